@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arenas over blocks. The first block is a small one; what does not fit gets a block of the fitting
+ * class, so a configuration's arena grows by larger steps than a stream's.
+ */
+#include "base/arena.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+
+struct nu_arena_free {
+    struct nu_arena_free *next;
+    void (*fn)(void *obj);
+    void *obj;
+};
+
+void nu_arena_init(struct nu_arena *arena)
+{
+    *arena = (struct nu_arena){0};
+}
+
+static void run_on_free(struct nu_arena *arena)
+{
+    while (arena->free) {
+        struct nu_arena_free *entry = arena->free;
+        arena->free = entry->next;
+        entry->fn(entry->obj);
+    }
+}
+
+void nu_arena_finish(struct nu_arena *arena)
+{
+    run_on_free(arena);
+    struct nu_block *block = arena->blocks;
+    nu_arena_init(arena);
+    while (block) {
+        struct nu_block *next = block->next_free;
+        nu_block_unref(block);
+        block = next;
+    }
+}
+
+static void take_block(struct nu_arena *arena, struct nu_block *block, size_t used)
+{
+    block->fill = block->size;
+    block->next_free = arena->blocks;
+    arena->blocks = block;
+    arena->at = block->data + nu_align_up((uintptr_t)block->data + used, 16) -
+                (uintptr_t)block->data;
+    arena->end = block->data + block->size;
+}
+
+struct nu_arena *nu_arena_create(void)
+{
+    struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
+    struct nu_arena *arena = (struct nu_arena *)(void *)block->data;
+    nu_arena_init(arena);
+    take_block(arena, block, sizeof(*arena));
+    return arena;
+}
+
+void nu_arena_destroy(struct nu_arena **arena)
+{
+    if (!*arena)
+        return;
+    struct nu_arena moved = **arena;
+    *arena = NULL;
+    nu_arena_finish(&moved);
+}
+
+void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
+{
+    enum { ALIGN_SLACK = 16 };
+    enum nu_block_class step = arena->blocks ? NU_BLOCK_MEDIUM : NU_BLOCK_SMALL;
+    bool oversized = size + ALIGN_SLACK > nu_block_size(step);
+    if (oversized && arena->blocks) {
+        /* A large object gets a block of its own; the current one keeps serving small ones. */
+        char *at = arena->at;
+        char *end = arena->end;
+        take_block(arena, nu_block_get_size(size + ALIGN_SLACK), 0);
+        void *ptr = arena->at;
+        arena->at = at;
+        arena->end = end;
+        return ptr;
+    }
+    take_block(arena, oversized ? nu_block_get_size(size + ALIGN_SLACK) : nu_block_get(step), 0);
+    void *ptr = arena->at;
+    arena->at += size;
+    return ptr;
+}
+
+void *nu_arena_calloc(struct nu_arena *arena, size_t size)
+{
+    void *ptr = nu_arena_alloc(arena, size);
+    memset(ptr, 0, size);
+    return ptr;
+}
+
+struct nu_str nu_arena_dup(struct nu_arena *arena, struct nu_str s)
+{
+    char *copy = nu_arena_alloc(arena, s.len + 1);
+    if (s.len)
+        memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
+    return nu_str_make(copy, s.len);
+}
+
+char *nu_arena_strdup(struct nu_arena *arena, const char *s)
+{
+    size_t size = strlen(s) + 1;
+    return memcpy(nu_arena_alloc(arena, size), s, size);
+}
+
+char *nu_arena_printf(struct nu_arena *arena, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, fmt, args);
+    size_t size = len < 0 ? 1 : (size_t)len + 1;
+    char *out = nu_arena_alloc(arena, size);
+    out[0] = '\0';
+    vsnprintf(out, size, fmt, again);
+    va_end(again);
+    va_end(args);
+    return out;
+}
+
+struct nu_str nu_arena_concat(struct nu_arena *arena, struct nu_str a, struct nu_str b)
+{
+    char *out = nu_arena_alloc(arena, a.len + b.len + 1);
+    if (a.len)
+        memcpy(out, a.ptr, a.len);
+    if (b.len)
+        memcpy(out + a.len, b.ptr, b.len);
+    out[a.len + b.len] = '\0';
+    return nu_str_make(out, a.len + b.len);
+}
+
+void nu_arena_on_free(struct nu_arena *arena, void (*fn)(void *obj), void *obj)
+{
+    struct nu_arena_free *entry = nu_arena_alloc(arena, sizeof(*entry));
+    entry->next = arena->free;
+    entry->fn = fn;
+    entry->obj = obj;
+    arena->free = entry;
+}
+
+static void unref_block(void *obj)
+{
+    nu_block_unref(obj);
+}
+
+void nu_arena_hold_block(struct nu_arena *arena, struct nu_block *block)
+{
+    nu_block_ref(block);
+    nu_arena_on_free(arena, unref_block, block);
+}

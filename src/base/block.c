@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Block free lists: one per thread and size. A list keeps a bounded number of bytes; what comes back
+ * beyond that returns to the heap, so that a burst does not stay in memory for ever.
+ */
+#include "base/block.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+/* Header and data of a block fill a power of two, which is what the heap likes best. */
+#define BLOCK_BYTES(total) ((total)-sizeof(struct nu_block))
+
+static const size_t class_sizes[NU_BLOCK_CLASS_COUNT] = {
+    [NU_BLOCK_SMALL] = BLOCK_BYTES(4096),
+    [NU_BLOCK_MEDIUM] = BLOCK_BYTES(16384),
+    [NU_BLOCK_LARGE] = BLOCK_BYTES(65536),
+};
+
+/* How many free blocks a thread keeps of each class: 4 MiB, 2 MiB and 4 MiB. */
+static const uint32_t class_keep[NU_BLOCK_CLASS_COUNT] = {1024, 128, 64};
+
+static _Thread_local struct {
+    struct nu_block *free;
+    uint32_t count;
+} cache[NU_BLOCK_CLASS_COUNT];
+
+size_t nu_block_size(enum nu_block_class block_class)
+{
+    return class_sizes[block_class];
+}
+
+static struct nu_block *block_create(size_t size, enum nu_block_class block_class)
+{
+    struct nu_block *block = nu_alloc(sizeof(*block) + size);
+    block->refs = 1;
+    block->size = (uint32_t)size;
+    block->fill = 0;
+    block->block_class = block_class;
+    block->next_free = NULL;
+    return block;
+}
+
+struct nu_block *nu_block_get(enum nu_block_class block_class)
+{
+    struct nu_block *block = cache[block_class].free;
+    if (nu_unlikely(!block))
+        return block_create(class_sizes[block_class], block_class);
+    cache[block_class].free = block->next_free;
+    cache[block_class].count--;
+    block->refs = 1;
+    block->fill = 0;
+    return block;
+}
+
+struct nu_block *nu_block_get_size(size_t size)
+{
+    for (enum nu_block_class c = NU_BLOCK_SMALL; c < NU_BLOCK_CLASS_COUNT; c++) {
+        if (size <= class_sizes[c])
+            return nu_block_get(c);
+    }
+    nu_assert(size < UINT32_MAX);
+    return block_create(size, NU_BLOCK_HUGE);
+}
+
+void nu_block_release(struct nu_block *block)
+{
+    uint32_t c = block->block_class;
+    if (c >= NU_BLOCK_CLASS_COUNT || cache[c].count >= class_keep[c]) {
+        nu_free(block);
+        return;
+    }
+    block->next_free = cache[c].free;
+    cache[c].free = block;
+    cache[c].count++;
+}
+
+void nu_block_cache_clear(void)
+{
+    for (int c = 0; c < NU_BLOCK_CLASS_COUNT; c++) {
+        while (cache[c].free) {
+            struct nu_block *block = cache[c].free;
+            cache[c].free = block->next_free;
+            nu_free(block);
+        }
+        cache[c].count = 0;
+    }
+}
+
+size_t nu_block_cache_bytes(void)
+{
+    size_t bytes = 0;
+    for (int c = 0; c < NU_BLOCK_CLASS_COUNT; c++)
+        bytes += cache[c].count * (class_sizes[c] + sizeof(struct nu_block));
+    return bytes;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A buffer: a chain of slices, each a range of a reference-counted block. Bodies travel through the
+ * proxy in buffers and are moved from one connection's buffer to the other's without a copy.
+ *
+ *     buf.first -> [block A, 120..4064] -> [block B, 0..16360] -> NULL     len = sum of both
+ *
+ * A buffer belongs to one thread, like the blocks. It is 24 bytes, zero-initialised when empty.
+ * "append" copies bytes, "move" moves slices, "add" shares a block by reference.
+ */
+#ifndef NU_BASE_BUF_H
+#define NU_BASE_BUF_H
+
+#include <sys/uio.h>
+
+#include "base/block.h"
+#include "base/str.h"
+
+struct nu_slice {
+    struct nu_slice *next;
+    struct nu_block *block; /* one reference held; NULL for constant bytes that outlive the buffer */
+    const char *ptr;
+    size_t len; /* never 0 inside a buffer */
+};
+
+struct nu_buf {
+    struct nu_slice *first;
+    struct nu_slice *last;
+    size_t len; /* bytes in all slices */
+};
+
+static inline void nu_buf_init(struct nu_buf *buf)
+{
+    buf->first = NULL;
+    buf->last = NULL;
+    buf->len = 0;
+}
+
+/* Drops all bytes. The buffer may be used again. */
+void nu_buf_clear(struct nu_buf *buf);
+
+static inline bool nu_buf_is_empty(const struct nu_buf *buf)
+{
+    return buf->len == 0;
+}
+
+/* Copies `s` to the end, into the last block's free bytes where they are free for us. */
+void nu_buf_append(struct nu_buf *buf, struct nu_str s);
+/* Adds bytes that outlive the buffer (string constants, configuration), without a copy. */
+void nu_buf_add_static(struct nu_buf *buf, struct nu_str s);
+/* Adds the range `s` of `block` and takes a reference of its own. `s` may be empty. */
+void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str s);
+
+/*
+ * `n` contiguous writable bytes at the end; what was written is added by nu_buf_commit, with at most
+ * `n`. Nothing else may touch the buffer in between.
+ */
+char *nu_buf_reserve(struct nu_buf *buf, size_t n);
+void nu_buf_commit(struct nu_buf *buf, size_t n);
+
+/* Moves everything, or the first `n` bytes (cut to the length), from `from` to the end of `to`. */
+void nu_buf_move_all(struct nu_buf *to, struct nu_buf *from);
+void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n);
+/* Puts the slices of `from` before the first byte of `to`. */
+void nu_buf_prepend_all(struct nu_buf *to, struct nu_buf *from);
+/* Adds references to all slices of `from`, which is left as it is. */
+void nu_buf_share(struct nu_buf *to, const struct nu_buf *from);
+
+/* Drops the first `n` bytes (cut to the length). */
+void nu_buf_drain(struct nu_buf *buf, size_t n);
+/* Copies up to `n` bytes starting at `offset` to `out`; returns how many there were. */
+size_t nu_buf_copy_out(const struct nu_buf *buf, size_t offset, char *out, size_t n);
+
+/* Fills `iov` with up to `max` slices from the front; returns the count, the bytes in `*bytes`. */
+int nu_buf_to_iovec(const struct nu_buf *buf, struct iovec *iov, int max, size_t *bytes);
+
+/* Frees the calling thread's list of spare slice nodes; call it before a thread ends. */
+void nu_buf_cache_clear(void);
+
+#endif

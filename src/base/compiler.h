@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compiler attributes and the few macros that every module uses. Nothing here allocates or runs.
+ */
+#ifndef NU_BASE_COMPILER_H
+#define NU_BASE_COMPILER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The caller must look at the returned value. */
+#define NU_MUST_USE __attribute__((warn_unused_result))
+/* printf-style checking: `fmt` and `args` are 1-based argument positions. */
+#define NU_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define NU_NORETURN __attribute__((noreturn))
+#define NU_HOT __attribute__((hot))
+#define NU_COLD __attribute__((cold, noinline))
+#define NU_ALIGNED(n) __attribute__((aligned(n)))
+/* Visible to dlopen'ed plug-ins: only include/nuncio/ uses it. */
+#define NU_EXPORT __attribute__((visibility("default")))
+
+#define nu_likely(x) __builtin_expect(!!(x), 1)
+#define nu_unlikely(x) __builtin_expect(!!(x), 0)
+
+#define NU_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/* The object of `type` whose `member` is at `ptr`. */
+#define nu_container_of(ptr, type, member) \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* Drops a const that a third-party signature lacks; the pointee must not be written. */
+static inline void *nu_unconst(const void *ptr)
+{
+    return (void *)(uintptr_t)ptr;
+}
+
+/* 128-bit products, which GCC and Clang have on every 64-bit target. */
+__extension__ typedef unsigned __int128 nu_u128;
+
+static inline size_t nu_min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t nu_max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* `n` rounded up to a multiple of `align`, a power of two. */
+static inline size_t nu_align_up(size_t n, size_t align)
+{
+    return (n + align - 1) & ~(align - 1);
+}
+
+#endif

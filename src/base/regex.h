@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Regular expressions with RE2's syntax and linear time, which is what Envoy's safe_regex promises.
+ * A compiled regex is immutable and may be used by many threads.
+ */
+#ifndef NU_BASE_REGEX_H
+#define NU_BASE_REGEX_H
+
+#include "base/str.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct nu_regex;
+
+/*
+ * Compiles `pattern`. On failure returns NULL and, if `error` is not NULL, adds RE2's reason there.
+ * The caller destroys the result.
+ */
+struct nu_regex *nu_regex_create(struct nu_str pattern, struct nu_strbuf *error);
+void nu_regex_destroy(struct nu_regex **regex);
+
+/* RE2's estimate of the compiled size; Envoy warns or refuses by it. */
+int nu_regex_program_size(const struct nu_regex *regex);
+/* Number of capturing groups. */
+int nu_regex_group_count(const struct nu_regex *regex);
+
+/* Whether the whole of `text` matches. */
+bool nu_regex_full_match(const struct nu_regex *regex, struct nu_str text);
+/* Whether some part of `text` matches. */
+bool nu_regex_search(const struct nu_regex *regex, struct nu_str text);
+/* Whether a rewrite string (\0 to \9, \\) uses only groups that exist; the reason goes to `error`. */
+bool nu_regex_check_rewrite(const struct nu_regex *regex, struct nu_str rewrite,
+                            struct nu_strbuf *error);
+/* Replaces every match in `text` by `rewrite` and appends the outcome to `out`; returns the number of
+ * replacements. */
+int nu_regex_replace_all(const struct nu_regex *regex, struct nu_str text, struct nu_str rewrite,
+                         struct nu_strbuf *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

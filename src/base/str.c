@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Byte views and the string builder: searching, comparing, number parsing. */
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+int nu_hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = nu_ascii_lower(c);
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+bool nu_str_eq_nocase(struct nu_str a, struct nu_str b)
+{
+    return a.len == b.len && nu_str_starts_with_nocase(a, b);
+}
+
+bool nu_str_starts_with_nocase(struct nu_str s, struct nu_str prefix)
+{
+    if (s.len < prefix.len)
+        return false;
+    for (size_t i = 0; i < prefix.len; i++) {
+        if (nu_ascii_lower(s.ptr[i]) != nu_ascii_lower(prefix.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+bool nu_str_ends_with_nocase(struct nu_str s, struct nu_str suffix)
+{
+    return s.len >= suffix.len && nu_str_eq_nocase(nu_str_skip(s, s.len - suffix.len), suffix);
+}
+
+int nu_str_cmp(struct nu_str a, struct nu_str b)
+{
+    size_t n = nu_min_size(a.len, b.len);
+    int order = n ? memcmp(a.ptr, b.ptr, n) : 0;
+    if (order != 0)
+        return order;
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+size_t nu_str_find_char(struct nu_str s, char c)
+{
+    const char *at = s.len ? memchr(s.ptr, c, s.len) : NULL;
+    return at ? (size_t)(at - s.ptr) : NU_NPOS;
+}
+
+size_t nu_str_rfind_char(struct nu_str s, char c)
+{
+    const char *at = s.len ? memrchr(s.ptr, c, s.len) : NULL;
+    return at ? (size_t)(at - s.ptr) : NU_NPOS;
+}
+
+size_t nu_str_find(struct nu_str s, struct nu_str needle)
+{
+    if (needle.len == 0)
+        return 0;
+    const char *at = s.len ? memmem(s.ptr, s.len, needle.ptr, needle.len) : NULL;
+    return at ? (size_t)(at - s.ptr) : NU_NPOS;
+}
+
+bool nu_str_contains_nocase(struct nu_str s, struct nu_str needle)
+{
+    for (size_t i = 0; i + needle.len <= s.len; i++) {
+        if (nu_str_starts_with_nocase(nu_str_skip(s, i), needle))
+            return true;
+    }
+    return false;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct nu_str nu_str_trim(struct nu_str s)
+{
+    while (s.len && is_blank(s.ptr[0]))
+        s = nu_str_skip(s, 1);
+    while (s.len && is_blank(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+struct nu_str nu_str_split(struct nu_str *rest, char sep)
+{
+    size_t at = nu_str_find_char(*rest, sep);
+    struct nu_str part = *rest;
+    if (at == NU_NPOS) {
+        *rest = nu_str_make(NULL, 0);
+        return part;
+    }
+    part.len = at;
+    *rest = nu_str_make(rest->ptr + at + 1, rest->len - at - 1);
+    return part;
+}
+
+enum nu_result nu_str_to_u64(struct nu_str s, uint64_t *out)
+{
+    if (s.len == 0)
+        return NU_INVALID;
+    uint64_t value = 0;
+    bool overflow = false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (!nu_ascii_is_digit(s.ptr[i]))
+            return NU_INVALID;
+        overflow |= __builtin_mul_overflow(value, 10u, &value);
+        overflow |= __builtin_add_overflow(value, (uint64_t)(s.ptr[i] - '0'), &value);
+    }
+    if (overflow)
+        return NU_OVERFLOW;
+    *out = value;
+    return NU_OK;
+}
+
+enum nu_result nu_str_to_i64(struct nu_str s, int64_t *out)
+{
+    bool negative = s.len && s.ptr[0] == '-';
+    if (s.len && (s.ptr[0] == '-' || s.ptr[0] == '+'))
+        s = nu_str_skip(s, 1);
+    uint64_t magnitude = 0;
+    enum nu_result result = nu_str_to_u64(s, &magnitude);
+    if (result != NU_OK)
+        return result;
+    if (magnitude > (uint64_t)INT64_MAX + (negative ? 1u : 0u))
+        return NU_OVERFLOW;
+    *out = (int64_t)(negative ? (uint64_t)0 - magnitude : magnitude);
+    return NU_OK;
+}
+
+/* strtod also takes hexadecimal, "inf" and "nan", none of which is a JSON number. */
+static bool is_plain_number(struct nu_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (!nu_ascii_is_digit(c) && !strchr("+-.eE", c))
+            return false;
+    }
+    return s.len > 0;
+}
+
+enum nu_result nu_str_to_double(struct nu_str s, double *out)
+{
+    char text[128];
+    if (!is_plain_number(s) || s.len >= sizeof(text))
+        return NU_INVALID;
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    char *end = NULL;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end != text + s.len)
+        return NU_INVALID;
+    if (errno == ERANGE && (value > 1 || value < -1))
+        return NU_OVERFLOW;
+    *out = value;
+    return NU_OK;
+}
+
+size_t nu_u64_to_chars(uint64_t n, char *out)
+{
+    char reversed[20];
+    size_t len = 0;
+    do {
+        reversed[len++] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    for (size_t i = 0; i < len; i++)
+        out[i] = reversed[len - 1 - i];
+    return len;
+}
+
+/* The length of the well-formed UTF-8 sequence at `p`, or 0. */
+static size_t utf8_sequence(const unsigned char *p, size_t left)
+{
+    unsigned char c = p[0];
+    if (c < 0x80)
+        return 1;
+    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (c < 0xc2 || c > 0xf4 || len > left)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) ||
+        (c == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+bool nu_str_is_utf8(struct nu_str s)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    for (size_t i = 0; i < s.len;) {
+        size_t len = utf8_sequence(p + i, s.len - i);
+        if (len == 0)
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+static unsigned min_unsigned(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+unsigned nu_str_distance(struct nu_str a, struct nu_str b, unsigned limit)
+{
+    enum { MAX_LEN = 64 };
+    if (a.len > MAX_LEN || b.len > MAX_LEN)
+        return limit + 1;
+    unsigned row[MAX_LEN + 1];
+    for (unsigned j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (unsigned i = 1; i <= a.len; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= b.len; j++) {
+            bool same = nu_ascii_lower(a.ptr[i - 1]) == nu_ascii_lower(b.ptr[j - 1]);
+            unsigned replace = diagonal + (same ? 0u : 1u);
+            diagonal = row[j];
+            row[j] = min_unsigned(replace, min_unsigned(row[j], row[j - 1]) + 1);
+        }
+    }
+    return min_unsigned(row[b.len], limit + 1);
+}
+
+void nu_strbuf_finish(struct nu_strbuf *sb)
+{
+    nu_free(sb->data);
+    *sb = (struct nu_strbuf){0};
+}
+
+void nu_strbuf_clear(struct nu_strbuf *sb)
+{
+    sb->len = 0;
+    if (sb->data)
+        sb->data[0] = '\0';
+}
+
+char *nu_strbuf_reserve(struct nu_strbuf *sb, size_t n)
+{
+    size_t need = sb->len + n + 1;
+    if (need > sb->cap) {
+        sb->cap = nu_max_size(need, sb->cap + sb->cap / 2 + 64);
+        sb->data = nu_realloc(sb->data, sb->cap);
+    }
+    return sb->data + sb->len;
+}
+
+void nu_strbuf_commit(struct nu_strbuf *sb, size_t n)
+{
+    sb->len += n;
+    sb->data[sb->len] = '\0';
+}
+
+void nu_strbuf_add(struct nu_strbuf *sb, struct nu_str s)
+{
+    char *to = nu_strbuf_reserve(sb, s.len);
+    if (s.len)
+        memcpy(to, s.ptr, s.len);
+    nu_strbuf_commit(sb, s.len);
+}
+
+void nu_strbuf_add_cstr(struct nu_strbuf *sb, const char *s)
+{
+    nu_strbuf_add(sb, nu_str_from(s));
+}
+
+void nu_strbuf_add_char(struct nu_strbuf *sb, char c)
+{
+    *nu_strbuf_reserve(sb, 1) = c;
+    nu_strbuf_commit(sb, 1);
+}
+
+void nu_strbuf_add_u64(struct nu_strbuf *sb, uint64_t n)
+{
+    size_t len = nu_u64_to_chars(n, nu_strbuf_reserve(sb, 20));
+    nu_strbuf_commit(sb, len);
+}
+
+void nu_strbuf_addv(struct nu_strbuf *sb, const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    size_t room = sb->cap > sb->len ? sb->cap - sb->len : 0;
+    int len = vsnprintf(room ? sb->data + sb->len : NULL, room, fmt, args);
+    if (len > 0 && (size_t)len >= room)
+        vsnprintf(nu_strbuf_reserve(sb, (size_t)len), (size_t)len + 1, fmt, again);
+    va_end(again);
+    if (len > 0)
+        sb->len += (size_t)len;
+}
+
+void nu_strbuf_addf(struct nu_strbuf *sb, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    nu_strbuf_addv(sb, fmt, args);
+    va_end(args);
+}
+
+struct nu_str nu_strbuf_str(const struct nu_strbuf *sb)
+{
+    return nu_str_make(sb->data, sb->len);
+}
+
+char *nu_strbuf_take(struct nu_strbuf *sb)
+{
+    nu_strbuf_reserve(sb, 0);
+    sb->data[sb->len] = '\0';
+    char *data = sb->data;
+    *sb = (struct nu_strbuf){0};
+    return data;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Byte views and a growable byte string. A view (struct nu_str) is a pointer and a length that owns
+ * nothing: whoever hands one out says how long its bytes live. Text is ASCII or UTF-8 bytes, never
+ * locale dependent. A builder (struct nu_strbuf) owns its heap memory.
+ */
+#ifndef NU_BASE_STR_H
+#define NU_BASE_STR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/result.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct nu_str {
+    const char *ptr; /* borrowed; need not be NUL-terminated; may be NULL when len is 0 */
+    size_t len;
+};
+
+/* A view of a string literal, also in static initialisers through NU_STR_INIT. */
+#define NU_STR(literal) ((struct nu_str){"" literal, sizeof(literal) - 1})
+#define NU_STR_INIT(literal) \
+    { \
+        "" literal, sizeof(literal) - 1 \
+    }
+/* For printf: "%.*s" with NU_STR_ARG(view). */
+#define NU_STR_ARG(s) (int)(s).len, (s).ptr
+
+static inline struct nu_str nu_str_make(const char *ptr, size_t len)
+{
+    return (struct nu_str){ptr, len};
+}
+
+/* A view of a NUL-terminated string; NULL gives the empty view. */
+static inline struct nu_str nu_str_from(const char *s)
+{
+    return (struct nu_str){s, s ? strlen(s) : 0};
+}
+
+static inline bool nu_str_is_empty(struct nu_str s)
+{
+    return s.len == 0;
+}
+
+static inline bool nu_str_eq(struct nu_str a, struct nu_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool nu_str_starts_with(struct nu_str s, struct nu_str prefix)
+{
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+}
+
+static inline bool nu_str_ends_with(struct nu_str s, struct nu_str suffix)
+{
+    return s.len >= suffix.len &&
+           (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
+}
+
+/* `s` without its first `n` bytes; `n` is cut to the length. */
+static inline struct nu_str nu_str_skip(struct nu_str s, size_t n)
+{
+    n = nu_min_size(n, s.len);
+    return (struct nu_str){s.ptr + n, s.len - n};
+}
+
+/* The first `n` bytes; `n` is cut to the length. */
+static inline struct nu_str nu_str_first(struct nu_str s, size_t n)
+{
+    return (struct nu_str){s.ptr, nu_min_size(n, s.len)};
+}
+
+static inline char nu_ascii_lower(char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
+}
+
+static inline char nu_ascii_upper(char c)
+{
+    return (c >= 'a' && c <= 'z') ? (char)(c & ~0x20) : c;
+}
+
+static inline bool nu_ascii_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool nu_ascii_is_alpha(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The value of a hexadecimal digit, or -1. */
+int nu_hex_value(char c);
+
+/* Equal but for the case of ASCII letters. */
+bool nu_str_eq_nocase(struct nu_str a, struct nu_str b);
+bool nu_str_starts_with_nocase(struct nu_str s, struct nu_str prefix);
+bool nu_str_ends_with_nocase(struct nu_str s, struct nu_str suffix);
+/* memcmp order, the shorter first among equals. */
+int nu_str_cmp(struct nu_str a, struct nu_str b);
+
+#define NU_NPOS ((size_t)-1)
+/* Index of the first (last) `c`, or NU_NPOS. */
+size_t nu_str_find_char(struct nu_str s, char c);
+size_t nu_str_rfind_char(struct nu_str s, char c);
+/* Index of the first occurrence of `needle`, or NU_NPOS; an empty needle is found at 0. */
+size_t nu_str_find(struct nu_str s, struct nu_str needle);
+bool nu_str_contains_nocase(struct nu_str s, struct nu_str needle);
+
+/* Without spaces and tabs at both ends. */
+struct nu_str nu_str_trim(struct nu_str s);
+/*
+ * Cuts the part before the first `sep` off `*rest` and returns it; without a `sep` returns all and
+ * leaves `*rest` empty with a NULL pointer, so that `while (rest.ptr)` visits every part.
+ */
+struct nu_str nu_str_split(struct nu_str *rest, char sep);
+
+/* Decimal digits only, no sign, no blank: NU_INVALID, or NU_OVERFLOW beyond 64 bits. */
+NU_MUST_USE enum nu_result nu_str_to_u64(struct nu_str s, uint64_t *out);
+/* With an optional '-' or '+'. */
+NU_MUST_USE enum nu_result nu_str_to_i64(struct nu_str s, int64_t *out);
+/* A decimal floating-point number as JSON has it; the whole view must be used. */
+NU_MUST_USE enum nu_result nu_str_to_double(struct nu_str s, double *out);
+
+/* Writes `n` in decimal to `out` (at least 20 bytes), no NUL; returns the length. */
+size_t nu_u64_to_chars(uint64_t n, char *out);
+
+/* Whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+bool nu_str_is_utf8(struct nu_str s);
+
+/*
+ * Number of single-character edits between two short strings (ASCII case ignored), or `limit + 1`
+ * once it is known to exceed `limit`. For "did you mean" suggestions; strings over 64 bytes count as
+ * over the limit.
+ */
+unsigned nu_str_distance(struct nu_str a, struct nu_str b, unsigned limit);
+
+/* A growable string. Zero-initialise it; nu_strbuf_finish frees it. Always NUL-terminated when data
+ * is not NULL. */
+struct nu_strbuf {
+    char *data; /* owned; NULL while nothing was added */
+    size_t len;
+    size_t cap;
+};
+
+void nu_strbuf_finish(struct nu_strbuf *sb);
+/* Keeps the memory, drops the content. */
+void nu_strbuf_clear(struct nu_strbuf *sb);
+/* Room for `n` more bytes; returns where they go. nu_strbuf_commit then adds them. */
+char *nu_strbuf_reserve(struct nu_strbuf *sb, size_t n);
+void nu_strbuf_commit(struct nu_strbuf *sb, size_t n);
+void nu_strbuf_add(struct nu_strbuf *sb, struct nu_str s);
+void nu_strbuf_add_cstr(struct nu_strbuf *sb, const char *s);
+void nu_strbuf_add_char(struct nu_strbuf *sb, char c);
+void nu_strbuf_add_u64(struct nu_strbuf *sb, uint64_t n);
+void nu_strbuf_addf(struct nu_strbuf *sb, const char *fmt, ...) NU_PRINTF(2, 3);
+void nu_strbuf_addv(struct nu_strbuf *sb, const char *fmt, va_list args);
+/* A view of the content, valid until the next change. */
+struct nu_str nu_strbuf_str(const struct nu_strbuf *sb);
+/* The content as heap memory (never NULL), which the caller frees; the builder becomes empty. */
+char *nu_strbuf_take(struct nu_strbuf *sb);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
