@@ -196,8 +196,7 @@ bool nu_address_is_loopback(const struct nu_address *address)
     return address->family == NU_ADDRESS_IPV6 && memcmp(address->ip, one, 16) == 0;
 }
 
-enum nu_result nu_cidr_make(const struct nu_address *base, unsigned prefix_len,
-                            struct nu_cidr *out)
+enum nu_result nu_cidr_make(const struct nu_address *base, unsigned prefix_len, struct nu_cidr *out)
 {
     if (!nu_address_is_ip(base) || prefix_len > ip_bytes(base) * 8)
         return NU_INVALID;

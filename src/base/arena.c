@@ -46,8 +46,8 @@ static void take_block(struct nu_arena *arena, struct nu_block *block, size_t us
     block->fill = block->size;
     block->next_free = arena->blocks;
     arena->blocks = block;
-    arena->at = block->data + nu_align_up((uintptr_t)block->data + used, 16) -
-                (uintptr_t)block->data;
+    arena->at =
+        block->data + nu_align_up((uintptr_t)block->data + used, 16) - (uintptr_t)block->data;
     arena->end = block->data + block->size;
 }
 

@@ -12,8 +12,7 @@
 NU_NORETURN NU_COLD void nu_assert_fail(const char *expr, const char *file, int line);
 
 /* Always on: cheap checks of invariants whose break would corrupt memory or mix up streams. */
-#define nu_assert(expr) \
-    (nu_likely(expr) ? (void)0 : nu_assert_fail(#expr, __FILE__, __LINE__))
+#define nu_assert(expr) (nu_likely(expr) ? (void)0 : nu_assert_fail(#expr, __FILE__, __LINE__))
 
 /*
  * One magic word per long-lived object, the first member, checked where a `void *` becomes a type

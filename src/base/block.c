@@ -9,7 +9,7 @@
 #include "base/assert.h"
 
 /* Header and data of a block fill a power of two, which is what the heap likes best. */
-#define BLOCK_BYTES(total) ((total)-sizeof(struct nu_block))
+#define BLOCK_BYTES(total) ((total) - sizeof(struct nu_block))
 
 static const size_t class_sizes[NU_BLOCK_CLASS_COUNT] = {
     [NU_BLOCK_SMALL] = BLOCK_BYTES(4096),

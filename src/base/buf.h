@@ -18,7 +18,8 @@
 
 struct nu_slice {
     struct nu_slice *next;
-    struct nu_block *block; /* one reference held; NULL for constant bytes that outlive the buffer */
+    struct nu_block
+        *block; /* one reference held; NULL for constant bytes that outlive the buffer */
     const char *ptr;
     size_t len; /* never 0 inside a buffer */
 };

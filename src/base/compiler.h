@@ -16,8 +16,6 @@
 #define NU_HOT __attribute__((hot))
 #define NU_COLD __attribute__((cold, noinline))
 #define NU_ALIGNED(n) __attribute__((aligned(n)))
-/* Visible to dlopen'ed plug-ins: only include/nuncio/ uses it. */
-#define NU_EXPORT __attribute__((visibility("default")))
 
 #define nu_likely(x) __builtin_expect(!!(x), 1)
 #define nu_unlikely(x) __builtin_expect(!!(x), 0)
@@ -25,8 +23,7 @@
 #define NU_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The object of `type` whose `member` is at `ptr`. */
-#define nu_container_of(ptr, type, member) \
-    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define nu_container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Drops a const that a third-party signature lacks; the pointee must not be written. */
 static inline void *nu_unconst(const void *ptr)

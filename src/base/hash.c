@@ -104,7 +104,8 @@ static void grow(struct nu_map *map)
     struct nu_map old = *map;
     map->cap = old.cap ? old.cap * 2 : 8;
     map->slots = nu_calloc(map->cap, sizeof(*map->slots));
-    nu_map_for_each(entry, &old) {
+    nu_map_for_each(entry, &old)
+    {
         *find_slot(map, entry->key, entry->hash) = *entry;
     }
     nu_free(old.slots);

@@ -11,17 +11,14 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "nuncio/types.h"
+
 #include "base/compiler.h"
 #include "base/result.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-struct nu_str {
-    const char *ptr; /* borrowed; need not be NUL-terminated; may be NULL when len is 0 */
-    size_t len;
-};
 
 /* A view of a string literal, also in static initialisers through NU_STR_INIT. */
 #define NU_STR(literal) ((struct nu_str){"" literal, sizeof(literal) - 1})

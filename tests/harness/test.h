@@ -62,7 +62,6 @@ static inline void nu_assert_str_(struct nu_str actual, struct nu_str expected, 
     print_error("got  \"%.*s\"\nwant \"%.*s\"\n", NU_STR_ARG(actual), NU_STR_ARG(expected));
     _fail(file, line);
 }
-#define assert_str(actual, literal) \
-    nu_assert_str_(actual, nu_str_from(literal), __FILE__, __LINE__)
+#define assert_str(actual, literal) nu_assert_str_(actual, nu_str_from(literal), __FILE__, __LINE__)
 
 #endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The wheel. A slot of level L covers 64^L milliseconds; a timer goes to the lowest level whose span
+ * reaches its deadline. When time enters a slot of a higher level, its timers are placed anew and so
+ * move down; on level 0 they fire. A bit per slot says which may be occupied: cancelling leaves the
+ * bit, and the next look at the empty slot clears it.
+ */
+#include "event/timer.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/alloc.h"
+
+enum {
+    LEVEL_BITS = 6,
+    SLOTS = 1 << LEVEL_BITS,
+    LEVELS = 5,
+};
+
+#define WHEEL_SPAN_MS ((uint64_t)1 << (LEVEL_BITS * LEVELS))
+#define NEVER UINT64_MAX
+
+struct nu_timer_wheel {
+    struct nu_loop *loop; /* borrowed */
+    struct event wake;
+    uint64_t wake_ms; /* when `wake` will fire, or NEVER */
+    uint64_t done_ms; /* everything due up to here has fired */
+    uint64_t occupied[LEVELS];
+    struct nu_list slots[LEVELS][SLOTS];
+};
+
+static uint64_t now_ms(struct nu_timer_wheel *wheel)
+{
+    return nu_loop_now_us(wheel->loop) / 1000;
+}
+
+static void set_wake(struct nu_timer_wheel *wheel, uint64_t at_ms)
+{
+    uint64_t now = now_ms(wheel);
+    uint64_t delay = at_ms > now ? at_ms - now : 0;
+    struct timeval tv = {.tv_sec = (time_t)(delay / 1000),
+                         .tv_usec = (suseconds_t)(delay % 1000 * 1000)};
+    wheel->wake_ms = at_ms;
+    event_add(&wheel->wake, &tv);
+}
+
+/* Links the timer into its slot; returns when that slot needs to be looked at. */
+static uint64_t place(struct nu_timer_wheel *wheel, struct nu_timer *timer)
+{
+    uint64_t due = timer->deadline_ms;
+    if (due <= wheel->done_ms)
+        due = wheel->done_ms + 1;
+    if (due - wheel->done_ms >= WHEEL_SPAN_MS)
+        due = wheel->done_ms + WHEEL_SPAN_MS - 1;
+    /* The level is that of the highest bit in which the deadline differs from the present. */
+    uint64_t differing = due ^ wheel->done_ms;
+    unsigned level = (63u - (unsigned)__builtin_clzll(differing)) / LEVEL_BITS;
+    if (level >= LEVELS)
+        level = LEVELS - 1;
+    unsigned slot = (unsigned)(due >> (level * LEVEL_BITS)) & (SLOTS - 1);
+    nu_list_add_last(&wheel->slots[level][slot], &timer->link);
+    wheel->occupied[level] |= (uint64_t)1 << slot;
+    return due >> (level * LEVEL_BITS) << (level * LEVEL_BITS);
+}
+
+void nu_timer_arm(struct nu_loop *loop, struct nu_timer *timer, uint64_t delay_ms)
+{
+    struct nu_timer_wheel *wheel = loop->timers;
+    nu_list_remove(&timer->link);
+    timer->deadline_ms = (nu_loop_now_us(loop) + 999) / 1000 + delay_ms;
+    uint64_t look_ms = place(wheel, timer);
+    if (nu_unlikely(look_ms < wheel->wake_ms))
+        set_wake(wheel, look_ms);
+}
+
+/* The earliest time at which some slot must be looked at. */
+static uint64_t next_look(const struct nu_timer_wheel *wheel)
+{
+    uint64_t next = NEVER;
+    for (unsigned level = 0; level < LEVELS; level++) {
+        if (!wheel->occupied[level])
+            continue;
+        unsigned shift = level * LEVEL_BITS;
+        unsigned current = (unsigned)(wheel->done_ms >> shift) & (SLOTS - 1);
+        unsigned turn = (current + 1) & (SLOTS - 1);
+        uint64_t bits = wheel->occupied[level];
+        uint64_t rotated = turn ? (bits >> turn) | (bits << (SLOTS - turn)) : bits;
+        uint64_t ahead = (uint64_t)__builtin_ctzll(rotated) + 1;
+        uint64_t at = ((wheel->done_ms >> shift) + ahead) << shift;
+        if (at < next)
+            next = at;
+    }
+    return next;
+}
+
+/* Time reached `at`: takes every timer out of the slots that begin there. */
+static void collect(struct nu_timer_wheel *wheel, uint64_t at, struct nu_list *out)
+{
+    for (unsigned level = 0; level < LEVELS; level++) {
+        unsigned shift = level * LEVEL_BITS;
+        if (at & (((uint64_t)1 << shift) - 1))
+            break;
+        unsigned slot = (unsigned)(at >> shift) & (SLOTS - 1);
+        uint64_t bit = (uint64_t)1 << slot;
+        if (wheel->occupied[level] & bit) {
+            wheel->occupied[level] &= ~bit;
+            nu_list_move_all(out, &wheel->slots[level][slot]);
+        }
+    }
+}
+
+static void advance_to(struct nu_timer_wheel *wheel, uint64_t at)
+{
+    struct nu_list due;
+    nu_list_init(&due);
+    wheel->done_ms = at;
+    collect(wheel, at, &due);
+    while (!nu_list_is_empty(&due)) {
+        struct nu_timer *timer = nu_list_entry(due.next, struct nu_timer, link);
+        nu_list_remove(&timer->link);
+        if (timer->deadline_ms <= at)
+            timer->fn(timer);
+        else
+            place(wheel, timer);
+    }
+}
+
+void nu_timer_wheel_run(struct nu_timer_wheel *wheel)
+{
+    uint64_t now = now_ms(wheel);
+    uint64_t look;
+    while ((look = next_look(wheel)) <= now)
+        advance_to(wheel, look);
+    if (now > wheel->done_ms)
+        wheel->done_ms = now;
+    look = next_look(wheel);
+    if (look == NEVER) {
+        event_del(&wheel->wake);
+        wheel->wake_ms = NEVER;
+    } else if (look != wheel->wake_ms || !event_pending(&wheel->wake, EV_TIMEOUT, NULL)) {
+        set_wake(wheel, look);
+    }
+}
+
+static void on_wake(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    nu_timer_wheel_run(arg);
+}
+
+struct nu_timer_wheel *nu_timer_wheel_create(struct nu_loop *loop)
+{
+    struct nu_timer_wheel *wheel = nu_calloc(1, sizeof(*wheel));
+    wheel->loop = loop;
+    wheel->wake_ms = NEVER;
+    for (unsigned level = 0; level < LEVELS; level++) {
+        for (unsigned slot = 0; slot < SLOTS; slot++)
+            nu_list_init(&wheel->slots[level][slot]);
+    }
+    event_assign(&wheel->wake, loop->base, -1, 0, on_wake, wheel);
+    wheel->done_ms = nu_clock_monotonic_us() / 1000;
+    return wheel;
+}
+
+void nu_timer_wheel_destroy(struct nu_timer_wheel **wheel)
+{
+    if (!*wheel)
+        return;
+    event_del(&(*wheel)->wake);
+    nu_free(*wheel);
+    *wheel = NULL;
+}

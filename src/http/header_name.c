@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Header name ids through a perfect hash, and the character classes of names and values. */
+#include "http/header_name.h"
+
+#include "http/header_hash_generated.h"
+
+static const struct nu_str names[NU_HEADER_ID_COUNT] = {
+#define X(id, name) [NU_HEADER_##id] = NU_STR_INIT(name),
+    NU_HEADER_NAMES(X)
+#undef X
+};
+
+enum nu_header_id nu_header_id_of(struct nu_str name)
+{
+    if (name.len < 2 || name.len > NU_HEADER_HASH_MAX_LEN)
+        return NU_HEADER_OTHER;
+    const char *text = name.ptr;
+    size_t len = name.len;
+    unsigned id = nu_header_hash_slots[NU_HEADER_HASH(text, len)];
+    if (names[id].len != len || memcmp(names[id].ptr, text, len) != 0)
+        return NU_HEADER_OTHER;
+    return (enum nu_header_id)id;
+}
+
+struct nu_str nu_header_name_of(enum nu_header_id id)
+{
+    return names[id];
+}
+
+#define ONES ((uint64_t)0x0101010101010101u)
+
+/* Eight bytes at a time: bit 7 of `upper` is set in each byte that holds 'A' to 'Z'. */
+static inline uint64_t lower_word(uint64_t w)
+{
+    uint64_t low7 = w & (0x7f * ONES);
+    uint64_t from_a = low7 + (0x80 - 'A') * ONES;
+    uint64_t past_z = low7 + (0x80 - 'Z' - 1) * ONES;
+    uint64_t upper = from_a & ~past_z & ~w & (0x80 * ONES);
+    return w | (upper >> 2);
+}
+
+void nu_header_name_lower(char *name, size_t len)
+{
+    while (len >= 8) {
+        uint64_t w;
+        memcpy(&w, name, 8);
+        w = lower_word(w);
+        memcpy(name, &w, 8);
+        name += 8;
+        len -= 8;
+    }
+    for (size_t i = 0; i < len; i++)
+        name[i] = nu_ascii_lower(name[i]);
+}
+
+/* One bit per ASCII character: the digits, the letters and !#$%&'*+-.^_`|~ */
+static const uint64_t token_chars[2] = {0x03ff6cfa00000000u, 0x57ffffffc7fffffeu};
+
+bool nu_is_token_char(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return u < 128 && (token_chars[u / 64] >> (u % 64) & 1);
+}
+
+bool nu_header_name_is_valid(struct nu_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!nu_is_token_char(name.ptr[i]))
+            return false;
+    }
+    return name.len > 0;
+}
+
+bool nu_header_value_is_valid(struct nu_str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Header names by number. A name that is in http/header_names.h has a small id, found once when the
+ * header is read; from then on well-known headers are looked up by array index.
+ */
+#ifndef NU_HTTP_HEADER_NAME_H
+#define NU_HTTP_HEADER_NAME_H
+
+#include "base/str.h"
+#include "http/header_names.h"
+
+enum nu_header_id {
+    NU_HEADER_OTHER, /* any name that has no number */
+#define X(id, name) NU_HEADER_##id,
+    NU_HEADER_NAMES(X)
+#undef X
+        NU_HEADER_ID_COUNT,
+    NU_HEADER_LAST_PSEUDO = NU_HEADER_STATUS,
+};
+
+/* The id of a lower-case name, or NU_HEADER_OTHER. */
+enum nu_header_id nu_header_id_of(struct nu_str name);
+/* The name of an id (not OTHER), a constant. */
+struct nu_str nu_header_name_of(enum nu_header_id id);
+
+/* Lowers ASCII letters in place. */
+void nu_header_name_lower(char *name, size_t len);
+/* Whether `name` is a token (RFC 9110 5.6.2), not empty: what may stand before the colon. */
+bool nu_header_name_is_valid(struct nu_str name);
+/* Whether `value` has no control character but TAB: what may stand behind the colon. */
+bool nu_header_value_is_valid(struct nu_str value);
+/* Whether every byte of `c` is one of RFC 9110's token characters. */
+bool nu_is_token_char(char c);
+
+#endif

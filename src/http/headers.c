@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The header map. Only the first 255 entries are indexed by id, since the index is a byte; a map that
+ * has more (the default limit is 100) falls back to walking for names whose first entry lies beyond.
+ */
+#include "http/headers.h"
+
+#include "base/assert.h"
+
+void nu_headers_init(struct nu_headers *headers, struct nu_arena *arena, uint32_t cap)
+{
+    headers->arena = arena;
+    headers->entries = nu_arena_alloc(arena, cap * sizeof(struct nu_header));
+    headers->used = 0;
+    headers->cap = cap;
+    headers->count = 0;
+    memset(headers->present, 0, sizeof(headers->present));
+}
+
+void nu_headers_clear(struct nu_headers *headers)
+{
+    headers->used = 0;
+    headers->count = 0;
+    memset(headers->present, 0, sizeof(headers->present));
+}
+
+NU_COLD static void grow(struct nu_headers *headers)
+{
+    uint32_t cap = headers->cap ? headers->cap * 2 : 16;
+    struct nu_header *entries = nu_arena_alloc(headers->arena, cap * sizeof(*entries));
+    if (headers->used)
+        memcpy(entries, headers->entries, headers->used * sizeof(*entries));
+    headers->entries = entries;
+    headers->cap = cap;
+}
+
+static void set_present(struct nu_headers *headers, enum nu_header_id id, uint32_t index)
+{
+    headers->present[id / 64] |= (uint64_t)1 << (id % 64);
+    headers->first[id] = (uint8_t)index;
+}
+
+static void clear_present(struct nu_headers *headers, enum nu_header_id id)
+{
+    headers->present[id / 64] &= ~((uint64_t)1 << (id % 64));
+}
+
+struct nu_header *nu_headers_add_ref(struct nu_headers *headers, enum nu_header_id id,
+                                     struct nu_str name, struct nu_str value)
+{
+    if (nu_unlikely(headers->used == headers->cap))
+        grow(headers);
+    uint32_t index = headers->used++;
+    struct nu_header *header = &headers->entries[index];
+    header->name = name;
+    header->value = value;
+    header->original_name = NULL;
+    /* Beyond the index a known name is kept like an unknown one, unless it was seen before. */
+    if (nu_unlikely(index >= NU_HEADERS_INDEXED) && id && !nu_headers_has_id(headers, id))
+        id = NU_HEADER_OTHER;
+    header->id = (uint16_t)id;
+    headers->count++;
+    if (id && !nu_headers_has_id(headers, id))
+        set_present(headers, id, index);
+    return header;
+}
+
+void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
+{
+    nu_headers_add_ref(headers, id, nu_header_name_of(id), value);
+}
+
+/* Turns an entry into a hole, and moves the index to the next one of the same name. */
+void nu_headers_remove_entry(struct nu_headers *headers, struct nu_header *header)
+{
+    enum nu_header_id id = (enum nu_header_id)header->id;
+    uint32_t index = (uint32_t)(header - headers->entries);
+    header->name.ptr = NULL;
+    header->id = NU_HEADER_OTHER;
+    headers->count--;
+    if (!id || headers->first[id] != index)
+        return;
+    clear_present(headers, id);
+    for (uint32_t i = index + 1; i < headers->used && i < NU_HEADERS_INDEXED; i++) {
+        if (headers->entries[i].id == id) {
+            set_present(headers, id, i);
+            return;
+        }
+    }
+}
+
+static void remove_from(struct nu_headers *headers, enum nu_header_id id, uint32_t index)
+{
+    for (uint32_t i = index; i < headers->used; i++) {
+        if (headers->entries[i].id == id) {
+            headers->entries[i].name.ptr = NULL;
+            headers->entries[i].id = NU_HEADER_OTHER;
+            headers->count--;
+        }
+    }
+}
+
+void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id)
+{
+    uint32_t index = headers->first[id];
+    clear_present(headers, id);
+    remove_from(headers, id, index);
+}
+
+void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
+{
+    struct nu_header *header = nu_headers_find_id(headers, id);
+    if (!header) {
+        nu_headers_add_id(headers, id, value);
+        return;
+    }
+    header->value = value;
+    remove_from(headers, id, headers->first[id] + 1u);
+}
+
+void nu_headers_remove_set(struct nu_headers *headers, const struct nu_header_set *set)
+{
+    for (int i = 0; i < NU_HEADERS_WORDS; i++) {
+        uint64_t bits = headers->present[i] & set->words[i];
+        while (bits) {
+            unsigned id = (unsigned)i * 64 + (unsigned)__builtin_ctzll(bits);
+            nu_headers_remove_id_slow(headers, (enum nu_header_id)id);
+            bits &= bits - 1;
+        }
+    }
+}
+
+/* The first entry called `name` at or behind `index`, or NULL. */
+static struct nu_header *find_from(const struct nu_headers *headers, enum nu_header_id id,
+                                   struct nu_str name, uint32_t index)
+{
+    for (uint32_t i = index; i < headers->used; i++) {
+        struct nu_header *header = &headers->entries[i];
+        if (id && header->id == id)
+            return header;
+        if (header->id == NU_HEADER_OTHER && header->name.ptr && nu_str_eq(header->name, name))
+            return header;
+    }
+    return NULL;
+}
+
+static struct nu_header *find(const struct nu_headers *headers, struct nu_str name)
+{
+    enum nu_header_id id = nu_header_id_of(name);
+    if (id) {
+        struct nu_header *header = nu_headers_find_id(headers, id);
+        if (header || headers->used <= NU_HEADERS_INDEXED)
+            return header;
+    }
+    return find_from(headers, id, name, 0);
+}
+
+struct nu_str nu_headers_get(const struct nu_headers *headers, struct nu_str name)
+{
+    const struct nu_header *header = find(headers, name);
+    return header ? header->value : nu_str_make(NULL, 0);
+}
+
+bool nu_headers_has(const struct nu_headers *headers, struct nu_str name)
+{
+    return find(headers, name) != NULL;
+}
+
+static uint32_t index_of(const struct nu_headers *headers, const struct nu_header *header)
+{
+    return (uint32_t)(header - headers->entries);
+}
+
+size_t nu_headers_count_of(const struct nu_headers *headers, struct nu_str name)
+{
+    enum nu_header_id id = nu_header_id_of(name);
+    size_t count = 0;
+    const struct nu_header *header = find(headers, name);
+    for (; header; header = find_from(headers, id, name, index_of(headers, header) + 1))
+        count++;
+    return count;
+}
+
+static struct nu_str join(const struct nu_headers *headers, enum nu_header_id id,
+                          struct nu_str name, const struct nu_header *first,
+                          struct nu_str separator)
+{
+    if (!first)
+        return nu_str_make(NULL, 0);
+    struct nu_str joined = first->value;
+    const struct nu_header *next = first;
+    while ((next = find_from(headers, id, name, index_of(headers, next) + 1))) {
+        joined = nu_arena_concat(headers->arena, joined, separator);
+        joined = nu_arena_concat(headers->arena, joined, next->value);
+    }
+    return joined;
+}
+
+struct nu_str nu_headers_get_all(const struct nu_headers *headers, struct nu_str name)
+{
+    return join(headers, nu_header_id_of(name), name, find(headers, name), NU_STR(","));
+}
+
+struct nu_str nu_headers_join_id(const struct nu_headers *headers, enum nu_header_id id,
+                                 struct nu_str separator)
+{
+    return join(headers, id, nu_header_name_of(id), nu_headers_find_id(headers, id), separator);
+}
+
+/* A lower-case copy of a name and its id; known names need no copy. */
+static struct nu_str own_name(struct nu_headers *headers, struct nu_str name, enum nu_header_id *id)
+{
+    *id = nu_header_id_of(name);
+    if (*id)
+        return nu_header_name_of(*id);
+    struct nu_str copy = nu_arena_dup(headers->arena, name);
+    nu_header_name_lower(nu_unconst(copy.ptr), copy.len);
+    *id = nu_header_id_of(copy);
+    return copy;
+}
+
+void nu_headers_add(struct nu_headers *headers, struct nu_str name, struct nu_str value)
+{
+    enum nu_header_id id;
+    struct nu_str own = own_name(headers, name, &id);
+    nu_headers_add_ref(headers, id, own, nu_arena_dup(headers->arena, value));
+}
+
+void nu_headers_set(struct nu_headers *headers, struct nu_str name, struct nu_str value)
+{
+    enum nu_header_id id;
+    struct nu_str own = own_name(headers, name, &id);
+    struct nu_header *header = find(headers, own);
+    if (!header) {
+        nu_headers_add_ref(headers, id, own, nu_arena_dup(headers->arena, value));
+        return;
+    }
+    header->value = nu_arena_dup(headers->arena, value);
+    struct nu_header *other;
+    while ((other = find_from(headers, id, own, index_of(headers, header) + 1)))
+        nu_headers_remove_entry(headers, other);
+}
+
+size_t nu_headers_remove(struct nu_headers *headers, struct nu_str name)
+{
+    size_t removed = 0;
+    struct nu_header *header;
+    while ((header = find(headers, name))) {
+        nu_headers_remove_entry(headers, header);
+        removed++;
+    }
+    return removed;
+}
+
+size_t nu_headers_count(const struct nu_headers *headers)
+{
+    return headers->count;
+}
+
+bool nu_headers_next(const struct nu_headers *headers, size_t *cursor, struct nu_str *name,
+                     struct nu_str *value)
+{
+    while (*cursor < headers->used) {
+        const struct nu_header *header = &headers->entries[(*cursor)++];
+        if (!header->name.ptr)
+            continue;
+        *name = header->name;
+        *value = header->value;
+        return true;
+    }
+    return false;
+}
+
+size_t nu_headers_byte_size(const struct nu_headers *headers)
+{
+    size_t bytes = 0;
+    nu_headers_for_each(header, headers)
+    {
+        bytes += header->name.len + header->value.len;
+    }
+    return bytes;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The header map behind nuncio/headers.h, with lookups by id for built-in code.
+ *
+ * Entries stand in an array in the order of arrival; a removed one leaves a hole (name.ptr NULL) that
+ * walks skip. Known names have a presence bit and the index of their first entry, so a lookup by id
+ * is two loads. Everything an entry points at lives in the stream's arena or in a block that the
+ * stream holds; nothing is freed before the stream is.
+ */
+#ifndef NU_HTTP_HEADERS_H
+#define NU_HTTP_HEADERS_H
+
+#include "nuncio/headers.h"
+
+#include "base/arena.h"
+#include "http/header_name.h"
+
+struct nu_header {
+    struct nu_str name; /* lower case; ptr is NULL in a hole */
+    struct nu_str value;
+    const char *original_name; /* as received, when the codec keeps it for a formatter; else NULL */
+    uint16_t id;               /* enum nu_header_id */
+};
+
+enum { NU_HEADERS_INDEXED = 255, NU_HEADERS_WORDS = (NU_HEADER_ID_COUNT + 63) / 64 };
+
+struct nu_headers {
+    struct nu_arena *arena; /* borrowed: the stream's */
+    struct nu_header *entries;
+    uint32_t used; /* entries, holes included */
+    uint32_t cap;
+    uint32_t count; /* entries, holes left out */
+    uint64_t present[NU_HEADERS_WORDS];
+    uint8_t first[NU_HEADER_ID_COUNT]; /* index of the first entry; valid with the presence bit */
+};
+
+/* An empty map with room for `cap` entries (grown when needed). */
+void nu_headers_init(struct nu_headers *headers, struct nu_arena *arena, uint32_t cap);
+/* Empties the map; views handed out before stay valid. */
+void nu_headers_clear(struct nu_headers *headers);
+
+static inline bool nu_headers_has_id(const struct nu_headers *headers, enum nu_header_id id)
+{
+    return headers->present[id / 64] >> (id % 64) & 1;
+}
+
+/* The first entry of a known name, or NULL. */
+static inline struct nu_header *nu_headers_find_id(const struct nu_headers *headers,
+                                                   enum nu_header_id id)
+{
+    return nu_headers_has_id(headers, id) ? &headers->entries[headers->first[id]] : NULL;
+}
+
+/* The value of the first entry of a known name; ptr is NULL if there is none. */
+static inline struct nu_str nu_headers_get_id(const struct nu_headers *headers,
+                                              enum nu_header_id id)
+{
+    const struct nu_header *header = nu_headers_find_id(headers, id);
+    return header ? header->value : nu_str_make(NULL, 0);
+}
+
+/* Adds an entry without copying: both views must live as long as the stream, and the name must be
+ * lower case and fit the id. */
+struct nu_header *nu_headers_add_ref(struct nu_headers *headers, enum nu_header_id id,
+                                     struct nu_str name, struct nu_str value);
+/* The same for a known name. */
+void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
+/* Gives the first entry of a known name this value (not copied) and removes its duplicates; adds one
+ * if there is none. */
+void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
+void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id);
+
+/* Removes every entry of a known name. */
+static inline void nu_headers_remove_id(struct nu_headers *headers, enum nu_header_id id)
+{
+    if (nu_unlikely(nu_headers_has_id(headers, id)))
+        nu_headers_remove_id_slow(headers, id);
+}
+
+/* A set of known names, to test for or remove many at once. */
+struct nu_header_set {
+    uint64_t words[NU_HEADERS_WORDS];
+};
+
+static inline void nu_header_set_add(struct nu_header_set *set, enum nu_header_id id)
+{
+    set->words[id / 64] |= (uint64_t)1 << (id % 64);
+}
+
+static inline bool nu_headers_has_any(const struct nu_headers *headers,
+                                      const struct nu_header_set *set)
+{
+    uint64_t both = 0;
+    for (int i = 0; i < NU_HEADERS_WORDS; i++)
+        both |= headers->present[i] & set->words[i];
+    return both != 0;
+}
+
+/* Removes every entry whose name is in the set. */
+void nu_headers_remove_set(struct nu_headers *headers, const struct nu_header_set *set);
+
+/* Removes one entry found by a walk. */
+void nu_headers_remove_entry(struct nu_headers *headers, struct nu_header *header);
+
+/* Joins the values of a known name by ", " or another separator into arena memory; a single value is
+ * returned as it is, none as NULL. */
+struct nu_str nu_headers_join_id(const struct nu_headers *headers, enum nu_header_id id,
+                                 struct nu_str separator);
+
+/* Walks the entries, holes left out. */
+#define nu_headers_for_each(header, headers) \
+    for (struct nu_header *header = (headers)->entries; \
+         header < (headers)->entries + (headers)->used; header++) \
+        if (header->name.ptr)
+
+/* Name and value bytes of all entries, as Envoy counts them for its header limits and operators. */
+size_t nu_headers_byte_size(const struct nu_headers *headers);
+
+#endif

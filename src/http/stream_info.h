@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known about one request, as plain values: times, bytes, addresses, names, the outcome.
+ * Filters read and write it, access logs and header formats print it. It points at no connection, host
+ * or cluster; texts in it live as long as the stream, or belong to the configuration that the stream
+ * holds.
+ */
+#ifndef NU_HTTP_STREAM_INFO_H
+#define NU_HTTP_STREAM_INFO_H
+
+#include "base/address.h"
+#include "base/arena.h"
+#include "http/response_flags.h"
+
+struct nu_metadata;     /* http/metadata.h */
+struct nu_filter_state; /* http/filter_state.h */
+struct nu_headers;
+
+enum nu_protocol {
+    NU_PROTOCOL_NONE, /* TCP */
+    NU_PROTOCOL_HTTP10,
+    NU_PROTOCOL_HTTP11,
+    NU_PROTOCOL_HTTP2,
+    NU_PROTOCOL_HTTP3,
+};
+
+/* "HTTP/1.1" and so on; empty for NONE. */
+struct nu_str nu_protocol_text(enum nu_protocol protocol);
+
+/* One downstream connection's values; they outlive its streams. */
+struct nu_connection_info {
+    uint64_t id;                     /* Envoy's connection id: counts from 0 over the process */
+    struct nu_address direct_remote; /* the peer of the socket */
+    struct nu_address remote;        /* as a PROXY header or original-destination says */
+    struct nu_address local;         /* valid once local_known */
+    bool local_known;
+    bool is_tls;
+    /* Fills `local` by asking the kernel; set by whoever owns the socket. */
+    void (*learn_local)(struct nu_connection_info *info);
+    struct nu_str requested_server_name; /* SNI */
+    struct nu_str filter_chain_name;
+    struct nu_str listener_name;
+    struct nu_str termination_details;           /* why the connection was ended, or empty */
+    struct nu_str transport_failure_reason;      /* downstream */
+    const struct nu_metadata *listener_metadata; /* borrowed: configuration; may be NULL */
+};
+
+/* The local address, asked from the kernel the first time. */
+static inline const struct nu_address *nu_connection_info_local(struct nu_connection_info *info)
+{
+    if (!info->local_known && info->learn_local)
+        info->learn_local(info);
+    return &info->local;
+}
+
+/* One attempt at an upstream; the last one is what logs see. Times are monotonic microseconds, 0
+ * while the event has not happened. */
+struct nu_upstream_info {
+    struct nu_address host;              /* chosen host's address; family NONE while none is */
+    struct nu_str host_name;             /* host's configured hostname, may be empty */
+    struct nu_address local;             /* our end of the connection */
+    struct nu_str cluster;               /* configured name */
+    struct nu_str cluster_observability; /* alt_stat_name or the name */
+    struct nu_str transport_failure_reason;
+    uint64_t connection_id;
+    enum nu_protocol protocol;
+    uint32_t attempt_count;
+    uint64_t connect_start_us;
+    uint64_t connect_end_us;
+    uint64_t pool_ready_us; /* when a connection was handed to the request */
+    uint64_t first_tx_us;
+    uint64_t last_tx_us;
+    uint64_t first_rx_us;
+    uint64_t first_rx_body_us;
+    uint64_t last_rx_us;
+    uint64_t header_bytes_sent;
+    uint64_t header_bytes_received;
+    uint64_t wire_bytes_sent;
+    uint64_t wire_bytes_received;
+    const struct nu_metadata *host_metadata;    /* borrowed: configuration; may be NULL */
+    const struct nu_metadata *cluster_metadata; /* borrowed: configuration; may be NULL */
+};
+
+struct nu_stream_info {
+    struct nu_arena *arena;                /* borrowed: the stream's */
+    struct nu_connection_info *connection; /* borrowed: the connection outlives its streams */
+    uint64_t stream_id;
+    enum nu_protocol protocol;
+
+    /* Times: monotonic microseconds, 0 while it has not happened. */
+    uint64_t start_realtime_us; /* wall clock of start_us */
+    uint64_t start_us;          /* first byte of the request */
+    uint64_t rx_end_us;         /* last byte of the request */
+    uint64_t tx_first_us;       /* first byte of the response to the client */
+    uint64_t tx_last_us;
+    uint64_t end_us;
+
+    /* Bytes; body bytes are what %BYTES_...% print. */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+    uint64_t header_bytes_received;
+    uint64_t header_bytes_sent;
+    uint64_t wire_bytes_received;
+    uint64_t wire_bytes_sent;
+    uint64_t retransmitted_bytes;
+
+    struct nu_address remote; /* the client, as far as x-forwarded-for is trusted */
+    uint32_t response_code;   /* 0 while there is none */
+    nu_response_flags flags;
+    struct nu_str response_code_details;
+    struct nu_str route_name;
+    struct nu_str virtual_host_name;
+    struct nu_str virtual_cluster_name;
+    struct nu_str request_id;
+    struct nu_upstream_info upstream;
+    bool is_health_check;
+    bool is_internal; /* trusted internal request */
+
+    struct nu_metadata *dynamic_metadata;     /* in the arena; NULL while empty */
+    struct nu_filter_state *filter_state;     /* in the arena; NULL while empty */
+    const struct nu_metadata *route_metadata; /* borrowed: configuration; may be NULL */
+    const struct nu_metadata *virtual_host_metadata;
+};
+
+static inline void nu_stream_info_set_flag(struct nu_stream_info *info, enum nu_response_flag flag)
+{
+    info->flags |= (nu_response_flags)1 << flag;
+}
+
+static inline bool nu_stream_info_has_flag(const struct nu_stream_info *info,
+                                           enum nu_response_flag flag)
+{
+    return info->flags >> flag & 1;
+}
+
+#endif
