@@ -13,7 +13,7 @@ import re
 import sys
 
 SLOT_BITS = 11
-names = re.findall(r'X\((\w+), "([^"]+)"\)', open(sys.argv[1]).read())
+names = re.findall(r'^\s+X\((\w+), "([^"]+)"\)', open(sys.argv[1]).read(), re.M)
 texts = [name for _, name in names]
 
 

@@ -53,6 +53,91 @@ void nu_header_name_lower(char *name, size_t len)
         name[i] = nu_ascii_lower(name[i]);
 }
 
+static bool is_joined_in_request(enum nu_header_id id)
+{
+    switch (id) {
+    case NU_HEADER_ACCEPT:
+    case NU_HEADER_ACCEPT_ENCODING:
+    case NU_HEADER_ACCESS_CONTROL_REQUEST_HEADERS:
+    case NU_HEADER_ACCESS_CONTROL_REQUEST_METHOD:
+    case NU_HEADER_AUTHORIZATION:
+    case NU_HEADER_CACHE_CONTROL:
+    case NU_HEADER_CONTENT_TYPE:
+    case NU_HEADER_CONTENT_ENCODING:
+    case NU_HEADER_EXPECT:
+    case NU_HEADER_GRPC_TIMEOUT:
+    case NU_HEADER_GRPC_ACCEPT_ENCODING:
+    case NU_HEADER_IF_MATCH:
+    case NU_HEADER_IF_MODIFIED_SINCE:
+    case NU_HEADER_IF_NONE_MATCH:
+    case NU_HEADER_IF_RANGE:
+    case NU_HEADER_IF_UNMODIFIED_SINCE:
+    case NU_HEADER_ORIGIN:
+    case NU_HEADER_PRAGMA:
+    case NU_HEADER_REFERER:
+    case NU_HEADER_USER_AGENT:
+    case NU_HEADER_VIA:
+    case NU_HEADER_X_FORWARDED_FOR:
+    case NU_HEADER_X_FORWARDED_HOST:
+    case NU_HEADER_X_FORWARDED_PROTO:
+    case NU_HEADER_X_FORWARDED_PORT:
+    case NU_HEADER_X_REQUEST_ID:
+    case NU_HEADER_X_CLIENT_TRACE_ID:
+    case NU_HEADER_X_ENVOY_ORIGINAL_PATH:
+    case NU_HEADER_X_ENVOY_ORIGINAL_HOST:
+    case NU_HEADER_X_ENVOY_ATTEMPT_COUNT:
+    case NU_HEADER_X_ENVOY_DECORATOR_OPERATION:
+    case NU_HEADER_X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER:
+    case NU_HEADER_X_ENVOY_DOWNSTREAM_SERVICE_NODE:
+    case NU_HEADER_X_ENVOY_EXTERNAL_ADDRESS:
+    case NU_HEADER_CONNECTION:
+    case NU_HEADER_TE:
+    case NU_HEADER_TRANSFER_ENCODING:
+    case NU_HEADER_UPGRADE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_joined_in_response(enum nu_header_id id)
+{
+    switch (id) {
+    case NU_HEADER_ACCESS_CONTROL_ALLOW_CREDENTIALS:
+    case NU_HEADER_ACCESS_CONTROL_ALLOW_HEADERS:
+    case NU_HEADER_ACCESS_CONTROL_ALLOW_METHODS:
+    case NU_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN:
+    case NU_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS:
+    case NU_HEADER_ACCESS_CONTROL_MAX_AGE:
+    case NU_HEADER_AGE:
+    case NU_HEADER_CACHE_CONTROL:
+    case NU_HEADER_CONTENT_ENCODING:
+    case NU_HEADER_CONTENT_TYPE:
+    case NU_HEADER_DATE:
+    case NU_HEADER_ETAG:
+    case NU_HEADER_EXPIRES:
+    case NU_HEADER_LAST_MODIFIED:
+    case NU_HEADER_LOCATION:
+    case NU_HEADER_VARY:
+    case NU_HEADER_VIA:
+    case NU_HEADER_X_REQUEST_ID:
+    case NU_HEADER_GRPC_STATUS:
+    case NU_HEADER_GRPC_MESSAGE:
+    case NU_HEADER_CONNECTION:
+    case NU_HEADER_TRANSFER_ENCODING:
+    case NU_HEADER_UPGRADE:
+    case NU_HEADER_SERVER:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool nu_header_id_is_joined(enum nu_header_id id, bool is_request)
+{
+    return is_request ? is_joined_in_request(id) : is_joined_in_response(id);
+}
+
 /* One bit per ASCII character: the digits, the letters and !#$%&'*+-.^_`|~ */
 static const uint64_t token_chars[2] = {0x03ff6cfa00000000u, 0x57ffffffc7fffffeu};
 

@@ -65,6 +65,29 @@ struct nu_header *nu_headers_add_ref(struct nu_headers *headers, enum nu_header_
     return header;
 }
 
+void nu_headers_reserve_first(struct nu_headers *headers, uint32_t n)
+{
+    nu_debug_assert(headers->used == 0 && n <= headers->cap);
+    for (uint32_t i = 0; i < n; i++) {
+        headers->entries[i].name.ptr = NULL;
+        headers->entries[i].id = NU_HEADER_OTHER;
+    }
+    headers->used = n;
+}
+
+void nu_headers_fill_first(struct nu_headers *headers, uint32_t index, enum nu_header_id id,
+                           struct nu_str value)
+{
+    struct nu_header *header = &headers->entries[index];
+    nu_debug_assert(!header->name.ptr && !nu_headers_has_id(headers, id));
+    header->name = nu_header_name_of(id);
+    header->value = value;
+    header->original_name = NULL;
+    header->id = (uint16_t)id;
+    headers->count++;
+    set_present(headers, id, index);
+}
+
 void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
 {
     nu_headers_add_ref(headers, id, nu_header_name_of(id), value);

@@ -59,6 +59,13 @@ static inline struct nu_str nu_headers_get_id(const struct nu_headers *headers,
     return header ? header->value : nu_str_make(NULL, 0);
 }
 
+/* Leaves the first `n` places of an empty map free for entries that are known only later (the pseudo
+ * headers, which come first). */
+void nu_headers_reserve_first(struct nu_headers *headers, uint32_t n);
+/* Fills a reserved place. */
+void nu_headers_fill_first(struct nu_headers *headers, uint32_t index, enum nu_header_id id,
+                           struct nu_str value);
+
 /* Adds an entry without copying: both views must live as long as the stream, and the name must be
  * lower case and fit the id. */
 struct nu_header *nu_headers_add_ref(struct nu_headers *headers, enum nu_header_id id,

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.1 over llhttp, both sides, with our own strictness on top (RFC 9112; what Envoy refuses is
+ * refused, and whatever could be read in two ways never passes).
+ *
+ * Server: one request at a time; the next one of a pipeline is not parsed before the response to the
+ * first is complete. Client: one exchange at a time over a connection that is used again while both
+ * sides agree. Parser state lives in the stream's arena, so that an idle connection holds none.
+ */
+#ifndef NU_CODEC_H1_H
+#define NU_CODEC_H1_H
+
+#include "codec/codec.h"
+
+/* How names are written to the peer; lower case is HTTP/2's and Envoy's default. */
+enum nu_h1_name_format {
+    NU_H1_NAMES_LOWER,
+    NU_H1_NAMES_PROPER, /* First-Letters-Upper */
+    NU_H1_NAMES_PRESERVE, /* as received */
+};
+
+enum nu_underscore_action {
+    NU_UNDERSCORE_ALLOW,
+    NU_UNDERSCORE_REJECT,
+    NU_UNDERSCORE_DROP,
+};
+
+/* Settings of one side, immutable; from Http1ProtocolOptions, HttpProtocolOptions and limits. */
+struct nu_h1_options {
+    uint32_t max_head_bytes; /* request or response head */
+    uint32_t max_headers;
+    enum nu_h1_name_format name_format;
+    bool preserve_reason; /* with PRESERVE: the upstream's reason phrase is passed on */
+    bool allow_absolute_url;
+    bool accept_http_10;
+    bool enable_trailers;
+    bool allow_chunked_length;
+    bool send_fully_qualified_url;
+    bool stream_error_on_invalid_message; /* keep the connection after a 400, where that is safe */
+    struct nu_str default_host_for_http_10; /* empty: none */
+    enum nu_underscore_action underscore_action;
+};
+
+/* Counters of a listener's or cluster's http1 scope that the codec moves; members may be NULL. */
+struct nu_h1_stats {
+    uint64_t *dropped_headers_with_underscores;
+    uint64_t *requests_rejected_with_underscores_in_headers;
+    uint64_t *response_flood;
+    uint64_t *metadata_not_supported_error;
+};
+
+struct nu_h1_message; /* parser of one message, in the stream's arena */
+
+/* The server side of a connection; embedded in its owner. */
+struct nu_h1_server {
+    struct nu_codec codec;
+    struct nu_stream_encoder encoder;
+    struct nu_connection *conn;                        /* borrowed */
+    const struct nu_h1_options *options;               /* borrowed */
+    const struct nu_server_codec_callbacks *callbacks; /* borrowed */
+    void *user;
+    struct nu_h1_message *message;     /* the request being read or answered; NULL between requests */
+    struct nu_stream_decoder *decoder; /* its decoder */
+    uint8_t flags;
+};
+
+/* Attaches to an open connection. */
+void nu_h1_server_init(struct nu_h1_server *server, struct nu_connection *conn,
+                       const struct nu_h1_options *options,
+                       const struct nu_server_codec_callbacks *callbacks, void *user);
+/* Whether the request that is being answered allows another one on the connection. */
+bool nu_h1_server_is_keep_alive(const struct nu_h1_server *server);
+
+/* What a client connection tells its pool. */
+struct nu_client_codec_callbacks {
+    /* The exchange ended well; the connection may take the next one if `reusable`. */
+    void (*on_complete)(void *user, bool reusable);
+};
+
+/* The client side of a connection; embedded in its owner. */
+struct nu_h1_client {
+    struct nu_codec codec;
+    struct nu_stream_encoder encoder;
+    struct nu_connection *conn;          /* borrowed */
+    const struct nu_h1_options *options; /* borrowed */
+    const struct nu_client_codec_callbacks *callbacks;
+    void *user;
+    struct nu_h1_message *message;     /* the response being read; NULL while idle */
+    struct nu_stream_decoder *decoder; /* NULL while idle */
+    uint8_t flags;
+};
+
+void nu_h1_client_init(struct nu_h1_client *client, struct nu_connection *conn,
+                       const struct nu_h1_options *options,
+                       const struct nu_client_codec_callbacks *callbacks, void *user);
+/* Begins an exchange on an idle connection; the request then goes through the returned encoder, the
+ * response to `decoder`. */
+struct nu_stream_encoder *nu_h1_client_start(struct nu_h1_client *client,
+                                             struct nu_stream_decoder *decoder);
+/* Makes the request say `connection: close` (the pool will not use the connection again). */
+void nu_h1_client_set_last(struct nu_h1_client *client);
+
+#endif

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client side of HTTP/1: one exchange at a time. The connection can be used again when the
+ * request was written and the response read completely, both sides agreed, and not a byte more came;
+ * in every other case it is spent.
+ */
+#include "base/assert.h"
+#include "codec/h1_internal.h"
+#include "net/connection.h"
+
+enum {
+    REQUEST_DONE = 1 << 0,
+    RESPONSE_DONE = 1 << 1,
+    CHUNKED_OUT = 1 << 2,
+    LAST = 1 << 3,    /* the request says `connection: close` */
+    IS_HEAD = 1 << 4, /* the response will have no body */
+};
+
+static struct nu_h1_client *client_of_encoder(struct nu_stream_encoder *encoder)
+{
+    return nu_container_of(encoder, struct nu_h1_client, encoder);
+}
+
+static struct nu_h1_client *client_of_codec(struct nu_codec *codec)
+{
+    return nu_container_of(codec, struct nu_h1_client, codec);
+}
+
+static void forget_exchange(struct nu_h1_client *client)
+{
+    if (client->message)
+        nu_buf_clear(&client->message->body);
+    client->message = NULL;
+    client->decoder = NULL;
+    client->flags &= LAST;
+}
+
+static void complete_exchange(struct nu_h1_client *client)
+{
+    bool reusable = client->message->keep_alive && !client->message->reads_to_eof &&
+                    !(client->flags & LAST) && (client->flags & REQUEST_DONE) &&
+                    client->conn->in.len == 0 && !client->conn->read_eof;
+    forget_exchange(client);
+    client->callbacks->on_complete(client->user, reusable);
+}
+
+/* --- Sending ---------------------------------------------------------------------------------- */
+
+static void note_sent(struct nu_h1_client *client, size_t bytes, bool is_head)
+{
+    struct nu_stream_info *info = client->decoder->info;
+    if (!info)
+        return;
+    info->upstream.wire_bytes_sent += bytes;
+    if (is_head)
+        info->upstream.header_bytes_sent += bytes;
+}
+
+/* Methods whose requests carry no body and need no length when they have none (Envoy's choice). */
+static bool may_lack_length(struct nu_str method)
+{
+    return nu_str_eq(method, NU_STR("GET")) || nu_str_eq(method, NU_STR("HEAD")) ||
+           nu_str_eq(method, NU_STR("DELETE")) || nu_str_eq(method, NU_STR("CONNECT")) ||
+           nu_str_eq(method, NU_STR("TRACE"));
+}
+
+static struct nu_h1_framing choose_framing(struct nu_h1_client *client,
+                                           const struct nu_headers *headers, struct nu_str method,
+                                           bool end)
+{
+    struct nu_h1_framing framing = {.add_close = client->flags & LAST};
+    if (nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH))
+        return framing;
+    if (end) {
+        framing.add_zero_length = !may_lack_length(method);
+    } else {
+        framing.add_chunked = true;
+        client->flags |= CHUNKED_OUT;
+    }
+    return framing;
+}
+
+static struct nu_str target_of(struct nu_h1_client *client, const struct nu_headers *headers,
+                               struct nu_str host)
+{
+    struct nu_str path = nu_headers_get_id(headers, NU_HEADER_PATH);
+    if (!client->options->send_fully_qualified_url)
+        return path.ptr ? path : host;
+    struct nu_arena *arena = client->decoder->arena;
+    struct nu_str scheme = nu_headers_get_id(headers, NU_HEADER_SCHEME);
+    if (!scheme.ptr)
+        scheme = NU_STR("http");
+    struct nu_str url = nu_arena_concat(arena, scheme, NU_STR("://"));
+    url = nu_arena_concat(arena, url, host);
+    return nu_arena_concat(arena, url, path);
+}
+
+static void finish_request(struct nu_h1_client *client)
+{
+    client->flags |= REQUEST_DONE;
+    if (client->flags & RESPONSE_DONE)
+        complete_exchange(client);
+}
+
+static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers *headers, bool end)
+{
+    struct nu_h1_client *client = client_of_encoder(encoder);
+    struct nu_str method = nu_headers_get_id(headers, NU_HEADER_METHOD);
+    struct nu_str host = nu_headers_get_id(headers, NU_HEADER_AUTHORITY);
+    struct nu_h1_framing framing = choose_framing(client, headers, method, end);
+    client->message->expects_no_body = nu_str_eq(method, NU_STR("HEAD"));
+    struct nu_h1_line line = {
+        .first = method,
+        .second = target_of(client, headers, host),
+        .is_request = true,
+    };
+    size_t bytes;
+    nu_h1_write_head(&client->conn->out, &line, headers, &framing, client->options->name_format,
+                     host, &bytes);
+    note_sent(client, bytes, true);
+    nu_connection_write(client->conn);
+    if (end)
+        finish_request(client);
+}
+
+static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, bool end)
+{
+    struct nu_h1_client *client = client_of_encoder(encoder);
+    struct nu_buf *out = &client->conn->out;
+    size_t before = out->len;
+    if (client->flags & CHUNKED_OUT) {
+        if (data->len)
+            nu_h1_write_chunk(out, data);
+        if (end)
+            nu_h1_write_last_chunk(out, NULL, client->options->name_format);
+    } else {
+        nu_buf_move_all(out, data);
+    }
+    note_sent(client, out->len - before, false);
+    nu_connection_write(client->conn);
+    if (end)
+        finish_request(client);
+}
+
+static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers *trailers)
+{
+    struct nu_h1_client *client = client_of_encoder(encoder);
+    bool send = client->options->enable_trailers;
+    if (client->flags & CHUNKED_OUT)
+        nu_h1_write_last_chunk(&client->conn->out, send ? trailers : NULL,
+                               client->options->name_format);
+    nu_connection_write(client->conn);
+    finish_request(client);
+}
+
+static void reset(struct nu_stream_encoder *encoder, enum nu_reset_reason reason)
+{
+    (void)reason;
+    struct nu_h1_client *client = client_of_encoder(encoder);
+    forget_exchange(client);
+    client->callbacks->on_complete(client->user, false);
+}
+
+static void hold_read(struct nu_stream_encoder *encoder)
+{
+    nu_connection_hold_read(client_of_encoder(encoder)->conn);
+}
+
+static void release_read(struct nu_stream_encoder *encoder)
+{
+    nu_connection_release_read(client_of_encoder(encoder)->conn);
+}
+
+static const struct nu_stream_encoder_ops encoder_ops = {
+    .encode_headers = encode_headers,
+    .encode_data = encode_data,
+    .encode_trailers = encode_trailers,
+    .reset = reset,
+    .hold_read = hold_read,
+    .release_read = release_read,
+};
+
+/* --- Receiving -------------------------------------------------------------------------------- */
+
+static void fail_exchange(struct nu_h1_client *client, enum nu_reset_reason reason)
+{
+    struct nu_stream_decoder *decoder = client->decoder;
+    struct nu_str details =
+        client->message->phase == NU_H1_FAILED ? client->message->error.details : nu_str_make(NULL, 0);
+    forget_exchange(client);
+    decoder->ops->on_reset(decoder, reason, details);
+}
+
+static bool is_interim(const struct nu_h1_message *msg)
+{
+    return msg->parser.status_code / 100 == 1;
+}
+
+static bool is_current(const struct nu_h1_client *client, const struct nu_h1_message *msg)
+{
+    return client->message == msg;
+}
+
+static void pass_interim(struct nu_h1_client *client, struct nu_h1_message *msg)
+{
+    if (client->decoder->ops->on_1xx)
+        client->decoder->ops->on_1xx(client->decoder, msg->headers);
+    if (is_current(client, msg))
+        nu_h1_message_restart(msg);
+}
+
+static void pass_head(struct nu_h1_client *client, struct nu_h1_message *msg)
+{
+    bool end = msg->phase == NU_H1_COMPLETE && !msg->has_body;
+    msg->head_passed = true;
+    if (end)
+        client->flags |= RESPONSE_DONE;
+    client->decoder->ops->on_headers(client->decoder, end);
+}
+
+static bool has_trailers(const struct nu_h1_client *client, const struct nu_h1_message *msg)
+{
+    return client->options->enable_trailers && msg->trailers && nu_headers_count(msg->trailers);
+}
+
+static void pass_body(struct nu_h1_client *client, struct nu_h1_message *msg)
+{
+    bool complete = msg->phase == NU_H1_COMPLETE;
+    bool trailers = complete && has_trailers(client, msg);
+    struct nu_buf data = msg->body;
+    nu_buf_init(&msg->body);
+    if (data.len || (complete && !trailers)) {
+        if (complete && !trailers)
+            client->flags |= RESPONSE_DONE;
+        client->decoder->ops->on_data(client->decoder, &data, complete && !trailers);
+        nu_buf_clear(&data);
+    }
+    if (trailers && is_current(client, msg)) {
+        client->flags |= RESPONSE_DONE;
+        client->decoder->ops->on_trailers(client->decoder, msg->trailers);
+    }
+}
+
+/* Passes on what was parsed; the exchange may be over afterwards. */
+static void pass_parsed(struct nu_h1_client *client, struct nu_h1_message *msg)
+{
+    if (msg->phase == NU_H1_COMPLETE && !msg->head_passed && is_interim(msg)) {
+        pass_interim(client, msg);
+        return;
+    }
+    if (msg->phase >= NU_H1_BODY && !msg->head_passed && !is_interim(msg))
+        pass_head(client, msg);
+    if (is_current(client, msg) && msg->head_passed && !(client->flags & RESPONSE_DONE))
+        pass_body(client, msg);
+    if (is_current(client, msg) && (client->flags & RESPONSE_DONE) &&
+        (client->flags & REQUEST_DONE))
+        complete_exchange(client);
+}
+
+static void note_received(struct nu_h1_client *client, size_t bytes, bool in_head)
+{
+    struct nu_stream_info *info = client->decoder->info;
+    if (!info)
+        return;
+    info->upstream.wire_bytes_received += bytes;
+    if (in_head)
+        info->upstream.header_bytes_received += bytes;
+}
+
+static void read_response(struct nu_h1_client *client)
+{
+    struct nu_h1_message *msg = client->message;
+    struct nu_buf *in = &client->conn->in;
+    size_t before = in->len;
+    bool in_head = msg->phase <= NU_H1_HEAD;
+    nu_h1_message_feed(msg, in);
+    note_received(client, before - in->len, in_head);
+    if (msg->phase == NU_H1_FAILED)
+        fail_exchange(client, NU_RESET_PROTOCOL_ERROR);
+    else
+        pass_parsed(client, msg);
+}
+
+/* The server ended its side: the end of a response that has no other, or a broken one. */
+static void read_end(struct nu_h1_client *client)
+{
+    struct nu_h1_message *msg = client->message;
+    nu_h1_message_feed_eof(msg);
+    if (msg->phase == NU_H1_COMPLETE)
+        pass_parsed(client, msg);
+    else
+        fail_exchange(client, NU_RESET_CONNECTION_TERMINATION);
+}
+
+static void dispatch(struct nu_codec *codec)
+{
+    struct nu_h1_client *client = client_of_codec(codec);
+    struct nu_connection *conn = client->conn;
+    while (client->message && conn->in.len && !conn->read_holds) {
+        size_t before = conn->in.len;
+        read_response(client);
+        if (conn->in.len == before)
+            break;
+    }
+    if (client->message && conn->read_eof && conn->in.len == 0)
+        read_end(client);
+}
+
+static void on_above_high(struct nu_codec *codec)
+{
+    struct nu_h1_client *client = client_of_codec(codec);
+    if (client->decoder)
+        client->decoder->ops->on_above_high(client->decoder);
+}
+
+static void on_below_low(struct nu_codec *codec)
+{
+    struct nu_h1_client *client = client_of_codec(codec);
+    if (client->decoder)
+        client->decoder->ops->on_below_low(client->decoder);
+}
+
+static void on_closed(struct nu_codec *codec, enum nu_reset_reason reason)
+{
+    struct nu_h1_client *client = client_of_codec(codec);
+    if (client->message)
+        fail_exchange(client, reason);
+}
+
+static void drain(struct nu_codec *codec)
+{
+    nu_h1_client_set_last(client_of_codec(codec));
+}
+
+static const struct nu_codec_ops codec_ops = {
+    .dispatch = dispatch,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+    .on_closed = on_closed,
+    .drain = drain,
+};
+
+void nu_h1_client_init(struct nu_h1_client *client, struct nu_connection *conn,
+                       const struct nu_h1_options *options,
+                       const struct nu_client_codec_callbacks *callbacks, void *user)
+{
+    *client = (struct nu_h1_client){
+        .codec = {.ops = &codec_ops, .protocol = NU_PROTOCOL_HTTP11},
+        .encoder = {.ops = &encoder_ops},
+        .conn = conn,
+        .options = options,
+        .callbacks = callbacks,
+        .user = user,
+    };
+}
+
+struct nu_stream_encoder *nu_h1_client_start(struct nu_h1_client *client,
+                                             struct nu_stream_decoder *decoder)
+{
+    nu_assert(!client->message);
+    client->flags &= LAST;
+    client->decoder = decoder;
+    client->message = nu_h1_message_create(decoder, client->options, false);
+    return &client->encoder;
+}
+
+void nu_h1_client_set_last(struct nu_h1_client *client)
+{
+    client->flags |= LAST;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing heads and chunks. A head's size is known before it is written, so it goes into the output
+ * buffer as one run of bytes.
+ */
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "codec/h1_internal.h"
+
+static inline char *put(char *p, struct nu_str s)
+{
+    memcpy(p, s.ptr, s.len);
+    return p + s.len;
+}
+
+/* The first letter, and each behind one that is no letter or digit, in upper case. */
+static char *put_proper(char *p, struct nu_str name)
+{
+    bool start = true;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        *p++ = start ? nu_ascii_upper(c) : c;
+        start = !nu_ascii_is_alpha(c) && !nu_ascii_is_digit(c);
+    }
+    return p;
+}
+
+static char *put_name(char *p, struct nu_str name, const char *original,
+                      enum nu_h1_name_format format)
+{
+    if (format == NU_H1_NAMES_PROPER)
+        return put_proper(p, name);
+    if (format == NU_H1_NAMES_PRESERVE && original)
+        return put(p, nu_str_make(original, name.len));
+    return put(p, name);
+}
+
+static char *put_header(char *p, struct nu_str name, const char *original, struct nu_str value,
+                        enum nu_h1_name_format format)
+{
+    p = put_name(p, name, original, format);
+    *p++ = ':';
+    *p++ = ' ';
+    if (value.len)
+        p = put(p, value);
+    *p++ = '\r';
+    *p++ = '\n';
+    return p;
+}
+
+static inline bool is_pseudo(const struct nu_header *header)
+{
+    return header->id != NU_HEADER_OTHER && header->id <= NU_HEADER_LAST_PSEUDO;
+}
+
+static size_t headers_size(const struct nu_headers *headers)
+{
+    size_t size = 0;
+    nu_headers_for_each(header, headers) {
+        size += header->name.len + header->value.len + 4;
+    }
+    return size;
+}
+
+static char *put_first_line(char *p, const struct nu_h1_line *line)
+{
+    p = put(p, line->first);
+    *p++ = ' ';
+    if (line->second.len)
+        p = put(p, line->second);
+    return put(p, line->is_request ? NU_STR(" HTTP/1.1\r\n") : NU_STR("\r\n"));
+}
+
+static char *put_headers(char *p, const struct nu_headers *headers,
+                         enum nu_h1_name_format format, bool drop_length)
+{
+    nu_headers_for_each(header, headers) {
+        if (is_pseudo(header) || (header->id == NU_HEADER_CONTENT_LENGTH && drop_length))
+            continue;
+        p = put_header(p, header->name, header->original_name, header->value, format);
+    }
+    return p;
+}
+
+static char *put_framing(char *p, const struct nu_h1_framing *framing,
+                         enum nu_h1_name_format format)
+{
+    if (framing->add_zero_length)
+        p = put_header(p, NU_STR("content-length"), NULL, NU_STR("0"), format);
+    if (framing->add_chunked)
+        p = put_header(p, NU_STR("transfer-encoding"), NULL, NU_STR("chunked"), format);
+    if (framing->add_close)
+        p = put_header(p, NU_STR("connection"), NULL, NU_STR("close"), format);
+    return put(p, NU_STR("\r\n"));
+}
+
+void nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
+                      const struct nu_headers *headers, const struct nu_h1_framing *framing,
+                      enum nu_h1_name_format format, struct nu_str host, size_t *head_bytes)
+{
+    enum { FIXED_PARTS = 160 };
+    size_t size = line->first.len + line->second.len + host.len + headers_size(headers);
+    size += FIXED_PARTS;
+    char *start = nu_buf_reserve(out, size);
+    char *p = put_first_line(start, line);
+    if (host.ptr)
+        p = put_header(p, NU_STR("host"), NULL, host, format);
+    p = put_headers(p, headers, format, framing->drop_content_length);
+    p = put_framing(p, framing, format);
+    *head_bytes = (size_t)(p - start);
+    nu_debug_assert(*head_bytes <= size);
+    nu_buf_commit(out, *head_bytes);
+}
+
+void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data)
+{
+    char line[20];
+    int len = snprintf(line, sizeof(line), "%zx\r\n", data->len);
+    nu_buf_append(out, nu_str_make(line, (size_t)len));
+    nu_buf_move_all(out, data);
+    nu_buf_append(out, NU_STR("\r\n"));
+}
+
+void nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trailers,
+                            enum nu_h1_name_format format)
+{
+    if (!trailers || nu_headers_count(trailers) == 0) {
+        nu_buf_append(out, NU_STR("0\r\n\r\n"));
+        return;
+    }
+    nu_buf_append(out, NU_STR("0\r\n"));
+    size_t size = headers_size(trailers) + 2;
+    char *start = nu_buf_reserve(out, size);
+    char *p = put_headers(start, trailers, format, false);
+    p = put(p, NU_STR("\r\n"));
+    nu_buf_commit(out, (size_t)(p - start));
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parser of one HTTP/1 message, shared by the server and the client side.
+ *
+ * llhttp finds the pieces; we prove that they make up the message. While a head (or trailer section)
+ * is read its bytes stay contiguous in one block, and each piece must begin exactly where the one
+ * before it ended:
+ *
+ *     GET /path HTTP/1.1\r\n name:OWS value OWS\r\n name: ... \r\n \r\n
+ *     ^head     ^url        ^expect                ^expect    ^expect
+ *
+ * A folded line, a bare LF, a space before a colon or anything else that a parser might skip breaks
+ * the chain and is an error, whatever the llhttp version tolerates.
+ */
+#ifndef NU_CODEC_H1_INTERNAL_H
+#define NU_CODEC_H1_INTERNAL_H
+
+#include <llhttp.h>
+
+#include "codec/h1.h"
+
+enum nu_h1_phase {
+    NU_H1_START, /* nothing but empty lines so far */
+    NU_H1_HEAD,
+    NU_H1_BODY,
+    NU_H1_TRAILERS,
+    NU_H1_COMPLETE,
+    NU_H1_FAILED,
+};
+
+struct nu_h1_message {
+    llhttp_t parser;
+    const struct nu_h1_options *options; /* borrowed */
+    struct nu_arena *arena;              /* borrowed: the stream's */
+    struct nu_headers *headers;          /* head, borrowed from the decoder */
+    struct nu_headers *trailers;         /* in the arena; NULL until there are some */
+    struct nu_headers *target;           /* what is being filled: headers or trailers */
+    struct nu_buf body;                  /* read, not yet passed on */
+    struct nu_block *body_block;         /* the block that is being parsed in the body */
+    struct nu_codec_error error;         /* once FAILED */
+
+    /* Pieces of the line being read; views into the contiguous bytes. */
+    const char *head;   /* first byte of the head or trailer section */
+    const char *expect; /* where the next line must begin; NULL before the first line ended */
+    struct nu_str url;
+    struct nu_str reason;
+    struct nu_str name;
+    struct nu_str value;
+    uint32_t parsed;       /* bytes of the connection's input that llhttp saw, while retained */
+    uint32_t header_count;
+    uint16_t underscores; /* names with an underscore that were dropped or refused */
+    uint8_t phase;         /* enum nu_h1_phase */
+    bool is_request;
+    bool is_chunked;
+    bool has_body;      /* more than the head is to come */
+    bool keep_alive;    /* as the message itself says */
+    bool head_passed;   /* decoder->on_headers was called */
+    bool expects_no_body; /* the response to a HEAD */
+    bool reads_to_eof;
+    bool absolute_https;  /* the target was https://... */
+    uint64_t content_length; /* UINT64_MAX: none given */
+};
+
+/* Makes a message in the decoder's arena. */
+struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
+                                           const struct nu_h1_options *options, bool is_request);
+
+/*
+ * Feeds the connection's input. Returns when the input is used up, the message is complete or it
+ * failed; what belongs to a next message stays in `in`. Nothing is called back: the caller looks at
+ * the phase and the collected parts.
+ */
+void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in);
+/* The peer ended its side: completes a response that is read to the end, fails anything else. */
+void nu_h1_message_feed_eof(struct nu_h1_message *msg);
+/* Starts over for the final response after an interim one. */
+void nu_h1_message_restart(struct nu_h1_message *msg);
+
+/* Marks the message failed with this answer; returns what an llhttp callback returns for that. */
+int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str details);
+
+/* Judges a complete head; each returns 0, or fails the message. h1_rules.c. */
+int nu_h1_check_request(struct nu_h1_message *msg);
+int nu_h1_check_response(struct nu_h1_message *msg);
+
+#define NU_H1_NO_LENGTH UINT64_MAX
+
+/* Writes a head: h1_encode.c. */
+struct nu_h1_line {
+    struct nu_str first;  /* method, or "HTTP/1.1 200" with the version in front */
+    struct nu_str second; /* request target, or reason phrase */
+    bool is_request;
+};
+
+/* Framing and connection headers that the encoder adds or leaves out. */
+struct nu_h1_framing {
+    bool add_chunked;
+    bool add_zero_length;
+    bool add_close;
+    bool add_keep_alive;
+    bool drop_content_length;
+};
+
+void nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
+                      const struct nu_headers *headers, const struct nu_h1_framing *framing,
+                      enum nu_h1_name_format format, struct nu_str host, size_t *head_bytes);
+/* Moves `data` to `out` as one chunk. */
+void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data);
+/* The last chunk and the trailers (may be NULL). */
+void nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trailers,
+                            enum nu_h1_name_format format);
+
+#endif

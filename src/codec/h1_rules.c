@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What makes a syntactically right HTTP/1 head acceptable: framing that can be read in one way only,
+ * the request target, the Host header, what the Connection header may name. Statuses and details are
+ * Envoy's.
+ */
+#include "codec/h1_internal.h"
+
+#define FAIL(msg, status, details) nu_h1_message_fail(msg, status, NU_STR(details))
+
+enum {
+    PSEUDO_AUTHORITY, /* places of the pseudo headers in a request's map */
+    PSEUDO_PATH,
+    PSEUDO_METHOD,
+    PSEUDO_SCHEME,
+};
+
+static size_t count_id(const struct nu_headers *headers, enum nu_header_id id)
+{
+    return nu_headers_has_id(headers, id) ? nu_headers_count_of(headers, nu_header_name_of(id)) : 0;
+}
+
+/* Envoy's limits on what a Connection header may name. */
+enum { MAX_NOMINATED = 10 };
+
+static bool may_be_nominated(struct nu_str name)
+{
+    switch (nu_header_id_of(name)) {
+    case NU_HEADER_HOST:
+    case NU_HEADER_X_FORWARDED_FOR:
+    case NU_HEADER_X_FORWARDED_HOST:
+    case NU_HEADER_X_FORWARDED_PROTO:
+        return false;
+    default:
+        return name.len == 0 || name.ptr[0] != ':';
+    }
+}
+
+struct connection_tokens {
+    bool close;
+    bool keep_alive;
+    bool upgrade;
+};
+
+/* One name of a Connection header: an option of ours, or a header that ends here. */
+static bool apply_connection_token(struct nu_h1_message *msg, struct nu_str token,
+                                   struct connection_tokens *tokens)
+{
+    char lower[64];
+    if (token.len > sizeof(lower))
+        return true;
+    memcpy(lower, token.ptr, token.len);
+    nu_header_name_lower(lower, token.len);
+    struct nu_str name = nu_str_make(lower, token.len);
+    if (!may_be_nominated(name))
+        return false;
+    if (nu_str_eq(name, NU_STR("close")))
+        tokens->close = true;
+    else if (nu_str_eq(name, NU_STR("keep-alive")))
+        tokens->keep_alive = true;
+    else if (nu_str_eq(name, NU_STR("upgrade")))
+        tokens->upgrade = true;
+    else if (!nu_str_eq(name, NU_STR("te")))
+        nu_headers_remove(msg->headers, name);
+    return true;
+}
+
+/* Reads the Connection headers and removes what they name (RFC 9110 7.6.1). */
+static bool read_connection(struct nu_h1_message *msg, struct connection_tokens *tokens)
+{
+    unsigned nominated = 0;
+    for (uint32_t i = 0; i < msg->headers->used; i++) {
+        struct nu_header *header = &msg->headers->entries[i];
+        if (header->id != NU_HEADER_CONNECTION)
+            continue;
+        struct nu_str rest = header->value;
+        while (rest.ptr) {
+            struct nu_str token = nu_str_trim(nu_str_split(&rest, ','));
+            if (token.len && ++nominated > MAX_NOMINATED)
+                return false;
+            if (token.len && !apply_connection_token(msg, token, tokens))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void decide_keep_alive(struct nu_h1_message *msg, const struct connection_tokens *tokens)
+{
+    bool http11 = msg->parser.http_minor >= 1;
+    msg->keep_alive = http11 ? !tokens->close : tokens->keep_alive && !tokens->close;
+}
+
+/* Content-Length beside Transfer-Encoding, codings but "chunked", repeated lengths. */
+static int check_framing(struct nu_h1_message *msg)
+{
+    struct nu_headers *headers = msg->headers;
+    size_t codings = count_id(headers, NU_HEADER_TRANSFER_ENCODING);
+    size_t lengths = count_id(headers, NU_HEADER_CONTENT_LENGTH);
+    msg->is_chunked = false;
+    if (codings) {
+        struct nu_str coding = nu_headers_get_id(headers, NU_HEADER_TRANSFER_ENCODING);
+        if (lengths && !msg->options->allow_chunked_length)
+            return FAIL(msg, 400, "http1.content_length_and_chunked_not_allowed");
+        if (codings > 1 || !nu_str_eq_nocase(coding, NU_STR("chunked")))
+            return FAIL(msg, 501, "http1.invalid_transfer_encoding");
+        if (msg->parser.http_minor == 0)
+            return FAIL(msg, 400, "http1.codec_error");
+        nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
+        lengths = 0;
+        msg->is_chunked = true;
+    }
+    if (lengths > 1)
+        return FAIL(msg, 400, "http1.codec_error");
+    if (lengths) {
+        struct nu_str text = nu_headers_get_id(headers, NU_HEADER_CONTENT_LENGTH);
+        if (nu_str_to_u64(text, &msg->content_length) != NU_OK)
+            return FAIL(msg, 400, "http1.codec_error");
+    }
+    /* llhttp must have come to the same reading. */
+    if (msg->is_chunked != ((msg->parser.flags & F_CHUNKED) != 0))
+        return FAIL(msg, 400, "http1.codec_error");
+    return 0;
+}
+
+/* The methods that Envoy's parser knows; llhttp knows others. */
+static bool is_known_method(struct nu_str method)
+{
+    static const char *const known[] = {
+        "GET",      "POST",       "PUT",       "HEAD",        "DELETE", "OPTIONS", "PATCH",
+        "CONNECT",  "TRACE",      "ACL",       "BIND",        "CHECKOUT", "COPY",  "LINK",
+        "LOCK",     "MERGE",      "MKACTIVITY", "MKCALENDAR", "MKCOL",  "MOVE",    "MSEARCH",
+        "NOTIFY",   "PROPFIND",   "PROPPATCH", "PURGE",       "REBIND", "REPORT",  "SEARCH",
+        "SOURCE",   "SUBSCRIBE",  "UNBIND",    "UNLINK",      "UNLOCK", "UNSUBSCRIBE",
+    };
+    for (size_t i = 0; i < NU_ARRAY_LEN(known); i++) {
+        if (nu_str_eq(method, nu_str_from(known[i])))
+            return true;
+    }
+    return false;
+}
+
+static struct nu_str method_of(const struct nu_h1_message *msg)
+{
+    return nu_str_make(msg->head, (size_t)(msg->url.ptr - msg->head) - 1);
+}
+
+/* Host becomes :authority; more than one is ambiguous. */
+static int take_host(struct nu_h1_message *msg, struct nu_str from_target)
+{
+    struct nu_headers *headers = msg->headers;
+    if (count_id(headers, NU_HEADER_HOST) > 1)
+        return FAIL(msg, 400, "http1.codec_error");
+    struct nu_str host = nu_headers_get_id(headers, NU_HEADER_HOST);
+    nu_headers_remove_id(headers, NU_HEADER_HOST);
+    if (from_target.ptr)
+        host = from_target;
+    if (host.ptr)
+        nu_headers_fill_first(headers, PSEUDO_AUTHORITY, NU_HEADER_AUTHORITY, host);
+    return 0;
+}
+
+struct absolute_form {
+    struct nu_str scheme;
+    struct nu_str authority;
+    struct nu_str path_and_query;
+};
+
+/* scheme "://" authority [path] */
+static bool parse_absolute(struct nu_str target, struct absolute_form *out)
+{
+    size_t colon = nu_str_find(target, NU_STR("://"));
+    if (colon == NU_NPOS || colon == 0)
+        return false;
+    out->scheme = nu_str_first(target, colon);
+    struct nu_str rest = nu_str_skip(target, colon + 3);
+    size_t end = 0;
+    while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
+        end++;
+    out->authority = nu_str_first(rest, end);
+    out->path_and_query = nu_str_skip(rest, end);
+    return out->authority.len > 0;
+}
+
+/* The four forms of a request target (RFC 9112 3.2). */
+static int read_target(struct nu_h1_message *msg, struct nu_str method)
+{
+    struct nu_headers *headers = msg->headers;
+    if (nu_str_eq(method, NU_STR("CONNECT")))
+        return take_host(msg, msg->url);
+    bool is_origin_form = msg->url.len && msg->url.ptr[0] == '/';
+    bool is_asterisk = nu_str_eq(msg->url, NU_STR("*"));
+    struct nu_str path = msg->url;
+    struct nu_str authority = nu_str_make(NULL, 0);
+    if (is_asterisk && !nu_str_eq(method, NU_STR("OPTIONS")))
+        return FAIL(msg, 400, "http1.invalid_url");
+    if (!is_origin_form && !is_asterisk && msg->options->allow_absolute_url) {
+        struct absolute_form url;
+        if (!parse_absolute(msg->url, &url))
+            return FAIL(msg, 400, "http1.invalid_url");
+        bool is_http = nu_str_eq_nocase(url.scheme, NU_STR("http"));
+        if (!is_http && !nu_str_eq_nocase(url.scheme, NU_STR("https")))
+            return FAIL(msg, 400, "http1.invalid_scheme");
+        authority = url.authority;
+        path = url.path_and_query;
+        if (path.len == 0)
+            path = NU_STR("/");
+        else if (path.ptr[0] == '?')
+            path = nu_arena_concat(msg->arena, NU_STR("/"), path);
+        nu_headers_fill_first(headers, PSEUDO_SCHEME, NU_HEADER_SCHEME,
+                              is_http ? NU_STR("http") : NU_STR("https"));
+        msg->absolute_https = !is_http;
+    }
+    nu_headers_fill_first(headers, PSEUDO_PATH, NU_HEADER_PATH, path);
+    return take_host(msg, authority);
+}
+
+int nu_h1_check_request(struct nu_h1_message *msg)
+{
+    struct nu_headers *headers = msg->headers;
+    struct connection_tokens tokens = {0};
+    int code = check_framing(msg);
+    if (code)
+        return code;
+    if (nu_headers_has_id(headers, NU_HEADER_CONNECTION) && !read_connection(msg, &tokens))
+        return FAIL(msg, 400, "http1.connection_header_rejected");
+    decide_keep_alive(msg, &tokens);
+    struct nu_str method = method_of(msg);
+    if (!is_known_method(method))
+        return FAIL(msg, 400, "http1.codec_error");
+    nu_headers_fill_first(headers, PSEUDO_METHOD, NU_HEADER_METHOD, method);
+    code = read_target(msg, method);
+    if (code)
+        return code;
+    msg->has_body = msg->is_chunked ||
+                    (msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0);
+    return 0;
+}
+
+/* Statuses that never have a body (RFC 9110 6.4.1). */
+static bool is_bodiless(uint32_t status)
+{
+    return status / 100 == 1 || status == 204 || status == 304;
+}
+
+int nu_h1_check_response(struct nu_h1_message *msg)
+{
+    struct nu_headers *headers = msg->headers;
+    struct connection_tokens tokens = {0};
+    uint32_t status = msg->parser.status_code;
+    bool no_framing = status / 100 == 1 || status == 204;
+    if (status < 100 || status > 599 || status == 101)
+        return FAIL(msg, 502, "http1.codec_error");
+    if (no_framing && nu_headers_has_id(headers, NU_HEADER_TRANSFER_ENCODING))
+        return FAIL(msg, 502, "http1.transfer_encoding_not_allowed");
+    int code = check_framing(msg);
+    if (code)
+        return code;
+    if (no_framing && msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0)
+        return FAIL(msg, 502, "http1.content_length_not_allowed");
+    if (nu_headers_has_id(headers, NU_HEADER_CONNECTION) && !read_connection(msg, &tokens))
+        return FAIL(msg, 502, "http1.connection_header_rejected");
+    decide_keep_alive(msg, &tokens);
+    char *text = nu_arena_alloc(msg->arena, 3);
+    nu_u64_to_chars(status, text);
+    nu_headers_fill_first(headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
+    bool no_length = !msg->is_chunked && msg->content_length == NU_H1_NO_LENGTH;
+    bool no_body = is_bodiless(status) || msg->expects_no_body;
+    msg->has_body = !no_body && (msg->is_chunked || no_length || msg->content_length > 0);
+    msg->reads_to_eof = msg->has_body && no_length;
+    return 0;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server side of HTTP/1: requests in, responses out, one at a time.
+ *
+ * A request's life here: the first byte asks the user for a decoder; the head is passed on when it is
+ * complete and accepted, together with the body bytes that came with it. The stream ends when the
+ * request was read and the response written; only then is the next request of a pipeline looked at.
+ */
+#include "base/assert.h"
+#include "codec/h1_internal.h"
+#include "http/status.h"
+#include "net/connection.h"
+
+enum {
+    REQUEST_DONE = 1 << 0,  /* the request's end was passed on */
+    RESPONSE_HEAD = 1 << 1, /* the response's head was written */
+    RESPONSE_DONE = 1 << 2, /* the response's end was written */
+    CHUNKED_OUT = 1 << 3,
+    IS_HEAD = 1 << 4,
+    NO_BODY_OUT = 1 << 5, /* body bytes of the response are dropped (HEAD) */
+    FAILED = 1 << 6,      /* the request broke the protocol: nothing more is read */
+};
+
+static struct nu_h1_server *server_of_encoder(struct nu_stream_encoder *encoder)
+{
+    return nu_container_of(encoder, struct nu_h1_server, encoder);
+}
+
+static struct nu_h1_server *server_of_codec(struct nu_codec *codec)
+{
+    return nu_container_of(codec, struct nu_h1_server, codec);
+}
+
+static void forget_stream(struct nu_h1_server *server)
+{
+    if (server->message)
+        nu_buf_clear(&server->message->body);
+    server->message = NULL;
+    server->decoder = NULL;
+    server->flags = 0;
+}
+
+/* Both halves ended: the connection is free for the next request. */
+static void end_stream_if_done(struct nu_h1_server *server)
+{
+    if ((server->flags & REQUEST_DONE) && (server->flags & RESPONSE_DONE))
+        forget_stream(server);
+}
+
+/* --- Sending ---------------------------------------------------------------------------------- */
+
+static uint32_t status_of(const struct nu_headers *headers)
+{
+    uint64_t status = 0;
+    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_STATUS);
+    enum nu_result result = nu_str_to_u64(text, &status);
+    nu_assert(result == NU_OK && status >= 100 && status <= 999);
+    return (uint32_t)status;
+}
+
+static void write_head(struct nu_h1_server *server, const struct nu_headers *headers,
+                       uint32_t status, const struct nu_h1_framing *framing)
+{
+    char first[] = "HTTP/1.1 xxx";
+    nu_u64_to_chars(status, first + 9);
+    struct nu_h1_line line = {
+        .first = nu_str_make(first, sizeof(first) - 1),
+        .second = nu_status_reason(status),
+    };
+    size_t bytes;
+    nu_h1_write_head(&server->conn->out, &line, headers, framing, server->options->name_format,
+                     nu_str_make(NULL, 0), &bytes);
+    struct nu_stream_info *info = server->decoder->info;
+    if (info) {
+        info->header_bytes_sent += bytes;
+        info->wire_bytes_sent += bytes;
+    }
+    nu_connection_write(server->conn);
+}
+
+/* How the end of the body is marked: a length, chunks, or the connection's end. */
+static struct nu_h1_framing choose_framing(struct nu_h1_server *server,
+                                           const struct nu_headers *headers, uint32_t status,
+                                           bool end)
+{
+    struct nu_h1_framing framing = {0};
+    bool is_head = server->flags & IS_HEAD;
+    bool never_has_body = status < 200 || status == 204;
+    bool http10 = server->codec.protocol == NU_PROTOCOL_HTTP10;
+    if (nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH))
+        return framing;
+    if (end) {
+        framing.add_zero_length = !is_head && !never_has_body && status != 304;
+    } else if (!never_has_body && !http10) {
+        framing.add_chunked = true;
+        if (!is_head)
+            server->flags |= CHUNKED_OUT;
+    }
+    return framing;
+}
+
+static void encode_1xx(struct nu_stream_encoder *encoder, const struct nu_headers *headers)
+{
+    struct nu_h1_server *server = server_of_encoder(encoder);
+    struct nu_h1_framing framing = {0};
+    if (server->codec.protocol == NU_PROTOCOL_HTTP10)
+        return;
+    write_head(server, headers, status_of(headers), &framing);
+}
+
+static void finish_response(struct nu_h1_server *server)
+{
+    server->flags |= RESPONSE_DONE;
+    end_stream_if_done(server);
+}
+
+static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers *headers, bool end)
+{
+    struct nu_h1_server *server = server_of_encoder(encoder);
+    uint32_t status = status_of(headers);
+    struct nu_h1_framing framing = choose_framing(server, headers, status, end);
+    server->flags |= RESPONSE_HEAD;
+    if (server->flags & IS_HEAD)
+        server->flags |= NO_BODY_OUT;
+    write_head(server, headers, status, &framing);
+    if (end)
+        finish_response(server);
+}
+
+static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, bool end)
+{
+    struct nu_h1_server *server = server_of_encoder(encoder);
+    struct nu_buf *out = &server->conn->out;
+    size_t before = out->len;
+    if (server->flags & NO_BODY_OUT) {
+        nu_buf_clear(data);
+    } else if (server->flags & CHUNKED_OUT) {
+        if (data->len)
+            nu_h1_write_chunk(out, data);
+        if (end)
+            nu_h1_write_last_chunk(out, NULL, server->options->name_format);
+    } else {
+        nu_buf_move_all(out, data);
+    }
+    if (server->decoder->info)
+        server->decoder->info->wire_bytes_sent += out->len - before;
+    nu_connection_write(server->conn);
+    if (end)
+        finish_response(server);
+}
+
+static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers *trailers)
+{
+    struct nu_h1_server *server = server_of_encoder(encoder);
+    bool send = server->options->enable_trailers;
+    if (server->flags & CHUNKED_OUT)
+        nu_h1_write_last_chunk(&server->conn->out, send ? trailers : NULL,
+                               server->options->name_format);
+    nu_connection_write(server->conn);
+    finish_response(server);
+}
+
+/* HTTP/1 has no way to end a stream but the connection's end. */
+static void reset(struct nu_stream_encoder *encoder, enum nu_reset_reason reason)
+{
+    (void)reason;
+    struct nu_h1_server *server = server_of_encoder(encoder);
+    forget_stream(server);
+    server->flags = FAILED;
+}
+
+static void hold_read(struct nu_stream_encoder *encoder)
+{
+    nu_connection_hold_read(server_of_encoder(encoder)->conn);
+}
+
+static void release_read(struct nu_stream_encoder *encoder)
+{
+    nu_connection_release_read(server_of_encoder(encoder)->conn);
+}
+
+static const struct nu_stream_encoder_ops encoder_ops = {
+    .encode_1xx = encode_1xx,
+    .encode_headers = encode_headers,
+    .encode_data = encode_data,
+    .encode_trailers = encode_trailers,
+    .reset = reset,
+    .hold_read = hold_read,
+    .release_read = release_read,
+};
+
+/* --- Receiving -------------------------------------------------------------------------------- */
+
+static void begin_request(struct nu_h1_server *server)
+{
+    server->flags = 0;
+    server->codec.protocol = NU_PROTOCOL_HTTP11;
+    server->decoder = server->callbacks->on_new_stream(server->user, &server->encoder);
+    server->message = nu_h1_message_create(server->decoder, server->options, true);
+}
+
+static void fail_request(struct nu_h1_server *server)
+{
+    server->flags |= FAILED;
+    server->callbacks->on_error(server->user, server->decoder, &server->message->error);
+}
+
+/* Passing on may end the stream and free the message: each step looks before it goes on. */
+static bool is_current(const struct nu_h1_server *server, const struct nu_h1_message *msg)
+{
+    return server->message == msg && !(server->flags & FAILED);
+}
+
+static void pass_head(struct nu_h1_server *server, struct nu_h1_message *msg)
+{
+    bool end = msg->phase == NU_H1_COMPLETE && !msg->has_body;
+    msg->head_passed = true;
+    if (end)
+        server->flags |= REQUEST_DONE;
+    server->decoder->ops->on_headers(server->decoder, end);
+}
+
+static bool has_trailers(const struct nu_h1_server *server, const struct nu_h1_message *msg)
+{
+    return server->options->enable_trailers && msg->trailers && nu_headers_count(msg->trailers);
+}
+
+static void pass_body(struct nu_h1_server *server, struct nu_h1_message *msg)
+{
+    bool complete = msg->phase == NU_H1_COMPLETE;
+    bool trailers = complete && has_trailers(server, msg);
+    struct nu_buf data = msg->body;
+    nu_buf_init(&msg->body);
+    if (data.len || (complete && !trailers)) {
+        if (complete && !trailers)
+            server->flags |= REQUEST_DONE;
+        server->decoder->ops->on_data(server->decoder, &data, complete && !trailers);
+        nu_buf_clear(&data);
+    }
+    if (trailers && is_current(server, msg)) {
+        server->flags |= REQUEST_DONE;
+        server->decoder->ops->on_trailers(server->decoder, msg->trailers);
+    }
+}
+
+static void note_head(struct nu_h1_server *server, struct nu_h1_message *msg)
+{
+    server->codec.protocol =
+        msg->parser.http_minor == 0 ? NU_PROTOCOL_HTTP10 : NU_PROTOCOL_HTTP11;
+    struct nu_str method = nu_headers_get_id(msg->headers, NU_HEADER_METHOD);
+    if (nu_str_eq(method, NU_STR("HEAD")))
+        server->flags |= IS_HEAD;
+    if (server->decoder->info)
+        server->decoder->info->protocol = server->codec.protocol;
+}
+
+static void count_bytes(struct nu_h1_server *server, size_t bytes, bool in_head)
+{
+    struct nu_stream_info *info = server->decoder->info;
+    if (!info)
+        return;
+    info->wire_bytes_received += bytes;
+    if (in_head)
+        info->header_bytes_received += bytes;
+}
+
+/* Feeds the message and passes on what came out; returns whether the connection can go on. */
+static bool read_request(struct nu_h1_server *server)
+{
+    struct nu_h1_message *msg = server->message;
+    struct nu_buf *in = &server->conn->in;
+    size_t before = in->len;
+    bool in_head = msg->phase <= NU_H1_HEAD;
+    nu_h1_message_feed(msg, in);
+    count_bytes(server, before - in->len, in_head);
+    if (msg->phase == NU_H1_FAILED) {
+        fail_request(server);
+        return false;
+    }
+    if (msg->phase >= NU_H1_BODY && !msg->head_passed) {
+        note_head(server, msg);
+        pass_head(server, msg);
+    }
+    if (is_current(server, msg) && msg->head_passed && !(server->flags & REQUEST_DONE))
+        pass_body(server, msg);
+    if (is_current(server, msg))
+        end_stream_if_done(server);
+    return !(server->flags & FAILED);
+}
+
+static bool may_read_request(const struct nu_h1_server *server)
+{
+    const struct nu_connection *conn = server->conn;
+    bool waiting_for_response = server->message && (server->flags & REQUEST_DONE);
+    return conn->in.len && nu_connection_is_open(conn) && !conn->read_holds &&
+           !waiting_for_response && !(server->flags & FAILED);
+}
+
+static void dispatch(struct nu_codec *codec)
+{
+    struct nu_h1_server *server = server_of_codec(codec);
+    while (may_read_request(server)) {
+        size_t before = server->conn->in.len;
+        if (!server->message)
+            begin_request(server);
+        if (!read_request(server) || server->conn->in.len == before)
+            return;
+    }
+}
+
+static void on_above_high(struct nu_codec *codec)
+{
+    struct nu_h1_server *server = server_of_codec(codec);
+    if (server->decoder)
+        server->decoder->ops->on_above_high(server->decoder);
+}
+
+static void on_below_low(struct nu_codec *codec)
+{
+    struct nu_h1_server *server = server_of_codec(codec);
+    if (server->decoder)
+        server->decoder->ops->on_below_low(server->decoder);
+}
+
+static void on_closed(struct nu_codec *codec, enum nu_reset_reason reason)
+{
+    struct nu_h1_server *server = server_of_codec(codec);
+    struct nu_stream_decoder *decoder = server->decoder;
+    forget_stream(server);
+    if (decoder)
+        decoder->ops->on_reset(decoder, reason, nu_str_make(NULL, 0));
+}
+
+static void drain(struct nu_codec *codec)
+{
+    (void)codec; /* the connection manager adds `connection: close` to the next response */
+}
+
+static const struct nu_codec_ops codec_ops = {
+    .dispatch = dispatch,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+    .on_closed = on_closed,
+    .drain = drain,
+};
+
+void nu_h1_server_init(struct nu_h1_server *server, struct nu_connection *conn,
+                       const struct nu_h1_options *options,
+                       const struct nu_server_codec_callbacks *callbacks, void *user)
+{
+    *server = (struct nu_h1_server){
+        .codec = {.ops = &codec_ops, .protocol = NU_PROTOCOL_HTTP11},
+        .encoder = {.ops = &encoder_ops},
+        .conn = conn,
+        .options = options,
+        .callbacks = callbacks,
+        .user = user,
+    };
+}
+
+bool nu_h1_server_is_keep_alive(const struct nu_h1_server *server)
+{
+    return server->message && server->message->keep_alive && !(server->flags & FAILED);
+}

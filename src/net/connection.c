@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections over raw persistent libevent events. A request on a warm connection costs one read and
+ * one gathered write; nothing is registered or unregistered on the way.
+ */
+#include "net/connection.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum {
+    WRITE_IOVECS = 64,
+    READ_IOVECS = 4,
+    READS_PER_EVENT = 4, /* then others get their turn */
+};
+
+/* The adaptive read sizes: how many blocks of which class one read may fill. */
+static const struct {
+    enum nu_block_class block_class;
+    int count;
+} read_steps[] = {
+    {NU_BLOCK_SMALL, 1}, {NU_BLOCK_MEDIUM, 1}, {NU_BLOCK_LARGE, 1},
+    {NU_BLOCK_LARGE, 2}, {NU_BLOCK_LARGE, 4},
+};
+
+/* The wait for the peer's end after ours. */
+struct nu_linger {
+    struct nu_timer timer;
+    struct nu_connection *conn; /* borrowed */
+};
+
+static void on_readable(int fd, short what, void *arg);
+static void on_writable(int fd, short what, void *arg);
+static void on_flush_task(struct nu_turn_task *task);
+
+static ssize_t raw_read(struct nu_connection *conn, const struct iovec *iov, int count)
+{
+    if (nu_likely(count == 1))
+        return read(conn->fd, iov->iov_base, iov->iov_len);
+    return readv(conn->fd, iov, count);
+}
+
+static ssize_t raw_write(struct nu_connection *conn, const struct iovec *iov, int count)
+{
+    if (nu_likely(count == 1))
+        return write(conn->fd, iov->iov_base, iov->iov_len);
+    return writev(conn->fd, iov, count);
+}
+
+const struct nu_transport_class nu_raw_transport = {
+    .name = "raw_buffer",
+    .read = raw_read,
+    .write = raw_write,
+};
+
+static void set_state(struct nu_connection *conn, enum nu_connection_state state)
+{
+    static const uint8_t legal[] = {
+        [NU_CONNECTION_CONNECTING] = 1 << NU_CONNECTION_OPEN | 1 << NU_CONNECTION_CLOSED,
+        [NU_CONNECTION_OPEN] = 1 << NU_CONNECTION_CLOSING | 1 << NU_CONNECTION_CLOSED,
+        [NU_CONNECTION_CLOSING] = 1 << NU_CONNECTION_CLOSED,
+        [NU_CONNECTION_CLOSED] = 0,
+    };
+    nu_assert(legal[conn->state] >> state & 1);
+    conn->state = (uint8_t)state;
+}
+
+static void init_fields(struct nu_connection *conn, struct nu_loop *loop, int fd,
+                        const struct nu_connection_ops *ops, uint32_t buffer_limit)
+{
+    memset(conn, 0, sizeof(*conn));
+    conn->loop = loop;
+    conn->fd = fd;
+    conn->ops = ops;
+    conn->buffer_limit = buffer_limit;
+    conn->transport = &nu_raw_transport;
+    nu_turn_task_init(&conn->flush_task, on_flush_task);
+    nu_io_init(&conn->io, loop, fd, on_readable, conn);
+}
+
+void nu_connection_init(struct nu_connection *conn, struct nu_loop *loop, int fd,
+                        const struct nu_connection_ops *ops, uint32_t buffer_limit)
+{
+    init_fields(conn, loop, fd, ops, buffer_limit);
+    conn->state = NU_CONNECTION_OPEN;
+}
+
+void nu_connection_start(struct nu_connection *conn)
+{
+    if (conn->read_holds == 0)
+        nu_io_enable_read(&conn->io);
+}
+
+/* The socket is gone from here on; the owner hears of it once. */
+static void finish(struct nu_connection *conn, enum nu_close_reason reason)
+{
+    set_state(conn, NU_CONNECTION_CLOSED);
+    nu_io_finish(&conn->io);
+    nu_list_remove(&conn->flush_task.link);
+    if (conn->linger) {
+        nu_timer_cancel(&conn->linger->timer);
+        nu_free(conn->linger);
+        conn->linger = NULL;
+    }
+    if (conn->transport->finish)
+        conn->transport->finish(conn);
+    if (conn->fd >= 0)
+        close(conn->fd);
+    conn->fd = -1;
+    nu_buf_clear(&conn->out);
+    conn->ops->on_closed(conn, reason);
+    nu_buf_clear(&conn->in);
+}
+
+static void fail(struct nu_connection *conn, int error)
+{
+    conn->error = error;
+    finish(conn, error == ECONNRESET || error == EPIPE ? NU_CLOSED_RESET : NU_CLOSED_ERROR);
+}
+
+/* A connect that failed before it began is reported like any other, at the end of the turn. */
+static void on_connect_failed_task(struct nu_turn_task *task)
+{
+    struct nu_connection *conn = nu_container_of(task, struct nu_connection, flush_task);
+    finish(conn, NU_CLOSED_CONNECT_FAIL);
+}
+
+static int open_socket(const struct nu_address *remote)
+{
+    int domain = remote->family == NU_ADDRESS_IPV4   ? AF_INET
+                 : remote->family == NU_ADDRESS_IPV6 ? AF_INET6
+                                                     : AF_UNIX;
+    int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && domain != AF_UNIX) {
+        int one = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    }
+    return fd;
+}
+
+void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
+                           const struct nu_address *remote, const struct nu_connection_ops *ops,
+                           uint32_t buffer_limit, bool (*setup)(int fd, const void *arg),
+                           const void *setup_arg)
+{
+    int fd = open_socket(remote);
+    int error = fd < 0 ? errno : 0;
+    init_fields(conn, loop, fd, ops, buffer_limit);
+    conn->state = NU_CONNECTION_CONNECTING;
+    struct sockaddr_storage sa;
+    socklen_t len = 0;
+    if (!error && setup && !setup(fd, setup_arg))
+        error = errno ? errno : EINVAL;
+    if (!error && nu_address_to_sockaddr(remote, &sa, &len) != NU_OK)
+        error = ENAMETOOLONG;
+    if (!error && connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)
+        error = errno;
+    if (error) {
+        conn->error = error;
+        conn->flush_task.fn = on_connect_failed_task;
+        nu_loop_at_turn_end(loop, &conn->flush_task);
+        return;
+    }
+    nu_io_enable_write(&conn->io, on_writable, conn);
+}
+
+static void on_connect_done(struct nu_connection *conn)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
+    if (error) {
+        conn->error = error;
+        finish(conn, NU_CLOSED_CONNECT_FAIL);
+        return;
+    }
+    nu_io_disable_write(&conn->io);
+    set_state(conn, NU_CONNECTION_OPEN);
+    nu_connection_start(conn);
+    conn->ops->on_connected(conn);
+}
+
+/* Links `n` bytes that were read into the blocks to `in`; drops the blocks that stayed empty. */
+static void take_blocks(struct nu_connection *conn, struct nu_block **blocks, int count, size_t n)
+{
+    for (int i = 0; i < count; i++) {
+        size_t used = nu_min_size(n, nu_block_room(blocks[i]));
+        blocks[i]->fill = (uint32_t)used;
+        nu_buf_add_block(&conn->in, blocks[i], nu_str_make(blocks[i]->data, used));
+        nu_block_unref(blocks[i]);
+        n -= used;
+    }
+}
+
+static void adapt_read_size(struct nu_connection *conn, size_t n, size_t room)
+{
+    conn->last_read_was_full = n == room;
+    if (n == room) {
+        if (conn->read_size + 1u < NU_ARRAY_LEN(read_steps))
+            conn->read_size++;
+        conn->short_reads = false;
+    } else if (n < room / 8 && conn->read_size > 0) {
+        /* Two short reads in a row, so that one pause does not undo what was learnt. */
+        if (conn->short_reads)
+            conn->read_size--;
+        conn->short_reads = !conn->short_reads;
+    } else {
+        conn->short_reads = false;
+    }
+}
+
+/* Bytes may go to the free end of the last block of `in`: a head that comes in pieces stays whole. */
+static size_t tail_room(const struct nu_connection *conn)
+{
+    const struct nu_slice *last = conn->in.last;
+    if (!last || !last->block || last->ptr + last->len != last->block->data + last->block->fill)
+        return 0;
+    return nu_block_room(last->block);
+}
+
+static ssize_t read_into_tail(struct nu_connection *conn, size_t room)
+{
+    struct iovec iov = {conn->in.last->block->data + conn->in.last->block->fill, room};
+    ssize_t n = conn->transport->read(conn, &iov, 1);
+    if (n > 0) {
+        conn->in.last->block->fill += (uint32_t)n;
+        conn->in.last->len += (size_t)n;
+        conn->in.len += (size_t)n;
+        conn->last_read_was_full = (size_t)n == room;
+    }
+    return n;
+}
+
+static ssize_t read_into_blocks(struct nu_connection *conn)
+{
+    struct nu_block *blocks[READ_IOVECS];
+    struct iovec iov[READ_IOVECS];
+    int count = read_steps[conn->read_size].count;
+    size_t room = 0;
+    for (int i = 0; i < count; i++) {
+        blocks[i] = nu_block_get(read_steps[conn->read_size].block_class);
+        iov[i].iov_base = blocks[i]->data;
+        iov[i].iov_len = nu_block_room(blocks[i]);
+        room += iov[i].iov_len;
+    }
+    ssize_t n = conn->transport->read(conn, iov, count);
+    int error = errno;
+    take_blocks(conn, blocks, count, n > 0 ? (size_t)n : 0);
+    if (n > 0)
+        adapt_read_size(conn, (size_t)n, room);
+    errno = error;
+    return n;
+}
+
+static ssize_t read_once(struct nu_connection *conn)
+{
+    enum { WORTH_FILLING = 512 };
+    size_t room = tail_room(conn);
+    ssize_t n = room >= WORTH_FILLING ? read_into_tail(conn, room) : read_into_blocks(conn);
+    if (n > 0)
+        conn->rx_bytes += (uint64_t)n;
+    return n;
+}
+
+static bool is_over_limit(const struct nu_connection *conn)
+{
+    return conn->buffer_limit && conn->in.len >= conn->buffer_limit;
+}
+
+/* While closing, whatever the peer still sends is dropped; its end, or an error, is ours as well once
+ * everything is written. */
+static void discard_input(struct nu_connection *conn)
+{
+    ssize_t n = read_once(conn);
+    nu_buf_clear(&conn->in);
+    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    conn->read_eof = true;
+    nu_io_disable_read(&conn->io);
+    if (n < 0 || conn->out.len == 0)
+        finish(conn, NU_CLOSED_BY_US);
+}
+
+/* The peer's end: no more read events, which would fire for ever. */
+static void on_eof(struct nu_connection *conn)
+{
+    conn->read_eof = true;
+    nu_io_disable_read(&conn->io);
+    conn->ops->on_data(conn);
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct nu_connection *conn = arg;
+    if (nu_unlikely(conn->state == NU_CONNECTION_CLOSING)) {
+        discard_input(conn);
+        return;
+    }
+    if (nu_unlikely(conn->read_holds || is_over_limit(conn))) {
+        /* Unregistering is left until bytes really come, since most holds end before. */
+        nu_io_disable_read(&conn->io);
+        return;
+    }
+    for (int i = 0; i < READS_PER_EVENT; i++) {
+        ssize_t n = read_once(conn);
+        if (n == 0) {
+            on_eof(conn);
+            return;
+        }
+        if (n < 0) {
+            if (errno != EAGAIN && errno != EINTR)
+                fail(conn, errno);
+            return;
+        }
+        conn->ops->on_data(conn);
+        if (!conn->last_read_was_full || conn->state != NU_CONNECTION_OPEN || conn->read_holds ||
+            is_over_limit(conn))
+            return;
+    }
+}
+
+static void check_watermarks(struct nu_connection *conn)
+{
+    if (conn->buffer_limit == 0)
+        return;
+    if (!conn->above_high && conn->out.len > conn->buffer_limit) {
+        conn->above_high = true;
+        conn->ops->on_above_high(conn);
+    } else if (conn->above_high && conn->out.len <= conn->buffer_limit / 2) {
+        conn->above_high = false;
+        conn->ops->on_below_low(conn);
+    }
+}
+
+static void on_linger_timeout(struct nu_timer *timer)
+{
+    struct nu_linger *linger = nu_container_of(timer, struct nu_linger, timer);
+    finish(linger->conn, NU_CLOSED_BY_US);
+}
+
+static void begin_linger(struct nu_connection *conn)
+{
+    if (conn->linger)
+        return;
+    shutdown(conn->fd, SHUT_WR);
+    conn->linger = nu_alloc(sizeof(*conn->linger));
+    conn->linger->conn = conn;
+    nu_timer_init(&conn->linger->timer, on_linger_timeout);
+    nu_timer_arm(conn->loop, &conn->linger->timer, conn->linger_ms);
+    nu_io_enable_read(&conn->io);
+}
+
+/* Everything is written: what the mode of closing asks for comes next. */
+static void on_all_written(struct nu_connection *conn)
+{
+    if (conn->state == NU_CONNECTION_CLOSING) {
+        if (conn->close_mode == NU_CLOSE_LINGER && !conn->read_eof && conn->linger_ms)
+            begin_linger(conn);
+        else
+            finish(conn, NU_CLOSED_BY_US);
+        return;
+    }
+    if (conn->write_ended)
+        shutdown(conn->fd, SHUT_WR);
+    if (conn->ops->on_drained)
+        conn->ops->on_drained(conn);
+}
+
+/* Writes until `out` is empty or the socket is full. */
+static void flush(struct nu_connection *conn)
+{
+    while (conn->out.len) {
+        struct iovec iov[WRITE_IOVECS];
+        size_t bytes;
+        int count = nu_buf_to_iovec(&conn->out, iov, WRITE_IOVECS, &bytes);
+        ssize_t n = conn->transport->write(conn, iov, count);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != EAGAIN) {
+            fail(conn, errno);
+            return;
+        }
+        if (n > 0) {
+            conn->tx_bytes += (uint64_t)n;
+            nu_buf_drain(&conn->out, (size_t)n);
+        }
+        if (n < 0 || (size_t)n < bytes) {
+            nu_io_enable_write(&conn->io, on_writable, conn);
+            check_watermarks(conn);
+            return;
+        }
+    }
+    nu_io_disable_write(&conn->io);
+    check_watermarks(conn);
+    if (conn->state != NU_CONNECTION_CLOSED && conn->out.len == 0)
+        on_all_written(conn);
+}
+
+/* Hands bytes that wait in `in` to the owner again, and reads on. */
+static void redeliver(struct nu_connection *conn)
+{
+    conn->redeliver = false;
+    if (conn->state != NU_CONNECTION_OPEN || conn->read_holds)
+        return;
+    conn->ops->on_data(conn);
+    if (conn->state == NU_CONNECTION_OPEN && !conn->read_holds && !conn->read_eof &&
+        !is_over_limit(conn))
+        nu_io_enable_read(&conn->io);
+}
+
+static void on_flush_task(struct nu_turn_task *task)
+{
+    struct nu_connection *conn = nu_container_of(task, struct nu_connection, flush_task);
+    if (nu_unlikely(conn->redeliver))
+        redeliver(conn);
+    bool may_write = conn->state == NU_CONNECTION_OPEN || conn->state == NU_CONNECTION_CLOSING;
+    if (may_write && !conn->io.write_event)
+        flush(conn);
+}
+
+static void on_writable(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct nu_connection *conn = arg;
+    if (conn->state == NU_CONNECTION_CONNECTING)
+        on_connect_done(conn);
+    else
+        flush(conn);
+}
+
+void nu_connection_hold_read(struct nu_connection *conn)
+{
+    conn->read_holds++;
+}
+
+void nu_connection_redeliver(struct nu_connection *conn)
+{
+    conn->redeliver = true;
+    nu_loop_at_turn_end(conn->loop, &conn->flush_task);
+}
+
+void nu_connection_release_read(struct nu_connection *conn)
+{
+    nu_assert(conn->read_holds > 0);
+    if (--conn->read_holds > 0 || conn->state != NU_CONNECTION_OPEN)
+        return;
+    if (conn->in.len)
+        nu_connection_redeliver(conn);
+    else if (!conn->read_eof)
+        nu_io_enable_read(&conn->io);
+}
+
+static void set_reset_on_close(int fd)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
+void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode)
+{
+    if (conn->state == NU_CONNECTION_CLOSED)
+        return;
+    bool now = conn->state == NU_CONNECTION_CONNECTING || mode == NU_CLOSE_NOW ||
+               mode == NU_CLOSE_RESET;
+    if (now) {
+        if (mode == NU_CLOSE_RESET)
+            set_reset_on_close(conn->fd);
+        finish(conn, NU_CLOSED_BY_US);
+        return;
+    }
+    if (conn->state == NU_CONNECTION_CLOSING)
+        return;
+    set_state(conn, NU_CONNECTION_CLOSING);
+    conn->close_mode = (uint8_t)mode;
+    nu_buf_clear(&conn->in);
+    nu_connection_write(conn);
+}
+
+void nu_connection_end_write(struct nu_connection *conn)
+{
+    conn->write_ended = true;
+    nu_connection_write(conn);
+}
+
+struct nu_address nu_connection_local_address(const struct nu_connection *conn)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    if (conn->fd < 0 || getsockname(conn->fd, (struct sockaddr *)&sa, &len) != 0)
+        return (struct nu_address){0};
+    return nu_address_from_sockaddr((struct sockaddr *)&sa, len);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One stream socket on one loop: bytes in, bytes out, back-pressure, an orderly end. Used for both
+ * sides, accepted and connected. It knows nothing of protocols: whoever embeds it (a listener's
+ * connection, a pool's client) fills the ops and is told what happens.
+ *
+ *     socket -> in  -> ops->on_data takes from `in` what it can use
+ *     out -> socket    the owner appends to `out` and calls nu_connection_write
+ *
+ * Output is gathered: nu_connection_write marks the connection, and the end of the loop's turn writes
+ * everything with one system call. Reading is adaptive: a connection whose reads fill the block gets
+ * larger ones, up to 256 KiB at once, and idle connections hold no block at all.
+ *
+ * States: CONNECTING -> OPEN -> CLOSING (flushing, or lingering for the peer's end) -> CLOSED.
+ * ops->on_closed is called exactly once, last; the memory may be freed (deferred) from there on.
+ */
+#ifndef NU_NET_CONNECTION_H
+#define NU_NET_CONNECTION_H
+
+#include "base/address.h"
+#include "base/buf.h"
+#include "event/io.h"
+#include "event/timer.h"
+
+struct nu_connection;
+struct nu_linger;
+
+enum nu_connection_state {
+    NU_CONNECTION_CONNECTING,
+    NU_CONNECTION_OPEN,
+    NU_CONNECTION_CLOSING,
+    NU_CONNECTION_CLOSED,
+};
+
+/* Who ended the connection, and how. */
+enum nu_close_reason {
+    NU_CLOSED_BY_US,
+    NU_CLOSED_BY_PEER,      /* orderly end */
+    NU_CLOSED_RESET,        /* the peer reset it */
+    NU_CLOSED_CONNECT_FAIL, /* never came up */
+    NU_CLOSED_ERROR,        /* another socket error */
+};
+
+enum nu_close_mode {
+    NU_CLOSE_NOW,   /* what is still in `out` is dropped */
+    NU_CLOSE_FLUSH, /* write what is in `out`, then close */
+    NU_CLOSE_LINGER, /* write, end our side, then wait up to linger_ms for the peer's end, so that a
+                        peer that is still sending reads our answer before it sees a reset */
+    NU_CLOSE_RESET, /* at once, with a TCP reset */
+};
+
+struct nu_connection_ops {
+    /* A connect came up. NULL on accepted connections. */
+    void (*on_connected)(struct nu_connection *conn);
+    /* `in` has new bytes, or `read_eof` was just set. Whatever is left in `in` stays there; reading
+     * stops while it is over the buffer limit. */
+    void (*on_data)(struct nu_connection *conn);
+    /* `out` went over the buffer limit after a write, or drained to half of it. */
+    void (*on_above_high)(struct nu_connection *conn);
+    void (*on_below_low)(struct nu_connection *conn);
+    /* `out` was written completely. May be NULL. */
+    void (*on_drained)(struct nu_connection *conn);
+    /* The end; nothing is called after it. */
+    void (*on_closed)(struct nu_connection *conn, enum nu_close_reason reason);
+};
+
+/*
+ * What moves bytes between a connection and its socket: plain reads and writes, or TLS. `read` fills
+ * the iovecs and returns the bytes, 0 at the peer's end, or -1 with errno; `write` the same. EAGAIN
+ * means not now.
+ */
+struct nu_transport_class {
+    const char *name;
+    ssize_t (*read)(struct nu_connection *conn, const struct iovec *iov, int count);
+    ssize_t (*write)(struct nu_connection *conn, const struct iovec *iov, int count);
+    /* Frees the transport's state; NULL if it has none. */
+    void (*finish)(struct nu_connection *conn);
+};
+
+extern const struct nu_transport_class nu_raw_transport;
+
+struct nu_connection {
+    struct nu_io io;
+    struct nu_loop *loop; /* borrowed */
+    const struct nu_connection_ops *ops;
+    const struct nu_transport_class *transport;
+    void *transport_state; /* owned by the transport */
+    struct nu_buf in;
+    struct nu_buf out;
+    struct nu_turn_task flush_task;
+    struct nu_linger *linger;      /* owned; NULL unless lingering */
+    uint64_t rx_bytes;             /* read from the socket since the start */
+    uint64_t tx_bytes;
+    uint32_t buffer_limit; /* bytes; 0 means none */
+    uint32_t linger_ms;
+    int fd;
+    int error;               /* errno of the failure that ended it, or 0 */
+    uint16_t read_holds;     /* reading is off while not 0 */
+    uint8_t state;           /* enum nu_connection_state; changed by set_state alone */
+    uint8_t read_size;       /* step of the adaptive read size */
+    uint8_t close_mode;      /* enum nu_close_mode, once CLOSING */
+    bool read_eof;           /* the peer ended its side */
+    bool write_ended;        /* we ended our side */
+    bool above_high;         /* on_above_high was called, on_below_low not yet */
+    bool short_reads;        /* the last read was much smaller than its room */
+    bool last_read_was_full; /* more may wait in the socket */
+    bool redeliver;          /* on_data is due at the end of the turn */
+};
+
+/* Takes over an accepted, non-blocking socket. Reading starts with nu_connection_start. */
+void nu_connection_init(struct nu_connection *conn, struct nu_loop *loop, int fd,
+                        const struct nu_connection_ops *ops, uint32_t buffer_limit);
+/* Registers for reading. */
+void nu_connection_start(struct nu_connection *conn);
+
+/*
+ * Begins to connect a new socket to `remote`; ops->on_connected or ops->on_closed (with CONNECT_FAIL)
+ * follows, never from inside this call. The socket has TCP_NODELAY. `setup` may be NULL; it is called
+ * with the fresh socket to set options, and a false from it fails the connection.
+ */
+void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
+                           const struct nu_address *remote, const struct nu_connection_ops *ops,
+                           uint32_t buffer_limit, bool (*setup)(int fd, const void *arg),
+                           const void *setup_arg);
+
+static inline bool nu_connection_is_open(const struct nu_connection *conn)
+{
+    return conn->state == NU_CONNECTION_OPEN;
+}
+
+/* Writes what is in `out` at the end of the turn. */
+static inline void nu_connection_write(struct nu_connection *conn)
+{
+    nu_loop_at_turn_end(conn->loop, &conn->flush_task);
+}
+
+/* Holds reading, or lets one hold go; holds count. Bytes that were read already stay in `in`, and the
+ * release delivers them through on_data at the end of the turn. */
+void nu_connection_hold_read(struct nu_connection *conn);
+void nu_connection_release_read(struct nu_connection *conn);
+
+/* Calls on_data again at the end of the turn, for bytes that the owner left in `in`. */
+void nu_connection_redeliver(struct nu_connection *conn);
+
+/* Ends the connection. A second call may only make it harsher. on_closed is called from inside for
+ * NOW and RESET, later for FLUSH and LINGER unless nothing is left to write. */
+void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode);
+/* Ends our side only (FIN) once `out` is written. */
+void nu_connection_end_write(struct nu_connection *conn);
+
+/* Our own address, asked from the kernel. */
+struct nu_address nu_connection_local_address(const struct nu_connection *conn);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making listen sockets. */
+#include "net/socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool set_int(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+bool nu_socket_apply_options(int fd, const struct nu_socket_option *options, size_t count,
+                             enum nu_socket_option_when when)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct nu_socket_option *option = &options[i];
+        if (option->when != when)
+            continue;
+        if (setsockopt(fd, option->level, option->name, option->value.ptr,
+                       (socklen_t)option->value.len) != 0)
+            return false;
+    }
+    return true;
+}
+
+static int family_of(const struct nu_address *address)
+{
+    return address->family == NU_ADDRESS_UNIX   ? AF_UNIX
+           : address->family == NU_ADDRESS_IPV6 ? AF_INET6
+                                                : AF_INET;
+}
+
+static bool set_ip_options(int fd, const struct nu_listen_params *params)
+{
+    bool v6 = params->address.family == NU_ADDRESS_IPV6;
+    if (!set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) || !set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1))
+        return false;
+    if (params->reuse_port && !set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+        return false;
+    if (v6 && !set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, params->ipv4_compat ? 0 : 1))
+        return false;
+    if (params->transparent && !set_int(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+                                        v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1))
+        return false;
+    if (params->freebind &&
+        !set_int(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND, 1))
+        return false;
+    return true;
+}
+
+/* Removes the file of a unix socket that refuses connections: its owner is gone. */
+static void remove_stale_unix_socket(const struct nu_address *address,
+                                     const struct sockaddr *sa, socklen_t len)
+{
+    struct stat st;
+    if (!address->path || address->path[0] == '@' || stat(address->path, &st) != 0 ||
+        !S_ISSOCK(st.st_mode))
+        return;
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (probe < 0)
+        return;
+    if (connect(probe, sa, len) != 0 && errno == ECONNREFUSED)
+        unlink(address->path);
+    close(probe);
+}
+
+static bool bind_and_listen(int fd, const struct nu_listen_params *params, const char **step)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+    *step = "use the address";
+    if (nu_address_to_sockaddr(&params->address, &sa, &len) != NU_OK) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    bool is_unix = params->address.family == NU_ADDRESS_UNIX;
+    *step = "set a socket option on";
+    if ((!is_unix && !set_ip_options(fd, params)) ||
+        !nu_socket_apply_options(fd, params->options, params->option_count, NU_SOCKET_PREBIND))
+        return false;
+    if (is_unix)
+        remove_stale_unix_socket(&params->address, (struct sockaddr *)&sa, len);
+    *step = "bind";
+    if (bind(fd, (struct sockaddr *)&sa, len) != 0)
+        return false;
+    *step = "set the mode of";
+    bool has_file = is_unix && params->address.path[0] != '@';
+    if (has_file && params->unix_mode && chmod(params->address.path, params->unix_mode) != 0)
+        return false;
+    *step = "set a socket option on";
+    if (!nu_socket_apply_options(fd, params->options, params->option_count, NU_SOCKET_BOUND))
+        return false;
+    if (params->fast_open_queue && !set_int(fd, IPPROTO_TCP, TCP_FASTOPEN, params->fast_open_queue))
+        return false;
+    *step = "listen on";
+    if (listen(fd, params->backlog ? params->backlog : SOMAXCONN) != 0)
+        return false;
+    *step = "set a socket option on";
+    return nu_socket_apply_options(fd, params->options, params->option_count, NU_SOCKET_LISTENING);
+}
+
+int nu_socket_listen(const struct nu_listen_params *params, struct nu_strbuf *error)
+{
+    const char *step = "open a socket for";
+    int fd = socket(family_of(&params->address), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind_and_listen(fd, params, &step))
+        return fd;
+    char text[NU_ADDRESS_TEXT_MAX];
+    size_t len = nu_address_format(&params->address, text);
+    nu_strbuf_addf(error, "cannot %s '%.*s': %s", step, (int)len, text, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+struct nu_address nu_socket_local_address(int fd)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
+        return (struct nu_address){0};
+    return nu_address_from_sockaddr((struct sockaddr *)&sa, len);
+}
