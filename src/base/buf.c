@@ -104,6 +104,11 @@ static inline void tail_extend(struct nu_buf *buf, size_t n)
     buf->len += n;
 }
 
+size_t nu_buf_length(const struct nu_buf *buf)
+{
+    return buf->len;
+}
+
 void nu_buf_append(struct nu_buf *buf, struct nu_str s)
 {
     size_t room = tail_room(buf);

@@ -5,6 +5,9 @@
  *
  *     buf.first -> [block A, 120..4064] -> [block B, 0..16360] -> NULL     len = sum of both
  *
+ * nuncio/buf.h has the part that plug-ins see: append, drain, copy_out, move_all. nu_buf_append fills
+ * the last block's free bytes where they are free for us.
+ *
  * A buffer belongs to one thread, like the blocks. It is 24 bytes, zero-initialised when empty.
  * "append" copies bytes, "move" moves slices, "add" shares a block by reference.
  */
@@ -12,6 +15,8 @@
 #define NU_BASE_BUF_H
 
 #include <sys/uio.h>
+
+#include "nuncio/buf.h"
 
 #include "base/block.h"
 #include "base/str.h"
@@ -45,8 +50,6 @@ static inline bool nu_buf_is_empty(const struct nu_buf *buf)
     return buf->len == 0;
 }
 
-/* Copies `s` to the end, into the last block's free bytes where they are free for us. */
-void nu_buf_append(struct nu_buf *buf, struct nu_str s);
 /* Adds bytes that outlive the buffer (string constants, configuration), without a copy. */
 void nu_buf_add_static(struct nu_buf *buf, struct nu_str s);
 /* Adds the range `s` of `block` and takes a reference of its own. `s` may be empty. */
@@ -59,18 +62,12 @@ void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str 
 char *nu_buf_reserve(struct nu_buf *buf, size_t n);
 void nu_buf_commit(struct nu_buf *buf, size_t n);
 
-/* Moves everything, or the first `n` bytes (cut to the length), from `from` to the end of `to`. */
-void nu_buf_move_all(struct nu_buf *to, struct nu_buf *from);
+/* Moves the first `n` bytes (cut to the length) from `from` to the end of `to`. */
 void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n);
 /* Puts the slices of `from` before the first byte of `to`. */
 void nu_buf_prepend_all(struct nu_buf *to, struct nu_buf *from);
 /* Adds references to all slices of `from`, which is left as it is. */
 void nu_buf_share(struct nu_buf *to, const struct nu_buf *from);
-
-/* Drops the first `n` bytes (cut to the length). */
-void nu_buf_drain(struct nu_buf *buf, size_t n);
-/* Copies up to `n` bytes starting at `offset` to `out`; returns how many there were. */
-size_t nu_buf_copy_out(const struct nu_buf *buf, size_t offset, char *out, size_t n);
 
 /* Fills `iov` with up to `max` slices from the front; returns the count, the bytes in `*bytes`. */
 int nu_buf_to_iovec(const struct nu_buf *buf, struct iovec *iov, int max, size_t *bytes);

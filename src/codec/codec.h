@@ -72,8 +72,8 @@ struct nu_stream_decoder_ops {
 /* What the user provides for a stream; embedded in its own object. */
 struct nu_stream_decoder {
     const struct nu_stream_decoder_ops *ops;
-    struct nu_arena *arena;     /* borrowed: headers are allocated here; outlives the stream */
-    struct nu_headers *headers; /* borrowed: the codec fills it */
+    struct nu_arena *arena;      /* borrowed: headers are allocated here; outlives the stream */
+    struct nu_headers *headers;  /* borrowed: the codec fills it */
     struct nu_stream_info *info; /* borrowed: bytes and times are counted here; NULL for none */
 };
 

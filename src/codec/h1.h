@@ -15,7 +15,7 @@
 /* How names are written to the peer; lower case is HTTP/2's and Envoy's default. */
 enum nu_h1_name_format {
     NU_H1_NAMES_LOWER,
-    NU_H1_NAMES_PROPER, /* First-Letters-Upper */
+    NU_H1_NAMES_PROPER,   /* First-Letters-Upper */
     NU_H1_NAMES_PRESERVE, /* as received */
 };
 
@@ -59,7 +59,7 @@ struct nu_h1_server {
     const struct nu_h1_options *options;               /* borrowed */
     const struct nu_server_codec_callbacks *callbacks; /* borrowed */
     void *user;
-    struct nu_h1_message *message;     /* the request being read or answered; NULL between requests */
+    struct nu_h1_message *message; /* the request being read or answered; NULL between requests */
     struct nu_stream_decoder *decoder; /* its decoder */
     uint8_t flags;
 };

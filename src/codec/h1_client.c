@@ -185,8 +185,8 @@ static const struct nu_stream_encoder_ops encoder_ops = {
 static void fail_exchange(struct nu_h1_client *client, enum nu_reset_reason reason)
 {
     struct nu_stream_decoder *decoder = client->decoder;
-    struct nu_str details =
-        client->message->phase == NU_H1_FAILED ? client->message->error.details : nu_str_make(NULL, 0);
+    struct nu_str details = client->message->phase == NU_H1_FAILED ? client->message->error.details
+                                                                   : nu_str_make(NULL, 0);
     forget_exchange(client);
     decoder->ops->on_reset(decoder, reason, details);
 }

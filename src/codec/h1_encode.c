@@ -57,7 +57,8 @@ static inline bool is_pseudo(const struct nu_header *header)
 static size_t headers_size(const struct nu_headers *headers)
 {
     size_t size = 0;
-    nu_headers_for_each(header, headers) {
+    nu_headers_for_each(header, headers)
+    {
         size += header->name.len + header->value.len + 4;
     }
     return size;
@@ -72,10 +73,11 @@ static char *put_first_line(char *p, const struct nu_h1_line *line)
     return put(p, line->is_request ? NU_STR(" HTTP/1.1\r\n") : NU_STR("\r\n"));
 }
 
-static char *put_headers(char *p, const struct nu_headers *headers,
-                         enum nu_h1_name_format format, bool drop_length)
+static char *put_headers(char *p, const struct nu_headers *headers, enum nu_h1_name_format format,
+                         bool drop_length)
 {
-    nu_headers_for_each(header, headers) {
+    nu_headers_for_each(header, headers)
+    {
         if (is_pseudo(header) || (header->id == NU_HEADER_CONTENT_LENGTH && drop_length))
             continue;
         p = put_header(p, header->name, header->original_name, header->value, format);

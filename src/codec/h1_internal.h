@@ -46,18 +46,18 @@ struct nu_h1_message {
     struct nu_str reason;
     struct nu_str name;
     struct nu_str value;
-    uint32_t parsed;       /* bytes of the connection's input that llhttp saw, while retained */
+    uint32_t parsed; /* bytes of the connection's input that llhttp saw, while retained */
     uint32_t header_count;
     uint16_t underscores; /* names with an underscore that were dropped or refused */
-    uint8_t phase;         /* enum nu_h1_phase */
+    uint8_t phase;        /* enum nu_h1_phase */
     bool is_request;
     bool is_chunked;
-    bool has_body;      /* more than the head is to come */
-    bool keep_alive;    /* as the message itself says */
-    bool head_passed;   /* decoder->on_headers was called */
+    bool has_body;        /* more than the head is to come */
+    bool keep_alive;      /* as the message itself says */
+    bool head_passed;     /* decoder->on_headers was called */
     bool expects_no_body; /* the response to a HEAD */
     bool reads_to_eof;
-    bool absolute_https;  /* the target was https://... */
+    bool absolute_https;     /* the target was https://... */
     uint64_t content_length; /* UINT64_MAX: none given */
 };
 

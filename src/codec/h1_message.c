@@ -157,8 +157,8 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 /* The value's end must be the line's end, and its CRLF was seen by now. */
 static bool end_line(struct nu_h1_message *msg)
 {
-    const char *end = msg->value.ptr ? msg->value.ptr + msg->value.len
-                                     : msg->name.ptr + msg->name.len + 1;
+    const char *end =
+        msg->value.ptr ? msg->value.ptr + msg->value.len : msg->name.ptr + msg->name.len + 1;
     while (*end == ' ' || *end == '\t')
         end++;
     msg->expect = end + 2;
@@ -319,7 +319,8 @@ static void rebase(struct nu_h1_message *msg, const char *from, size_t len, cons
     shift(&msg->reason.ptr, from, len, to);
     shift(&msg->name.ptr, from, len, to);
     shift(&msg->value.ptr, from, len, to);
-    nu_headers_for_each(header, msg->target) {
+    nu_headers_for_each(header, msg->target)
+    {
         if (header->id == NU_HEADER_OTHER)
             shift(&header->name.ptr, from, len, to);
         shift(&header->value.ptr, from, len, to);
@@ -411,8 +412,8 @@ static void feed_retained(struct nu_h1_message *msg, struct nu_buf *in)
         note_error(msg, code, from + len);
         return;
     }
-    size_t used = code == HPE_OK ? slice->len
-                                 : (size_t)(llhttp_get_error_pos(&msg->parser) - slice->ptr);
+    size_t used =
+        code == HPE_OK ? slice->len : (size_t)(llhttp_get_error_pos(&msg->parser) - slice->ptr);
     size_t section = msg->phase == before ? used : (size_t)(msg->expect + 2 - slice->ptr);
     if (section > msg->options->max_head_bytes) {
         nu_h1_message_fail(msg, 431, DETAILS_HEADERS_TOO_LARGE);

@@ -127,11 +127,11 @@ static int check_framing(struct nu_h1_message *msg)
 static bool is_known_method(struct nu_str method)
 {
     static const char *const known[] = {
-        "GET",      "POST",       "PUT",       "HEAD",        "DELETE", "OPTIONS", "PATCH",
-        "CONNECT",  "TRACE",      "ACL",       "BIND",        "CHECKOUT", "COPY",  "LINK",
-        "LOCK",     "MERGE",      "MKACTIVITY", "MKCALENDAR", "MKCOL",  "MOVE",    "MSEARCH",
-        "NOTIFY",   "PROPFIND",   "PROPPATCH", "PURGE",       "REBIND", "REPORT",  "SEARCH",
-        "SOURCE",   "SUBSCRIBE",  "UNBIND",    "UNLINK",      "UNLOCK", "UNSUBSCRIBE",
+        "GET",     "POST",      "PUT",        "HEAD",       "DELETE",   "OPTIONS",     "PATCH",
+        "CONNECT", "TRACE",     "ACL",        "BIND",       "CHECKOUT", "COPY",        "LINK",
+        "LOCK",    "MERGE",     "MKACTIVITY", "MKCALENDAR", "MKCOL",    "MOVE",        "MSEARCH",
+        "NOTIFY",  "PROPFIND",  "PROPPATCH",  "PURGE",      "REBIND",   "REPORT",      "SEARCH",
+        "SOURCE",  "SUBSCRIBE", "UNBIND",     "UNLINK",     "UNLOCK",   "UNSUBSCRIBE",
     };
     for (size_t i = 0; i < NU_ARRAY_LEN(known); i++) {
         if (nu_str_eq(method, nu_str_from(known[i])))
@@ -232,8 +232,8 @@ int nu_h1_check_request(struct nu_h1_message *msg)
     code = read_target(msg, method);
     if (code)
         return code;
-    msg->has_body = msg->is_chunked ||
-                    (msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0);
+    msg->has_body =
+        msg->is_chunked || (msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0);
     return 0;
 }
 

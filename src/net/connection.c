@@ -470,8 +470,8 @@ void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode)
 {
     if (conn->state == NU_CONNECTION_CLOSED)
         return;
-    bool now = conn->state == NU_CONNECTION_CONNECTING || mode == NU_CLOSE_NOW ||
-               mode == NU_CLOSE_RESET;
+    bool now =
+        conn->state == NU_CONNECTION_CONNECTING || mode == NU_CLOSE_NOW || mode == NU_CLOSE_RESET;
     if (now) {
         if (mode == NU_CLOSE_RESET)
             set_reset_on_close(conn->fd);

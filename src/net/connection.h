@@ -42,11 +42,11 @@ enum nu_close_reason {
 };
 
 enum nu_close_mode {
-    NU_CLOSE_NOW,   /* what is still in `out` is dropped */
-    NU_CLOSE_FLUSH, /* write what is in `out`, then close */
+    NU_CLOSE_NOW,    /* what is still in `out` is dropped */
+    NU_CLOSE_FLUSH,  /* write what is in `out`, then close */
     NU_CLOSE_LINGER, /* write, end our side, then wait up to linger_ms for the peer's end, so that a
                         peer that is still sending reads our answer before it sees a reset */
-    NU_CLOSE_RESET, /* at once, with a TCP reset */
+    NU_CLOSE_RESET,  /* at once, with a TCP reset */
 };
 
 struct nu_connection_ops {
@@ -88,8 +88,8 @@ struct nu_connection {
     struct nu_buf in;
     struct nu_buf out;
     struct nu_turn_task flush_task;
-    struct nu_linger *linger;      /* owned; NULL unless lingering */
-    uint64_t rx_bytes;             /* read from the socket since the start */
+    struct nu_linger *linger; /* owned; NULL unless lingering */
+    uint64_t rx_bytes;        /* read from the socket since the start */
     uint64_t tx_bytes;
     uint32_t buffer_limit; /* bytes; 0 means none */
     uint32_t linger_ms;

@@ -43,8 +43,8 @@ static bool set_ip_options(int fd, const struct nu_listen_params *params)
         return false;
     if (v6 && !set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, params->ipv4_compat ? 0 : 1))
         return false;
-    if (params->transparent && !set_int(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-                                        v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1))
+    if (params->transparent &&
+        !set_int(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1))
         return false;
     if (params->freebind &&
         !set_int(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND, 1))
@@ -53,8 +53,8 @@ static bool set_ip_options(int fd, const struct nu_listen_params *params)
 }
 
 /* Removes the file of a unix socket that refuses connections: its owner is gone. */
-static void remove_stale_unix_socket(const struct nu_address *address,
-                                     const struct sockaddr *sa, socklen_t len)
+static void remove_stale_unix_socket(const struct nu_address *address, const struct sockaddr *sa,
+                                     socklen_t len)
 {
     struct stat st;
     if (!address->path || address->path[0] == '@' || stat(address->path, &st) != 0 ||

@@ -24,8 +24,8 @@ struct nu_socket_option {
 
 struct nu_listen_params {
     struct nu_address address;
-    int backlog; /* 0: the system's SOMAXCONN */
-    unsigned unix_mode; /* 0: what umask leaves */
+    int backlog;         /* 0: the system's SOMAXCONN */
+    unsigned unix_mode;  /* 0: what umask leaves */
     int fast_open_queue; /* TCP_FASTOPEN, 0: off */
     bool reuse_port;
     bool transparent;
