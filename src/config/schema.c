@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Look-ups in the generated tables: messages by name, the rest by a walk, which only errors need. */
+#include "config/schema.h"
+
+const struct nu_message_meta *nu_schema_find(struct nu_str name)
+{
+    size_t low = 0;
+    size_t high = nu_schema_message_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct nu_message_meta *meta = &nu_schema_messages[middle];
+        int order = nu_str_cmp(name, nu_str_from(meta->descriptor->name));
+        if (order == 0)
+            return meta;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+const struct nu_message_meta *nu_schema_meta(const ProtobufCMessageDescriptor *descriptor)
+{
+    return nu_schema_find(nu_str_from(descriptor->name));
+}
+
+const ProtobufCMessageDescriptor *nu_config_find_type(struct nu_str name)
+{
+    const struct nu_message_meta *meta = nu_schema_find(name);
+    return meta && !meta->is_map_entry ? meta->descriptor : NULL;
+}
+
+struct nu_str nu_config_type_name(struct nu_str type_url)
+{
+    size_t slash = nu_str_rfind_char(type_url, '/');
+    return slash == NU_NPOS ? type_url : nu_str_skip(type_url, slash + 1);
+}
+
+bool nu_schema_enum_is_missing(const ProtobufCEnumDescriptor *descriptor, int value)
+{
+    for (size_t i = 0; i < nu_schema_enum_count; i++) {
+        const struct nu_enum_meta *meta = &nu_schema_enums[i];
+        if (meta->descriptor != descriptor)
+            continue;
+        for (size_t j = 0; j < meta->not_implemented_count; j++)
+            if (meta->not_implemented[j] == value)
+                return true;
+    }
+    return false;
+}
+
+const char *nu_schema_reserved_name(const struct nu_message_meta *meta, uint32_t number)
+{
+    for (size_t i = 0; i < meta->reserved_count; i++)
+        if (meta->reserved[i].number == number)
+            return meta->reserved[i].name;
+    return NULL;
+}
+
+const struct nu_extension_info *nu_schema_extension_of_type(struct nu_str type)
+{
+    for (size_t i = 0; i < nu_schema_extension_count; i++)
+        if (nu_str_eq(nu_str_from(nu_schema_extensions[i].type), type))
+            return &nu_schema_extensions[i];
+    return NULL;
+}
+
+const struct nu_extension_info *nu_schema_extension_named(struct nu_str category,
+                                                          struct nu_str name)
+{
+    for (size_t i = 0; i < nu_schema_extension_count; i++) {
+        const struct nu_extension_info *info = &nu_schema_extensions[i];
+        if (nu_str_eq(nu_str_from(info->category), category) &&
+            nu_str_eq(nu_str_from(info->name), name))
+            return info;
+    }
+    return NULL;
+}
