@@ -6,17 +6,37 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-enum nu_result nu_address_parse_ip(struct nu_str text, uint16_t port, struct nu_address *out)
+/* Cuts "%number", the scope, off an IPv6 address. */
+static bool take_scope(struct nu_str *text, uint32_t *scope)
+{
+    size_t percent = nu_str_find_char(*text, '%');
+    if (percent == NU_NPOS)
+        return true;
+    uint64_t number;
+    if (nu_str_to_u64(nu_str_skip(*text, percent + 1), &number) != NU_OK || number > UINT32_MAX)
+        return false;
+    *scope = (uint32_t)number;
+    *text = nu_str_first(*text, percent);
+    return true;
+}
+
+/* inet_pton on a view, which may hold a NUL or be far too long. */
+static bool parse_ip(int family, struct nu_str text, uint8_t *ip)
 {
     char z[INET6_ADDRSTRLEN];
-    if (text.len == 0 || text.len >= sizeof(z))
-        return NU_INVALID;
+    if (text.len == 0 || text.len >= sizeof(z) || nu_str_find_char(text, '\0') != NU_NPOS)
+        return false;
     memcpy(z, text.ptr, text.len);
     z[text.len] = '\0';
+    return inet_pton(family, z, ip) == 1;
+}
+
+enum nu_result nu_address_parse_ip(struct nu_str text, uint16_t port, struct nu_address *out)
+{
     struct nu_address address = {.port = port};
-    if (inet_pton(AF_INET, z, address.ip) == 1)
+    if (parse_ip(AF_INET, text, address.ip))
         address.family = NU_ADDRESS_IPV4;
-    else if (inet_pton(AF_INET6, z, address.ip) == 1)
+    else if (take_scope(&text, &address.scope) && parse_ip(AF_INET6, text, address.ip))
         address.family = NU_ADDRESS_IPV6;
     else
         return NU_INVALID;
@@ -35,10 +55,12 @@ enum nu_result nu_address_parse_ip_port(struct nu_str text, struct nu_address *o
     bool bracketed = ip.len >= 2 && ip.ptr[0] == '[' && ip.ptr[ip.len - 1] == ']';
     if (bracketed)
         ip = nu_str_make(ip.ptr + 1, ip.len - 2);
-    enum nu_result result = nu_address_parse_ip(ip, (uint16_t)port, out);
-    if (result == NU_OK && (out->family == NU_ADDRESS_IPV6) != bracketed)
+    struct nu_address address;
+    if (nu_address_parse_ip(ip, (uint16_t)port, &address) != NU_OK ||
+        (address.family == NU_ADDRESS_IPV6) != bracketed)
         return NU_INVALID;
-    return result;
+    *out = address;
+    return NU_OK;
 }
 
 struct nu_address nu_address_unix(const char *path)
@@ -49,6 +71,8 @@ struct nu_address nu_address_unix(const char *path)
 struct nu_address nu_address_from_sockaddr(const struct sockaddr *sa, socklen_t len)
 {
     struct nu_address address = {0};
+    if (len < sizeof(sa->sa_family))
+        return address;
     if (len >= sizeof(struct sockaddr_in) && sa->sa_family == AF_INET) {
         struct sockaddr_in in;
         memcpy(&in, sa, sizeof(in));
@@ -82,7 +106,8 @@ static enum nu_result unix_to_sockaddr(const char *path, struct sockaddr_storage
     if (is_abstract)
         un.sun_path[0] = '\0';
     memcpy(out, &un, sizeof(un));
-    *len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (is_abstract ? 0 : 1));
+    bool is_terminated = n && !is_abstract;
+    *len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (is_terminated ? 1 : 0));
     return NU_OK;
 }
 
@@ -121,19 +146,26 @@ static size_t format_ipv4(const uint8_t *ip, char *out)
     return len;
 }
 
+static size_t format_ipv6(const struct nu_address *address, char *out)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (!inet_ntop(AF_INET6, address->ip, text, sizeof(text)))
+        return 0;
+    size_t len = strlen(text);
+    memcpy(out, text, len);
+    if (address->scope == 0)
+        return len;
+    out[len++] = '%';
+    return len + nu_u64_to_chars(address->scope, out + len);
+}
+
 size_t nu_address_format_ip(const struct nu_address *address, char *out)
 {
     switch ((enum nu_address_family)address->family) {
     case NU_ADDRESS_IPV4:
         return format_ipv4(address->ip, out);
-    case NU_ADDRESS_IPV6: {
-        char text[INET6_ADDRSTRLEN];
-        if (!inet_ntop(AF_INET6, address->ip, text, sizeof(text)))
-            return 0;
-        size_t len = strlen(text);
-        memcpy(out, text, len);
-        return len;
-    }
+    case NU_ADDRESS_IPV6:
+        return format_ipv6(address, out);
     case NU_ADDRESS_UNIX: {
         size_t len = address->path ? strnlen(address->path, NU_ADDRESS_TEXT_MAX) : 0;
         if (len)
@@ -198,13 +230,15 @@ bool nu_address_is_loopback(const struct nu_address *address)
 
 enum nu_result nu_cidr_make(const struct nu_address *base, unsigned prefix_len, struct nu_cidr *out)
 {
-    if (!nu_address_is_ip(base) || prefix_len > ip_bytes(base) * 8)
+    if (!nu_address_is_ip(base))
         return NU_INVALID;
+    unsigned width = (unsigned)ip_bytes(base) * 8;
+    prefix_len = prefix_len < width ? prefix_len : width;
     out->base = *base;
     out->base.port = 0;
     out->base.scope = 0;
     out->prefix_len = (uint8_t)prefix_len;
-    for (unsigned bit = prefix_len; bit < ip_bytes(base) * 8; bit++)
+    for (unsigned bit = prefix_len; bit < width; bit++)
         out->base.ip[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
     return NU_OK;
 }

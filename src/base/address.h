@@ -34,15 +34,17 @@ struct nu_cidr {
     uint8_t prefix_len;
 };
 
-/* "1.2.3.4" or "::1" (no brackets, no port): NU_INVALID otherwise. */
+/* "1.2.3.4", "::1" or "fe80::1%2" with a numeric scope (no brackets, no port), otherwise NU_INVALID,
+ * which leaves `*out` alone. */
 NU_MUST_USE enum nu_result nu_address_parse_ip(struct nu_str text, uint16_t port,
                                                struct nu_address *out);
-/* "1.2.3.4:80" or "[::1]:80". */
+/* "1.2.3.4:80" or "[::1]:80", otherwise NU_INVALID, which leaves `*out` alone. */
 NU_MUST_USE enum nu_result nu_address_parse_ip_port(struct nu_str text, struct nu_address *out);
 /* A unix socket address; `path` is borrowed. */
 struct nu_address nu_address_unix(const char *path);
 
-/* From the kernel's form. A unix path is not kept: the address becomes an unnamed unix one. */
+/* From the kernel's form. A unix path is not kept: the address becomes an unnamed unix one. Other families
+ * and lengths that are too short give NU_ADDRESS_NONE. */
 struct nu_address nu_address_from_sockaddr(const struct sockaddr *sa, socklen_t len);
 /* Into the kernel's form; NU_TOO_LARGE when a unix path does not fit. */
 NU_MUST_USE enum nu_result nu_address_to_sockaddr(const struct nu_address *address,
@@ -51,7 +53,7 @@ NU_MUST_USE enum nu_result nu_address_to_sockaddr(const struct nu_address *addre
 enum { NU_ADDRESS_TEXT_MAX = 128 };
 /*
  * Writes the text form to `out` (NU_ADDRESS_TEXT_MAX bytes, longer unix paths are cut), no NUL:
- * "1.2.3.4:80", "[::1]:80", or the path. Returns the length.
+ * "1.2.3.4:80", "[::1]:80", "[fe80::1%2]:80", or the path. Returns the length.
  */
 size_t nu_address_format(const struct nu_address *address, char *out);
 /* The same without the port and without brackets. */
@@ -62,7 +64,8 @@ bool nu_address_is_ip(const struct nu_address *address);
 bool nu_address_is_any(const struct nu_address *address);
 bool nu_address_is_loopback(const struct nu_address *address);
 
-/* Builds a range; NU_INVALID if `prefix_len` is over the family's width. */
+/* Builds a range; NU_INVALID if `base` is no IP. A `prefix_len` over the family's width is taken for the
+ * width, as Envoy does. */
 NU_MUST_USE enum nu_result nu_cidr_make(const struct nu_address *base, unsigned prefix_len,
                                         struct nu_cidr *out);
 /* Whether an IP lies in the range. IPv4-mapped IPv6 addresses do not match IPv4 ranges. */

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "base/alloc.h"
+#include "base/assert.h"
 
 struct nu_arena_free {
     struct nu_arena_free *next;
@@ -41,14 +41,19 @@ void nu_arena_finish(struct nu_arena *arena)
     }
 }
 
+enum { ALIGN = 16 };
+
+/* Makes `block` the one that allocations come from, behind its first `used` bytes. */
 static void take_block(struct nu_arena *arena, struct nu_block *block, size_t used)
 {
+    uintptr_t data = (uintptr_t)block->data;
+    size_t first = nu_align_up(data + used, ALIGN) - data;
+    size_t room = (block->size - first) / ALIGN * ALIGN;
     block->fill = block->size;
     block->next_free = arena->blocks;
     arena->blocks = block;
-    arena->at =
-        block->data + nu_align_up((uintptr_t)block->data + used, 16) - (uintptr_t)block->data;
-    arena->end = block->data + block->size;
+    arena->at = block->data + first;
+    arena->end = arena->at + room;
 }
 
 struct nu_arena *nu_arena_create(void)
@@ -64,29 +69,27 @@ void nu_arena_destroy(struct nu_arena **arena)
 {
     if (!*arena)
         return;
-    struct nu_arena moved = **arena;
+    run_on_free(*arena);
+    struct nu_arena moved = **arena; /* it goes with its first block */
     *arena = NULL;
     nu_arena_finish(&moved);
 }
 
 void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
 {
-    enum { ALIGN_SLACK = 16 };
+    nu_assert(size < UINT32_MAX - 2 * ALIGN);
+    size = nu_align_up(nu_max_size(size, 1), ALIGN);
     enum nu_block_class step = arena->blocks ? NU_BLOCK_MEDIUM : NU_BLOCK_SMALL;
-    bool oversized = size + ALIGN_SLACK > nu_block_size(step);
-    if (oversized && arena->blocks) {
-        /* A large object gets a block of its own; the current one keeps serving small ones. */
-        char *at = arena->at;
-        char *end = arena->end;
-        take_block(arena, nu_block_get_size(size + ALIGN_SLACK), 0);
-        void *ptr = arena->at;
-        arena->at = at;
-        arena->end = end;
-        return ptr;
-    }
-    take_block(arena, oversized ? nu_block_get_size(size + ALIGN_SLACK) : nu_block_get(step), 0);
+    bool is_oversized = size + ALIGN > nu_block_size(step);
+    struct nu_arena before = *arena;
+    take_block(arena, is_oversized ? nu_block_get_size(size + ALIGN) : nu_block_get(step), 0);
     void *ptr = arena->at;
     arena->at += size;
+    if (is_oversized && before.blocks) {
+        /* A large object has a block of its own; the one before it keeps serving small ones. */
+        arena->at = before.at;
+        arena->end = before.end;
+    }
     return ptr;
 }
 

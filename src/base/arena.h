@@ -15,7 +15,7 @@
 
 struct nu_arena {
     char *at;                   /* next free byte, 16-byte aligned */
-    char *end;                  /* behind the last free byte */
+    char *end;                  /* behind the last free byte, 16-byte aligned */
     struct nu_block *blocks;    /* every block held, linked through next_free */
     struct nu_arena_free *free; /* what nu_arena_on_free registered, last first */
 };
@@ -34,10 +34,10 @@ void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size);
 /* `size` bytes, 16-byte aligned, uninitialised; never NULL. */
 static inline void *nu_arena_alloc(struct nu_arena *arena, size_t size)
 {
-    size = nu_align_up(size, 16);
-    if (nu_likely((size_t)(arena->end - arena->at) >= size)) {
+    /* What is left is a multiple of 16: if `size` fits, it does so rounded up. 0 takes the slow way. */
+    if (nu_likely(size - 1 < (size_t)(arena->end - arena->at))) {
         void *ptr = arena->at;
-        arena->at += size;
+        arena->at += nu_align_up(size, 16);
         return ptr;
     }
     return nu_arena_alloc_slow(arena, size);

@@ -10,6 +10,7 @@
 #ifndef NU_BASE_BLOCK_H
 #define NU_BASE_BLOCK_H
 
+#include "base/assert.h"
 #include "base/compiler.h"
 
 enum nu_block_class {
@@ -47,7 +48,10 @@ void nu_block_release(struct nu_block *block);
 /* Drops one reference; NULL is allowed. */
 static inline void nu_block_unref(struct nu_block *block)
 {
-    if (block && --block->refs == 0)
+    if (!block)
+        return;
+    nu_debug_assert(block->refs > 0);
+    if (--block->refs == 0)
         nu_block_release(block);
 }
 

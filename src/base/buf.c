@@ -66,20 +66,25 @@ void nu_buf_clear(struct nu_buf *buf)
     nu_buf_init(buf);
 }
 
-/* Links a slice whose block reference it takes over. */
-static void link_slice(struct nu_buf *buf, struct nu_block *block, const char *ptr, size_t len)
+static inline void link_last(struct nu_buf *buf, struct nu_slice *slice)
 {
-    struct nu_slice *slice = node_get();
     slice->next = NULL;
-    slice->block = block;
-    slice->ptr = ptr;
-    slice->len = len;
     if (buf->last)
         buf->last->next = slice;
     else
         buf->first = slice;
     buf->last = slice;
-    buf->len += len;
+    buf->len += slice->len;
+}
+
+/* Links a slice whose block reference it takes over. */
+static void add_slice(struct nu_buf *buf, struct nu_block *block, const char *ptr, size_t len)
+{
+    struct nu_slice *slice = node_get();
+    slice->block = block;
+    slice->ptr = ptr;
+    slice->len = len;
+    link_last(buf, slice);
 }
 
 /* The free bytes right behind the last slice, if they are ours to fill. */
@@ -119,11 +124,12 @@ void nu_buf_append(struct nu_buf *buf, struct nu_str s)
         s = nu_str_skip(s, n);
     }
     while (s.len) {
-        struct nu_block *block = nu_block_get_size(nu_min_size(s.len, 16384));
+        struct nu_block *block =
+            nu_block_get_size(nu_min_size(s.len, nu_block_size(NU_BLOCK_LARGE)));
         n = nu_min_size(nu_block_room(block), s.len);
         memcpy(block->data, s.ptr, n);
         block->fill = (uint32_t)n;
-        link_slice(buf, block, block->data, n);
+        add_slice(buf, block, block->data, n);
         s = nu_str_skip(s, n);
     }
 }
@@ -131,7 +137,7 @@ void nu_buf_append(struct nu_buf *buf, struct nu_str s)
 void nu_buf_add_static(struct nu_buf *buf, struct nu_str s)
 {
     if (s.len)
-        link_slice(buf, NULL, s.ptr, s.len);
+        add_slice(buf, NULL, s.ptr, s.len);
 }
 
 void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str s)
@@ -139,17 +145,7 @@ void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str 
     if (s.len == 0)
         return;
     nu_block_ref(block);
-    link_slice(buf, block, s.ptr, s.len);
-}
-
-/* A reservation is kept as an empty last slice until it is committed, or found empty again. */
-char *nu_buf_reserve(struct nu_buf *buf, size_t n)
-{
-    if (tail_room(buf) < n) {
-        struct nu_block *block = nu_block_get_size(n);
-        link_slice(buf, block, block->data, 0);
-    }
-    return tail_end(buf);
+    add_slice(buf, block, s.ptr, s.len);
 }
 
 static void unlink_last(struct nu_buf *buf)
@@ -165,6 +161,21 @@ static void unlink_last(struct nu_buf *buf)
     buf->last = before;
     nu_block_unref(last->block);
     node_put(last);
+}
+
+/*
+ * A reservation is kept as an empty last slice until it is committed. One that was not is dropped by
+ * the next.
+ */
+char *nu_buf_reserve(struct nu_buf *buf, size_t n)
+{
+    if (tail_room(buf) < nu_max_size(n, 1)) {
+        if (buf->last && buf->last->len == 0)
+            unlink_last(buf);
+        struct nu_block *block = nu_block_get_size(n);
+        add_slice(buf, block, block->data, 0);
+    }
+    return tail_end(buf);
 }
 
 void nu_buf_commit(struct nu_buf *buf, size_t n)
@@ -199,7 +210,7 @@ void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n)
         if (slice->len > n) {
             if (slice->block)
                 nu_block_ref(slice->block);
-            link_slice(to, slice->block, slice->ptr, n);
+            add_slice(to, slice->block, slice->ptr, n);
             slice->ptr += n;
             slice->len -= n;
             from->len -= n;
@@ -208,8 +219,7 @@ void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n)
         from->first = slice->next;
         from->len -= slice->len;
         n -= slice->len;
-        link_slice(to, slice->block, slice->ptr, slice->len);
-        node_put(slice);
+        link_last(to, slice);
     }
 }
 
@@ -225,7 +235,7 @@ void nu_buf_share(struct nu_buf *to, const struct nu_buf *from)
     for (const struct nu_slice *slice = from->first; slice; slice = slice->next) {
         if (slice->block)
             nu_block_ref(slice->block);
-        link_slice(to, slice->block, slice->ptr, slice->len);
+        add_slice(to, slice->block, slice->ptr, slice->len);
     }
 }
 

@@ -57,7 +57,8 @@ void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str 
 
 /*
  * `n` contiguous writable bytes at the end; what was written is added by nu_buf_commit, with at most
- * `n`. Nothing else may touch the buffer in between.
+ * `n`. Nothing else may touch the buffer, or one that shares its last block, in between; a reservation
+ * may be left for a larger one, or dropped by nu_buf_clear.
  */
 char *nu_buf_reserve(struct nu_buf *buf, size_t n);
 void nu_buf_commit(struct nu_buf *buf, size_t n);
@@ -72,7 +73,8 @@ void nu_buf_share(struct nu_buf *to, const struct nu_buf *from);
 /* Fills `iov` with up to `max` slices from the front; returns the count, the bytes in `*bytes`. */
 int nu_buf_to_iovec(const struct nu_buf *buf, struct iovec *iov, int max, size_t *bytes);
 
-/* Frees the calling thread's list of spare slice nodes; call it before a thread ends. */
+/* Frees the calling thread's list of spare slice nodes; call it before a thread ends, when none of its
+ * buffers holds bytes any more. */
 void nu_buf_cache_clear(void);
 
 #endif

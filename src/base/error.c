@@ -17,6 +17,26 @@ void nu_error_list_finish(struct nu_error_list *list)
     *list = (struct nu_error_list){0};
 }
 
+/* A copy in one line of plain text: what is quoted from a file may hold anything. */
+static char *printable_copy(const char *text)
+{
+    struct nu_strbuf out = {0};
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c == '\n')
+            nu_strbuf_add_cstr(&out, "\\n");
+        else if (c == '\r')
+            nu_strbuf_add_cstr(&out, "\\r");
+        else if (c == '\t')
+            nu_strbuf_add_cstr(&out, "\\t");
+        else if (c < 0x20 || c == 0x7f)
+            nu_strbuf_addf(&out, "\\x%02x", c);
+        else
+            nu_strbuf_add_char(&out, *p);
+    }
+    return nu_strbuf_take(&out);
+}
+
 void nu_error_addv(struct nu_error_list *list, struct nu_position position, const char *path,
                    const char *fmt, va_list args)
 {
@@ -33,8 +53,9 @@ void nu_error_addv(struct nu_error_list *list, struct nu_position position, cons
     struct nu_error *error = &list->items[list->count++];
     error->position = position;
     error->position.source = position.source ? nu_strdup(position.source) : NULL;
-    error->path = path && *path ? nu_strdup(path) : NULL;
-    error->message = nu_strbuf_take(&message);
+    error->path = path && *path ? printable_copy(path) : NULL;
+    error->message = printable_copy(message.data ? message.data : "");
+    nu_strbuf_finish(&message);
 }
 
 void nu_error_add(struct nu_error_list *list, struct nu_position position, const char *path,
@@ -77,7 +98,9 @@ void nu_error_format(const struct nu_error *error, struct nu_strbuf *out)
     if (at->source) {
         nu_strbuf_add_cstr(out, at->source);
         if (at->line)
-            nu_strbuf_addf(out, ":%u:%u", at->line, at->column);
+            nu_strbuf_addf(out, ":%u", at->line);
+        if (at->line && at->column)
+            nu_strbuf_addf(out, ":%u", at->column);
         nu_strbuf_add_cstr(out, ": ");
     }
     if (error->path) {
@@ -94,5 +117,6 @@ void nu_error_list_format(const struct nu_error_list *list, struct nu_strbuf *ou
         nu_strbuf_add_char(out, '\n');
     }
     if (list->dropped)
-        nu_strbuf_addf(out, "... and %zu more errors\n", list->dropped);
+        nu_strbuf_addf(out, "... and %zu more error%s\n", list->dropped,
+                       list->dropped == 1 ? "" : "s");
 }

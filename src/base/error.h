@@ -13,7 +13,7 @@
 
 #include "base/str.h"
 
-/* Where in a source something stands. line 0 means unknown (binary input, command line). */
+/* Where in a source something stands. 0 means unknown (binary input, command line). */
 struct nu_position {
     const char *source; /* borrowed file name, or what stands for one; NULL if unknown */
     uint32_t line;      /* from 1 */
@@ -36,7 +36,7 @@ struct nu_error_list {
 /* Zero-initialise a list; finish frees it. */
 void nu_error_list_finish(struct nu_error_list *list);
 
-/* Adds one error. `path` may be NULL; strings are copied. */
+/* Adds one error. `path` may be NULL; strings are copied, control characters as escapes (\n, \x1b). */
 void nu_error_add(struct nu_error_list *list, struct nu_position position, const char *path,
                   const char *fmt, ...) NU_PRINTF(4, 5);
 void nu_error_addv(struct nu_error_list *list, struct nu_position position, const char *path,

@@ -6,25 +6,17 @@
  */
 #include "base/hash.h"
 
-#include <pthread.h>
-
 #include "base/alloc.h"
 #include "base/random.h"
 
 static uint64_t seeds[2];
-static pthread_once_t seed_once = PTHREAD_ONCE_INIT;
 
-static void make_seeds(void)
+/* Before main, so that hashing never has to ask; a constructor for a constant, nothing more. */
+__attribute__((constructor)) static void make_seeds(void)
 {
     nu_random_fill(seeds, sizeof(seeds));
     seeds[0] |= 1;
     seeds[1] |= 1;
-}
-
-/* Before main, so that hashing never has to ask; a constructor for a constant, nothing more. */
-__attribute__((constructor)) static void seed_early(void)
-{
-    pthread_once(&seed_once, make_seeds);
 }
 
 static inline uint64_t fold(uint64_t a, uint64_t b)
@@ -40,11 +32,22 @@ static inline uint64_t load64(const char *p)
     return v;
 }
 
-static inline uint64_t load_tail(const char *p, size_t len)
+static inline uint64_t load32(const char *p)
 {
-    uint64_t v = 0;
-    memcpy(&v, p, len);
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
     return v;
+}
+
+/* Up to seven bytes as one word; where the parts overlap, the length, hashed as well, says how. */
+static inline uint64_t load_short(const char *p, size_t len)
+{
+    if (len >= 4)
+        return load32(p) << 32 | load32(p + len - 4);
+    if (len == 0)
+        return 0;
+    return (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[len / 2] << 8 |
+           (unsigned char)p[len - 1];
 }
 
 uint64_t nu_hash(struct nu_str key)
@@ -52,10 +55,10 @@ uint64_t nu_hash(struct nu_str key)
     uint64_t h = seeds[0] ^ key.len;
     const char *p = key.ptr;
     size_t left = key.len;
-    for (; left >= 8; left -= 8, p += 8)
+    for (; left > 8; left -= 8, p += 8)
         h = fold(h ^ load64(p), seeds[1] ^ 0x9e3779b97f4a7c15u);
-    if (left)
-        h = fold(h ^ load_tail(p, left), seeds[1] ^ 0xc2b2ae3d27d4eb4fu);
+    uint64_t last = key.len >= 8 ? load64(p + left - 8) : load_short(p, left);
+    h = fold(h ^ last, seeds[1] ^ 0xc2b2ae3d27d4eb4fu);
     return fold(h ^ seeds[1], seeds[0] ^ 0x165667b19e3779f9u);
 }
 

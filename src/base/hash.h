@@ -38,10 +38,12 @@ void *nu_map_put(struct nu_map *map, struct nu_str key, void *value);
 /* Takes the entry out; returns its value, or NULL. */
 void *nu_map_remove(struct nu_map *map, struct nu_str key);
 
-/* Walks all entries in no order; the map may not change meanwhile. */
+/* Walks all entries in no order; the map may not change meanwhile. `entry` is declared here. */
 #define nu_map_for_each(entry, map) \
-    for (struct nu_map_entry *entry = (map)->slots, *nu_e_ = entry + (map)->cap; entry < nu_e_; \
-         entry++) \
-        if (entry->key.ptr)
+    for (struct nu_map_entry *entry = (map)->slots, \
+                             *entry##_end_ = (map)->cap ? entry + (map)->cap : entry; \
+         entry != entry##_end_; entry++) \
+        if (!entry->key.ptr) { \
+        } else
 
 #endif

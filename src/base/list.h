@@ -80,10 +80,10 @@ static inline void nu_list_move_all(struct nu_list *to, struct nu_list *from)
 #define nu_list_first(head, type, member) \
     (nu_list_is_empty(head) ? NULL : nu_list_entry((head)->next, type, member))
 
-/* Walks the items; the current one may be removed, its successor may not. */
+/* Walks the items; the current one may be removed, its successor may not. `item` is a variable. */
 #define nu_list_for_each(item, head, type, member) \
-    for (struct nu_list *nu_l_ = (head)->next, *nu_n_ = nu_l_->next; \
-         nu_l_ != (head) && ((item) = nu_list_entry(nu_l_, type, member), 1); \
-         nu_l_ = nu_n_, nu_n_ = nu_l_->next)
+    for (struct nu_list *item##_link_ = (head)->next, *item##_next_ = item##_link_->next; \
+         item##_link_ != (head) && ((item) = nu_list_entry(item##_link_, type, member), 1); \
+         item##_link_ = item##_next_, item##_next_ = item##_link_->next)
 
 #endif

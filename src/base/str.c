@@ -137,29 +137,54 @@ enum nu_result nu_str_to_i64(struct nu_str s, int64_t *out)
     return NU_OK;
 }
 
-/* strtod also takes hexadecimal, "inf" and "nan", none of which is a JSON number. */
-static bool is_plain_number(struct nu_str s)
+static struct nu_str skip_digits(struct nu_str s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        if (!nu_ascii_is_digit(c) && !strchr("+-.eE", c))
+    while (s.len && nu_ascii_is_digit(s.ptr[0]))
+        s = nu_str_skip(s, 1);
+    return s;
+}
+
+/* Cuts one or more digits off; false when there are none. */
+static bool take_digits(struct nu_str *s)
+{
+    struct nu_str rest = skip_digits(*s);
+    bool found = rest.len < s->len;
+    *s = rest;
+    return found;
+}
+
+/* RFC 8259, section 6. strtod takes much more: "+1", ".5", "1.", "01", hexadecimal, "inf", "nan". */
+static bool is_json_number(struct nu_str s)
+{
+    if (nu_str_starts_with(s, NU_STR("-")))
+        s = nu_str_skip(s, 1);
+    if (nu_str_starts_with(s, NU_STR("0")))
+        s = nu_str_skip(s, 1);
+    else if (!take_digits(&s))
+        return false;
+    if (nu_str_starts_with(s, NU_STR("."))) {
+        s = nu_str_skip(s, 1);
+        if (!take_digits(&s))
             return false;
     }
-    return s.len > 0;
+    if (nu_str_starts_with_nocase(s, NU_STR("e"))) {
+        s = nu_str_skip(s, 1);
+        if (nu_str_starts_with(s, NU_STR("+")) || nu_str_starts_with(s, NU_STR("-")))
+            s = nu_str_skip(s, 1);
+        if (!take_digits(&s))
+            return false;
+    }
+    return s.len == 0;
 }
 
 enum nu_result nu_str_to_double(struct nu_str s, double *out)
 {
-    char text[128];
-    if (!is_plain_number(s) || s.len >= sizeof(text))
+    if (!is_json_number(s))
         return NU_INVALID;
-    memcpy(text, s.ptr, s.len);
-    text[s.len] = '\0';
-    char *end = NULL;
+    char *text = nu_strndup(s.ptr, s.len);
     errno = 0;
-    double value = strtod(text, &end);
-    if (end != text + s.len)
-        return NU_INVALID;
+    double value = strtod(text, NULL);
+    nu_free(text);
     if (errno == ERANGE && (value > 1 || value < -1))
         return NU_OVERFLOW;
     *out = value;

@@ -65,7 +65,7 @@ static inline bool nu_str_ends_with(struct nu_str s, struct nu_str suffix)
 static inline struct nu_str nu_str_skip(struct nu_str s, size_t n)
 {
     n = nu_min_size(n, s.len);
-    return (struct nu_str){s.ptr + n, s.len - n};
+    return (struct nu_str){n ? s.ptr + n : s.ptr, s.len - n}; /* NULL + 0 is undefined in C */
 }
 
 /* The first `n` bytes; `n` is cut to the length. */
@@ -124,7 +124,8 @@ struct nu_str nu_str_split(struct nu_str *rest, char sep);
 NU_MUST_USE enum nu_result nu_str_to_u64(struct nu_str s, uint64_t *out);
 /* With an optional '-' or '+'. */
 NU_MUST_USE enum nu_result nu_str_to_i64(struct nu_str s, int64_t *out);
-/* A decimal floating-point number as JSON has it; the whole view must be used. */
+/* A number in JSON's form, the whole view: NU_INVALID, or NU_OVERFLOW beyond a double's range. Too
+ * small ones become 0. */
 NU_MUST_USE enum nu_result nu_str_to_double(struct nu_str s, double *out);
 
 /* Writes `n` in decimal to `out` (at least 20 bytes), no NUL; returns the length. */

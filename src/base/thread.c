@@ -3,6 +3,7 @@
 #include "base/thread.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "base/block.h"
@@ -14,7 +15,9 @@ void nu_thread_enter(unsigned index, const char *name)
 {
     nu_assert(index < NU_THREAD_MAX);
     nu_thread_index_ = index;
-    pthread_setname_np(pthread_self(), name);
+    char cut[16]; /* a longer name would be refused, not cut */
+    snprintf(cut, sizeof(cut), "%s", name);
+    pthread_setname_np(pthread_self(), cut);
 }
 
 void nu_thread_leave(void)

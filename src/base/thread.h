@@ -22,7 +22,7 @@ static inline unsigned nu_thread_index(void)
     return nu_thread_index_;
 }
 
-/* Gives the calling thread its number and its name (at most 15 bytes, as the kernel keeps them). */
+/* Gives the calling thread its number and its name (of which the kernel keeps 15 bytes). */
 void nu_thread_enter(unsigned index, const char *name);
 /* Frees what the calling thread cached (blocks, slice nodes); the last thing a thread does. */
 void nu_thread_leave(void);
