@@ -207,6 +207,37 @@ void nu_json_escape_body(struct nu_strbuf *out, struct nu_str s)
     }
 }
 
+/* The length of the run at the front of `s` that JSON takes as it is; bytes from `limit` on end it. */
+static size_t run_below(struct nu_str s, unsigned limit)
+{
+    size_t n = 0;
+    while (n < s.len) {
+        unsigned char c = (unsigned char)s.ptr[n];
+        if (c < 0x20 || c == '"' || c == '\\' || c >= limit)
+            break;
+        n++;
+    }
+    return n;
+}
+
+void nu_json_escape_bytes(struct nu_strbuf *out, struct nu_str s)
+{
+    size_t n = run_below(s, 0x80);
+    nu_strbuf_add(out, nu_str_first(s, n));
+    s = nu_str_skip(s, n);
+    if (s.len == 0)
+        return;
+    unsigned limit = nu_str_is_utf8(s) ? 0x100 : 0x80;
+    while (s.len) {
+        n = run_below(s, limit);
+        nu_strbuf_add(out, nu_str_first(s, n));
+        s = nu_str_skip(s, n);
+        if (s.len)
+            escape_char(out, (unsigned char)s.ptr[0]);
+        s = nu_str_skip(s, 1);
+    }
+}
+
 void nu_json_escape(struct nu_strbuf *out, struct nu_str s)
 {
     nu_strbuf_add_char(out, '"');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one C++ file: RE2 behind a C interface. Logging is off and no exception crosses the border.
+// RE2 behind a C interface. Logging is off and no exception crosses the border.
 #include "base/regex.h"
 
 #include <re2/re2.h>

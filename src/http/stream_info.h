@@ -29,10 +29,12 @@ struct nu_str nu_protocol_text(enum nu_protocol protocol);
 
 /* One downstream connection's values; they outlive its streams. */
 struct nu_connection_info {
-    uint64_t id;                     /* Envoy's connection id: counts from 0 over the process */
-    struct nu_address direct_remote; /* the peer of the socket */
-    struct nu_address remote;        /* as a PROXY header or original-destination says */
-    struct nu_address local;         /* valid once local_known */
+    uint64_t id;                      /* Envoy's connection id: counts from 0 over the process */
+    struct nu_address direct_remote;  /* the peer of the socket */
+    struct nu_address remote;         /* as a PROXY header or original-destination says */
+    struct nu_address local;          /* of the socket; valid once local_known */
+    struct nu_address restored_local; /* as a PROXY header or the original destination says; family
+                                         NONE if neither does */
     bool local_known;
     bool is_tls;
     /* Fills `local` by asking the kernel; set by whoever owns the socket. */
@@ -45,12 +47,21 @@ struct nu_connection_info {
     const struct nu_metadata *listener_metadata; /* borrowed: configuration; may be NULL */
 };
 
-/* The local address, asked from the kernel the first time. */
-static inline const struct nu_address *nu_connection_info_local(struct nu_connection_info *info)
+/* The socket's local address, asked from the kernel the first time. */
+static inline const struct nu_address *
+nu_connection_info_direct_local(struct nu_connection_info *info)
 {
     if (!info->local_known && info->learn_local)
         info->learn_local(info);
     return &info->local;
+}
+
+/* The address that the client meant to reach. */
+static inline const struct nu_address *nu_connection_info_local(struct nu_connection_info *info)
+{
+    if (info->restored_local.family != NU_ADDRESS_NONE)
+        return &info->restored_local;
+    return nu_connection_info_direct_local(info);
 }
 
 /* One attempt at an upstream; the last one is what logs see. Times are monotonic microseconds, 0
@@ -58,7 +69,8 @@ static inline const struct nu_address *nu_connection_info_local(struct nu_connec
 struct nu_upstream_info {
     struct nu_address host;              /* chosen host's address; family NONE while none is */
     struct nu_str host_name;             /* host's configured hostname, may be empty */
-    struct nu_address local;             /* our end of the connection */
+    struct nu_address local;             /* our end of the connection; NONE while there is none */
+    struct nu_address remote;            /* its other end; NONE while there is none */
     struct nu_str cluster;               /* configured name */
     struct nu_str cluster_observability; /* alt_stat_name or the name */
     struct nu_str transport_failure_reason;
@@ -67,7 +79,9 @@ struct nu_upstream_info {
     uint32_t attempt_count;
     uint64_t connect_start_us;
     uint64_t connect_end_us;
-    uint64_t pool_ready_us; /* when a connection was handed to the request */
+    uint64_t handshake_end_us; /* TLS */
+    uint64_t pool_start_us;    /* when the request asked the pool for a connection */
+    uint64_t pool_ready_us;    /* when it was given one, or none */
     uint64_t first_tx_us;
     uint64_t last_tx_us;
     uint64_t first_rx_us;
@@ -75,10 +89,13 @@ struct nu_upstream_info {
     uint64_t last_rx_us;
     uint64_t header_bytes_sent;
     uint64_t header_bytes_received;
+    uint64_t decompressed_header_bytes_sent; /* as in nu_stream_info */
+    uint64_t decompressed_header_bytes_received;
     uint64_t wire_bytes_sent;
     uint64_t wire_bytes_received;
     const struct nu_metadata *host_metadata;    /* borrowed: configuration; may be NULL */
     const struct nu_metadata *cluster_metadata; /* borrowed: configuration; may be NULL */
+    struct nu_filter_state *filter_state;       /* of the upstream connection; may be NULL */
 };
 
 struct nu_stream_info {
@@ -100,9 +117,12 @@ struct nu_stream_info {
     uint64_t bytes_sent;
     uint64_t header_bytes_received;
     uint64_t header_bytes_sent;
+    uint64_t decompressed_header_bytes_received; /* 0 where headers are not compressed */
+    uint64_t decompressed_header_bytes_sent;
     uint64_t wire_bytes_received;
     uint64_t wire_bytes_sent;
     uint64_t retransmitted_bytes;
+    uint64_t retransmitted_packets;
 
     struct nu_address remote; /* the client, as far as x-forwarded-for is trusted */
     uint32_t response_code;   /* 0 while there is none */
@@ -111,7 +131,9 @@ struct nu_stream_info {
     struct nu_str route_name;
     struct nu_str virtual_host_name;
     struct nu_str virtual_cluster_name;
-    struct nu_str request_id;
+    struct nu_str request_id;   /* what %STREAM_ID% prints */
+    struct nu_str trace_id;     /* of the active span */
+    struct nu_str custom_flags; /* set by extensions */
     struct nu_upstream_info upstream;
     bool is_health_check;
     bool is_internal; /* trusted internal request */

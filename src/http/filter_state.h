@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filter state: named objects that filters leave for other filters, for the router and for logs.
+ * Unlike metadata an object has a C type of its own; a class says how it turns into text.
+ *
+ * A stream has its own filter state; objects that are to live as long as the connection are kept in
+ * the connection's state, which the stream's has as its parent, so that one lookup sees both. Objects
+ * and names live in the state's arena, or longer.
+ */
+#ifndef NU_HTTP_FILTER_STATE_H
+#define NU_HTTP_FILTER_STATE_H
+
+#include "base/value.h"
+
+struct nu_stream_info;
+
+/* What objects of one kind can do; static const. Every function may be NULL: the object has no such
+ * form. They run on the stream's thread and may not keep what they are given. */
+struct nu_filter_state_class {
+    const char *name; /* of the kind, for messages */
+    /* Appends the plain text; false if there is none. */
+    bool (*to_text)(const void *object, struct nu_strbuf *out);
+    /* The typed form, made in `arena`; a null value if there is none. */
+    struct nu_value (*to_value)(const void *object, struct nu_arena *arena);
+    /* One field by name, made in `arena`; a null value if there is none. */
+    struct nu_value (*field)(const void *object, struct nu_str name, struct nu_arena *arena);
+};
+
+enum nu_filter_state_life {
+    NU_FILTER_STATE_FILTER_CHAIN, /* until an internal redirect starts the chain anew */
+    NU_FILTER_STATE_REQUEST,      /* also over internal redirects */
+    NU_FILTER_STATE_CONNECTION,   /* also for later requests of the connection */
+};
+
+struct nu_filter_state_object {
+    struct nu_filter_state_object *next;
+    struct nu_str name;
+    const struct nu_filter_state_class *object_class;
+    const void *object;
+    uint8_t life; /* enum nu_filter_state_life */
+    bool is_read_only;
+};
+
+struct nu_filter_state {
+    struct nu_arena *arena;                 /* borrowed */
+    struct nu_filter_state *parent;         /* borrowed: the connection's; NULL in that one */
+    struct nu_filter_state_object *objects; /* newest first */
+};
+
+/* Empty state in `arena`; `parent` may be NULL. */
+struct nu_filter_state *nu_filter_state_create(struct nu_arena *arena,
+                                               struct nu_filter_state *parent);
+
+/*
+ * Keeps `object` under its name, in place of one with that name; the struct is copied, what it points
+ * at is not. NU_INVALID, and nothing is changed, if either the old or the new one is read-only or
+ * they differ in life span. NU_UNSUPPORTED if it is to live as long as the connection and there is no
+ * parent to keep it.
+ */
+NU_MUST_USE enum nu_result nu_filter_state_set(struct nu_filter_state *state,
+                                               const struct nu_filter_state_object *object);
+
+/* The object of this name, here or in the parent; NULL if there is none or `state` is NULL. */
+const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter_state *state,
+                                                          struct nu_str name);
+
+/* Drops what does not outlive an internal redirect. */
+void nu_filter_state_end_filter_chain(struct nu_filter_state *state);
+
+/* A class for plain texts: the object is a `const struct nu_str *`. */
+extern const struct nu_filter_state_class nu_filter_state_string;
+
+#endif
