@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two sets of joined names. */
+#include "http/joined.h"
+
+#define REQUEST_NAMES(X) \
+    X(AUTHORITY) \
+    X(METHOD) \
+    X(PATH) \
+    X(PROTOCOL) \
+    X(SCHEME) \
+    X(HOST) \
+    X(CONNECTION) \
+    X(KEEP_ALIVE) \
+    X(PROXY_CONNECTION) \
+    X(TRANSFER_ENCODING) \
+    X(UPGRADE) \
+    X(TE) \
+    X(CONTENT_TYPE) \
+    X(EXPECT) \
+    X(ACCEPT) \
+    X(ACCEPT_ENCODING) \
+    X(ACCESS_CONTROL_REQUEST_HEADERS) \
+    X(ACCESS_CONTROL_REQUEST_METHOD) \
+    X(AUTHORIZATION) \
+    X(CACHE_CONTROL) \
+    X(CONTENT_ENCODING) \
+    X(GRPC_ACCEPT_ENCODING) \
+    X(GRPC_TIMEOUT) \
+    X(IF_MATCH) \
+    X(IF_MODIFIED_SINCE) \
+    X(IF_NONE_MATCH) \
+    X(IF_RANGE) \
+    X(IF_UNMODIFIED_SINCE) \
+    X(ORIGIN) \
+    X(PRAGMA) \
+    X(PROXY_STATUS) \
+    X(REFERER) \
+    X(USER_AGENT) \
+    X(VIA) \
+    X(X_CLIENT_TRACE_ID) \
+    X(X_ENVOY_ATTEMPT_COUNT) \
+    X(X_ENVOY_DECORATOR_OPERATION) \
+    X(X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER) \
+    X(X_ENVOY_DOWNSTREAM_SERVICE_NODE) \
+    X(X_ENVOY_EXPECTED_RQ_TIMEOUT_MS) \
+    X(X_ENVOY_EXTERNAL_ADDRESS) \
+    X(X_ENVOY_FORCE_TRACE) \
+    X(X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT) \
+    X(X_ENVOY_INTERNAL) \
+    X(X_ENVOY_IP_TAGS) \
+    X(X_ENVOY_IS_TIMEOUT_RETRY) \
+    X(X_ENVOY_MAX_RETRIES) \
+    X(X_ENVOY_ORIGINAL_HOST) \
+    X(X_ENVOY_ORIGINAL_PATH) \
+    X(X_ENVOY_ORIGINAL_URL) \
+    X(X_ENVOY_RETRIABLE_HEADER_NAMES) \
+    X(X_ENVOY_RETRIABLE_STATUS_CODES) \
+    X(X_ENVOY_RETRY_GRPC_ON) \
+    X(X_ENVOY_RETRY_ON) \
+    X(X_ENVOY_UPSTREAM_ALT_STAT_NAME) \
+    X(X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS) \
+    X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE) \
+    X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS) \
+    X(X_ENVOY_UPSTREAM_STREAM_DURATION_MS) \
+    X(X_FORWARDED_CLIENT_CERT) \
+    X(X_FORWARDED_FOR) \
+    X(X_FORWARDED_HOST) \
+    X(X_FORWARDED_PORT) \
+    X(X_FORWARDED_PROTO) \
+    X(X_REQUEST_ID)
+
+#define RESPONSE_NAMES(X) \
+    X(STATUS) \
+    X(CONNECTION) \
+    X(KEEP_ALIVE) \
+    X(PROXY_CONNECTION) \
+    X(TRANSFER_ENCODING) \
+    X(UPGRADE) \
+    X(CONTENT_TYPE) \
+    X(ACCESS_CONTROL_ALLOW_CREDENTIALS) \
+    X(ACCESS_CONTROL_ALLOW_HEADERS) \
+    X(ACCESS_CONTROL_ALLOW_METHODS) \
+    X(ACCESS_CONTROL_ALLOW_ORIGIN) \
+    X(ACCESS_CONTROL_EXPOSE_HEADERS) \
+    X(ACCESS_CONTROL_MAX_AGE) \
+    X(AGE) \
+    X(CACHE_CONTROL) \
+    X(CONTENT_ENCODING) \
+    X(DATE) \
+    X(ETAG) \
+    X(EXPIRES) \
+    X(GRPC_MESSAGE) \
+    X(GRPC_STATUS) \
+    X(LAST_MODIFIED) \
+    X(LOCATION) \
+    X(PROXY_STATUS) \
+    X(SERVER) \
+    X(VARY) \
+    X(VIA) \
+    X(X_ENVOY_ATTEMPT_COUNT) \
+    X(X_ENVOY_DECORATOR_OPERATION) \
+    X(X_ENVOY_DEGRADED) \
+    X(X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL) \
+    X(X_ENVOY_RATELIMITED) \
+    X(X_ENVOY_UPSTREAM_CANARY) \
+    X(X_ENVOY_UPSTREAM_HEALTHCHECKED_CLUSTER) \
+    X(X_ENVOY_UPSTREAM_SERVICE_TIME) \
+    X(X_REQUEST_ID)
+
+#define BIT_IN(id, word) \
+    ((NU_HEADER_##id) / 64 == (word) ? UINT64_C(1) << (NU_HEADER_##id) % 64 : 0)
+#define BIT0(id) | BIT_IN(id, 0)
+#define BIT1(id) | BIT_IN(id, 1)
+#define BIT2(id) | BIT_IN(id, 2)
+
+_Static_assert(NU_HEADERS_WORDS == 3, "the sets below have one line per word");
+
+const struct nu_header_set nu_joined_request_headers = {
+    .words = {0 REQUEST_NAMES(BIT0), 0 REQUEST_NAMES(BIT1), 0 REQUEST_NAMES(BIT2)},
+};
+
+const struct nu_header_set nu_joined_response_headers = {
+    .words = {0 RESPONSE_NAMES(BIT0), 0 RESPONSE_NAMES(BIT1), 0 RESPONSE_NAMES(BIT2)},
+};
+
+void nu_headers_join_value(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
+{
+    struct nu_header *header = nu_headers_find_id(headers, id);
+    if (value.len == 0)
+        return;
+    if (header->value.len == 0) {
+        header->value = value;
+        return;
+    }
+    struct nu_str joined = nu_arena_concat(headers->arena, header->value, NU_STR(","));
+    header->value = nu_arena_concat(headers->arena, joined, value);
+}

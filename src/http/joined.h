@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names whose values Envoy keeps in one field: a second one that arrives, or that a configuration
+ * appends, is added to the first by "," instead of making a field of its own. The two directions
+ * have different sets. Codecs and header mutations add through here.
+ */
+#ifndef NU_HTTP_JOINED_H
+#define NU_HTTP_JOINED_H
+
+#include "http/headers.h"
+
+extern const struct nu_header_set nu_joined_request_headers;
+extern const struct nu_header_set nu_joined_response_headers;
+
+static inline bool nu_header_set_has(const struct nu_header_set *set, enum nu_header_id id)
+{
+    return set->words[id / 64] >> (id % 64) & 1;
+}
+
+void nu_headers_join_value(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
+
+/* Like nu_headers_add_ref, but joins the value to an entry of the same name if the set holds it. */
+static inline void nu_headers_append_ref(struct nu_headers *headers,
+                                         const struct nu_header_set *joined, enum nu_header_id id,
+                                         struct nu_str name, struct nu_str value)
+{
+    if (nu_unlikely(nu_headers_has_id(headers, id)) && nu_header_set_has(joined, id))
+        nu_headers_join_value(headers, id, value);
+    else
+        nu_headers_add_ref(headers, id, name, value);
+}
+
+#endif
