@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The header map. Only the first 255 entries are indexed by id, since the index is a byte; a map that
- * has more (the default limit is 100) falls back to walking for names whose first entry lies beyond.
+ * The header map. The index of a known name's first entry is 16 bits wide; a map that has more entries
+ * (the default limit is 100) falls back to walking for names whose first entry lies beyond.
  */
 #include "http/headers.h"
 
@@ -37,7 +37,7 @@ NU_COLD static void grow(struct nu_headers *headers)
 static void set_present(struct nu_headers *headers, enum nu_header_id id, uint32_t index)
 {
     headers->present[id / 64] |= (uint64_t)1 << (id % 64);
-    headers->first[id] = (uint8_t)index;
+    headers->first[id] = (uint16_t)index;
 }
 
 static void clear_present(struct nu_headers *headers, enum nu_header_id id)
@@ -204,19 +204,41 @@ size_t nu_headers_count_of(const struct nu_headers *headers, struct nu_str name)
     return count;
 }
 
+/* The bytes of all values from `first` on and of the separators between them. */
+static size_t joined_len(const struct nu_headers *headers, enum nu_header_id id, struct nu_str name,
+                         const struct nu_header *first, size_t separator_len)
+{
+    size_t len = 0;
+    for (const struct nu_header *header = first; header;
+         header = find_from(headers, id, name, index_of(headers, header) + 1))
+        len += header->value.len + (header == first ? 0 : separator_len);
+    return len;
+}
+
+static size_t put(char *out, size_t at, struct nu_str s)
+{
+    if (s.len)
+        memcpy(out + at, s.ptr, s.len);
+    return at + s.len;
+}
+
 static struct nu_str join(const struct nu_headers *headers, enum nu_header_id id,
                           struct nu_str name, const struct nu_header *first,
                           struct nu_str separator)
 {
     if (!first)
         return nu_str_make(NULL, 0);
-    struct nu_str joined = first->value;
-    const struct nu_header *next = first;
-    while ((next = find_from(headers, id, name, index_of(headers, next) + 1))) {
-        joined = nu_arena_concat(headers->arena, joined, separator);
-        joined = nu_arena_concat(headers->arena, joined, next->value);
+    const struct nu_header *next = find_from(headers, id, name, index_of(headers, first) + 1);
+    if (nu_likely(!next))
+        return first->value;
+    size_t len = joined_len(headers, id, name, first, separator.len);
+    char *out = nu_arena_alloc(headers->arena, len);
+    size_t at = put(out, 0, first->value);
+    for (; next; next = find_from(headers, id, name, index_of(headers, next) + 1)) {
+        at = put(out, at, separator);
+        at = put(out, at, next->value);
     }
-    return joined;
+    return nu_str_make(out, len);
 }
 
 struct nu_str nu_headers_get_all(const struct nu_headers *headers, struct nu_str name)

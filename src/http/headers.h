@@ -4,7 +4,8 @@
  *
  * Entries stand in an array in the order of arrival; a removed one leaves a hole (name.ptr NULL) that
  * walks skip. Known names have a presence bit and the index of their first entry, so a lookup by id
- * is two loads. Everything an entry points at lives in the stream's arena or in a block that the
+ * is two loads. A map may hold 65,535 entries that way (a codec's limit keeps it below); behind those
+ * a name that was not seen before is found by name only. Everything an entry points at lives in the stream's arena or in a block that the
  * stream holds; nothing is freed before the stream is.
  */
 #ifndef NU_HTTP_HEADERS_H
@@ -22,7 +23,7 @@ struct nu_header {
     uint16_t id;               /* enum nu_header_id */
 };
 
-enum { NU_HEADERS_INDEXED = 255, NU_HEADERS_WORDS = (NU_HEADER_ID_COUNT + 63) / 64 };
+enum { NU_HEADERS_INDEXED = UINT16_MAX, NU_HEADERS_WORDS = (NU_HEADER_ID_COUNT + 63) / 64 };
 
 struct nu_headers {
     struct nu_arena *arena; /* borrowed: the stream's */
@@ -31,7 +32,7 @@ struct nu_headers {
     uint32_t cap;
     uint32_t count; /* entries, holes left out */
     uint64_t present[NU_HEADERS_WORDS];
-    uint8_t first[NU_HEADER_ID_COUNT]; /* index of the first entry; valid with the presence bit */
+    uint16_t first[NU_HEADER_ID_COUNT]; /* index of the first entry; valid with the presence bit */
 };
 
 /* An empty map with room for `cap` entries (grown when needed). */
@@ -114,7 +115,7 @@ void nu_headers_remove_entry(struct nu_headers *headers, struct nu_header *heade
 struct nu_str nu_headers_join_id(const struct nu_headers *headers, enum nu_header_id id,
                                  struct nu_str separator);
 
-/* Walks the entries, holes left out. */
+/* Walks the entries, holes left out; nothing may be added meanwhile (nu_headers_next allows that). */
 #define nu_headers_for_each(header, headers) \
     for (struct nu_header *header = (headers)->entries; \
          header < (headers)->entries + (headers)->used; header++) \
