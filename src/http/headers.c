@@ -288,10 +288,13 @@ void nu_headers_set(struct nu_headers *headers, struct nu_str name, struct nu_st
 
 size_t nu_headers_remove(struct nu_headers *headers, struct nu_str name)
 {
+    enum nu_header_id id = nu_header_id_of(name);
     size_t removed = 0;
-    struct nu_header *header;
-    while ((header = find(headers, name))) {
+    struct nu_header *header = find(headers, name);
+    while (header) {
+        struct nu_header *next = find_from(headers, id, name, index_of(headers, header) + 1);
         nu_headers_remove_entry(headers, header);
+        header = next;
         removed++;
     }
     return removed;
