@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 PB_C_FILE, VALIDATE, NUNCIO = 1019, 1071, 51700  # option numbers
+TYPE_STRING = 9
 NOT_COMPILED = {"google/protobuf/descriptor.proto"}
 RULES = {2: "double", 5: "uint32", 6: "uint64", 13: "bool", 14: "string", 15: "bytes", 16: "enum",
          17: "message", 18: "repeated", 19: "map", 20: "any", 21: "duration"}
@@ -186,6 +187,9 @@ def write_message(out, full_name, message):
     names = message.texts(10)
     if len(numbers) != len(names):
         sys.exit(f"{full_name}: {len(numbers)} reserved numbers, but {len(names)} reserved names")
+    is_map_entry = message.message(7).number(7)
+    if is_map_entry and fields[0].number(5) != TYPE_STRING:
+        sys.exit(f"{full_name}: the loader only knows maps whose keys are strings")
     fields_name = write_fields(out, name, fields)
     reserved = array(out, f"{name}_reserved", "struct nu_reserved_field",
                      [f'{{{n}, "{text}"}}' for n, text in sorted(zip(numbers, names))])
@@ -196,7 +200,7 @@ def write_message(out, full_name, message):
         oneofs.append(f'{{"{oneof.text(1)}", {members[0]}, {required}}}')
     oneofs_name = array(out, f"{name}_oneofs", "struct nu_oneof_meta", oneofs)
     return (f"{{&{symbol(full_name)}, {fields_name}, {reserved}, {len(names)}, {oneofs_name}, "
-            f"{len(oneofs)}, {c_bool(message.message(7).number(7))}}}")
+            f"{len(oneofs)}, {c_bool(is_map_entry)}}}")
 
 
 def write_enum(out, full_name, enum):

@@ -66,14 +66,10 @@ const struct nu_extension_info *nu_schema_extension_of_type(struct nu_str type)
     return NULL;
 }
 
-const struct nu_extension_info *nu_schema_extension_named(struct nu_str category,
-                                                          struct nu_str name)
+const struct nu_extension_info *nu_schema_extension_named(struct nu_str name)
 {
-    for (size_t i = 0; i < nu_schema_extension_count; i++) {
-        const struct nu_extension_info *info = &nu_schema_extensions[i];
-        if (nu_str_eq(nu_str_from(info->category), category) &&
-            nu_str_eq(nu_str_from(info->name), name))
-            return info;
-    }
+    for (size_t i = 0; i < nu_schema_extension_count; i++)
+        if (nu_str_eq(nu_str_from(nu_schema_extensions[i].name), name))
+            return &nu_schema_extensions[i];
     return NULL;
 }

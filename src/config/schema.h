@@ -116,9 +116,8 @@ const char *nu_schema_reserved_name(const struct nu_message_meta *meta, uint32_t
 
 /* The extension whose configuration has this type, or NULL. */
 const struct nu_extension_info *nu_schema_extension_of_type(struct nu_str type);
-/* The extension called `name` in this category ("envoy.filters.http"), or NULL. */
-const struct nu_extension_info *nu_schema_extension_named(struct nu_str category,
-                                                          struct nu_str name);
+/* The extension called `name` ("envoy.filters.http.router"), or NULL. */
+const struct nu_extension_info *nu_schema_extension_named(struct nu_str name);
 
 /* The generated tables: messages and enums are sorted by name. */
 extern const struct nu_message_meta nu_schema_messages[];

@@ -118,8 +118,7 @@ TEST(extensions_are_found_by_type_and_by_name)
         nu_schema_extension_of_type(NU_STR("envoy.extensions.filters.http.lua.v3.Lua"));
     assert_string_equal(info->name, "envoy.filters.http.lua");
     assert_string_equal(info->category, "envoy.filters.http");
-    info = nu_schema_extension_named(NU_STR("envoy.filters.http"),
-                                     NU_STR("envoy.filters.http.router"));
+    info = nu_schema_extension_named(NU_STR("envoy.filters.http.router"));
     assert_string_equal(info->type, "envoy.extensions.filters.http.router.v3.Router");
     assert_null(nu_schema_extension_of_type(NU_STR("envoy.extensions.NoSuchThing")));
 }

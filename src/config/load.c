@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Entry points of the loader: which file, which format, in which order the steps run. */
+#include "config/convert_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
+#include "envoy/config/core/v3/base.pb-c.h"
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+enum { FILE_CHUNK = 64 * 1024 };
+static const size_t max_file_size = (size_t)512 * 1024 * 1024;
+
+/* Reads all of a descriptor into the arena; NU_TOO_LARGE over the bound, NU_IO_ERROR with errno. */
+static enum nu_result read_all(int fd, struct nu_strbuf *out)
+{
+    for (;;) {
+        ssize_t n = read(fd, nu_strbuf_reserve(out, FILE_CHUNK), FILE_CHUNK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return NU_IO_ERROR;
+        if (n == 0)
+            return NU_OK;
+        nu_strbuf_commit(out, (size_t)n);
+        if (out->len > max_file_size)
+            return NU_TOO_LARGE;
+    }
+}
+
+/* A whole file into `arena`. On failure returns what is wrong, a constant or strerror's text. */
+static const char *read_file(const char *path, struct nu_arena *arena, struct nu_str *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return strerror(errno);
+    struct nu_strbuf bytes = {0};
+    enum nu_result result = read_all(fd, &bytes);
+    const char *problem = NULL;
+    if (result == NU_TOO_LARGE)
+        problem = "larger than 512 MiB";
+    else if (result != NU_OK)
+        problem = strerror(errno);
+    close(fd);
+    if (!problem)
+        *out = nu_arena_dup(arena, nu_strbuf_str(&bytes));
+    nu_strbuf_finish(&bytes);
+    return problem;
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+ProtobufCMessage *nu_config_read(struct nu_config_ctx *ctx, const char *source, struct nu_str bytes,
+                                 enum nu_config_format format,
+                                 const ProtobufCMessageDescriptor *descriptor)
+{
+    source = nu_arena_strdup(&ctx->scratch, source);
+    if (format == NU_CONFIG_BINARY)
+        return nu_binary_read(ctx, source, bytes, descriptor);
+    struct nu_doc_input in = {&ctx->scratch, source, bytes, &ctx->errors, &ctx->warnings};
+    const struct nu_doc_node *root =
+        format == NU_CONFIG_YAML ? nu_doc_parse_yaml(&in) : nu_doc_parse_json(&in);
+    return root ? nu_convert_root(ctx, root, descriptor) : NULL;
+}
+
+static bool has_ending(const char *path, const char *ending)
+{
+    return nu_str_ends_with_nocase(nu_str_from(path), nu_str_from(ending));
+}
+
+static ProtobufCMessage *read_path(struct nu_config_ctx *ctx, const char *path,
+                                   const ProtobufCMessageDescriptor *descriptor)
+{
+    struct nu_position at = {.source = path};
+    if (has_ending(path, ".pb_text")) {
+        nu_error_add(&ctx->errors, at, NULL,
+                     "text-format protobuf is not supported; "
+                     "use .yaml, .yml, .json or .pb");
+        return NULL;
+    }
+    struct nu_str bytes;
+    const char *problem = read_file(path, &ctx->scratch, &bytes);
+    if (problem) {
+        nu_error_add(&ctx->errors, at, NULL, "unable to read file: %s", problem);
+        return NULL;
+    }
+    enum nu_config_format format = NU_CONFIG_JSON;
+    if (has_ending(path, ".yaml") || has_ending(path, ".yml"))
+        format = NU_CONFIG_YAML;
+    else if (has_ending(path, ".pb"))
+        format = NU_CONFIG_BINARY;
+    return nu_config_read(ctx, path, bytes, format, descriptor);
+}
+
+ProtobufCMessage *nu_config_load(struct nu_config_ctx *ctx, const char *path,
+                                 const char *config_yaml,
+                                 const ProtobufCMessageDescriptor *descriptor)
+{
+    ProtobufCMessage *message = path ? read_path(ctx, path, descriptor) : NULL;
+    if (!path && !config_yaml)
+        nu_error_add(&ctx->errors, (struct nu_position){0}, NULL,
+                     "at least one of --config-path and --config-yaml is needed");
+    if (config_yaml) {
+        ProtobufCMessage *over = nu_config_read(ctx, "<--config-yaml>", nu_str_from(config_yaml),
+                                                NU_CONFIG_YAML, descriptor);
+        if (message && over)
+            nu_config_merge(ctx, message, over);
+        else if (over)
+            message = over;
+    }
+    if (message)
+        nu_config_validate(ctx, message);
+    nu_error_list_sort(&ctx->errors);
+    return nu_config_is_ok(ctx) ? message : NULL;
+}
+
+Envoy__Config__Bootstrap__V3__Bootstrap *
+nu_config_load_bootstrap(struct nu_config_ctx *ctx, const char *path, const char *config_yaml)
+{
+    return (Envoy__Config__Bootstrap__V3__Bootstrap *)nu_config_load(
+        ctx, path, config_yaml, &envoy__config__bootstrap__v3__bootstrap__descriptor);
+}
+
+/* --- Data sources ----------------------------------------------------------------------------- */
+
+static bool read_data_file(struct nu_config_ctx *ctx,
+                           const Envoy__Config__Core__V3__DataSource *source, struct nu_str *out)
+{
+    const char *problem = read_file(source->filename, ctx->arena, out);
+    if (problem)
+        nu_config_error(ctx, source, "filename", "%s: %s", source->filename, problem);
+    return !problem;
+}
+
+static bool read_data_variable(struct nu_config_ctx *ctx,
+                               const Envoy__Config__Core__V3__DataSource *source,
+                               struct nu_str *out)
+{
+    const char *value = getenv(source->environment_variable);
+    if (!value) {
+        nu_config_error(ctx, source, "environment_variable",
+                        "the environment variable %s does not exist", source->environment_variable);
+        return false;
+    }
+    *out = nu_arena_dup(ctx->arena, nu_str_from(value));
+    return true;
+}
+
+bool nu_config_data_source(struct nu_config_ctx *ctx,
+                           const Envoy__Config__Core__V3__DataSource *source, struct nu_str *out)
+{
+    *out = NU_STR("");
+    switch (source ? source->specifier_case
+                   : ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER__NOT_SET) {
+    case ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_FILENAME:
+        return read_data_file(ctx, source, out);
+    case ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_ENVIRONMENT_VARIABLE:
+        return read_data_variable(ctx, source, out);
+    case ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_INLINE_BYTES:
+        *out = nu_arena_dup(ctx->arena, nu_str_make((const char *)source->inline_bytes.data,
+                                                    source->inline_bytes.len));
+        return true;
+    case ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_INLINE_STRING:
+        *out = nu_str_from(source->inline_string);
+        return true;
+    case ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER__NOT_SET:
+    default:
+        return true;
+    }
+}
