@@ -8,7 +8,9 @@
 
 struct nu_regex {
     RE2 re;
-    explicit nu_regex(re2::StringPiece pattern) : re(pattern, RE2::Quiet) {}
+    explicit nu_regex(re2::StringPiece pattern) : re(pattern, RE2::Quiet)
+    {
+    }
 };
 
 static re2::StringPiece piece(nu_str s)
@@ -56,6 +58,21 @@ bool nu_regex_full_match(const nu_regex *regex, nu_str text)
 bool nu_regex_search(const nu_regex *regex, nu_str text)
 {
     return RE2::PartialMatch(piece(text), regex->re);
+}
+
+bool nu_regex_find(const nu_regex *regex, nu_str text, nu_str *groups, size_t count)
+{
+    constexpr size_t max = 16;
+    re2::StringPiece found[max];
+    int wanted = static_cast<int>(count < max ? count : max);
+    int given = regex->re.NumberOfCapturingGroups() + 1;
+    re2::StringPiece subject = piece(text);
+    if (!regex->re.Match(subject, 0, subject.size(), RE2::UNANCHORED, found,
+                         wanted < given ? wanted : given))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        groups[i] = i < max ? nu_str{found[i].data(), found[i].size()} : nu_str{nullptr, 0};
+    return true;
 }
 
 bool nu_regex_check_rewrite(const nu_regex *regex, nu_str rewrite, nu_strbuf *error)

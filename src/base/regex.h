@@ -30,6 +30,13 @@ int nu_regex_group_count(const struct nu_regex *regex);
 bool nu_regex_full_match(const struct nu_regex *regex, struct nu_str text);
 /* Whether some part of `text` matches. */
 bool nu_regex_search(const struct nu_regex *regex, struct nu_str text);
+/*
+ * Searches `text` and writes what the groups captured, the whole match first, to `groups` (`count`
+ * views into `text`). A group that took no part gets a NULL pointer. False, and nothing written,
+ * when there is no match.
+ */
+bool nu_regex_find(const struct nu_regex *regex, struct nu_str text, struct nu_str *groups,
+                   size_t count);
 /* Whether a rewrite string (\0 to \9, \\) uses only groups that exist; the reason goes to `error`. */
 bool nu_regex_check_rewrite(const struct nu_regex *regex, struct nu_str rewrite,
                             struct nu_strbuf *error);
