@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Route tables: which virtual host and route a request takes, and what that does to its headers. A
+ * table is compiled once from a RouteConfiguration, immutable, and shared by all workers; it names
+ * clusters and never sees one.
+ *
+ *     table -> virtual host (by host) -> route (first that matches) -> weighted cluster (by random)
+ *
+ * A match is a small value that the stream keeps; it stays valid as long as the table, which the
+ * stream holds.
+ */
+#ifndef NU_ROUTE_ROUTE_H
+#define NU_ROUTE_ROUTE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+struct nu_format_context;
+struct nu_headers;
+struct nu_metadata;
+struct nu_route_table;
+struct nu_runtime;
+struct nu_stream_info;
+
+enum nu_route_action {
+    NU_ROUTE_CLUSTER,         /* forward */
+    NU_ROUTE_REDIRECT,        /* answer with a location */
+    NU_ROUTE_DIRECT_RESPONSE, /* answer with a configured status and body */
+    NU_ROUTE_NON_FORWARDING,  /* for servers that end requests themselves: no route for a proxy */
+};
+
+/* A duration that may be absent: absent and 0 differ. */
+struct nu_route_duration {
+    uint64_t ms;
+    bool is_set;
+};
+
+/* What a route's user reads. The rest of a route is private to this module. */
+struct nu_route {
+    enum nu_route_action action;
+    struct nu_str name;                 /* may be empty */
+    const struct nu_metadata *metadata; /* may be NULL */
+
+    /* CLUSTER */
+    uint64_t timeout_ms; /* 15000 by default; 0: none */
+    struct nu_route_duration idle_timeout;
+    struct nu_route_duration max_stream_duration;
+    struct nu_route_duration grpc_timeout_max;    /* honour grpc-timeout up to this; 0: any */
+    struct nu_route_duration grpc_timeout_offset; /* subtracted from it */
+    uint32_t cluster_not_found_status;            /* 503 by default */
+    bool is_high_priority;
+    bool auto_host_rewrite; /* the host's name becomes the authority once a host is chosen */
+    bool append_x_forwarded_host;
+
+    /* DIRECT_RESPONSE, and REDIRECT's status */
+    uint32_t status;
+};
+
+struct nu_virtual_host {
+    struct nu_str name;
+    const struct nu_metadata *metadata; /* may be NULL */
+    bool include_request_attempt_count;
+    bool include_attempt_count_in_response;
+};
+
+/* What is looked at. Everything is borrowed for the call. */
+struct nu_route_input {
+    const struct nu_headers *headers; /* after normalisation */
+    const struct nu_stream_info *info;
+    const struct nu_runtime *runtime;
+    uint64_t
+        random;  /* the stream's: weighted clusters and fractions use it, retries see the same */
+    bool is_tls; /* of the connection */
+};
+
+struct nu_route_match {
+    const struct nu_route_table *table;
+    const struct nu_virtual_host *virtual_host; /* NULL: no virtual host */
+    const struct nu_route *route;               /* NULL: no route */
+    const void *weighted;                       /* private: the chosen weighted cluster, or NULL */
+    struct nu_str cluster; /* CLUSTER: its name, from the table or from a header of the request */
+    bool needs_tls;        /* require_tls: answer 301 to https instead of anything else */
+};
+
+/* Finds the route of a request; returns whether there is one (or needs_tls is set). */
+bool nu_route_table_match(const struct nu_route_table *table, const struct nu_route_input *input,
+                          struct nu_route_match *match);
+
+/* The table's name, as in the configuration. */
+struct nu_str nu_route_table_name(const struct nu_route_table *table);
+/* Removes the table's internal_only_headers from an external request. */
+void nu_route_table_remove_internal(const struct nu_route_table *table, struct nu_headers *headers);
+
+/*
+ * Changes a request's headers for the upstream: header mutations of all levels, host rewrite (but
+ * auto_host_rewrite), path rewrite, with x-envoy-original-path unless `suppress_envoy_headers`. Once
+ * per request, before it is sent.
+ */
+void nu_route_finalize_request(const struct nu_route_match *match, struct nu_headers *headers,
+                               const struct nu_stream_info *info, bool suppress_envoy_headers);
+/* auto_host_rewrite with the name of the chosen host. */
+void nu_route_rewrite_host(const struct nu_route_match *match, struct nu_headers *headers,
+                           struct nu_str host_name);
+/* Response header mutations of all levels, of an upstream's response or of a local reply of this
+ * route. */
+void nu_route_finalize_response(const struct nu_route_match *match, struct nu_headers *headers,
+                                const struct nu_headers *request_headers,
+                                const struct nu_stream_info *info);
+
+/* REDIRECT and needs_tls: the location, in `arena`. Its status is nu_route_redirect_status. */
+struct nu_str nu_route_redirect_location(const struct nu_route_match *match,
+                                         const struct nu_headers *request_headers,
+                                         struct nu_arena *arena);
+uint32_t nu_route_redirect_status(const struct nu_route_match *match);
+/* DIRECT_RESPONSE: the body (formatted into `arena` if it has a format), and its content type (empty:
+ * text/plain). */
+struct nu_str nu_route_direct_body(const struct nu_route_match *match,
+                                   const struct nu_format_context *context, struct nu_arena *arena,
+                                   struct nu_str *content_type);
+
+/* Whether any level of this match configures filters: lets the caller skip the lookups. */
+bool nu_route_has_filter_configs(const struct nu_route_match *match);
+/* The most specific configuration for the filter called `name`, as the factory made it, or NULL;
+ * *disabled is set or cleared where a level says so, else left alone. */
+const void *nu_route_filter_config(const struct nu_route_match *match, struct nu_str name,
+                                   bool *disabled);
+
+#endif
