@@ -2,7 +2,8 @@
 /*
  * The log thread and its rings. A ring is a byte queue with one producer and one consumer: the
  * producer alone moves `tail`, the log thread alone moves `head`, and both only grow, so that their
- * difference is what is queued. Rings are created by their producer on its first line.
+ * difference is what is queued. Rings are created by their producer on its first line. Counters have one
+ * writer each too, so that counting is a plain store.
  */
 #include "base/log_writer.h"
 
@@ -10,16 +11,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/clock.h"
 #include "base/thread.h"
 
 enum {
@@ -30,6 +32,8 @@ enum {
 struct ring {
     _Alignas(64) _Atomic size_t tail; /* bytes ever queued, producer */
     size_t head_seen;                 /* producer's last look at head */
+    _Atomic uint64_t lines_written;   /* producer */
+    _Atomic uint64_t lines_dropped;   /* producer */
     _Alignas(64) _Atomic size_t head; /* bytes ever written, log thread */
     _Alignas(64) char data[RING_SIZE];
 };
@@ -41,6 +45,7 @@ struct nu_log_file {
     int fd;                       /* log thread's, once it runs */
     bool owns_fd;                 /* false for stdout and stderr */
     bool is_regular;
+    unsigned turn; /* log thread: the ring to go on with, which may be in the middle of a line */
     _Atomic(struct ring *) rings[NU_THREAD_MAX]; /* owned, by thread number */
 };
 
@@ -51,15 +56,24 @@ struct nu_log_writer {
     atomic_bool woken;
     atomic_bool stopping;
     atomic_bool reopen;
-    _Atomic uint64_t rounds; /* complete passes over all rings */
+    _Atomic uint64_t rounds; /* passes that left nothing behind */
     bool running;
     pthread_t thread;
-    struct nu_log_counters counters;
+    _Atomic uint64_t writes_completed; /* this and the others: log thread */
+    _Atomic uint64_t writes_failed;
+    _Atomic uint64_t reopen_failed;
+    _Atomic uint64_t flushed_by_timer;
 };
 
-static void count(_Atomic uint64_t *counter)
+static inline uint64_t peek(const _Atomic uint64_t *counter)
 {
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* Adds one to a counter that no other thread writes. */
+static inline void count(_Atomic uint64_t *counter)
+{
+    atomic_store_explicit(counter, peek(counter) + 1, memory_order_relaxed);
 }
 
 /* The process's own descriptor that a path stands for, or -1. */
@@ -72,9 +86,15 @@ static int standard_fd(const char *path)
     return -1;
 }
 
+/* Opening must not wait for the reader of a named pipe. Without one, the pipe is opened for reading as
+ * well: it then takes lines until it is full. */
 static int open_path(const char *path)
 {
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+    enum { FLAGS = O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
+    int fd = open(path, O_WRONLY | FLAGS, 0644);
+    if (fd < 0 && errno == ENXIO)
+        fd = open(path, O_RDWR | FLAGS, 0644);
+    return fd;
 }
 
 static bool is_regular_file(int fd)
@@ -145,6 +165,8 @@ static struct ring *own_ring(struct nu_log_file *file)
         ring = memory;
         atomic_init(&ring->tail, 0);
         atomic_init(&ring->head, 0);
+        atomic_init(&ring->lines_written, 0);
+        atomic_init(&ring->lines_dropped, 0);
         ring->head_seen = 0;
         atomic_store_explicit(&file->rings[index], ring, memory_order_release);
     }
@@ -159,25 +181,31 @@ static void copy_in(struct ring *ring, size_t tail, struct nu_str line)
     memcpy(ring->data, line.ptr + first, line.len - first);
 }
 
+/* Whether at most `bound` bytes are queued up to `tail`; looks at the real head only where it matters. */
+static bool is_within(struct ring *ring, size_t tail, size_t bound)
+{
+    if (tail - ring->head_seen <= bound)
+        return true;
+    ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
+    return tail - ring->head_seen <= bound;
+}
+
 void nu_log_file_write(struct nu_log_file *file, struct nu_str line)
 {
+    if (line.len == 0)
+        return;
     struct ring *ring = own_ring(file);
     size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    if (tail + line.len - ring->head_seen > RING_SIZE)
-        ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
-    if (tail + line.len - ring->head_seen > RING_SIZE) {
-        count(&file->writer->counters.lines_dropped);
+    if (!is_within(ring, tail + line.len, RING_SIZE)) {
+        count(&ring->lines_dropped);
         wake(file->writer);
         return;
     }
     copy_in(ring, tail, line);
     atomic_store_explicit(&ring->tail, tail + line.len, memory_order_release);
-    count(&file->writer->counters.lines_written);
-    if (tail + line.len - ring->head_seen > RING_SIZE / 2) {
-        ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
-        if (tail + line.len - ring->head_seen > RING_SIZE / 2)
-            wake(file->writer);
-    }
+    count(&ring->lines_written);
+    if (!is_within(ring, tail + line.len, RING_SIZE / 2))
+        wake(file->writer);
 }
 
 static bool is_writable(int fd)
@@ -199,14 +227,14 @@ static bool drain_ring(struct nu_log_file *file, struct ring *ring)
             if (!is_writable(file->fd))
                 return false;
         }
-        ssize_t written = file->fd >= 0 ? write(file->fd, ring->data + at, n) : -1;
+        ssize_t written = write(file->fd, ring->data + at, n);
         if (written < 0 && (errno == EINTR || errno == EAGAIN))
             return false;
         if (written < 0) {
-            count(&file->writer->counters.writes_failed);
+            count(&file->writer->writes_failed);
             written = (ssize_t)n; /* lost: keeping it would only lose the newer lines */
         } else {
-            count(&file->writer->counters.writes_completed);
+            count(&file->writer->writes_completed);
         }
         head += (size_t)written;
         atomic_store_explicit(&ring->head, head, memory_order_release);
@@ -214,16 +242,25 @@ static bool drain_ring(struct nu_log_file *file, struct ring *ring)
     return true;
 }
 
+/* A ring that could not be emptied may have stopped inside a line: it goes first the next time. */
+static bool drain_file(struct nu_log_file *file)
+{
+    for (unsigned i = 0; i < NU_THREAD_MAX; i++) {
+        unsigned index = (file->turn + i) % NU_THREAD_MAX;
+        struct ring *ring = atomic_load_explicit(&file->rings[index], memory_order_acquire);
+        if (ring && !drain_ring(file, ring)) {
+            file->turn = index;
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool drain_all(struct nu_log_writer *writer)
 {
     bool all = true;
-    for (struct nu_log_file *file = atomic_load(&writer->files); file; file = file->next) {
-        for (unsigned i = 0; i < NU_THREAD_MAX; i++) {
-            struct ring *ring = atomic_load_explicit(&file->rings[i], memory_order_acquire);
-            if (ring)
-                all &= drain_ring(file, ring);
-        }
-    }
+    for (struct nu_log_file *file = atomic_load(&writer->files); file; file = file->next)
+        all &= drain_file(file);
     return all;
 }
 
@@ -234,7 +271,7 @@ static void reopen_files(struct nu_log_writer *writer)
             continue;
         int fd = open_path(file->path);
         if (fd < 0) {
-            count(&writer->counters.reopen_failed);
+            count(&writer->reopen_failed);
             continue;
         }
         close_file(file);
@@ -250,12 +287,25 @@ static void wait_for_work(struct nu_log_writer *writer, bool all_written)
     struct pollfd p = {.fd = writer->wake_fd, .events = POLLIN};
     int timeout = all_written ? (int)writer->flush_interval_ms : STUCK_RETRY_MS;
     int ready = poll(&p, 1, timeout);
-    if (ready == 0)
-        count(&writer->counters.flushed_by_timer);
+    if (ready == 0 && all_written)
+        count(&writer->flushed_by_timer);
     uint64_t counter;
     ssize_t n = read(writer->wake_fd, &counter, sizeof(counter));
     (void)n;
     atomic_store(&writer->woken, false);
+}
+
+static void pause_us(long us)
+{
+    struct timespec pause = {.tv_nsec = us * 1000};
+    nanosleep(&pause, NULL);
+}
+
+static void drain_at_last(struct nu_log_writer *writer)
+{
+    enum { TRIES = 50, PAUSE_US = 10000 };
+    for (int i = 0; i < TRIES && !drain_all(writer); i++)
+        pause_us(PAUSE_US);
 }
 
 static void *log_thread(void *arg)
@@ -268,14 +318,22 @@ static void *log_thread(void *arg)
         all_written = drain_all(writer);
         if (atomic_exchange(&writer->reopen, false))
             reopen_files(writer);
-        atomic_fetch_add(&writer->rounds, 1);
+        if (all_written)
+            atomic_fetch_add(&writer->rounds, 1);
     }
+    drain_at_last(writer);
     return NULL;
 }
 
+/* The thread takes no signals: they are for main, and a pipe without a reader must not kill us. */
 bool nu_log_writer_start(struct nu_log_writer *writer)
 {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = pthread_create(&writer->thread, NULL, log_thread, writer);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code != 0) {
         errno = code;
         return false;
@@ -295,12 +353,6 @@ void nu_log_writer_flush(struct nu_log_writer *writer)
     wake(writer);
 }
 
-static void pause_us(long us)
-{
-    struct timespec pause = {.tv_nsec = us * 1000};
-    nanosleep(&pause, NULL);
-}
-
 void nu_log_writer_sync(struct nu_log_writer *writer, unsigned timeout_ms)
 {
     if (!writer->running) {
@@ -309,11 +361,11 @@ void nu_log_writer_sync(struct nu_log_writer *writer, unsigned timeout_ms)
     }
     /* Two more passes: the one under way may already be behind our ring. */
     uint64_t goal = atomic_load(&writer->rounds) + 2;
-    for (unsigned waited_us = 0; waited_us < timeout_ms * 1000; waited_us += 200) {
+    enum { PAUSE_US = 200 };
+    uint64_t tries = (uint64_t)timeout_ms * 1000 / PAUSE_US;
+    for (uint64_t i = 0; i < tries && atomic_load(&writer->rounds) < goal; i++) {
         wake(writer);
-        if (atomic_load(&writer->rounds) >= goal)
-            return;
-        pause_us(200);
+        pause_us(PAUSE_US);
     }
 }
 
@@ -328,7 +380,6 @@ static void destroy_file(struct nu_log_file *file)
 
 void nu_log_writer_destroy(struct nu_log_writer **writer_ptr)
 {
-    enum { LAST_FLUSH_TRIES = 50 };
     struct nu_log_writer *writer = *writer_ptr;
     if (!writer)
         return;
@@ -337,9 +388,9 @@ void nu_log_writer_destroy(struct nu_log_writer **writer_ptr)
         atomic_store(&writer->stopping, true);
         wake(writer);
         pthread_join(writer->thread, NULL);
+    } else {
+        drain_at_last(writer);
     }
-    for (int i = 0; i < LAST_FLUSH_TRIES && !drain_all(writer); i++)
-        pause_us(10000);
     struct nu_log_file *file = atomic_load(&writer->files);
     while (file) {
         struct nu_log_file *next = file->next;
@@ -350,7 +401,25 @@ void nu_log_writer_destroy(struct nu_log_writer **writer_ptr)
     nu_free(writer);
 }
 
-const struct nu_log_counters *nu_log_writer_counters(const struct nu_log_writer *writer)
+static void add_lines(const struct nu_log_file *file, struct nu_log_counters *out)
 {
-    return &writer->counters;
+    for (unsigned i = 0; i < NU_THREAD_MAX; i++) {
+        const struct ring *ring = atomic_load_explicit(&file->rings[i], memory_order_acquire);
+        if (!ring)
+            continue;
+        out->lines_written += peek(&ring->lines_written);
+        out->lines_dropped += peek(&ring->lines_dropped);
+    }
+}
+
+void nu_log_writer_counters(const struct nu_log_writer *writer, struct nu_log_counters *out)
+{
+    *out = (struct nu_log_counters){
+        .writes_completed = peek(&writer->writes_completed),
+        .writes_failed = peek(&writer->writes_failed),
+        .reopen_failed = peek(&writer->reopen_failed),
+        .flushed_by_timer = peek(&writer->flushed_by_timer),
+    };
+    for (struct nu_log_file *file = atomic_load(&writer->files); file; file = file->next)
+        add_lines(file, out);
 }

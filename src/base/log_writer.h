@@ -8,47 +8,46 @@
  *     worker 1 -> [ring]  \
  *     worker 2 -> [ring]  -> log thread -> write(2)
  *
- * Lines of one thread keep their order; lines of different threads may be interleaved in any order.
+ * Lines of one thread keep their order; lines of different threads may be interleaved in any order, but
+ * no line is inside another.
  */
 #ifndef NU_BASE_LOG_WRITER_H
 #define NU_BASE_LOG_WRITER_H
 
-#include <stdatomic.h>
-
-#include "base/error.h"
 #include "base/str.h"
 
 struct nu_log_writer;
 struct nu_log_file;
 
-/* What happened to log files since the start; read with relaxed loads by any thread. */
+/* What happened to log files since the start. */
 struct nu_log_counters {
-    _Atomic uint64_t lines_written;
-    _Atomic uint64_t lines_dropped;
-    _Atomic uint64_t writes_completed; /* write(2) calls that succeeded */
-    _Atomic uint64_t writes_failed;
-    _Atomic uint64_t reopen_failed;
-    _Atomic uint64_t flushed_by_timer;
+    uint64_t lines_written;    /* taken into a ring */
+    uint64_t lines_dropped;    /* found no room there */
+    uint64_t writes_completed; /* write(2) calls that succeeded */
+    uint64_t writes_failed;
+    uint64_t reopen_failed;
+    uint64_t flushed_by_timer;
 };
 
 /* Creates the writer; no thread runs yet, so files may be opened and checked before a fork. */
 struct nu_log_writer *nu_log_writer_create(unsigned flush_interval_ms);
 /* Starts the thread; returns false (with errno) if the system refuses. Main thread. */
 NU_MUST_USE bool nu_log_writer_start(struct nu_log_writer *writer);
-/* Writes what is queued, ends the thread and closes all files. Main thread, when no other thread
- * writes any more. */
+/* Writes what is queued, waiting half a second for slow pipes, ends the thread and closes all files. Main
+ * thread, when no other thread writes any more. */
 void nu_log_writer_destroy(struct nu_log_writer **writer);
 
 /*
  * The file at `path`, created with mode 0644 where it is missing and appended to; the same object for
  * the same path. "/dev/stdout" and "/dev/stderr" mean the process's own descriptors, so that a
- * sandbox without /proc works. NULL with an error text in `error` if it cannot be opened. Main thread.
- * Files live as long as the writer.
+ * sandbox without /proc works. A named pipe needs no reader yet: it fills up first. NULL with an error
+ * text in `error` if it cannot be opened. Main thread. Files live as long as the writer.
  */
 struct nu_log_file *nu_log_writer_open(struct nu_log_writer *writer, const char *path,
                                        struct nu_strbuf *error);
 
-/* Queues one line (with its newline). Any numbered thread (base/thread.h). Never blocks. */
+/* Queues one line (with its newline), or drops and counts it. Any numbered thread (base/thread.h). Never
+ * blocks. */
 void nu_log_file_write(struct nu_log_file *file, struct nu_str line);
 
 /* Asks the thread to close and open every file again, after a rotation. Async-signal-safe. */
@@ -58,6 +57,7 @@ void nu_log_writer_flush(struct nu_log_writer *writer);
 /* Flushes and waits until what was queued before the call is written, up to `timeout_ms`. Main thread. */
 void nu_log_writer_sync(struct nu_log_writer *writer, unsigned timeout_ms);
 
-const struct nu_log_counters *nu_log_writer_counters(const struct nu_log_writer *writer);
+/* A snapshot of the counters. Any thread. */
+void nu_log_writer_counters(const struct nu_log_writer *writer, struct nu_log_counters *out);
 
 #endif
