@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -115,6 +116,14 @@ static void add_time(struct nu_strbuf *out, const char *fmt, const struct line *
     nu_strbuf_add(out, nu_str_make(text, len));
 }
 
+/* "+09:30", where strftime would leave the colon out. */
+static void add_zone(struct nu_strbuf *out, const struct line *line)
+{
+    long minutes = line->time.tm_gmtoff / 60;
+    nu_strbuf_addf(out, "%c%02ld:%02ld", minutes < 0 ? '-' : '+', labs(minutes) / 60,
+                   labs(minutes) % 60);
+}
+
 /* The message with newlines written as \n, as Envoy's %_ has it. */
 static void add_one_line(struct nu_strbuf *out, struct nu_str message)
 {
@@ -137,8 +146,10 @@ static void add_flag(struct nu_strbuf *out, char flag, const struct line *line)
     case 'M':
     case 'S':
     case 'T':
-    case 'z':
         add_time(out, time_flag, line);
+        break;
+    case 'z':
+        add_zone(out, line);
         break;
     case 'e':
         nu_strbuf_addf(out, "%03u", (unsigned)(line->us / 1000 % 1000));
@@ -218,7 +229,7 @@ void nu_log_write(enum nu_log_component component, enum nu_log_level level, cons
                         .message = nu_strbuf_str(&message),
                         .us = nu_clock_realtime_us()};
     time_t seconds = (time_t)(line.us / 1000000);
-    gmtime_r(&seconds, &line.time);
+    localtime_r(&seconds, &line.time);
     struct nu_strbuf out = {0};
     format_line(&out, &line);
     nu_strbuf_finish(&message);
