@@ -54,6 +54,7 @@ static void take_block(struct nu_arena *arena, struct nu_block *block, size_t us
     arena->blocks = block;
     arena->at = block->data + first;
     arena->end = arena->at + room;
+    nu_poison(arena->at, room);
 }
 
 struct nu_arena *nu_arena_create(void)
@@ -78,13 +79,14 @@ void nu_arena_destroy(struct nu_arena **arena)
 void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
 {
     nu_assert(size < UINT32_MAX - 2 * ALIGN);
-    size = nu_align_up(nu_max_size(size, 1), ALIGN);
+    size_t rounded = nu_align_up(nu_max_size(size, 1), ALIGN);
     enum nu_block_class step = arena->blocks ? NU_BLOCK_MEDIUM : NU_BLOCK_SMALL;
-    bool is_oversized = size + ALIGN > nu_block_size(step);
+    bool is_oversized = rounded + ALIGN > nu_block_size(step);
     struct nu_arena before = *arena;
-    take_block(arena, is_oversized ? nu_block_get_size(size + ALIGN) : nu_block_get(step), 0);
+    take_block(arena, is_oversized ? nu_block_get_size(rounded + ALIGN) : nu_block_get(step), 0);
     void *ptr = arena->at;
-    arena->at += size;
+    arena->at += rounded;
+    nu_unpoison(ptr, size);
     if (is_oversized && before.blocks) {
         /* A large object has a block of its own; the one before it keeps serving small ones. */
         arena->at = before.at;

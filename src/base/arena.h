@@ -38,6 +38,7 @@ static inline void *nu_arena_alloc(struct nu_arena *arena, size_t size)
     if (nu_likely(size - 1 < (size_t)(arena->end - arena->at))) {
         void *ptr = arena->at;
         arena->at += nu_align_up(size, 16);
+        nu_unpoison(ptr, size);
         return ptr;
     }
     return nu_arena_alloc_slow(arena, size);

@@ -48,6 +48,7 @@ struct nu_block *nu_block_get(enum nu_block_class block_class)
         return block_create(class_sizes[block_class], block_class);
     cache[block_class].free = block->next_free;
     cache[block_class].count--;
+    nu_unpoison(block->data, block->size);
     block->refs = 1;
     block->fill = 0;
     return block;
@@ -73,6 +74,7 @@ void nu_block_release(struct nu_block *block)
     block->next_free = cache[c].free;
     cache[c].free = block;
     cache[c].count++;
+    nu_poison(block->data, block->size);
 }
 
 void nu_block_cache_clear(void)

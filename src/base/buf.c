@@ -35,6 +35,7 @@ static inline struct nu_slice *node_get(void)
         refill_nodes();
     struct nu_slice *node = free_nodes;
     free_nodes = node->next;
+    nu_unpoison(node, sizeof(*node));
     return node;
 }
 
@@ -42,6 +43,7 @@ static inline void node_put(struct nu_slice *node)
 {
     node->next = free_nodes;
     free_nodes = node;
+    nu_poison(&node->block, sizeof(*node) - offsetof(struct nu_slice, block));
 }
 
 void nu_buf_cache_clear(void)

@@ -31,6 +31,27 @@ static inline void *nu_unconst(const void *ptr)
     return (void *)(uintptr_t)ptr;
 }
 
+/*
+ * Memory that a pool holds and nobody owns: AddressSanitizer reports whoever touches it between
+ * nu_poison and nu_unpoison, as it would for freed memory. Nothing at all without it.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define NU_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NU_ASAN 1
+#endif
+#endif
+#ifdef NU_ASAN
+void __asan_poison_memory_region(const volatile void *ptr, size_t size);
+void __asan_unpoison_memory_region(const volatile void *ptr, size_t size);
+#define nu_poison(ptr, size) __asan_poison_memory_region(ptr, size)
+#define nu_unpoison(ptr, size) __asan_unpoison_memory_region(ptr, size)
+#else
+#define nu_poison(ptr, size) ((void)0)
+#define nu_unpoison(ptr, size) ((void)0)
+#endif
+
 /* 128-bit products, which GCC and Clang have on every 64-bit target. */
 __extension__ typedef unsigned __int128 nu_u128;
 

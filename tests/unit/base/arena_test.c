@@ -244,4 +244,24 @@ TEST(a_held_block_stays_until_the_arena_goes)
     nu_block_unref(block);
 }
 
+#ifdef NU_ASAN
+int __asan_address_is_poisoned(const volatile void *ptr);
+
+TEST(under_the_sanitizer_only_what_was_asked_for_may_be_touched)
+{
+    struct nu_arena arena;
+    nu_arena_init(&arena);
+    nu_arena_alloc(&arena, 1);
+    char *ptr = nu_arena_alloc(&arena, 11);
+    assert_false(__asan_address_is_poisoned(ptr + 10));
+    assert_true(__asan_address_is_poisoned(ptr + 11));
+    assert_true(__asan_address_is_poisoned(ptr + 16));
+    char *large = nu_arena_alloc(&arena, 60000);
+    assert_false(__asan_address_is_poisoned(large + 59999));
+    nu_arena_finish(&arena);
+    assert_true(__asan_address_is_poisoned(ptr));
+    assert_true(__asan_address_is_poisoned(large));
+}
+#endif
+
 TEST_MAIN()

@@ -376,4 +376,24 @@ TEST(a_long_chain_gives_all_its_slices_back)
     nu_buf_cache_clear();
 }
 
+#ifdef NU_ASAN
+int __asan_address_is_poisoned(const volatile void *ptr);
+
+TEST(under_the_sanitizer_drained_bytes_may_not_be_touched)
+{
+    struct nu_buf buf = {0};
+    nu_buf_append(&buf, NU_STR("text"));
+    const struct nu_slice *slice = buf.first;
+    const char *text = slice->ptr;
+    nu_buf_drain(&buf, 3);
+    assert_false(__asan_address_is_poisoned(text));
+    nu_buf_drain(&buf, 1);
+    assert_true(__asan_address_is_poisoned(text));
+    assert_true(__asan_address_is_poisoned(&slice->ptr));
+    nu_buf_append(&buf, NU_STR("again"));
+    assert_str(content(&buf), "again");
+    nu_buf_clear(&buf);
+}
+#endif
+
 TEST_MAIN()
