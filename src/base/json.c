@@ -2,7 +2,6 @@
 /* The JSON writer. Strings are copied in runs of bytes that need no escape. */
 #include "base/json.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,13 +115,10 @@ void nu_json_double(struct nu_json *json, double value)
         nu_json_string(json, value > 0 ? NU_STR("Infinity") : NU_STR("-Infinity"));
         return;
     }
-    /* Up to 15 digits come back unchanged from any double but the tiny ones, which hold fewer. */
     char text[32];
-    int len;
-    int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
-    do
-        len = snprintf(text, sizeof(text), "%.*g", digits, value);
-    while (digits++ < DBL_DECIMAL_DIG && strtod(text, NULL) != value);
+    int len = snprintf(text, sizeof(text), "%.15g", value);
+    if (strtod(text, NULL) != value)
+        len = snprintf(text, sizeof(text), "%.17g", value);
     nu_json_raw(json, nu_str_make(text, (size_t)len));
 }
 

@@ -29,8 +29,9 @@ void nu_json_key(struct nu_json *json, struct nu_str key);
 void nu_json_string(struct nu_json *json, struct nu_str value);
 void nu_json_u64(struct nu_json *json, uint64_t value);
 void nu_json_i64(struct nu_json *json, int64_t value);
-/* The shortest decimal form that reads back as the same number; not-a-number and infinities become
- * the strings "NaN", "Infinity", "-Infinity", as proto3 JSON has them. */
+/* 15 significant digits, or 17 where 15 do not read back as the same number: what Envoy prints in
+ * /config_dump. Not-a-number and infinities become the strings "NaN", "Infinity", "-Infinity", as
+ * proto3 JSON has them. (The shortest form is base/number.h.) */
 void nu_json_double(struct nu_json *json, double value);
 void nu_json_bool(struct nu_json *json, bool value);
 void nu_json_null(struct nu_json *json);
