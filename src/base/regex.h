@@ -32,8 +32,8 @@ bool nu_regex_full_match(const struct nu_regex *regex, struct nu_str text);
 bool nu_regex_search(const struct nu_regex *regex, struct nu_str text);
 /*
  * Searches `text` and writes what the groups captured, the whole match first, to `groups` (`count`
- * views into `text`). A group that took no part gets a NULL pointer. False, and nothing written,
- * when there is no match.
+ * views into `text`). A group that took no part, and any from the 17th view on, gets a NULL pointer.
+ * False, and nothing written, when there is no match.
  */
 bool nu_regex_find(const struct nu_regex *regex, struct nu_str text, struct nu_str *groups,
                    size_t count);

@@ -158,7 +158,7 @@ bool nu_value_eq(const struct nu_value *a, const struct nu_value *b)
     case NU_VALUE_BOOL:
         return a->boolean == b->boolean;
     case NU_VALUE_NUMBER:
-        return !(a->number < b->number) && !(a->number > b->number);
+        return a->number == b->number;
     case NU_VALUE_STRING:
         return nu_str_eq(nu_value_text(a), nu_value_text(b));
     case NU_VALUE_LIST:

@@ -101,6 +101,7 @@ const struct nu_value *nu_value_find(const struct nu_value *record, const struct
 
 /* A copy that shares nothing with `value`, texts and names included. */
 struct nu_value nu_value_copy(const struct nu_value *value, struct nu_arena *arena);
+/* Not-a-number equals nothing. */
 bool nu_value_eq(const struct nu_value *a, const struct nu_value *b);
 
 /*

@@ -2,6 +2,8 @@
 /* JSON-like values: order, lookup, merging, and the text that Envoy gives them. */
 #include "harness/test.h"
 
+#include <math.h>
+
 #include "base/value.h"
 
 static struct nu_arena arena;
@@ -150,6 +152,15 @@ TEST(a_copy_is_equal_and_shares_nothing)
     assert_false(nu_value_eq(&original, &copy));
     assert_str(json(&copy), "{\"e\":{},\"l\":[\"text\",null]}");
     drop();
+}
+
+TEST(not_a_number_equals_nothing)
+{
+    struct nu_value nan = nu_value_number(NAN);
+    struct nu_value one = nu_value_number(1);
+    assert_false(nu_value_eq(&nan, &one));
+    assert_false(nu_value_eq(&nan, &nan));
+    assert_true(nu_value_eq(&one, &one));
 }
 
 TEST_MAIN()
