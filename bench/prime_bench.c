@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a token costs: nanoseconds to parse it and to say whether it is a prime, for the worst cases of
- * each kind, beside plain trial division. Each figure is the best of several runs.
+ * What a token costs: nanoseconds to parse it and to say whether it is a prime, for the worst cases
+ * of each kind, beside plain trial division. Each figure is the best of several runs.
  */
 #include <stdio.h>
 #include <stdlib.h>

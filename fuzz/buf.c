@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Buffers against a model: the input is a row of operations on two buffers, each of which is also done
- * on a plain array of bytes. After every operation both must hold the same bytes and be well formed.
+ * Buffers against a model: the input is a row of operations on two buffers, each of which is also
+ * done on a plain array of bytes. After every operation both must hold the same bytes and be well
+ * formed.
  */
 #include "base/alloc.h"
 #include "base/assert.h"

@@ -34,8 +34,10 @@ struct nu_cidr {
     uint8_t prefix_len;
 };
 
-/* "1.2.3.4", "::1" or "fe80::1%2" with a numeric scope (no brackets, no port), otherwise NU_INVALID,
- * which leaves `*out` alone. */
+/*
+ * "1.2.3.4", "::1" or "fe80::1%2" with a numeric scope (no brackets, no port), otherwise
+ * NU_INVALID, which leaves `*out` alone.
+ */
 NU_MUST_USE enum nu_result nu_address_parse_ip(struct nu_str text, uint16_t port,
                                                struct nu_address *out);
 /* "1.2.3.4:80" or "[::1]:80", otherwise NU_INVALID, which leaves `*out` alone. */
@@ -43,8 +45,10 @@ NU_MUST_USE enum nu_result nu_address_parse_ip_port(struct nu_str text, struct n
 /* A unix socket address; `path` is borrowed. */
 struct nu_address nu_address_unix(const char *path);
 
-/* From the kernel's form. A unix path is not kept: the address becomes an unnamed unix one. Other families
- * and lengths that are too short give NU_ADDRESS_NONE. */
+/*
+ * From the kernel's form. A unix path is not kept: the address becomes an unnamed unix one. Other
+ * families and lengths that are too short give NU_ADDRESS_NONE.
+ */
 struct nu_address nu_address_from_sockaddr(const struct sockaddr *sa, socklen_t len);
 /* Into the kernel's form; NU_TOO_LARGE when a unix path does not fit. */
 NU_MUST_USE enum nu_result nu_address_to_sockaddr(const struct nu_address *address,
@@ -64,8 +68,10 @@ bool nu_address_is_ip(const struct nu_address *address);
 bool nu_address_is_any(const struct nu_address *address);
 bool nu_address_is_loopback(const struct nu_address *address);
 
-/* Builds a range; NU_INVALID if `base` is no IP. A `prefix_len` over the family's width is taken for the
- * width, as Envoy does. */
+/*
+ * Builds a range; NU_INVALID if `base` is no IP. A `prefix_len` over the family's width is taken
+ * for the width, as Envoy does.
+ */
 NU_MUST_USE enum nu_result nu_cidr_make(const struct nu_address *base, unsigned prefix_len,
                                         struct nu_cidr *out);
 /* Whether an IP lies in the range. IPv4-mapped IPv6 addresses do not match IPv4 ranges. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arenas: memory that is given out by bumping a pointer and freed all at once. A stream's arena lives
- * as long as the stream, a configuration's as long as its snapshot. Nothing from an arena is freed
- * alone, and nothing that lives longer may point into one.
+ * Arenas: memory that is given out by bumping a pointer and freed all at once. A stream's arena
+ * lives as long as the stream, a configuration's as long as its snapshot. Nothing from an arena is
+ * freed alone, and nothing that lives longer may point into one.
  *
- * The arena struct is open so that allocation inlines; its fields are private. It may be carved from
- * its own first block (nu_arena_create) or be a member (nu_arena_init).
+ * The arena struct is open so that allocation inlines; its fields are private. It may be carved
+ * from its own first block (nu_arena_create) or be a member (nu_arena_init).
  */
 #ifndef NU_BASE_ARENA_H
 #define NU_BASE_ARENA_H
@@ -34,7 +34,10 @@ void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size);
 /* `size` bytes, 16-byte aligned, uninitialised; never NULL. */
 static inline void *nu_arena_alloc(struct nu_arena *arena, size_t size)
 {
-    /* What is left is a multiple of 16: if `size` fits, it does so rounded up. 0 takes the slow way. */
+    /*
+     * What is left is a multiple of 16: if `size` fits, it does so rounded up. 0 takes the slow
+     * way.
+     */
     if (nu_likely(size - 1 < (size_t)(arena->end - arena->at))) {
         void *ptr = arena->at;
         arena->at += nu_align_up(size, 16);

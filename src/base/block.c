@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Block free lists: one per thread and size. A list keeps a bounded number of bytes; what comes back
- * beyond that returns to the heap, so that a burst does not stay in memory for ever.
+ * Block free lists: one per thread and size. A list keeps a bounded number of bytes; what comes
+ * back beyond that returns to the heap, so that a burst does not stay in memory for ever.
  */
 #include "base/block.h"
 

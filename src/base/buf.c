@@ -166,8 +166,8 @@ static void unlink_last(struct nu_buf *buf)
 }
 
 /*
- * A reservation is kept as an empty last slice until it is committed. One that was not is dropped by
- * the next.
+ * A reservation is kept as an empty last slice until it is committed. One that was not is dropped
+ * by the next.
  */
 char *nu_buf_reserve(struct nu_buf *buf, size_t n)
 {

@@ -5,8 +5,8 @@
  *
  *     buf.first -> [block A, 120..4064] -> [block B, 0..16360] -> NULL     len = sum of both
  *
- * nuncio/buf.h has the part that plug-ins see: append, drain, copy_out, move_all. nu_buf_append fills
- * the last block's free bytes where they are free for us.
+ * nuncio/buf.h has the part that plug-ins see: append, drain, copy_out, move_all. nu_buf_append
+ * fills the last block's free bytes where they are free for us.
  *
  * A buffer belongs to one thread, like the blocks. It is 24 bytes, zero-initialised when empty.
  * "append" copies bytes, "move" moves slices, "add" shares a block by reference.
@@ -56,9 +56,9 @@ void nu_buf_add_static(struct nu_buf *buf, struct nu_str s);
 void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str s);
 
 /*
- * `n` contiguous writable bytes at the end; what was written is added by nu_buf_commit, with at most
- * `n`. Nothing else may touch the buffer, or one that shares its last block, in between; a reservation
- * may be left for a larger one, or dropped by nu_buf_clear.
+ * `n` contiguous writable bytes at the end; what was written is added by nu_buf_commit, with at
+ * most `n`. Nothing else may touch the buffer, or one that shares its last block, in between; a
+ * reservation may be left for a larger one, or dropped by nu_buf_clear.
  */
 char *nu_buf_reserve(struct nu_buf *buf, size_t n);
 void nu_buf_commit(struct nu_buf *buf, size_t n);
@@ -73,8 +73,10 @@ void nu_buf_share(struct nu_buf *to, const struct nu_buf *from);
 /* Fills `iov` with up to `max` slices from the front; returns the count, the bytes in `*bytes`. */
 int nu_buf_to_iovec(const struct nu_buf *buf, struct iovec *iov, int max, size_t *bytes);
 
-/* Frees the calling thread's list of spare slice nodes; call it before a thread ends, when none of its
- * buffers holds bytes any more. */
+/*
+ * Frees the calling thread's list of spare slice nodes; call it before a thread ends, when none of
+ * its buffers holds bytes any more.
+ */
 void nu_buf_cache_clear(void);
 
 #endif

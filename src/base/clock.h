@@ -16,8 +16,8 @@ uint64_t nu_clock_monotonic_us(void);
 uint64_t nu_clock_realtime_us(void);
 
 /*
- * Replaces both clocks, for tests: time stands still until nu_clock_fake_advance. Set it before other
- * threads run; advancing is safe from any thread.
+ * Replaces both clocks, for tests: time stands still until nu_clock_fake_advance. Set it before
+ * other threads run; advancing is safe from any thread.
  */
 void nu_clock_fake_install(uint64_t monotonic_us, uint64_t realtime_us);
 void nu_clock_fake_advance(uint64_t us);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lists of configuration and start-up errors. Everything that checks a configuration adds to one
- * list and goes on, so that an operator sees all mistakes of a file in one run, each with its place:
+ * list and goes on, so that an operator sees all mistakes of a file in one run, each with its
+ * place:
  *
  *     envoy.yaml:42:17: static_resources.clusters[0].lb_polcy: no such field in Cluster (did you
  *     mean lb_policy?)
@@ -36,7 +37,9 @@ struct nu_error_list {
 /* Zero-initialise a list; finish frees it. */
 void nu_error_list_finish(struct nu_error_list *list);
 
-/* Adds one error. `path` may be NULL; strings are copied, control characters as escapes (\n, \x1b). */
+/*
+ * Adds one error. `path` may be NULL; strings are copied, control characters as escapes (\n, \x1b).
+ */
 void nu_error_add(struct nu_error_list *list, struct nu_position position, const char *path,
                   const char *fmt, ...) NU_PRINTF(4, 5);
 void nu_error_addv(struct nu_error_list *list, struct nu_position position, const char *path,

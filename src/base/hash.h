@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fast seeded hash for in-memory tables, and a map from strings to pointers. The seed is random per
- * process, so that a peer who picks the keys cannot aim at collisions. Never written to a wire: the
- * hashes that Envoy fixes (ring hash, Maglev) are elsewhere.
+ * A fast seeded hash for in-memory tables, and a map from strings to pointers. The seed is random
+ * per process, so that a peer who picks the keys cannot aim at collisions. Never written to a wire:
+ * the hashes that Envoy fixes (ring hash, Maglev) are elsewhere.
  */
 #ifndef NU_BASE_HASH_H
 #define NU_BASE_HASH_H
@@ -15,8 +15,8 @@ uint64_t nu_hash(struct nu_str key);
 uint64_t nu_hash_nocase(struct nu_str key);
 
 /*
- * A string map with open addressing. Keys are borrowed views that must outlive the map. Zero-initialise
- * it. Reading is safe from many threads while nobody writes.
+ * A string map with open addressing. Keys are borrowed views that must outlive the map.
+ * Zero-initialise it. Reading is safe from many threads while nobody writes.
  */
 struct nu_map_entry {
     struct nu_str key; /* ptr is NULL in a free slot */

@@ -203,7 +203,9 @@ void nu_json_escape_body(struct nu_strbuf *out, struct nu_str s)
     }
 }
 
-/* The length of the run at the front of `s` that JSON takes as it is; bytes from `limit` on end it. */
+/*
+ * The length of the run at the front of `s` that JSON takes as it is; bytes from `limit` on end it.
+ */
 static size_t run_below(struct nu_str s, unsigned limit)
 {
     size_t n = 0;

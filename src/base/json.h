@@ -42,8 +42,10 @@ void nu_json_raw(struct nu_json *json, struct nu_str value);
 void nu_json_escape(struct nu_strbuf *out, struct nu_str s);
 /* The same without the quotes. */
 void nu_json_escape_body(struct nu_strbuf *out, struct nu_str s);
-/* Without the quotes and without loss, as Envoy does it in logs: bytes from 0x80 on stay as they are
- * if all of `s` is UTF-8, otherwise each of them becomes a \u00XX of its own. */
+/*
+ * Without the quotes and without loss, as Envoy does it in logs: bytes from 0x80 on stay as they
+ * are if all of `s` is UTF-8, otherwise each of them becomes a \u00XX of its own.
+ */
 void nu_json_escape_bytes(struct nu_strbuf *out, struct nu_str s);
 
 #endif

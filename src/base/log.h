@@ -95,12 +95,14 @@ NU_MUST_USE bool nu_log_component_parse(struct nu_str name, enum nu_log_componen
 const char *nu_log_component_name(enum nu_log_component component);
 
 /*
- * Sets the line pattern, spdlog's flags: %Y %m %d %H %M %S %T %e %f %F %t %l %L %n %v %_ %j %g %s %#
- * %P %z %%. Times are local, as in Envoy. The pattern is copied. Main thread, before others log. NULL
- * gives Envoy's default, "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v".
+ * Sets the line pattern, spdlog's flags: %Y %m %d %H %M %S %T %e %f %F %t %l %L %n %v %_ %j %g %s
+ * %# %P %z %%. Times are local, as in Envoy. The pattern is copied. Main thread, before others log.
+ * NULL gives Envoy's default, "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v".
  */
 void nu_log_set_pattern(const char *pattern);
-/* From now on lines are queued for `file`; NULL goes back to direct writes on stderr. Main thread. */
+/*
+ * From now on lines are queued for `file`; NULL goes back to direct writes on stderr. Main thread.
+ */
 void nu_log_set_file(struct nu_log_file *file);
 
 #endif

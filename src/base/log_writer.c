@@ -2,8 +2,8 @@
 /*
  * The log thread and its rings. A ring is a byte queue with one producer and one consumer: the
  * producer alone moves `tail`, the log thread alone moves `head`, and both only grow, so that their
- * difference is what is queued. Rings are created by their producer on its first line. Counters have one
- * writer each too, so that counting is a plain store.
+ * difference is what is queued. Rings are created by their producer on its first line. Counters
+ * have one writer each too, so that counting is a plain store.
  */
 #include "base/log_writer.h"
 
@@ -86,8 +86,10 @@ static int standard_fd(const char *path)
     return -1;
 }
 
-/* Opening must not wait for the reader of a named pipe. Without one, the pipe is opened for reading as
- * well: it then takes lines until it is full. */
+/*
+ * Opening must not wait for the reader of a named pipe. Without one, the pipe is opened for reading
+ * as well: it then takes lines until it is full.
+ */
 static int open_path(const char *path)
 {
     enum { FLAGS = O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
@@ -181,7 +183,10 @@ static void copy_in(struct ring *ring, size_t tail, struct nu_str line)
     memcpy(ring->data, line.ptr + first, line.len - first);
 }
 
-/* Whether at most `bound` bytes are queued up to `tail`; looks at the real head only where it matters. */
+/*
+ * Whether at most `bound` bytes are queued up to `tail`; looks at the real head only where it
+ * matters.
+ */
 static bool is_within(struct ring *ring, size_t tail, size_t bound)
 {
     if (tail - ring->head_seen <= bound)

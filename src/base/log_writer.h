@@ -8,8 +8,8 @@
  *     worker 1 -> [ring]  \
  *     worker 2 -> [ring]  -> log thread -> write(2)
  *
- * Lines of one thread keep their order; lines of different threads may be interleaved in any order, but
- * no line is inside another.
+ * Lines of one thread keep their order; lines of different threads may be interleaved in any order,
+ * but no line is inside another.
  */
 #ifndef NU_BASE_LOG_WRITER_H
 #define NU_BASE_LOG_WRITER_H
@@ -33,28 +33,35 @@ struct nu_log_counters {
 struct nu_log_writer *nu_log_writer_create(unsigned flush_interval_ms);
 /* Starts the thread; returns false (with errno) if the system refuses. Main thread. */
 NU_MUST_USE bool nu_log_writer_start(struct nu_log_writer *writer);
-/* Writes what is queued, waiting half a second for slow pipes, ends the thread and closes all files. Main
- * thread, when no other thread writes any more. */
+/*
+ * Writes what is queued, waiting half a second for slow pipes, ends the thread and closes all
+ * files. Main thread, when no other thread writes any more.
+ */
 void nu_log_writer_destroy(struct nu_log_writer **writer);
 
 /*
- * The file at `path`, created with mode 0644 where it is missing and appended to; the same object for
- * the same path. "/dev/stdout" and "/dev/stderr" mean the process's own descriptors, so that a
- * sandbox without /proc works. A named pipe needs no reader yet: it fills up first. NULL with an error
- * text in `error` if it cannot be opened. Main thread. Files live as long as the writer.
+ * The file at `path`, created with mode 0644 where it is missing and appended to; the same object
+ * for the same path. "/dev/stdout" and "/dev/stderr" mean the process's own descriptors, so that a
+ * sandbox without /proc works. A named pipe needs no reader yet: it fills up first. NULL with an
+ * error text in `error` if it cannot be opened. Main thread. Files live as long as the writer.
  */
 struct nu_log_file *nu_log_writer_open(struct nu_log_writer *writer, const char *path,
                                        struct nu_strbuf *error);
 
-/* Queues one line (with its newline), or drops and counts it. Any numbered thread (base/thread.h). Never
- * blocks. */
+/*
+ * Queues one line (with its newline), or drops and counts it. Any numbered thread (base/thread.h).
+ * Never blocks.
+ */
 void nu_log_file_write(struct nu_log_file *file, struct nu_str line);
 
 /* Asks the thread to close and open every file again, after a rotation. Async-signal-safe. */
 void nu_log_writer_reopen(struct nu_log_writer *writer);
 /* Asks for an early flush. Any thread. */
 void nu_log_writer_flush(struct nu_log_writer *writer);
-/* Flushes and waits until what was queued before the call is written, up to `timeout_ms`. Main thread. */
+/*
+ * Flushes and waits until what was queued before the call is written, up to `timeout_ms`. Main
+ * thread.
+ */
 void nu_log_writer_sync(struct nu_log_writer *writer, unsigned timeout_ms);
 
 /* A snapshot of the counters. Any thread. */

@@ -32,16 +32,20 @@ bool nu_regex_full_match(const struct nu_regex *regex, struct nu_str text);
 bool nu_regex_search(const struct nu_regex *regex, struct nu_str text);
 /*
  * Searches `text` and writes what the groups captured, the whole match first, to `groups` (`count`
- * views into `text`). A group that took no part, and any from the 17th view on, gets a NULL pointer.
- * False, and nothing written, when there is no match.
+ * views into `text`). A group that took no part, and any from the 17th view on, gets a NULL
+ * pointer. False, and nothing written, when there is no match.
  */
 bool nu_regex_find(const struct nu_regex *regex, struct nu_str text, struct nu_str *groups,
                    size_t count);
-/* Whether a rewrite string (\0 to \9, \\) uses only groups that exist; the reason goes to `error`. */
+/*
+ * Whether a rewrite string (\0 to \9, \\) uses only groups that exist; the reason goes to `error`.
+ */
 bool nu_regex_check_rewrite(const struct nu_regex *regex, struct nu_str rewrite,
                             struct nu_strbuf *error);
-/* Replaces every match in `text` by `rewrite` and appends the outcome to `out`; returns the number of
- * replacements. */
+/*
+ * Replaces every match in `text` by `rewrite` and appends the outcome to `out`; returns the number
+ * of replacements.
+ */
 int nu_regex_replace_all(const struct nu_regex *regex, struct nu_str text, struct nu_str rewrite,
                          struct nu_strbuf *out);
 

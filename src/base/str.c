@@ -153,7 +153,9 @@ static bool take_digits(struct nu_str *s)
     return found;
 }
 
-/* RFC 8259, section 6. strtod takes much more: "+1", ".5", "1.", "01", hexadecimal, "inf", "nan". */
+/*
+ * RFC 8259, section 6. strtod takes much more: "+1", ".5", "1.", "01", hexadecimal, "inf", "nan".
+ */
 static bool is_json_number(struct nu_str s)
 {
     if (nu_str_starts_with(s, NU_STR("-")))

@@ -136,8 +136,8 @@ bool nu_str_is_utf8(struct nu_str s);
 
 /*
  * Number of single-character edits between two short strings (ASCII case ignored), or `limit + 1`
- * once it is known to exceed `limit`. For "did you mean" suggestions; strings over 64 bytes count as
- * over the limit.
+ * once it is known to exceed `limit`. For "did you mean" suggestions; strings over 64 bytes count
+ * as over the limit.
  */
 unsigned nu_str_distance(struct nu_str a, struct nu_str b, unsigned limit);
 

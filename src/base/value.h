@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Values as JSON has them: null, bool, number, string, list, struct. Metadata, filter configurations
- * given as google.protobuf.Struct, and JSON log templates are made of them.
+ * Values as JSON has them: null, bool, number, string, list, struct. Metadata, filter
+ * configurations given as google.protobuf.Struct, and JSON log templates are made of them.
  *
  * A value is 24 bytes and copied freely; lists, structs and texts are pointed at. All of that lives
  * in an arena that the maker names in each call, or longer. Nothing is freed alone. A struct keeps
- * its fields sorted by name (memcmp order), so looking one up is a binary search and output is in the
- * order that Envoy gives. A value that nobody changes may be read by many threads.
+ * its fields sorted by name (memcmp order), so looking one up is a binary search and output is in
+ * the order that Envoy gives. A value that nobody changes may be read by many threads.
  */
 #ifndef NU_BASE_VALUE_H
 #define NU_BASE_VALUE_H
@@ -95,7 +95,9 @@ void nu_value_set(struct nu_value *record, struct nu_arena *arena, struct nu_str
 
 /* The field `name`, or NULL if there is none or `record` is NULL or no struct. */
 const struct nu_value *nu_value_get(const struct nu_value *record, struct nu_str name);
-/* What is found by following the names through nested structs, or NULL; `count` 0 gives `record`. */
+/*
+ * What is found by following the names through nested structs, or NULL; `count` 0 gives `record`.
+ */
 const struct nu_value *nu_value_find(const struct nu_value *record, const struct nu_str *path,
                                      size_t count);
 
@@ -105,9 +107,9 @@ struct nu_value nu_value_copy(const struct nu_value *value, struct nu_arena *are
 bool nu_value_eq(const struct nu_value *a, const struct nu_value *b);
 
 /*
- * Merges the fields of struct `from` into struct `to`, level by level: structs are merged, lists are
- * joined, everything else is replaced. Nothing that `to` shares with other values is changed; `to` may
- * point into `from` afterwards. (Envoy's set_metadata filter merges like this.)
+ * Merges the fields of struct `from` into struct `to`, level by level: structs are merged, lists
+ * are joined, everything else is replaced. Nothing that `to` shares with other values is changed;
+ * `to` may point into `from` afterwards. (Envoy's set_metadata filter merges like this.)
  */
 void nu_value_update(struct nu_value *to, const struct nu_value *from, struct nu_arena *arena);
 

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Primality of 64-bit numbers. Small numbers are looked up in a sieve, multiples of the first primes
- * drop out by division, the rest goes through the strong probable prime test of Miller and Rabin with
- * sets of bases for which it is known to make no mistake:
+ * Primality of 64-bit numbers. Small numbers are looked up in a sieve, multiples of the first
+ * primes drop out by division, the rest goes through the strong probable prime test of Miller and
+ * Rabin with sets of bases for which it is known to make no mistake:
  *
  *     n < 4759123141   2, 7, 61                                               Jaeschke 1993
  *     n < 2^64         2, 325, 9375, 28178, 450775, 9780504, 1795265022       Sinclair 2011
  *
- * Sinclair's set was checked against Feitsma's list of all base-2 pseudoprimes below 2^64. The first
- * set was checked again with this code, for every number below 2^32 (tests/unit/prime/count_long.c).
+ * Sinclair's set was checked against Feitsma's list of all base-2 pseudoprimes below 2^64. The
+ * first set was checked again with this code, for every number below 2^32
+ * (tests/unit/prime/count_long.c).
  *
- * Base 2 goes first and alone, as it finds out nearly every composite. The other bases then run side
- * by side: one modular multiplication waits for the one before it, so several chains at once cost
- * little more than one.
+ * Base 2 goes first and alone, as it finds out nearly every composite. The other bases then run
+ * side by side: one modular multiplication waits for the one before it, so several chains at once
+ * cost little more than one.
  */
 #include "prime/prime.h"
 
@@ -167,8 +168,8 @@ bases_pass(const struct ring *ring, const uint32_t *bases, int lanes, uint64_t d
 }
 
 /*
- * With n - 1 = d * 2^s and d odd, n is a strong probable prime to the base a when a^d is 1, or one of
- * a^(d * 2^i) for i < s is -1. The bases must be below n.
+ * With n - 1 = d * 2^s and d odd, n is a strong probable prime to the base a when a^d is 1, or one
+ * of a^(d * 2^i) for i < s is -1. The bases must be below n.
  */
 static bool is_strong_probable_prime(uint64_t n)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Token parsing: a sign more than base's integer parser takes, and the digits kept for big numbers. */
+/*
+ * Token parsing: a sign more than base's integer parser takes, and the digits kept for big numbers.
+ */
 #include "prime/token.h"
 
 struct nu_str nu_prime_skip_zeros(struct nu_str digits)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens: the text that a client sends as its number. What counts as a number is exactly what Rust's
- * str::parse::<u64>() takes.
+ * Tokens: the text that a client sends as its number. What counts as a number is exactly what
+ * Rust's str::parse::<u64>() takes.
  */
 #ifndef NU_PRIME_TOKEN_H
 #define NU_PRIME_TOKEN_H
@@ -10,7 +10,7 @@
 
 struct nu_prime_token {
     struct nu_str digits; /* borrowed from the token: no sign, no leading zeros; "0" for zero */
-    uint64_t value; /* the number, with NU_OK only */
+    uint64_t value;       /* the number, with NU_OK only */
 };
 
 /*

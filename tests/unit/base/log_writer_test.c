@@ -453,7 +453,9 @@ static unsigned count_torn_lines(struct nu_str content, size_t len)
     return torn;
 }
 
-/* One thread's line is cut by a full pipe; when the pipe takes more, another thread has lines too. */
+/*
+ * One thread's line is cut by a full pipe; when the pipe takes more, another thread has lines too.
+ */
 TEST(a_full_pipe_does_not_tear_a_line)
 {
     char *path = path_of("tear");

@@ -46,7 +46,9 @@ TEST(numbers_below_a_bound_stay_there_and_reach_every_value)
     }
 }
 
-/* Two thirds of the 64-bit range: a plain modulo or scaling would favour the lower half two to one. */
+/*
+ * Two thirds of the 64-bit range: a plain modulo or scaling would favour the lower half two to one.
+ */
 TEST(large_bounds_are_uniform_too)
 {
     nu_random_seed(2);

@@ -52,7 +52,7 @@ TEST(mersenne_composites_are_composite)
 
 TEST(smallest_primes_beyond_64_bits_are_found)
 {
-    assert_true(is_prime(NU_STR("18446744073709551629"))); /* 2^64 + 13 */
+    assert_true(is_prime(NU_STR("18446744073709551629")));  /* 2^64 + 13 */
     assert_false(is_prime(NU_STR("18446744073709551616"))); /* 2^64 */
     assert_false(is_prime(NU_STR("18446744073709551617"))); /* 2^64 + 1 = 274177 * ... */
     assert_false(is_prime(NU_STR("18446744073709551627")));
@@ -61,7 +61,7 @@ TEST(smallest_primes_beyond_64_bits_are_found)
 TEST(strong_pseudoprimes_to_many_bases_are_composite)
 {
     static const char *const numbers[] = {
-        "318665857834031151167461", /* to the first 12 primes */
+        "318665857834031151167461",  /* to the first 12 primes */
         "3317044064679887385961981", /* to the first 13 */
         /* to every base below 100 (Bleichenbacher) */
         "68528663395046912244223605902738356719751082784386681071",

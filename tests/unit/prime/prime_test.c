@@ -157,8 +157,8 @@ TEST(numbers_one_above_a_multiple_of_a_power_of_two_agree_with_known_answers)
 {
     static const uint64_t primes[] = {
         18446744069414584321u, /* 2^64 - 2^32 + 1 */
-        4179340454199820289u, /* 29 * 2^57 + 1 */
-        1945555039024054273u, /* 27 * 2^56 + 1 */
+        4179340454199820289u,  /* 29 * 2^57 + 1 */
+        1945555039024054273u,  /* 27 * 2^56 + 1 */
     };
     static const uint64_t composites[] = {
         9223372036854775809u, /* 2^63 + 1 */
