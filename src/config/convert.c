@@ -31,14 +31,17 @@ bool nu_convert_into(const struct nu_target *t, ProtobufCMessage *message)
     nu_convert_fn *known = nu_convert_known(message->descriptor);
     if (known)
         return known(t, message);
-    if (t->node->kind != NU_DOC_MAP)
-        return nu_target_fail(t, "expected an object (a %s), not %s",
-                              message->descriptor->short_name, nu_doc_kind_name(t->node));
     struct nu_config_place *place = nu_place_find(t->ctx, message);
     if (!place) {
         place = nu_place_add(t->ctx, message, t->place, t->field,
                              t->index == NU_NO_INDEX ? 0 : (size_t)t->index);
         place->node = t->node;
+    }
+    if (t->node->kind != NU_DOC_MAP) {
+        place->has_errors = true;
+        place->unread = UINT64_MAX;
+        return nu_target_fail(t, "expected an object (a %s), not %s",
+                              message->descriptor->short_name, nu_doc_kind_name(t->node));
     }
     nu_convert_members(t->ctx, place, t->node, (struct nu_str){0});
     return true;
