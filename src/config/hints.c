@@ -180,6 +180,14 @@ static const struct nu_extension_info *find_extension(struct nu_str name)
 void nu_hint_extension(struct nu_str name, struct nu_strbuf *out)
 {
     const struct nu_extension_info *info = find_extension(name);
-    if (info && info->type)
-        nu_strbuf_addf(out, " (\"@type\": type.googleapis.com/%s)", info->type);
+    const struct nu_extension_info *end = nu_schema_extensions + nu_schema_extension_count;
+    const char *before = " (\"@type\": ";
+    if (!info || !info->type)
+        return;
+    for (const char *found = info->name; info < end && info->name && strcmp(info->name, found) == 0;
+         info++) {
+        nu_strbuf_addf(out, "%stype.googleapis.com/%s", before, info->type);
+        before = " or ";
+    }
+    nu_strbuf_add_char(out, ')');
 }
