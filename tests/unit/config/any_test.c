@@ -132,9 +132,7 @@ TEST(a_typed_struct_is_the_message_it_stands_for)
          "\",\"suppress_envoy_headers\":true}}",
          NULL},
         {TYPED("udpa.type.v1", ", typeUrl: envoy.extensions.filters.http.router.v3.Router"),
-         "{\"name\":\"a\",\"typed_config\":{\"@type\":\"envoy.extensions.filters.http.router.v3."
-         "Router\"}}",
-         NULL},
+         "{\"name\":\"a\",\"typed_config\":{\"@type\":\"" ROUTER "\"}}", NULL},
         {TYPED("xds.type.v3", ", type_url: " ROUTER ", value: {foo: true}"), NULL,
          "t:1:148: typed_config.foo: no such field in Router"},
         {TYPED("xds.type.v3", ", type_url: " ROUTER ", value: 5"), NULL,

@@ -218,6 +218,10 @@ TEST(durations_in_seconds_or_as_objects)
          "t:1:28: connect_timeout: a duration needs its unit, as in 5s"},
         {"{name: a, connect_timeout: -1s}", NULL,
          "t:1:28: connect_timeout: value must be greater than 0s"},
+        {"{name: a, connect_timeout: {seconds: 1, nanos: 1000000000}}", NULL,
+         "t:1:28: connect_timeout: the duration is out of range"},
+        {"{name: a, connect_timeout: {seconds: 1, nanos: -1}}", NULL,
+         "t:1:28: connect_timeout: the duration is out of range"},
         {"{name: a, connect_timeout: 315576000001s}", NULL,
          "t:1:28: connect_timeout: the duration is out of range"},
         {"{name: a, connect_timeout: []}", NULL,
@@ -284,6 +288,11 @@ TEST(a_null_in_a_list_is_an_empty_value)
          "t:1:20: domains: value must contain at least 1 item(s)"},
     };
     check_yaml_cases("envoy.config.route.v3.VirtualHost", cases);
+    static const struct config_case messages[] = {
+        {"clusters: [{name: a}, null]", NULL,
+         "t:1:23: clusters[1].name: value length must be at least 1 characters"},
+    };
+    check_yaml_cases("envoy.config.bootstrap.v3.Bootstrap.StaticResources", messages);
 }
 
 TEST(objects_are_wanted_for_messages)
@@ -322,8 +331,14 @@ TEST(equal_keys_in_json)
          "t:1:32: filter_metadata[\"a\"]: the map has this key already"},
         {"{\"filter_metadata\":{\"a\":{\"b\":1,\"b\":2}}}", NULL,
          "t:1:36: filter_metadata[\"a\"]: the key \"b\" is there already"},
+        {"{\"filter_metadata\":{\"a\":{}},\"filterMetadata\":{\"b\":{},\"a\":{}}}", NULL,
+         "t:1:58: filter_metadata[\"a\"]: the map has this key already"},
     };
     check_json_cases("envoy.config.core.v3.Metadata", cases);
+    static const struct config_case node[] = {
+        {"{\"metadata\":{\"a\":1},\"metadata\":{\"a\":2}}", "{\"metadata\":{\"a\":2}}", NULL},
+    };
+    check_json_cases("envoy.config.core.v3.Node", node);
     static const struct config_case cluster[] = {
         {"{\"name\":\"a\",\"name\":\"b\"}", "{\"name\":\"b\"}", NULL},
         {"{\"name\":\"a\",\"type\":\"STATIC\",\"type\":0}", NULL,
