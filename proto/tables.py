@@ -238,8 +238,8 @@ def main():
     enums = [write_enum(out, name, item) for name, item, is_message in items if not is_message]
     lines = [line.split("\t") for line in Path(sys.argv[2]).read_text().splitlines()
              if line and not line.startswith("#")]
-    extensions = [f'{{"{category}", "{name}", {"NULL" if kind == "-" else json.dumps(kind)}}}'
-                  for category, name, kind in lines]
+    extensions = ["{" + ", ".join("NULL" if word == "-" else json.dumps(word) for word in line) + "}"
+                  for line in lines]
     out += table("nu_message_meta", "nu_schema_messages", "nu_schema_message_count", messages)
     out += table("nu_enum_meta", "nu_schema_enums", "nu_schema_enum_count",
                  [row for row in enums if row])

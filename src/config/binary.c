@@ -166,12 +166,13 @@ ProtobufCMessage *nu_message_unpack(struct nu_arena *arena, struct nu_str bytes,
                                     const ProtobufCMessageDescriptor *descriptor,
                                     const char **problem)
 {
-    struct cursor c = {(const uint8_t *)bytes.ptr, (const uint8_t *)bytes.ptr + bytes.len};
+    const uint8_t *start = (const uint8_t *)(bytes.ptr ? bytes.ptr : "");
+    struct cursor c = {start, start + bytes.len};
     ProtobufCAllocator allocator = {alloc_in_arena, free_nothing, arena};
     *problem = check_message(descriptor, c, 1);
     if (*problem)
         return NULL;
-    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, c.at);
+    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, start);
     if (!message)
         *problem = "not a message of this type";
     return message;

@@ -17,6 +17,14 @@ bool nu_target_fail(const struct nu_target *t, const char *fmt, ...)
     return false;
 }
 
+struct nu_config_place *nu_target_place(const struct nu_target *t, const ProtobufCMessage *message)
+{
+    size_t index = t->index == NU_NO_INDEX ? 0 : (size_t)t->index;
+    struct nu_config_place *place = nu_place_add(t->ctx, message, t->place, t->field, index);
+    place->node = t->node;
+    return place;
+}
+
 /* --- Values ----------------------------------------------------------------------------------- */
 
 static bool is_value_type(const ProtobufCFieldDescriptor *field)
@@ -31,14 +39,14 @@ bool nu_convert_into(const struct nu_target *t, ProtobufCMessage *message)
     nu_convert_fn *known = nu_convert_known(message->descriptor);
     if (known)
         return known(t, message);
-    if (t->node->kind != NU_DOC_MAP)
+    struct nu_config_place *place = nu_place_find(t->ctx, message);
+    if (!place)
+        place = nu_target_place(t, message);
+    if (t->node->kind != NU_DOC_MAP) {
+        place->has_errors = true;
+        place->unread = UINT64_MAX;
         return nu_target_fail(t, "expected an object (a %s), not %s",
                               message->descriptor->short_name, nu_doc_kind_name(t->node));
-    struct nu_config_place *place = nu_place_find(t->ctx, message);
-    if (!place) {
-        place = nu_place_add(t->ctx, message, t->place, t->field,
-                             t->index == NU_NO_INDEX ? 0 : (size_t)t->index);
-        place->node = t->node;
     }
     nu_convert_members(t->ctx, place, t->node, (struct nu_str){0});
     return true;
@@ -60,10 +68,13 @@ static void convert_value(const struct nu_target *t, void *slot)
 /* What a null stands for where a value must be: the default. */
 static void set_default(const struct nu_target *t, void *slot)
 {
-    if (t->field->type == PROTOBUF_C_TYPE_STRING)
+    if (t->field->type == PROTOBUF_C_TYPE_STRING) {
         *(const char **)slot = protobuf_c_empty_string;
-    else if (nu_field_is_message(t->field))
-        *(ProtobufCMessage **)slot = nu_message_create(t->ctx->arena, t->field->descriptor);
+    } else if (nu_field_is_message(t->field)) {
+        ProtobufCMessage *message = nu_message_create(t->ctx->arena, t->field->descriptor);
+        *(ProtobufCMessage **)slot = message;
+        nu_target_place(t, message);
+    }
 }
 
 /* --- Repeated fields and maps ----------------------------------------------------------------- */
@@ -87,7 +98,19 @@ static void convert_items(struct nu_target *t, const struct nu_doc_node *node, b
         convert_value(t, slot);
 }
 
-static void convert_map_entry(const struct nu_target *t)
+/* Whether the first `count` entries have this key; only a map that is given twice has such. */
+static bool has_key(const struct nu_target *t, struct nu_str key, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const ProtobufCMessage *entry = nu_message_child(t->place->message, t->field, i);
+        const char *there = *(const char **)nu_message_member(entry, &entry->descriptor->fields[0]);
+        if (nu_str_eq(key, nu_str_from(there)))
+            return true;
+    }
+    return false;
+}
+
+static void convert_map_entry(const struct nu_target *t, size_t count_before)
 {
     ProtobufCMessage *message = nu_unconst(t->place->message);
     size_t index = *nu_message_count(message, t->field);
@@ -102,7 +125,7 @@ static void convert_map_entry(const struct nu_target *t)
         return;
     inner.field = value;
     inner.type = value;
-    if (t->node->is_second)
+    if (t->node->is_second || has_key(t, t->node->key, count_before))
         nu_target_fail(&inner, "the map has this key already");
     else if (t->node->kind == NU_DOC_NULL && !is_value_type(value))
         set_default(&inner, nu_message_member(entry, value));
@@ -117,8 +140,9 @@ static void convert_map(struct nu_target *t)
         nu_target_fail(t, "expected an object, not %s", nu_doc_kind_name(map));
         return;
     }
+    size_t count = *nu_message_count(t->place->message, t->field);
     for (t->node = map->first; t->node; t->node = t->node->next)
-        convert_map_entry(t);
+        convert_map_entry(t, count);
 }
 
 /* --- Fields ----------------------------------------------------------------------------------- */

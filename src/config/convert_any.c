@@ -97,7 +97,10 @@ bool nu_convert_typed_struct(struct nu_config_ctx *ctx, struct nu_config_place *
     if (value->kind != NU_DOC_MAP)
         return nu_target_fail(&t, "the value of a TypedStruct must be an object, not %s",
                               nu_doc_kind_name(value));
-    convert_content(ctx, place, url->text, descriptor, value);
+    struct nu_str full = url->text;
+    if (!name_in_url(full).len)
+        full = nu_arena_concat(&ctx->scratch, NU_STR("type.googleapis.com/"), name);
+    convert_content(ctx, place, full, descriptor, value);
     return true;
 }
 
@@ -128,9 +131,7 @@ bool nu_convert_any(const struct nu_target *t, ProtobufCMessage *message)
     if (t->node->kind != NU_DOC_MAP)
         return nu_target_fail(t, "expected an object with an \"@type\", not %s",
                               nu_doc_kind_name(t->node));
-    struct nu_config_place *place =
-        nu_place_add(t->ctx, message, t->place, t->field, t->index < 0 ? 0 : (size_t)t->index);
-    place->node = t->node;
+    struct nu_config_place *place = nu_target_place(t, message);
     if (!t->node->first)
         return true;
     const struct nu_doc_node *type = nu_doc_member(t->node, NU_STR("@type"));

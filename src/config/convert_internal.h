@@ -21,6 +21,8 @@ struct nu_target {
 /* Adds an error about the value, and notes that the field could not be read. Always false. */
 bool nu_target_fail(const struct nu_target *t, const char *fmt, ...) NU_PRINTF(2, 3);
 
+/* convert.c: registers the message that the target's node describes. */
+struct nu_config_place *nu_target_place(const struct nu_target *t, const ProtobufCMessage *message);
 /* convert.c: a document's root as a message of type `descriptor`; NULL if it is no object. */
 ProtobufCMessage *nu_convert_root(struct nu_config_ctx *ctx, const struct nu_doc_node *node,
                                   const ProtobufCMessageDescriptor *descriptor);

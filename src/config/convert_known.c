@@ -15,9 +15,7 @@
 /* A message written out with its fields, like any other. */
 static bool convert_plainly(const struct nu_target *t, ProtobufCMessage *message)
 {
-    struct nu_config_place *place =
-        nu_place_add(t->ctx, message, t->place, t->field, t->index < 0 ? 0 : (size_t)t->index);
-    place->node = t->node;
+    struct nu_config_place *place = nu_target_place(t, message);
     nu_convert_members(t->ctx, place, t->node, (struct nu_str){0});
     return true;
 }
@@ -60,21 +58,29 @@ static bool parse_duration(struct nu_str text, int64_t *seconds, int32_t *nanos)
     return true;
 }
 
+/* Protobuf's bounds: 10000 years, and nanoseconds of the same sign. */
+static bool is_duration(const Google__Protobuf__Duration *d)
+{
+    static const int64_t max_seconds = 315576000000;
+    bool same_sign = !(d->seconds > 0 && d->nanos < 0) && !(d->seconds < 0 && d->nanos > 0);
+    return d->seconds >= -max_seconds && d->seconds <= max_seconds && d->nanos > -1000000000 &&
+           d->nanos < 1000000000 && same_sign;
+}
+
 static bool convert_duration(const struct nu_target *t, ProtobufCMessage *message)
 {
-    static const int64_t max_seconds = 315576000000; /* 10000 years, protobuf's bound */
     Google__Protobuf__Duration *duration = (Google__Protobuf__Duration *)message;
-    if (t->node->kind == NU_DOC_MAP)
-        return convert_plainly(t, message);
     if (t->node->kind == NU_DOC_NUMBER)
         return nu_target_fail(t, "a duration needs its unit, as in %ss", t->node->text.ptr);
-    if (t->node->kind != NU_DOC_STRING)
+    if (t->node->kind == NU_DOC_MAP)
+        convert_plainly(t, message);
+    else if (t->node->kind != NU_DOC_STRING)
         return nu_target_fail(t, "expected a duration such as 1.5s, not %s",
                               nu_doc_kind_name(t->node));
-    if (!parse_duration(t->node->text, &duration->seconds, &duration->nanos))
+    else if (!parse_duration(t->node->text, &duration->seconds, &duration->nanos))
         return nu_target_fail(t, "\"%.*s\" is no duration; only seconds are, as in 0.25s",
                               NU_STR_ARG(t->node->text));
-    if (duration->seconds > max_seconds || duration->seconds < -max_seconds)
+    if (!is_duration(duration))
         return nu_target_fail(t, "the duration is out of range");
     return true;
 }
@@ -141,13 +147,22 @@ static bool parse_timestamp(struct nu_str text, Google__Protobuf__Timestamp *out
     return true;
 }
 
+/* The years 1 to 9999. */
+static bool is_timestamp(const Google__Protobuf__Timestamp *t)
+{
+    return t->seconds >= -62135596800 && t->seconds <= 253402300799 && t->nanos >= 0 &&
+           t->nanos < 1000000000;
+}
+
 static bool convert_timestamp(const struct nu_target *t, ProtobufCMessage *message)
 {
+    Google__Protobuf__Timestamp *timestamp = (Google__Protobuf__Timestamp *)message;
     if (t->node->kind == NU_DOC_MAP)
-        return convert_plainly(t, message);
-    if (t->node->kind != NU_DOC_STRING ||
-        !parse_timestamp(t->node->text, (Google__Protobuf__Timestamp *)message))
+        convert_plainly(t, message);
+    else if (t->node->kind != NU_DOC_STRING || !parse_timestamp(t->node->text, timestamp))
         return nu_target_fail(t, "expected a time such as 2030-01-31T12:00:00Z");
+    if (!is_timestamp(timestamp))
+        return nu_target_fail(t, "the time is out of range");
     return true;
 }
 
@@ -172,6 +187,7 @@ static bool convert_struct(const struct nu_target *t, ProtobufCMessage *message)
     const ProtobufCFieldDescriptor *fields = &message->descriptor->fields[0];
     if (t->node->kind != NU_DOC_MAP)
         return nu_target_fail(t, "expected an object, not %s", nu_doc_kind_name(t->node));
+    *nu_message_count(message, fields) = 0; /* of a field given twice the last counts */
     for (const struct nu_doc_node *item = t->node->first; item; item = item->next) {
         struct nu_target inner = *t;
         inner.node = item;

@@ -9,8 +9,10 @@
 /* Says what was expected, what came instead, and that quotes may be missing. */
 static bool wrong_kind(const struct nu_target *t, const char *expected)
 {
-    bool wants_quotes = t->node->is_plain && (t->type->type == PROTOBUF_C_TYPE_STRING ||
-                                              t->type->type == PROTOBUF_C_TYPE_BYTES);
+    ProtobufCType type = t->type->type;
+    bool wants_quotes =
+        t->node->is_plain && (type == PROTOBUF_C_TYPE_STRING || type == PROTOBUF_C_TYPE_BYTES ||
+                              (type == PROTOBUF_C_TYPE_ENUM && t->node->kind == NU_DOC_BOOL));
     return nu_target_fail(t, "expected %s, not %s%s", expected, nu_doc_kind_name(t->node),
                           wants_quotes ? " (quotes make it a string)" : "");
 }

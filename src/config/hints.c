@@ -136,8 +136,10 @@ void nu_hint_missing_type(struct nu_str name, struct nu_strbuf *out)
 {
     const struct nu_extension_info *extension = nu_schema_extension_of_type(name);
     if (extension) {
-        nu_strbuf_addf(out, "%s (%s): known to Envoy, not implemented by nuncio", extension->type,
-                       extension->name);
+        nu_strbuf_add_cstr(out, extension->type);
+        if (extension->name)
+            nu_strbuf_addf(out, " (%s)", extension->name);
+        nu_strbuf_add_cstr(out, ": known to Envoy, not implemented by nuncio");
         return;
     }
     nu_strbuf_addf(out, "no such type: %.*s", NU_STR_ARG(name));
@@ -162,6 +164,8 @@ static const struct nu_extension_info *find_extension(struct nu_str name)
 {
     static const char *const families[] = {"envoy.filters.http", "envoy.filters.network",
                                            "envoy.filters.listener", "envoy.transport_sockets"};
+    if (!name.len)
+        return NULL;
     const struct nu_extension_info *info = nu_schema_extension_named(name);
     if (nu_str_eq(name, NU_STR("envoy.file_access_log")))
         return nu_schema_extension_named(NU_STR("envoy.access_loggers.file"));
@@ -176,6 +180,14 @@ static const struct nu_extension_info *find_extension(struct nu_str name)
 void nu_hint_extension(struct nu_str name, struct nu_strbuf *out)
 {
     const struct nu_extension_info *info = find_extension(name);
-    if (info && info->type)
-        nu_strbuf_addf(out, " (\"@type\": type.googleapis.com/%s)", info->type);
+    const struct nu_extension_info *end = nu_schema_extensions + nu_schema_extension_count;
+    const char *before = " (\"@type\": ";
+    if (!info || !info->type)
+        return;
+    for (const char *found = info->name; info < end && info->name && strcmp(info->name, found) == 0;
+         info++) {
+        nu_strbuf_addf(out, "%stype.googleapis.com/%s", before, info->type);
+        before = " or ";
+    }
+    nu_strbuf_add_char(out, ')');
 }

@@ -92,10 +92,13 @@ struct nu_enum_meta {
     size_t not_implemented_count;
 };
 
-/* An extension of Envoy's, one entry for each type of its configuration. */
+/*
+ * An extension of Envoy's, one entry for each type of its configuration; or another message of the
+ * extensions' API, without category and name.
+ */
 struct nu_extension_info {
-    const char *category;
-    const char *name;
+    const char *category; /* or NULL */
+    const char *name; /* or NULL */
     const char *type; /* full message name, or NULL */
 };
 
@@ -114,9 +117,9 @@ bool nu_schema_enum_is_missing(const ProtobufCEnumDescriptor *descriptor, int va
 /* The field of a message by number among the ones not implemented, or NULL. */
 const char *nu_schema_reserved_name(const struct nu_message_meta *meta, uint32_t number);
 
-/* The extension whose configuration has this type, or NULL. */
+/* The entry of a type (not empty), or NULL. */
 const struct nu_extension_info *nu_schema_extension_of_type(struct nu_str type);
-/* The extension called `name` ("envoy.filters.http.router"), or NULL. */
+/* The extension called `name` ("envoy.filters.http.router", not empty), or NULL. */
 const struct nu_extension_info *nu_schema_extension_named(struct nu_str name);
 
 /* The generated tables: messages and enums are sorted by name. */

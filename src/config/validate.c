@@ -371,7 +371,8 @@ static void check_extension(struct nu_config_ctx *ctx, const ProtobufCMessage *m
     const ProtobufCMessage *any =
         nu_message_has(message, config) ? nu_message_child(message, config, 0) : NULL;
     const struct nu_config_place *place = any ? nu_place_find(ctx, any) : NULL;
-    if (place && (place->content || place->has_errors))
+    bool is_said_already = !any && !nu_field_is_oneof(config); /* the field is required */
+    if (is_said_already || (place && (place->content || place->has_errors)))
         return;
     struct nu_strbuf text = {0};
     nu_strbuf_add_cstr(&text,

@@ -307,14 +307,41 @@ static bool read_document(struct reader *r)
     return true;
 }
 
+/* Whether a line is a comment behind whitespace that begins with a tab. */
+static bool is_tabbed_comment(struct nu_str line)
+{
+    return line.len && line.ptr[0] == '\t' && nu_str_starts_with(nu_str_trim(line), NU_STR("#"));
+}
+
+/*
+ * The text as libyaml takes it. It refuses a tab before a comment, which yaml-cpp, and so Envoy, lets
+ * pass: such lines become blanks.
+ */
+static struct nu_str without_tabbed_comments(const struct nu_doc_input *in)
+{
+    char *copy = NULL;
+    struct nu_str rest = in->text;
+    while (rest.len) {
+        const char *start = rest.ptr;
+        struct nu_str line = nu_str_split(&rest, '\n');
+        if (!is_tabbed_comment(line))
+            continue;
+        if (!copy)
+            copy = memcpy(nu_arena_alloc(in->arena, in->text.len), in->text.ptr, in->text.len);
+        memset(copy + (start - in->text.ptr), ' ', line.len);
+    }
+    return copy ? nu_str_make(copy, in->text.len) : in->text;
+}
+
 struct nu_doc_node *nu_doc_parse_yaml(const struct nu_doc_input *in)
 {
     struct reader r = {.in = in};
+    struct nu_str text = without_tabbed_comments(in);
     if (!yaml_parser_initialize(&r.parser)) {
         nu_error_add(in->errors, (struct nu_position){in->source, 0, 0}, NULL, "out of memory");
         return NULL;
     }
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)in->text.ptr, in->text.len);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.ptr, text.len);
     bool ok = read_document(&r);
     yaml_parser_delete(&r.parser);
     nu_map_finish(&r.anchors);
