@@ -151,6 +151,8 @@ static bool take_char(struct normalizer *n)
         return true;
     if (c == '%')
         return take_escape(n);
+    if (c == '\0')
+        return false;
     n->at++;
     if (is_slash(c))
         n->out[n->len++] = '/';

@@ -40,7 +40,7 @@ enum nu_path_verdict nu_path_apply(const struct nu_path_rules *rules, struct nu_
  * Brings the part before the query into the canonical form of a URL: dot segments removed (also in
  * their %2e spelling), backslashes turned into slashes, unreserved characters unescaped, characters
  * that a path may not hold escaped. What does not begin with a slash ("*") is left alone. False, with
- * `*path` unchanged, for an escaped NUL.
+ * `*path` unchanged, for a NUL.
  */
 NU_MUST_USE bool nu_path_normalize(struct nu_arena *arena, struct nu_str *path);
 
