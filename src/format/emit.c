@@ -7,22 +7,43 @@
 #include "base/number.h"
 #include "format/format_internal.h"
 
+/* memcpy for what is mostly a few bytes, without the call. */
+static inline void copy_short(char *to, const char *from, size_t n)
+{
+    if (n >= 8 && n <= 16) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4 && n < 8) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else if (n >= 1 && n < 4) {
+        to[0] = from[0];
+        to[n >> 1] = from[n >> 1];
+        to[n - 1] = from[n - 1];
+    } else if (n) {
+        memcpy(to, from, n);
+    }
+}
+
 static inline void append(struct nu_strbuf *out, struct nu_str s)
 {
     if (nu_unlikely(out->cap - out->len <= s.len))
         nu_strbuf_reserve(out, s.len);
-    if (s.len)
-        memcpy(out->data + out->len, s.ptr, s.len);
+    copy_short(out->data + out->len, s.ptr, s.len);
     out->len += s.len;
 }
 
 static void append_integer(struct nu_strbuf *out, int64_t number)
 {
-    char text[24];
-    size_t sign = number < 0;
-    text[0] = '-';
-    uint64_t magnitude = sign ? 0 - (uint64_t)number : (uint64_t)number;
-    append(out, nu_str_make(text, sign + nu_u64_to_chars(magnitude, text + sign)));
+    enum { ROOM = 24 };
+    if (nu_unlikely(out->cap - out->len <= ROOM))
+        nu_strbuf_reserve(out, ROOM);
+    uint64_t magnitude = (uint64_t)number;
+    if (nu_unlikely(number < 0)) {
+        out->data[out->len++] = '-';
+        magnitude = 0 - magnitude;
+    }
+    out->len += nu_u64_to_chars(magnitude, out->data + out->len);
 }
 
 /* A value as text, cut to `max_len`. */
@@ -119,19 +140,48 @@ static void append_escaped(struct nu_strbuf *out, const struct nu_format_part *p
     }
 }
 
+/* Makes room for more than `n` bytes behind `at`, the end of what is written so far. */
+NU_COLD static char *make_room(struct nu_strbuf *out, char *at, size_t n)
+{
+    out->len = (size_t)(at - out->data);
+    nu_strbuf_reserve(out, n);
+    return out->data + out->len;
+}
+
+/* The loop that log lines are made in: texts and numbers are copied here, with the end of the output
+ * in registers; what is rare goes to append_text. */
 static void format_text(const struct nu_formatter *formatter,
                         const struct nu_format_context *context, struct nu_strbuf *out)
 {
+    enum { NUMBER_ROOM = 20 };
     struct nu_op_result result;
-    for (size_t i = 0; i < formatter->parts.count; i++) {
-        const struct nu_format_part *part = &formatter->parts.items[i];
-        if (!part->fn) {
-            append(out, part->text);
-            continue;
+    char *at = out->data + out->len;
+    const struct nu_format_part *part = formatter->parts.items;
+    const struct nu_format_part *end = part + formatter->parts.count;
+    for (; part < end; part++) {
+        struct nu_str text = part->text;
+        if (part->fn) {
+            part->fn(part, context, &result);
+            if (result.kind == NU_OP_NUMBER && result.number >= 0) {
+                if (nu_unlikely(out->data + out->cap - at <= NUMBER_ROOM))
+                    at = make_room(out, at, NUMBER_ROOM);
+                at += nu_u64_to_chars((uint64_t)result.number, at);
+                continue;
+            }
+            if (nu_unlikely(result.kind != NU_OP_TEXT)) {
+                out->len = (size_t)(at - out->data);
+                append_text(out, part, &result, formatter->omit_empty);
+                at = out->data + out->len;
+                continue;
+            }
+            text = nu_str_first(result.text, part->max_len);
         }
-        part->fn(part, context, &result);
-        append_text(out, part, &result, formatter->omit_empty);
+        if (nu_unlikely((size_t)(out->data + out->cap - at) <= text.len))
+            at = make_room(out, at, text.len);
+        copy_short(at, text.ptr, text.len);
+        at += text.len;
     }
+    out->len = (size_t)(at - out->data);
 }
 
 /* The literals of a mixed string were escaped when it was compiled. */
