@@ -193,16 +193,55 @@ enum nu_result nu_str_to_double(struct nu_str s, double *out)
     return NU_OK;
 }
 
+/* 1 + log10(n), from the bit length and one comparison. */
+static unsigned decimal_digits(uint64_t n)
+{
+    static const uint64_t powers[] = {
+        1u,
+        10u,
+        100u,
+        1000u,
+        10000u,
+        100000u,
+        1000000u,
+        10000000u,
+        100000000u,
+        1000000000u,
+        10000000000u,
+        100000000000u,
+        1000000000000u,
+        10000000000000u,
+        100000000000000u,
+        1000000000000000u,
+        10000000000000000u,
+        100000000000000000u,
+        1000000000000000000u,
+        10000000000000000000u,
+    };
+    unsigned bits = 64 - (unsigned)__builtin_clzll(n | 1);
+    unsigned guess = bits * 1233 >> 12;
+    return guess + (n >= powers[guess]);
+}
+
 size_t nu_u64_to_chars(uint64_t n, char *out)
 {
-    char reversed[20];
-    size_t len = 0;
-    do {
-        reversed[len++] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
-    for (size_t i = 0; i < len; i++)
-        out[i] = reversed[len - 1 - i];
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    if (n < 10) {
+        out[0] = (char)('0' + n);
+        return 1;
+    }
+    unsigned len = decimal_digits(n);
+    char *at = out + len;
+    for (; n >= 100; n /= 100)
+        memcpy(at -= 2, pairs + n % 100 * 2, 2);
+    if (n >= 10)
+        memcpy(out, pairs + n * 2, 2);
+    else
+        out[0] = (char)('0' + n);
     return len;
 }
 

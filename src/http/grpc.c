@@ -2,6 +2,8 @@
 /* gRPC's content types, statuses, messages and timeouts. */
 #include "http/grpc.h"
 
+#include "http/headers.h"
+
 enum { TIMEOUT_VALUE_MAX = 99999999 };
 
 bool nu_grpc_is_content_type(struct nu_str content_type)
@@ -54,6 +56,29 @@ unsigned nu_grpc_status_to_http(enum nu_grpc_status status)
         [NU_GRPC_UNAUTHENTICATED] = 401,
     };
     return (unsigned)status < NU_GRPC_STATUS_COUNT ? codes[status] : 500;
+}
+
+/* False if there is no grpc-status, or an empty one. */
+static bool status_of_map(const struct nu_headers *headers, int64_t *out)
+{
+    if (!headers)
+        return false;
+    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_GRPC_STATUS);
+    if (text.len == 0)
+        return false;
+    uint64_t number;
+    bool is_number = nu_str_to_u64(text, &number) == NU_OK && number <= INT64_MAX;
+    *out = is_number ? (int64_t)number : -1;
+    return true;
+}
+
+bool nu_grpc_response_status(const struct nu_headers *trailers, const struct nu_headers *headers,
+                             unsigned http_status, int64_t *out)
+{
+    if (status_of_map(trailers, out) || status_of_map(headers, out))
+        return true;
+    *out = (int64_t)nu_grpc_status_from_http(http_status);
+    return http_status != 0;
 }
 
 static bool needs_escape(char c)

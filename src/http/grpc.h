@@ -7,6 +7,8 @@
 
 #include "base/arena.h"
 
+struct nu_headers;
+
 enum nu_grpc_status {
     NU_GRPC_OK,
     NU_GRPC_CANCELED,
@@ -35,6 +37,15 @@ bool nu_grpc_is_content_type(struct nu_str content_type);
 enum nu_grpc_status nu_grpc_status_from_http(unsigned status);
 /* The HTTP status that stands for a gRPC one in statistics and retries. */
 unsigned nu_grpc_status_to_http(enum nu_grpc_status status);
+
+/*
+ * The status of a response: the grpc-status of its trailers, else of its headers, else what its HTTP
+ * status stands for. Either map may be NULL. Numbers without a name come out as they are, text that is
+ * no number as -1. False if there is none, as when `http_status` is 0.
+ */
+NU_MUST_USE bool nu_grpc_response_status(const struct nu_headers *trailers,
+                                         const struct nu_headers *headers, unsigned http_status,
+                                         int64_t *out);
 
 /* A grpc-message value: bytes outside of ' ' to '}', and '%', become %XX. A copy only if needed. */
 struct nu_str nu_grpc_message_encode(struct nu_arena *arena, struct nu_str message);

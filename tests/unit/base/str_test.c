@@ -279,6 +279,13 @@ TEST(numbers_are_written_in_decimal)
     assert_str(nu_str_make(out, nu_u64_to_chars(99, out)), "99");
     assert_str(nu_str_make(out, nu_u64_to_chars(12345, out)), "12345");
     assert_str(nu_str_make(out, nu_u64_to_chars(UINT64_MAX, out)), "18446744073709551615");
+    char expected[24];
+    for (uint64_t power = 1; power < UINT64_MAX / 10; power *= 10) {
+        for (uint64_t n = power - 1; n <= power + 1; n++) {
+            snprintf(expected, sizeof(expected), "%llu", (unsigned long long)n);
+            assert_str(nu_str_make(out, nu_u64_to_chars(n, out)), expected);
+        }
+    }
 }
 
 TEST(every_written_number_reads_back)

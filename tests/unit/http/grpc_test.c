@@ -3,6 +3,7 @@
 #include "harness/test.h"
 
 #include "http/grpc.h"
+#include "http/headers.h"
 
 TEST(content_types_are_told_by_the_exact_prefix)
 {
@@ -33,6 +34,31 @@ TEST(grpc_statuses_map_to_http)
     assert_int_equal(nu_grpc_status_to_http(NU_GRPC_UNAVAILABLE), 503);
     assert_int_equal(nu_grpc_status_to_http(NU_GRPC_UNAUTHENTICATED), 401);
     assert_int_equal(nu_grpc_status_to_http((enum nu_grpc_status)17), 500);
+}
+
+TEST(the_status_of_a_response_is_in_its_trailers_or_headers_or_follows_from_http)
+{
+    struct nu_arena arena;
+    nu_arena_init(&arena);
+    struct nu_headers headers;
+    struct nu_headers trailers;
+    nu_headers_init(&headers, &arena, 2);
+    nu_headers_init(&trailers, &arena, 2);
+    int64_t status;
+    assert_false(nu_grpc_response_status(NULL, NULL, 0, &status));
+    assert_true(nu_grpc_response_status(&trailers, &headers, 503, &status));
+    assert_int_equal(status, NU_GRPC_UNAVAILABLE);
+    nu_headers_add(&headers, NU_STR("grpc-status"), NU_STR("99999999999"));
+    assert_true(nu_grpc_response_status(&trailers, &headers, 503, &status));
+    assert_int_equal(status, 99999999999);
+    nu_headers_add(&trailers, NU_STR("grpc-status"), NU_STR("1x"));
+    assert_true(nu_grpc_response_status(&trailers, &headers, 503, &status));
+    assert_int_equal(status, -1);
+    nu_headers_set(&trailers, NU_STR("grpc-status"), NU_STR(""));
+    nu_headers_set(&headers, NU_STR("grpc-status"), NU_STR("0"));
+    assert_true(nu_grpc_response_status(&trailers, &headers, 503, &status));
+    assert_int_equal(status, NU_GRPC_OK);
+    nu_arena_finish(&arena);
 }
 
 TEST(messages_are_percent_encoded)
