@@ -7,8 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/buf.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/target.h"
 
 enum { MODEL_MAX = 400000, GROWTH_MAX = 150000, OPERATIONS_MAX = 300, IOVEC_MAX = 64 };
 

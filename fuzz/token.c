@@ -9,10 +9,9 @@
 #include "prime/decimal.h"
 #include "prime/prime.h"
 #include "prime/token.h"
+#include "fuzz/target.h"
 
 enum { MAX_DIGITS = 60 }; /* OpenSSL would take too long on more to be asked that often */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct verdict {
     enum nu_result result;
@@ -34,7 +33,7 @@ static struct verdict parse_again(const uint8_t *data, size_t size)
             return invalid;
         verdict.digits += verdict.digits || data[i] != 0x30;
         if (value <= UINT64_MAX)
-            value = value * 10 + (nu_u128)(data[i] - 0x30);
+            value = value * 10u + (unsigned)(data[i] - 0x30);
     }
     verdict.digits += verdict.digits == 0;
     verdict.value = (uint64_t)value;
