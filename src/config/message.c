@@ -13,6 +13,12 @@ ProtobufCMessage *nu_message_create(struct nu_arena *arena,
     return message;
 }
 
+bool nu_is_wrapper(const ProtobufCMessageDescriptor *descriptor)
+{
+    return descriptor->n_fields == 1 && strcmp(descriptor->fields[0].name, "value") == 0 &&
+           strcmp(descriptor->package_name, "google.protobuf") == 0;
+}
+
 size_t nu_type_size(ProtobufCType type)
 {
     switch (type) {
