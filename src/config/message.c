@@ -8,8 +8,14 @@
 ProtobufCMessage *nu_message_create(struct nu_arena *arena,
                                     const ProtobufCMessageDescriptor *descriptor)
 {
-    ProtobufCMessage *message = nu_arena_alloc(arena, descriptor->sizeof_message);
-    protobuf_c_message_init(descriptor, message);
+    ProtobufCMessage *message = nu_arena_calloc(arena, descriptor->sizeof_message);
+    message->descriptor = descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        bool is_plain = !nu_field_is_repeated(field) && !nu_field_is_oneof(field);
+        if (is_plain && field->type == PROTOBUF_C_TYPE_STRING)
+            *(const char **)nu_message_member(message, field) = protobuf_c_empty_string;
+    }
     return message;
 }
 
