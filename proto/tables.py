@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 PB_C_FILE, VALIDATE, NUNCIO = 1019, 1071, 51700  # option numbers
-TYPE_STRING = 9
+TYPE_STRING, GEN_INIT_HELPERS = 9, 3
 NOT_COMPILED = {"google/protobuf/descriptor.proto"}
 RULES = {2: "double", 5: "uint32", 6: "uint64", 13: "bool", 14: "string", 15: "bytes", 16: "enum",
          17: "message", 18: "repeated", 19: "map", 20: "any", 21: "duration"}
@@ -212,6 +212,14 @@ def write_enum(out, full_name, enum):
     return f"{{&{symbol(full_name)}, {name}, {len(missing)}}}"
 
 
+def check_init_helpers(file):
+    """protobuf-c 1.4 unpacks a oneof of strings and messages only after a generated init."""
+    messages = [item for _, item, is_message in walk("", file.messages(4), []) if is_message]
+    has_helpers = file.message(8).message(PB_C_FILE).number(GEN_INIT_HELPERS, 1)
+    if not has_helpers and any(message.has(8) for message in messages):
+        sys.exit(f"{file.text(1)}: gen_init_helpers may not be false in a file with a oneof")
+
+
 def walk(prefix, messages, enums):
     """All messages and enums below, as (full name, decoded descriptor, is a message)."""
     for enum in enums:
@@ -230,6 +238,8 @@ def table(kind, name, count_name, rows):
 def main():
     files = [f for f in Message(Path(sys.argv[1]).read_bytes()).messages(1)
              if f.text(1) not in NOT_COMPILED and not f.message(8).message(PB_C_FILE).number(1)]
+    for file in files:
+        check_init_helpers(file)
     out = ["/* Written by proto/tables.py. */", '#include "config/schema.h"', ""]
     out += [f'#include "{f.text(1).replace(".proto", ".pb-c.h")}"' for f in files]
     items = sorted((item for f in files for item in walk(f.text(2), f.messages(4), f.messages(5))),

@@ -21,6 +21,7 @@
 #include "base/hash.h"
 #include "config/schema.h"
 
+struct nu_doc_node;
 struct Envoy__Config__Bootstrap__V3__Bootstrap;
 struct Google__Protobuf__Any;
 struct Envoy__Config__Core__V3__DataSource;
@@ -62,6 +63,13 @@ enum nu_config_format { NU_CONFIG_YAML, NU_CONFIG_JSON, NU_CONFIG_BINARY };
 ProtobufCMessage *nu_config_read(struct nu_config_ctx *ctx, const char *source, struct nu_str bytes,
                                  enum nu_config_format format,
                                  const ProtobufCMessageDescriptor *descriptor);
+
+/*
+ * A message from a document tree (doc.h) that lives in the context's scratch arena or longer. The
+ * node becomes a root: paths begin there. NULL if the node is no object.
+ */
+ProtobufCMessage *nu_config_convert(struct nu_config_ctx *ctx, const struct nu_doc_node *node,
+                                    const ProtobufCMessageDescriptor *descriptor);
 
 /*
  * Protobuf's MergeFrom: values of `over` replace those of `base`, repeated fields are appended,

@@ -235,8 +235,8 @@ void nu_convert_members(struct nu_config_ctx *ctx, struct nu_config_place *place
             convert_member(ctx, place, meta, member);
 }
 
-ProtobufCMessage *nu_convert_root(struct nu_config_ctx *ctx, const struct nu_doc_node *node,
-                                  const ProtobufCMessageDescriptor *descriptor)
+ProtobufCMessage *nu_config_convert(struct nu_config_ctx *ctx, const struct nu_doc_node *node,
+                                    const ProtobufCMessageDescriptor *descriptor)
 {
     if (node->kind != NU_DOC_MAP) {
         nu_error_add(&ctx->errors, node->at, NULL, "expected an object (a %s), not %s",

@@ -10,11 +10,11 @@
 
 #include "google/protobuf/any.pb-c.h"
 
-/* The part behind the last '/', when there is a host before it; else an empty view. */
+/* The part behind the last '/', when there is a host before it and no NUL; else an empty view. */
 static struct nu_str name_in_url(struct nu_str url)
 {
     size_t slash = nu_str_rfind_char(url, '/');
-    if (slash == NU_NPOS || slash == 0)
+    if (slash == NU_NPOS || slash == 0 || nu_str_find_char(url, '\0') != NU_NPOS)
         return (struct nu_str){0};
     return nu_str_skip(url, slash + 1);
 }

@@ -23,9 +23,6 @@ bool nu_target_fail(const struct nu_target *t, const char *fmt, ...) NU_PRINTF(2
 
 /* convert.c: registers the message that the target's node describes. */
 struct nu_config_place *nu_target_place(const struct nu_target *t, const ProtobufCMessage *message);
-/* convert.c: a document's root as a message of type `descriptor`; NULL if it is no object. */
-ProtobufCMessage *nu_convert_root(struct nu_config_ctx *ctx, const struct nu_doc_node *node,
-                                  const ProtobufCMessageDescriptor *descriptor);
 /* convert.c: the members of a map node into the message of `place`; `skip` is passed over. */
 void nu_convert_members(struct nu_config_ctx *ctx, struct nu_config_place *place,
                         const struct nu_doc_node *map, struct nu_str skip);

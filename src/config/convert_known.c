@@ -10,7 +10,6 @@
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/struct.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
-#include "google/protobuf/wrappers.pb-c.h"
 
 /* A message written out with its fields, like any other. */
 static bool convert_plainly(const struct nu_target *t, ProtobufCMessage *message)
@@ -272,18 +271,9 @@ nu_convert_fn *nu_convert_known(const ProtobufCMessageDescriptor *descriptor)
         {&google__protobuf__struct__descriptor, convert_struct},
         {&google__protobuf__value__descriptor, convert_value},
         {&google__protobuf__list_value__descriptor, convert_list},
-        {&google__protobuf__bool_value__descriptor, convert_wrapper},
-        {&google__protobuf__bytes_value__descriptor, convert_wrapper},
-        {&google__protobuf__double_value__descriptor, convert_wrapper},
-        {&google__protobuf__float_value__descriptor, convert_wrapper},
-        {&google__protobuf__int32_value__descriptor, convert_wrapper},
-        {&google__protobuf__int64_value__descriptor, convert_wrapper},
-        {&google__protobuf__string_value__descriptor, convert_wrapper},
-        {&google__protobuf__uint32_value__descriptor, convert_wrapper},
-        {&google__protobuf__uint64_value__descriptor, convert_wrapper},
     };
     for (size_t i = 0; i < NU_ARRAY_LEN(known); i++)
         if (known[i].descriptor == descriptor)
             return known[i].fn;
-    return NULL;
+    return nu_is_wrapper(descriptor) ? convert_wrapper : NULL;
 }

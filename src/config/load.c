@@ -65,7 +65,7 @@ ProtobufCMessage *nu_config_read(struct nu_config_ctx *ctx, const char *source, 
     struct nu_doc_input in = {&ctx->scratch, source, bytes, &ctx->errors, &ctx->warnings};
     const struct nu_doc_node *root =
         format == NU_CONFIG_YAML ? nu_doc_parse_yaml(&in) : nu_doc_parse_json(&in);
-    return root ? nu_convert_root(ctx, root, descriptor) : NULL;
+    return root ? nu_config_convert(ctx, root, descriptor) : NULL;
 }
 
 static bool has_ending(const char *path, const char *ending)

@@ -8,9 +8,21 @@
 ProtobufCMessage *nu_message_create(struct nu_arena *arena,
                                     const ProtobufCMessageDescriptor *descriptor)
 {
-    ProtobufCMessage *message = nu_arena_alloc(arena, descriptor->sizeof_message);
-    protobuf_c_message_init(descriptor, message);
+    ProtobufCMessage *message = nu_arena_calloc(arena, descriptor->sizeof_message);
+    message->descriptor = descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        bool is_plain = !nu_field_is_repeated(field) && !nu_field_is_oneof(field);
+        if (is_plain && field->type == PROTOBUF_C_TYPE_STRING)
+            *(const char **)nu_message_member(message, field) = protobuf_c_empty_string;
+    }
     return message;
+}
+
+bool nu_is_wrapper(const ProtobufCMessageDescriptor *descriptor)
+{
+    return descriptor->n_fields == 1 && strcmp(descriptor->fields[0].name, "value") == 0 &&
+           strcmp(descriptor->package_name, "google.protobuf") == 0;
 }
 
 size_t nu_type_size(ProtobufCType type)

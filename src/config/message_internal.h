@@ -51,6 +51,9 @@ static inline uint32_t *nu_message_case(const ProtobufCMessage *message,
     return (uint32_t *)(void *)((char *)nu_unconst(message) + field->quantifier_offset);
 }
 
+/* Whether a message is one of google.protobuf's wrappers: UInt32Value and the like. */
+bool nu_is_wrapper(const ProtobufCMessageDescriptor *descriptor);
+
 /* Bytes of one value of a type, in a message or in an array. */
 size_t nu_type_size(ProtobufCType type);
 

@@ -15,7 +15,6 @@
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/struct.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
-#include "google/protobuf/wrappers.pb-c.h"
 
 struct printer {
     struct nu_json *json;
@@ -206,20 +205,11 @@ static print_fn *find_known(const ProtobufCMessageDescriptor *descriptor)
         {&google__protobuf__struct__descriptor, print_struct},
         {&google__protobuf__list_value__descriptor, print_list},
         {&google__protobuf__value__descriptor, print_struct_value},
-        {&google__protobuf__bool_value__descriptor, print_wrapper},
-        {&google__protobuf__bytes_value__descriptor, print_wrapper},
-        {&google__protobuf__double_value__descriptor, print_wrapper},
-        {&google__protobuf__float_value__descriptor, print_wrapper},
-        {&google__protobuf__int32_value__descriptor, print_wrapper},
-        {&google__protobuf__int64_value__descriptor, print_wrapper},
-        {&google__protobuf__string_value__descriptor, print_wrapper},
-        {&google__protobuf__uint32_value__descriptor, print_wrapper},
-        {&google__protobuf__uint64_value__descriptor, print_wrapper},
     };
     for (size_t i = 0; i < NU_ARRAY_LEN(known); i++)
         if (known[i].descriptor == descriptor)
             return known[i].print;
-    return NULL;
+    return nu_is_wrapper(descriptor) ? print_wrapper : NULL;
 }
 
 /* What an Any holds, behind its "@type". */

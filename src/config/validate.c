@@ -247,8 +247,7 @@ static bool unwrap(struct check *c, ProtobufCMessage *const *slot)
         return false;
     if (message->descriptor == &google__protobuf__duration__descriptor)
         return true;
-    if (message->descriptor->n_fields != 1 ||
-        !nu_str_starts_with(nu_str_from(message->descriptor->name), NU_STR("google.protobuf.")))
+    if (!nu_is_wrapper(message->descriptor))
         return false;
     const ProtobufCFieldDescriptor *value = &message->descriptor->fields[0];
     c->type = value->type;

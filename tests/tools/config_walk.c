@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loads configuration files and says of each whether it loads, with all errors: what walk.py and the
- * comparison with Envoy are built on.
+ * Loads configuration files and says of each whether it loads, with all errors: what
+ * tests/configs/walk.py is built on.
  *
  *     config_walk [--type MESSAGE] [--print] [--warnings] FILE...
+ *     config_walk --resources FILE...
  *
- * Prints "ok FILE" or "refused FILE" and below the errors, each after a tab. --type reads a message
- * other than the bootstrap, --print writes what was read as JSON. Exits 1 if a file is refused.
+ * Prints "ok TYPE FILE" or "refused TYPE FILE", and below it the errors, each behind a tab. --type
+ * reads a message other than the bootstrap, --print writes what was read as JSON. --resources looks
+ * for bootstraps, listeners, clusters, route tables and endpoints anywhere in the file, as in a
+ * control plane's golden files, and judges each by itself; a file without any is "none - FILE".
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "config/config.h"
+#include "config/doc.h"
 #include "config/print.h"
-#include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
 
 struct options {
     const ProtobufCMessageDescriptor *type;
     bool print;
     bool warnings;
+    bool resources;
 };
 
 static void print_list(const char *mark, const struct nu_error_list *list)
@@ -40,6 +45,17 @@ static void print_json(const ProtobufCMessage *message)
     nu_strbuf_finish(&text);
 }
 
+static void report(const struct options *options, const struct nu_config_ctx *ctx, const char *type,
+                   const char *path)
+{
+    printf("%s %s %s\n", nu_config_is_ok(ctx) ? "ok" : "refused", type, path);
+    print_list("", &ctx->errors);
+    if (options->warnings)
+        print_list("warning: ", &ctx->warnings);
+}
+
+/* --- Whole files ------------------------------------------------------------------------------ */
+
 static bool load(const struct options *options, const char *path)
 {
     struct nu_arena arena;
@@ -47,10 +63,7 @@ static bool load(const struct options *options, const char *path)
     nu_arena_init(&arena);
     nu_config_ctx_init(&ctx, &arena);
     const ProtobufCMessage *message = nu_config_load(&ctx, path, NULL, options->type);
-    printf("%s %s\n", message ? "ok" : "refused", path);
-    print_list("", &ctx.errors);
-    if (options->warnings)
-        print_list("warning: ", &ctx.warnings);
+    report(options, &ctx, options->type->short_name, path);
     if (options->print && message)
         print_json(message);
     nu_config_ctx_finish(&ctx);
@@ -58,19 +71,133 @@ static bool load(const struct options *options, const char *path)
     return message != NULL;
 }
 
+/* --- Resources inside files ------------------------------------------------------------------- */
+
+struct search {
+    const struct options *options;
+    const char *path;
+    unsigned found;
+    unsigned refused;
+};
+
+static bool has(const struct nu_doc_node *map, const char *snake, const char *camel)
+{
+    return nu_doc_member(map, nu_str_from(snake)) || nu_doc_member(map, nu_str_from(camel));
+}
+
+/* The type of a resource by members that only it has, or NULL. */
+static const char *recognise(const struct nu_doc_node *map)
+{
+    if (map->kind != NU_DOC_MAP)
+        return NULL;
+    if (has(map, "static_resources", "staticResources") ||
+        has(map, "dynamic_resources", "dynamicResources"))
+        return "envoy.config.bootstrap.v3.Bootstrap";
+    if (has(map, "virtual_hosts", "virtualHosts"))
+        return "envoy.config.route.v3.RouteConfiguration";
+    if (has(map, "filter_chains", "filterChains") ||
+        has(map, "default_filter_chain", "defaultFilterChain"))
+        return "envoy.config.listener.v3.Listener";
+    if (has(map, "connect_timeout", "connectTimeout") ||
+        has(map, "load_assignment", "loadAssignment") ||
+        has(map, "eds_cluster_config", "edsClusterConfig"))
+        return "envoy.config.cluster.v3.Cluster";
+    if (has(map, "cluster_name", "clusterName") && has(map, "endpoints", "endpoints"))
+        return "envoy.config.endpoint.v3.ClusterLoadAssignment";
+    return NULL;
+}
+
+/* A resource may say its type; that is no field of it. */
+static void drop_type(struct nu_doc_node *map)
+{
+    for (struct nu_doc_node **link = &map->first; *link; link = &(*link)->next) {
+        if (nu_str_eq((*link)->key, NU_STR("@type"))) {
+            *link = (*link)->next;
+            return;
+        }
+    }
+}
+
+static void judge(struct search *s, struct nu_doc_node *map, const char *type)
+{
+    struct nu_arena arena;
+    struct nu_config_ctx ctx;
+    nu_arena_init(&arena);
+    nu_config_ctx_init(&ctx, &arena);
+    drop_type(map);
+    const ProtobufCMessageDescriptor *descriptor = nu_config_find_type(nu_str_from(type));
+    const ProtobufCMessage *message = nu_config_convert(&ctx, map, descriptor);
+    if (message)
+        nu_config_validate(&ctx, message);
+    nu_error_list_sort(&ctx.errors);
+    report(s->options, &ctx, descriptor->short_name, s->path);
+    s->found++;
+    s->refused += !nu_config_is_ok(&ctx);
+    nu_config_ctx_finish(&ctx);
+    nu_arena_finish(&arena);
+}
+
+static void search_node(struct search *s, struct nu_doc_node *node)
+{
+    const char *type = recognise(node);
+    if (type) {
+        judge(s, node, type);
+        return;
+    }
+    for (struct nu_doc_node *child = node->first; child; child = child->next)
+        search_node(s, child);
+}
+
+static bool read_file(const char *path, struct nu_strbuf *out)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return false;
+    for (size_t n; (n = fread(nu_strbuf_reserve(out, 65536), 1, 65536, file)) > 0;)
+        nu_strbuf_commit(out, n);
+    fclose(file);
+    return true;
+}
+
+static bool load_resources(const struct options *options, const char *path)
+{
+    struct search s = {.options = options, .path = path};
+    struct nu_config_ctx ctx;
+    struct nu_strbuf text = {0};
+    nu_config_ctx_init(&ctx, NULL);
+    struct nu_doc_input in = {&ctx.scratch, path, {0}, &ctx.errors, &ctx.warnings};
+    bool was_read = read_file(path, &text);
+    in.text = nu_strbuf_str(&text);
+    bool is_json = nu_str_ends_with_nocase(nu_str_from(path), NU_STR(".json"));
+    struct nu_doc_node *root = is_json ? nu_doc_parse_json(&in) : nu_doc_parse_yaml(&in);
+    if (!was_read || !root)
+        report(options, &ctx, "-", path);
+    else
+        search_node(&s, root);
+    if (root && !s.found)
+        printf("none - %s\n", path);
+    nu_config_ctx_finish(&ctx);
+    nu_strbuf_finish(&text);
+    return root && !s.refused;
+}
+
 int main(int argc, char **argv)
 {
-    struct options options = {.type = &envoy__config__bootstrap__v3__bootstrap__descriptor};
+    struct options options = {
+        .type = nu_config_find_type(NU_STR("envoy.config.bootstrap.v3.Bootstrap"))};
     bool all_ok = true;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--print") == 0)
             options.print = true;
         else if (strcmp(argv[i], "--warnings") == 0)
             options.warnings = true;
+        else if (strcmp(argv[i], "--resources") == 0)
+            options.resources = true;
         else if (strcmp(argv[i], "--type") == 0 && i + 1 < argc)
             options.type = nu_config_find_type(nu_str_from(argv[++i]));
-        else if (options.type)
-            all_ok &= load(&options, argv[i]);
+        else
+            all_ok &=
+                options.resources ? load_resources(&options, argv[i]) : load(&options, argv[i]);
         if (!options.type) {
             fprintf(stderr, "no such message: %s\n", argv[i]);
             return 2;

@@ -43,6 +43,9 @@ TEST(types_that_cannot_be)
         {"{name: a, typed_config: {'@type': /a.B}}", NULL,
          "t:1:35: typed_config: \"@type\" must be a URL, such as "
          "type.googleapis.com/google.protobuf.StringValue"},
+        {"{name: a, typed_config: {'@type': \"x\\0/envoy.type.v3.Percent\"}}", NULL,
+         "t:1:35: typed_config: \"@type\" must be a URL, such as "
+         "type.googleapis.com/google.protobuf.StringValue"},
         {"{name: a, typed_config: {'@type': x/a.B}}", NULL,
          "t:1:35: typed_config: no such type: a.B"},
         {"{name: a, typed_config: {'@type': x/envoy.extensions.filters.http.router.v3.Ruter}}",
