@@ -2,8 +2,9 @@
 /* The tables as data: names that fit, meanings that say something, the documentation. */
 #include "harness/test.h"
 
+#include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
-#include "stats/table.h"
+#include "stats/server_stats.h"
 
 TEST(every_statistic_says_what_it_means)
 {
@@ -60,6 +61,23 @@ TEST(a_table_documents_itself)
                "| `missing` | counter | Requests without the header. |\n"
                "| `malformed` | counter | Requests whose header is no number. |\n\n");
     nu_strbuf_finish(&out);
+}
+
+static void check_documented(const struct nu_stat_table *table, const char *line)
+{
+    struct nu_strbuf out = {0};
+    nu_stat_table_document(table, &out);
+    assert_non_null(strstr(out.data, line));
+    nu_strbuf_finish(&out);
+}
+
+TEST(the_documentation_names_the_kind)
+{
+    check_documented(&nu_server_stats_table, "| `concurrency` | gauge | Number of worker");
+    check_documented(&nu_server_stats_table, "| `initialization_time_ms` | histogram | Time from");
+    check_documented(&nu_response_stats_table,
+                     "| `upstream_rq_<code>, _<n>xx, _unknown` | counter | Answers with");
+    assert_string_equal(nu_stat_kind_name(NU_STAT_TEXT), "text");
 }
 
 TEST_MAIN()

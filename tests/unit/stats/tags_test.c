@@ -57,6 +57,21 @@ TEST(default_rules_give_what_envoy_gives)
     nu_stat_tags_destroy(&tags);
 }
 
+/* Not recorded: none of the filters of those configurations has such names. */
+TEST(two_stars_in_the_middle_are_one_token_or_more)
+{
+    struct nu_stat_tags *tags = default_tags();
+    check(
+        tags, "mongo.a.collection.b.x.query.z",
+        "envoy_mongo_collection_x_query_z{envoy_mongo_collection=\"b\",envoy_mongo_prefix=\"a\"}");
+    check(tags, "mongo.a.collection.b.x.y.query.z",
+          "envoy_mongo_collection_x_y_query_z{envoy_mongo_collection=\"b\","
+          "envoy_mongo_prefix=\"a\"}");
+    check(tags, "mongo.a.collection.b.query.z",
+          "envoy_mongo_collection_b_query_z{envoy_mongo_prefix=\"a\"}");
+    nu_stat_tags_destroy(&tags);
+}
+
 TEST(a_name_without_a_dot_has_no_tags)
 {
     struct nu_stat_tags *tags = default_tags();
