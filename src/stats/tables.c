@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of the lists that stand in this module, and what makes documentation of any table. */
+#include "stats/cluster_stats.h"
+#include "stats/http_stats.h"
+#include "stats/listener_stats.h"
+#include "stats/server_stats.h"
+
+NU_STAT_TABLE(nu_server_stats, NU_SERVER_STATS, "server", "The process.");
+NU_STAT_TABLE(nu_compilation_stats, NU_COMPILATION_STATS, "server.compilation_settings",
+              "How the program was built.");
+NU_STAT_TABLE(nu_watchdog_stats, NU_WATCHDOG_STATS,
+              "main_thread, workers, server.main_thread, server.worker_<n>",
+              "Threads that get stuck.");
+NU_STAT_TABLE(nu_listener_manager_stats, NU_LISTENER_MANAGER_STATS, "listener_manager",
+              "All listeners.");
+NU_STAT_TABLE(nu_cluster_manager_stats, NU_CLUSTER_MANAGER_STATS, "cluster_manager",
+              "All clusters.");
+NU_STAT_TABLE(nu_cluster_table_stats, NU_CLUSTER_TABLE_STATS,
+              "thread_local_cluster_manager.<thread>", "The clusters of a thread.");
+NU_STAT_TABLE(nu_runtime_stats, NU_RUNTIME_STATS, "runtime", "Runtime layers.");
+NU_STAT_TABLE(nu_filesystem_stats, NU_FILESYSTEM_STATS, "filesystem", "Log files.");
+NU_STAT_TABLE(nu_dns_stats, NU_DNS_STATS, "dns.cares", "The resolver.");
+
+NU_STAT_TABLE(nu_listener_stats, NU_LISTENER_STATS, "listener.<address>", "A listener.");
+NU_STAT_TABLE(nu_listener_config_stats, NU_LISTENER_CONFIG_STATS, "listener.<address>",
+              "A listener whose filters are configured over ECDS.");
+NU_STAT_TABLE(nu_listener_worker_stats, NU_LISTENER_WORKER_STATS, "listener.<address>.worker_<n>",
+              "A listener on one thread.");
+NU_STAT_TABLE(nu_listener_http_stats, NU_LISTENER_HTTP_STATS,
+              "listener.<address>.http.<stat_prefix>",
+              "An HTTP connection manager on one listener.");
+
+NU_STAT_TABLE(nu_http_stats, NU_HTTP_STATS, "http.<stat_prefix>", "An HTTP connection manager.");
+NU_STAT_TABLE(nu_router_stats, NU_ROUTER_STATS, "http.<stat_prefix>", "Its router.");
+NU_STAT_TABLE(nu_tracing_stats, NU_TRACING_STATS, "http.<stat_prefix>.tracing", "Its tracing.");
+NU_STAT_TABLE(nu_http1_stats, NU_HTTP1_STATS, "http1, cluster.<name>.http1",
+              "HTTP/1 downstream and upstream.");
+NU_STAT_TABLE(nu_prime_authz_stats, NU_PRIME_AUTHZ_STATS, "http.<stat_prefix>.prime_authz",
+              "The filter that lets prime numbers pass.");
+
+NU_STAT_TABLE(nu_cluster_traffic_stats, NU_CLUSTER_TRAFFIC_STATS, "cluster.<name>",
+              "The traffic of a cluster.");
+NU_STAT_TABLE(nu_response_stats, NU_RESPONSE_STATS,
+              "cluster.<name>.{external,internal,canary,zone.<from>.<to>}",
+              "Answers by where the request came from or went to.");
+NU_STAT_TABLE(nu_cluster_lb_stats, NU_CLUSTER_LB_STATS, "cluster.<name>",
+              "The load balancer of a cluster.");
+NU_STAT_TABLE(nu_cluster_membership_stats, NU_CLUSTER_MEMBERSHIP_STATS, "cluster.<name>",
+              "The hosts of a cluster.");
+NU_STAT_TABLE(nu_cluster_update_stats, NU_CLUSTER_UPDATE_STATS, "cluster.<name>",
+              "How a cluster learns of its hosts.");
+NU_STAT_TABLE(nu_circuit_breaker_stats, NU_CIRCUIT_BREAKER_STATS,
+              "cluster.<name>.circuit_breakers.<priority>", "The limits of a cluster.");
+NU_STAT_TABLE(nu_circuit_breaker_remaining_stats, NU_CIRCUIT_BREAKER_REMAINING_STATS,
+              "cluster.<name>.circuit_breakers.<priority>",
+              "What is left until these limits, with track_remaining.");
+NU_STAT_TABLE(nu_transport_socket_match_stats, NU_TRANSPORT_SOCKET_MATCH_STATS,
+              "cluster.<name>.<match>", "Transport sockets chosen by a match.");
+NU_STAT_TABLE(nu_host_stats, NU_HOST_STATS, "(in /clusters)", "A host.");
+
+const struct nu_stat_table *const nu_stat_tables[] = {
+    &nu_server_stats_table,
+    &nu_compilation_stats_table,
+    &nu_watchdog_stats_table,
+    &nu_listener_manager_stats_table,
+    &nu_cluster_manager_stats_table,
+    &nu_cluster_table_stats_table,
+    &nu_runtime_stats_table,
+    &nu_filesystem_stats_table,
+    &nu_dns_stats_table,
+    &nu_listener_stats_table,
+    &nu_listener_config_stats_table,
+    &nu_listener_worker_stats_table,
+    &nu_listener_http_stats_table,
+    &nu_http_stats_table,
+    &nu_router_stats_table,
+    &nu_tracing_stats_table,
+    &nu_http1_stats_table,
+    &nu_prime_authz_stats_table,
+    &nu_cluster_traffic_stats_table,
+    &nu_response_stats_table,
+    &nu_cluster_lb_stats_table,
+    &nu_cluster_membership_stats_table,
+    &nu_cluster_update_stats_table,
+    &nu_circuit_breaker_stats_table,
+    &nu_circuit_breaker_remaining_stats_table,
+    &nu_transport_socket_match_stats_table,
+    &nu_host_stats_table,
+};
+const size_t nu_stat_table_count = NU_ARRAY_LEN(nu_stat_tables);
+
+const char *nu_stat_kind_name(enum nu_stat_kind kind)
+{
+    switch (kind) {
+    case NU_STAT_COUNTER:
+    case NU_STAT_LAZY_COUNTER:
+    case NU_STAT_CODES:
+        return "counter";
+    case NU_STAT_GAUGE:
+    case NU_STAT_GAUGE64:
+        return "gauge";
+    case NU_STAT_HISTOGRAM:
+    case NU_STAT_LAZY_HISTOGRAM:
+        return "histogram";
+    case NU_STAT_TEXT:
+        return "text";
+    case NU_STAT_KIND_COUNT:
+        break;
+    }
+    return "";
+}
+
+void nu_stat_table_document(const struct nu_stat_table *table, struct nu_strbuf *out)
+{
+    nu_strbuf_addf(out, "## `%s`\n\n%s\n\n| name | kind | meaning |\n| --- | --- | --- |\n",
+                   table->scope, table->about);
+    for (uint16_t i = 0; i < table->count; i++) {
+        const struct nu_stat_desc *desc = &table->descs[i];
+        const char *members = desc->kind == NU_STAT_CODES ? "_<code>, _<n>xx, _unknown" : "";
+        nu_strbuf_addf(out, "| `%s%s` | %s | %s |\n", desc->name, members,
+                       nu_stat_kind_name((enum nu_stat_kind)desc->kind), desc->meaning);
+    }
+    nu_strbuf_add_char(out, '\n');
+}
