@@ -8,8 +8,7 @@
 #include "base/assert.h"
 #include "http/headers.h"
 #include "http/joined.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "target.h"
 
 struct entry {
     struct nu_str name; /* lower case */

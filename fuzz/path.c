@@ -12,8 +12,7 @@
 #include "http/query.h"
 #include "http/request_id.h"
 #include "http/url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "target.h"
 
 static bool is_inside(struct nu_str part, struct nu_str whole)
 {

@@ -19,7 +19,9 @@ static struct nu_value copy_list(const Google__Protobuf__ListValue *list, struct
 
 struct nu_value nu_value_from_proto(const Google__Protobuf__Value *value, struct nu_arena *arena)
 {
-    switch (value->kind_case) {
+    if (!value)
+        return nu_value_null();
+    switch ((int)value->kind_case) {
     case GOOGLE__PROTOBUF__VALUE__KIND_BOOL_VALUE:
         return nu_value_bool(value->bool_value);
     case GOOGLE__PROTOBUF__VALUE__KIND_NUMBER_VALUE:
@@ -40,9 +42,8 @@ struct nu_value nu_struct_from_proto(const Google__Protobuf__Struct *record, str
     struct nu_value value = nu_value_struct();
     for (size_t i = 0; record && i < record->n_fields; i++) {
         const Google__Protobuf__Struct__FieldsEntry *field = record->fields[i];
-        struct nu_value member =
-            field->value ? nu_value_from_proto(field->value, arena) : nu_value_null();
-        nu_value_set(&value, arena, nu_arena_dup(arena, nu_str_from(field->key)), member);
+        nu_value_set(&value, arena, nu_arena_dup(arena, nu_str_from(field->key)),
+                     nu_value_from_proto(field->value, arena));
     }
     return value;
 }

@@ -8,7 +8,7 @@
 struct Google__Protobuf__Struct;
 struct Google__Protobuf__Value;
 
-/* A copy in `arena`. A value without a kind is null; a NULL struct is an empty one. */
+/* A copy in `arena`. A value that is NULL or not set is null; a NULL struct is an empty one. */
 struct nu_value nu_value_from_proto(const struct Google__Protobuf__Value *value,
                                     struct nu_arena *arena);
 struct nu_value nu_struct_from_proto(const struct Google__Protobuf__Struct *record,
