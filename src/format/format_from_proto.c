@@ -3,11 +3,11 @@
 #include "format/format_from_proto.h"
 
 #include "config/config.h"
+#include "config/struct.h"
 #include "envoy/config/core/v3/extension.pb-c.h"
 #include "envoy/config/core/v3/substitution_format_string.pb-c.h"
 #include "envoy/extensions/formatter/metadata/v3/metadata.pb-c.h"
 #include "envoy/extensions/formatter/req_without_query/v3/req_without_query.pb-c.h"
-#include "http/metadata_from_proto.h"
 
 /* Fields that Envoy deprecates are read all the same. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -40,7 +40,7 @@ const struct nu_formatter *nu_formatter_from_struct(struct nu_config_ctx *ctx, c
                                                     struct nu_arena *arena)
 {
     struct nu_strbuf error = {0};
-    struct nu_value value = nu_value_from_struct_proto(json, arena);
+    struct nu_value value = nu_struct_from_proto(json, arena);
     const struct nu_formatter *formatter =
         nu_formatter_compile_json(arena, &value, options, &error);
     report(ctx, owner, field, &error);
