@@ -144,6 +144,9 @@ struct nu_stream_info {
     const struct nu_metadata *virtual_host_metadata;
 };
 
+/* From the start to the end, or to now while the stream goes on, in microseconds. */
+uint64_t nu_stream_info_duration_us(const struct nu_stream_info *info);
+
 static inline void nu_stream_info_set_flag(struct nu_stream_info *info, enum nu_response_flag flag)
 {
     info->flags |= (nu_response_flags)1 << flag;

@@ -8,8 +8,8 @@
  *
  * with a body of 5 bytes, and the upstream answered 200 with 6 bytes.
  */
-#ifndef NU_TESTS_UNIT_FORMAT_FIXTURE_H
-#define NU_TESTS_UNIT_FORMAT_FIXTURE_H
+#ifndef NU_TESTS_HARNESS_FORMAT_FIXTURE_H
+#define NU_TESTS_HARNESS_FORMAT_FIXTURE_H
 
 #include "harness/test.h"
 
