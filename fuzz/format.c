@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Format strings. An input is a byte of options, a text with operators, and behind a NUL the bytes that
- * stand in headers, metadata and names when the text is formatted. Checked: a text is compiled or
- * refused with a reason, formatting twice gives the same, plain texts say what they print, JSON is one
- * line of UTF-8.
+ * Format strings. An input is a byte of options, a text with operators, and behind a NUL the bytes
+ * that stand in headers, metadata and names when the text is formatted. Checked: a text is compiled
+ * or refused with a reason, formatting twice gives the same, plain texts say what they print, JSON
+ * is one line of UTF-8.
  */
 #include "base/assert.h"
 #include "base/clock.h"

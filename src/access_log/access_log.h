@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Access logs: what is written about each stream, and to where. A configuration names loggers (a file,
- * standard output, later a gRPC service), each with an optional filter; a list of them is compiled
- * once, and whoever ends a stream hands it a line's worth of values.
+ * Access logs: what is written about each stream, and to where. A configuration names loggers (a
+ * file, standard output, later a gRPC service), each with an optional filter; a list of them is
+ * compiled once, and whoever ends a stream hands it a line's worth of values.
  *
  *     stream ends -> nu_access_log_write -> filter -> logger -> bounded ring -> log thread -> file
  *
- * Lists, filters and loggers are immutable and shared by the workers; they live in the arena that they
- * were compiled into, which frees what a logger holds outside of it. No worker ever waits for a log.
+ * Lists, filters and loggers are immutable and shared by the workers; they live in the arena that
+ * they were compiled into, which frees what a logger holds outside of it. No worker ever waits for
+ * a log.
  */
 #ifndef NU_ACCESS_LOG_ACCESS_LOG_H
 #define NU_ACCESS_LOG_ACCESS_LOG_H
@@ -29,8 +30,8 @@ struct nu_access_log_factory;
 struct nu_access_logger_class {
     const char *name;                              /* Envoy's, "envoy.access_loggers.file" */
     const ProtobufCMessageDescriptor *config_type; /* of its typed_config */
-    /* Main thread, while loading: makes a logger in factory->arena, with nu_arena_on_free for what it
-     * holds elsewhere. NULL after adding an error. Mandatory. */
+    /* Main thread, while loading: makes a logger in factory->arena, with nu_arena_on_free for
+     * what it holds elsewhere. NULL after adding an error. Mandatory. */
     const struct nu_access_logger *(*create)(const struct nu_access_log_factory *factory,
                                              const ProtobufCMessage *config);
     /* Any worker, for each stream that passes the filter: may not block, and may not keep anything
@@ -64,7 +65,8 @@ struct nu_access_log_list {
     unsigned needs; /* of all loggers */
 };
 
-/* Compiles a configuration's access logs. False after adding errors; all of the logs are looked at. */
+/* Compiles a configuration's access logs. False after adding errors; all of the logs are looked
+ * at. */
 NU_MUST_USE bool
 nu_access_log_list_from_protos(const struct nu_access_log_factory *factory,
                                struct Envoy__Config__Accesslog__V3__AccessLog *const *protos,

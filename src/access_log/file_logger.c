@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A line is formatted into a buffer of the thread's and copied from there into the file's ring, so that
- * logging allocates nothing once the buffer has grown to the usual length.
+ * A line is formatted into a buffer of the thread's and copied from there into the file's ring, so
+ * that logging allocates nothing once the buffer has grown to the usual length.
  */
 #include "access_log/file_logger.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log filters from AccessLogFilter. Kinds that are not here are refused when the message is read. */
+/* Log filters from AccessLogFilter. Kinds that are not here are refused when the message is
+ * read. */
 #include "access_log/filter.h"
 #include "config/config.h"
 #include "envoy/config/accesslog/v3/accesslog.pb-c.h"

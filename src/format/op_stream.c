@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operators that print a member of the stream info. Those of one kind share a function, and the table
- * gives each the offset of its member.
+ * Operators that print a member of the stream info. Those of one kind share a function, and the
+ * table gives each the offset of its member.
  */
 #include "format/format_internal.h"
 #include "http/authority.h"

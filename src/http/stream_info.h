@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known about one request, as plain values: times, bytes, addresses, names, the outcome.
- * Filters read and write it, access logs and header formats print it. It points at no connection, host
- * or cluster; texts in it live as long as the stream, or belong to the configuration that the stream
- * holds.
+ * Filters read and write it, access logs and header formats print it. It points at no connection,
+ * host or cluster; texts in it live as long as the stream, or belong to the configuration that the
+ * stream holds.
  */
 #ifndef NU_HTTP_STREAM_INFO_H
 #define NU_HTTP_STREAM_INFO_H

@@ -8,10 +8,7 @@
 #include "access_log/access_log.h"
 #include "base/log_writer.h"
 #include "config/config.h"
-#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
-
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager
-    manager_proto;
+#include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
 
 static const struct nu_access_logger_class *const classes[] = {
     &nu_file_access_logger, &nu_stdout_access_logger, &nu_stderr_access_logger, NULL};
@@ -41,7 +38,7 @@ static void close_world(void)
     assert_int_equal(system(command), 0);
 }
 
-/* Loads the access_log list of a connection manager; "$" in the YAML is the folder. */
+/* Loads an access_log list; "$" in the YAML is the folder. */
 static bool load(const char *yaml, struct nu_access_log_list *out)
 {
     struct nu_strbuf text = {0};
@@ -51,15 +48,15 @@ static bool load(const char *yaml, struct nu_access_log_list *out)
         if (rest.ptr)
             nu_strbuf_add_cstr(&text, folder);
     }
-    const manager_proto *manager = (const manager_proto *)nu_config_read(
-        &ctx, "c.yaml", nu_strbuf_str(&text), NU_CONFIG_YAML,
-        &envoy__extensions__filters__network__http_connection_manager__v3__http_connection_manager__descriptor);
+    const struct Envoy__Config__Bootstrap__V3__Admin *admin =
+        (const struct Envoy__Config__Bootstrap__V3__Admin *)nu_config_read(
+            &ctx, "c.yaml", nu_strbuf_str(&text), NU_CONFIG_YAML,
+            &envoy__config__bootstrap__v3__admin__descriptor);
     nu_strbuf_finish(&text);
-    assert_non_null(manager);
+    assert_non_null(admin);
     const struct nu_access_log_factory factory = {
         .ctx = &ctx, .arena = &f.arena, .writer = writer, .classes = classes};
-    return nu_access_log_list_from_protos(&factory, manager->access_log, manager->n_access_log,
-                                          out);
+    return nu_access_log_list_from_protos(&factory, admin->access_log, admin->n_access_log, out);
 }
 
 static struct nu_str content(const char *name)
@@ -86,71 +83,31 @@ static const char default_line[] =
 TEST(every_form_of_a_file_log_is_written)
 {
     static const struct {
-        const char *file;
+        const char *format;
         const char *expected;
     } cases[] = {
-        {"default", default_line},
-        {"empty_format", default_line},
-        {"format", "aval -\n"},
-        {"json", "{\"c\":200,\"m\":\"200x\"}\n"},
-        {"typed", "{\"n\":null,\"num\":5}\n"},
-        {"text", "old HTTP/1.1"},
-        {"nothing", ""},
+        {"", default_line},
+        {"format: ''", default_line},
+        {"format: \"%REQ(x-a)% %REQ(none)%\\n\"", "aval -\n"},
+        {"json_format: {m: '%RESPONSE_CODE%x', c: '%RESPONSE_CODE%'}",
+         "{\"c\":200,\"m\":\"200x\"}\n"},
+        {"typed_json_format: {num: 5, n: '%REQ(none)%'}", "{\"n\":null,\"num\":5}\n"},
+        {"log_format: {text_format: 'old %PROTOCOL%'}", "old HTTP/1.1"},
+        {"log_format: {text_format: ''}", ""},
     };
-    struct nu_access_log_list list;
     open_world();
-    assert_true(load(
-        "access_log:\n"
-        "- {name: a, typed_config: {" FILE_LOG(
-            "default") "}}\n"
-                       "- {name: a, typed_config: {" FILE_LOG(
-                           "empty_format") ", format: ''}}\n"
-                                           "- {name: a, typed_config: {" FILE_LOG(
-                                               "format") ", format: \"%REQ(x-a)% "
-                                                         "%REQ(none)%\\n\"}}\n"
-                                                         "- {name: a, typed_config: {" FILE_LOG(
-                                                             "json") ", json_format: {m: "
-                                                                     "'%RESPONSE_CODE%x', c: "
-                                                                     "'%RESPONSE_CODE%'}}}\n"
-                                                                     "- {name: a, typed_config: "
-                                                                     "{" FILE_LOG(
-                                                                         "typed") ", "
-                                                                                  "typed_json_"
-                                                                                  "format: {num: "
-                                                                                  "5, n: "
-                                                                                  "'%REQ(none)%'}}}"
-                                                                                  "\n"
-                                                                                  "- {name: a, "
-                                                                                  "typed_config: "
-                                                                                  "{" FILE_LOG(
-                                                                                      "text") ", "
-                                                                                              "log_"
-                                                                                              "form"
-                                                                                              "at: "
-                                                                                              "{tex"
-                                                                                              "t_"
-                                                                                              "form"
-                                                                                              "at: "
-                                                                                              "'old"
-                                                                                              " %"
-                                                                                              "PROT"
-                                                                                              "OCOL"
-                                                                                              "%'}}"
-                                                                                              "}\n"
-                                                                                              "- "
-                                                                                              "{nam"
-                                                                                              "e: "
-                                                                                              "a, "
-                                                                                              "type"
-                                                                                              "d_"
-                                                                                              "conf"
-                                                                                              "ig: "
-                                                                                              "{" FILE_LOG(
-                                                                                                  "nothing") ", log_format: {text_format: ''}}}\n",
-        &list));
-    nu_access_log_write(&list, &f.context, NULL);
-    for (size_t i = 0; i < NU_ARRAY_LEN(cases); i++)
-        assert_str(content(cases[i].file), cases[i].expected);
+    for (size_t i = 0; i < NU_ARRAY_LEN(cases); i++) {
+        char yaml[512];
+        char name[8];
+        struct nu_access_log_list list;
+        snprintf(name, sizeof(name), "%zu", i);
+        snprintf(yaml, sizeof(yaml),
+                 "access_log: [{name: a, typed_config: {" FILE_LOG("%s") ", %s}}]", name,
+                 cases[i].format);
+        assert_true(load(yaml, &list));
+        nu_access_log_write(&list, &f.context, NULL);
+        assert_str(content(name), cases[i].expected);
+    }
     close_world();
 }
 

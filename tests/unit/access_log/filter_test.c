@@ -175,7 +175,8 @@ TEST(samples_are_taken_by_the_start_of_the_request_id)
         {"00002741", SAMPLE("n", "50", "TEN_THOUSAND"), true},
         {"00002741", SAMPLE("n", "50", "MILLION"), false},
         {"00000031", SAMPLE("n", "50", "MILLION"), true},
-        /* A number in the runtime is in units of the configured denominator; an object is not read. */
+        /* A number in the runtime is in units of the configured denominator; an object is not
+         * read. */
         {"00000031", SAMPLE("forty", "5000", "TEN_THOUSAND"), false},
         {"00002710", SAMPLE("forty", "5000", "TEN_THOUSAND"), true},
         {"00000032", SAMPLE("object", "50", "HUNDRED"), false},
