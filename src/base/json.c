@@ -204,12 +204,33 @@ void nu_json_escape_body(struct nu_strbuf *out, struct nu_str s)
 }
 
 /*
+ * Whether eight bytes surely need no escape and are ASCII. It may say no to bytes that are fine:
+ * those are looked at one by one.
+ */
+static bool are_plain(const char *p)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    uint64_t quotes = word ^ ones * '"';
+    uint64_t slashes = word ^ ones * '\\';
+    uint64_t odd = (word - ones * ' ') | (quotes - ones) | (slashes - ones) | word;
+    return (odd & ones << 7) == 0;
+}
+
+/*
  * The length of the run at the front of `s` that JSON takes as it is; bytes from `limit` on end it.
  */
 static size_t run_below(struct nu_str s, unsigned limit)
 {
     size_t n = 0;
     while (n < s.len) {
+        if (n + 8 <= s.len && are_plain(s.ptr + n)) {
+            n += 8;
+            continue;
+        }
+        if (n + 8 > s.len && s.len >= 8 && are_plain(s.ptr + s.len - 8))
+            return s.len;
         unsigned char c = (unsigned char)s.ptr[n];
         if (c < 0x20 || c == '"' || c == '\\' || c >= limit)
             break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Formatting: each part finds its value, which is written as text or as JSON. This runs for every log
- * line, so appending a few bytes is inlined here.
+ * Formatting: each part finds its value, which is written as text or as JSON. This runs for every
+ * log line, so appending a few bytes is inlined here.
  */
 #include "base/json.h"
 #include "base/number.h"
@@ -148,8 +148,8 @@ NU_COLD static char *make_room(struct nu_strbuf *out, char *at, size_t n)
     return out->data + out->len;
 }
 
-/* The loop that log lines are made in: texts and numbers are copied here, with the end of the output
- * in registers; what is rare goes to append_text. */
+/* The loop that log lines are made in: texts and numbers are copied here, with the end of the
+ * output in registers; what is rare goes to append_text. */
 static void format_text(const struct nu_formatter *formatter,
                         const struct nu_format_context *context, struct nu_strbuf *out)
 {

@@ -84,7 +84,8 @@ const struct nu_formatter *nu_formatter_compile_json(struct nu_arena *arena,
                                                      const struct nu_format_options *options,
                                                      struct nu_strbuf *error);
 
-/* Appends the formatted text to `out`. Any thread; the stream's own, if `context` belongs to one. */
+/* Appends the formatted text to `out`. Any thread; the stream's own, if `context` belongs to
+ * one. */
 void nu_formatter_format(const struct nu_formatter *formatter,
                          const struct nu_format_context *context, struct nu_strbuf *out);
 

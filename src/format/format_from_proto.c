@@ -3,12 +3,11 @@
 #include "format/format_from_proto.h"
 
 #include "config/config.h"
+#include "config/struct.h"
 #include "envoy/config/core/v3/extension.pb-c.h"
 #include "envoy/config/core/v3/substitution_format_string.pb-c.h"
 #include "envoy/extensions/formatter/metadata/v3/metadata.pb-c.h"
 #include "envoy/extensions/formatter/req_without_query/v3/req_without_query.pb-c.h"
-#include "config/struct.h"
-#include "http/metadata_from_proto.h"
 
 /* Fields that Envoy deprecates are read all the same. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"

@@ -17,16 +17,16 @@ struct nu_format_string {
     struct nu_str content_type;
 };
 
-/* Compiles a format string into `arena`. False after adding the errors to `ctx`, each with the place
- * of its field. */
+/* Compiles a format string into `arena`. False after adding the errors to `ctx`, each with the
+ * place of its field. */
 NU_MUST_USE bool
 nu_format_string_from_proto(struct nu_config_ctx *ctx,
                             const struct Envoy__Config__Core__V3__SubstitutionFormatString *proto,
                             struct nu_arena *arena, struct nu_format_string *out);
 
 /*
- * Compiles the text in field `field` of message `owner`, or the JSON template there; for messages that
- * have a template without a SubstitutionFormatString around it. NULL after adding an error.
+ * Compiles the text in field `field` of message `owner`, or the JSON template there; for messages
+ * that have a template without a SubstitutionFormatString around it. NULL after adding an error.
  */
 const struct nu_formatter *nu_formatter_from_text(struct nu_config_ctx *ctx, const void *owner,
                                                   const char *field, struct nu_str text,

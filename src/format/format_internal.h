@@ -20,8 +20,8 @@ enum nu_op_result_kind {
     NU_OP_BLANK,  /* no value, but no dash either: "", null */
     NU_OP_TEXT,   /* cut to the part's max_len */
     NU_OP_NUMBER, /* an integer */
-    NU_OP_VALUE, /* a value that is not null; as text cut to max_len: a string as it is, others as JSON */
-    NU_OP_JSON, /* the same, but as text strings are JSON too, with their quotes */
+    NU_OP_VALUE,  /* not null; as text cut to max_len: a string as it is, others as JSON */
+    NU_OP_JSON,   /* the same, but as text a string is JSON too, with its quotes */
 };
 
 enum { NU_OP_SCRATCH = 1024 };
@@ -231,8 +231,8 @@ static inline void nu_op_give_number(struct nu_op_result *result, int64_t number
     result->number = number;
 }
 
-/* Room for `n` bytes of a text that is made for this result: the scratch space, or the stream's arena
- * for a large one. */
+/* Room for `n` bytes of a text that is made for this result: the scratch space, or the stream's
+ * arena for a large one. */
 char *nu_op_room(const struct nu_format_context *context, struct nu_op_result *result, size_t n);
 
 #endif

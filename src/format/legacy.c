@@ -5,8 +5,8 @@
  *     %UPSTREAM_METADATA(["a","b"])%  is  %UPSTREAM_METADATA(a:b)%
  *     %PER_REQUEST_STATE(a)%          is  %FILTER_STATE(a:PLAIN)%
  *
- * They are rewritten as text, so that what follows knows only the new ones. What does not look exactly
- * like one of them stays as it is.
+ * They are rewritten as text, so that what follows knows only the new ones. What does not look
+ * exactly like one of them stays as it is.
  */
 #include "format/format_internal.h"
 

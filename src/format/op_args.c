@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arguments of the operators that take some. The messages are Envoy's, word for word: operators search
- * the web for them.
+ * Arguments of the operators that take some. The messages are Envoy's, word for word: people
+ * search the web for them.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -209,8 +209,8 @@ static bool parse_unit(struct nu_str name, unsigned *unit)
     return true;
 }
 
-/* BEGIN:END or BEGIN:END:UNIT. A time point may have any name: filters can record their own, and one
- * that nobody records is missing. */
+/* BEGIN:END or BEGIN:END:UNIT. A time point may have any name: filters can record their own, and
+ * one that nobody records is missing. */
 bool nu_args_duration(const struct nu_op_source *source, struct nu_format_part *part)
 {
     struct nu_str rest = source->args;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operators that print a member of the stream info. Those of one kind share a function, and the table
- * gives each the offset of its member.
+ * Operators that print a member of the stream info. Those of one kind share a function, and the
+ * table gives each the offset of its member.
  */
-#include "base/clock.h"
 #include "format/format_internal.h"
 #include "http/authority.h"
 #include "http/request_id.h"
@@ -214,14 +213,11 @@ void nu_op_response_code_details(const struct nu_format_part *part,
         give_replaced(context, result, details, is_white);
 }
 
-/* From the start to the end, or to now while the stream goes on. */
 void nu_op_duration(const struct nu_format_part *part, const struct nu_format_context *context,
                     struct nu_op_result *result)
 {
     (void)part;
-    const struct nu_stream_info *info = context->info;
-    uint64_t end = info->end_us ? info->end_us : nu_clock_monotonic_us();
-    nu_op_give_number(result, (int64_t)(end - info->start_us) / 1000);
+    nu_op_give_number(result, (int64_t)nu_stream_info_duration_us(context->info) / 1000);
 }
 
 /* From the second member to the first; `variant` is the unit, `detail` the sign. */

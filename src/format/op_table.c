@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every operator by name: what may stand behind it, what finds its value. An operator that Envoy
- * knows and that plain text over HTTP/1 has no value for is nu_op_missing; a name that is not here is
- * an error.
+ * knows and that plain text over HTTP/1 has no value for is nu_op_missing; a name that is not here
+ * is an error.
  */
 #include "format/format_internal.h"
 #include "http/stream_info.h"

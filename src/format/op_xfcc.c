@@ -8,8 +8,8 @@
 #include "format/format_internal.h"
 #include "http/headers.h"
 
-/* Cuts the part before the first `sep` outside of quotes off `*rest`, as nu_str_split does. False if a
- * quote is not closed. */
+/* Cuts the part before the first `sep` outside of quotes off `*rest`, as nu_str_split does.
+ * False if a quote is not closed. */
 static bool split_unquoted(struct nu_str *rest, char sep, struct nu_str *part)
 {
     bool quoted = false;

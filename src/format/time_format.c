@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A time format is a row of pieces: strftime formats, which need the broken-down time and change once a
- * second, and fractions. Fractions of a fixed width are digits at a fixed place of the second's text,
- * so a cached text is finished by overwriting them.
+ * A time format is a row of pieces: strftime formats, which need the broken-down time and change
+ * once a second, and fractions. Fractions of a fixed width are digits at a fixed place of the
+ * second's text, so a cached text is finished by overwriting them.
  */
 #include "format/time_format.h"
 

@@ -4,8 +4,8 @@
  * Unlike metadata an object has a C type of its own; a class says how it turns into text.
  *
  * A stream has its own filter state; objects that are to live as long as the connection are kept in
- * the connection's state, which the stream's has as its parent, so that one lookup sees both. Objects
- * and names live in the state's arena, or longer.
+ * the connection's state, which the stream's has as its parent, so that one lookup sees both.
+ * Objects and names live in the state's arena, or longer.
  */
 #ifndef NU_HTTP_FILTER_STATE_H
 #define NU_HTTP_FILTER_STATE_H
@@ -52,10 +52,10 @@ struct nu_filter_state *nu_filter_state_create(struct nu_arena *arena,
                                                struct nu_filter_state *parent);
 
 /*
- * Keeps `object` under its name, in place of one with that name; the struct is copied, what it points
- * at is not. NU_INVALID, and nothing is changed, if either the old or the new one is read-only or
- * they differ in life span. NU_UNSUPPORTED if it is to live as long as the connection and there is no
- * parent to keep it.
+ * Keeps `object` under its name, in place of one with that name; the struct is copied, what it
+ * points at is not. NU_INVALID, and nothing is changed, if either the old or the new one is
+ * read-only or they differ in life span. NU_UNSUPPORTED if it is to live as long as the connection
+ * and there is no parent to keep it.
  */
 NU_MUST_USE enum nu_result nu_filter_state_set(struct nu_filter_state *state,
                                                const struct nu_filter_state_object *object);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Metadata as one value, a struct of structs. The structs of the namespaces are always made here, so
- * that they may be changed; what is below them may be shared with a configuration.
+ * Metadata as one value, a struct of structs. The structs of the namespaces are always made here,
+ * so that they may be changed; what is below them may be shared with a configuration.
  */
 #include "http/metadata.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Metadata: structs under namespaces, one per filter by custom ("envoy.lb",
- * "envoy.filters.http.rbac"). A stream has dynamic metadata that filters write and logs, matchers and
- * later filters read; clusters, hosts, routes and listeners have constant metadata from the
+ * "envoy.filters.http.rbac"). A stream has dynamic metadata that filters write and logs, matchers
+ * and later filters read; clusters, hosts, routes and listeners have constant metadata from the
  * configuration.
  *
  * Everything lives in the arena that the object was made with, or longer: values are kept as they

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metadata from the messages of a configuration. Everything is copied into the arena. */
+/* Metadata from the message of a configuration. Everything is copied into the arena. */
 #ifndef NU_HTTP_METADATA_FROM_PROTO_H
 #define NU_HTTP_METADATA_FROM_PROTO_H
 

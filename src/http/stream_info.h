@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known about one request, as plain values: times, bytes, addresses, names, the outcome.
- * Filters read and write it, access logs and header formats print it. It points at no connection, host
- * or cluster; texts in it live as long as the stream, or belong to the configuration that the stream
- * holds.
+ * Filters read and write it, access logs and header formats print it. It points at no connection,
+ * host or cluster; texts in it live as long as the stream, or belong to the configuration that the
+ * stream holds.
  */
 #ifndef NU_HTTP_STREAM_INFO_H
 #define NU_HTTP_STREAM_INFO_H
@@ -143,6 +143,9 @@ struct nu_stream_info {
     const struct nu_metadata *route_metadata; /* borrowed: configuration; may be NULL */
     const struct nu_metadata *virtual_host_metadata;
 };
+
+/* From the start to the end, or to now while the stream goes on, in microseconds. */
+uint64_t nu_stream_info_duration_us(const struct nu_stream_info *info);
 
 static inline void nu_stream_info_set_flag(struct nu_stream_info *info, enum nu_response_flag flag)
 {

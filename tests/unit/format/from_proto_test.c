@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Formatters from configuration: the kinds of format strings, and where their errors point. */
-#include "fixture.h"
+#include "harness/format_fixture.h"
 
 #include "config/config.h"
 #include "envoy/config/core/v3/substitution_format_string.pb-c.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators on headers, the path and gRPC's status. The expectations were seen with Envoy 1.36.4. */
-#include "fixture.h"
+/* Operators on headers, the path and gRPC's status. The expectations were seen with Envoy
+ * 1.36.4. */
+#include "harness/format_fixture.h"
 
 static struct fixture f;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON templates. The expectations are what Envoy 1.36.4 wrote for the same template. */
-#include "fixture.h"
+#include "harness/format_fixture.h"
 
 static struct fixture f;
 

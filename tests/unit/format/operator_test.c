@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every operator, as text and as a JSON value. The expectations are what Envoy 1.36.4 wrote for the
- * request of fixture.h, or for the request that a test describes; only times and ports were replaced
- * by the fixture's, which are those of one of the runs.
+ * request of format_fixture.h, or for the request that a test describes; only times and ports were
+ * replaced by the fixture's, which are those of one of the runs.
  */
-#include "fixture.h"
+#include "harness/format_fixture.h"
 
 #include <stdlib.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The grammar of operators. Every text and every message below went through Envoy 1.36.4 as the format
- * of an access log; only CEL's errors are ours.
+ * The grammar of operators. Every text and every message below went through Envoy 1.36.4 as the
+ * format of an access log; only CEL's errors are ours.
  */
 #include "harness/test.h"
 

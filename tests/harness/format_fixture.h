@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request that a real Envoy 1.36.4 logged, as our values: what it printed for each operator stands
- * in the tests. The request was
+ * A request that a real Envoy 1.36.4 logged, as our values: what it printed for each operator
+ * stands in the tests. The request was
  *
  *     POST /a/b?x=1&y=2&e=&enc=%41%20b HTTP/1.1
  *     host: example.com, user-agent: probe/1, x-a: aval, x-empty:, x-dup: 1, x-dup: 2
  *
  * with a body of 5 bytes, and the upstream answered 200 with 6 bytes.
  */
-#ifndef NU_TESTS_UNIT_FORMAT_FIXTURE_H
-#define NU_TESTS_UNIT_FORMAT_FIXTURE_H
+#ifndef NU_TESTS_HARNESS_FORMAT_FIXTURE_H
+#define NU_TESTS_HARNESS_FORMAT_FIXTURE_H
 
 #include "harness/test.h"
 
