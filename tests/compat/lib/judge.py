@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs cases against a server and judges each: by Envoy's recording, or by the case's own word."""
+
+import concurrent.futures
+import copy
+
+import normalise
+
+from .case import DIFFERENCES, CaseError
+from .compare import Verdict, apply_differences, compare, compare_process
+from .observe import observe
+
+JOBS = 8
+
+
+def renormalise(observed):
+    """A recording may be older than the list: both sides go through today's."""
+    observed = copy.deepcopy(observed)
+    for name in list(observed.get("stats", {})):
+        if normalise.is_ignored_stat(name):
+            del observed["stats"][name]
+    for name, lines in observed.get("log", {}).items():
+        observed["log"][name] = [normalise.text("log", line) for line in lines]
+    return observed
+
+
+def expectation(case, as_envoy=False):
+    """(what must be seen, complaints); differences on purpose count for nuncio alone."""
+    if "unconfirmed" in case.spec:
+        return case.spec["expect"], []
+    recording = case.load_recording()
+    if recording is None:
+        raise CaseError(f"{case.name}: no recording; run record.py, or say unconfirmed and why")
+    observed = renormalise(recording["observed"])
+    if as_envoy:
+        return observed, []
+    return apply_differences(observed, case.spec.get("differs", []))
+
+
+def judge(case, program):
+    try:
+        expected, lines = expectation(case, program.is_envoy)
+        actual, trouble = observe(case, program)
+    except CaseError as error:
+        return Verdict(case.name, "failed", [str(error)])
+    if case.kind == "proxy":
+        lines = lines + compare(expected, actual)
+    else:
+        wanted = [] if program.is_envoy else case.spec.get("nuncio", {}).get("says", [])
+        lines = lines + compare_process(expected, actual, wanted)
+    if trouble:
+        lines = [trouble] + lines
+    if lines:
+        return Verdict(case.name, "failed", lines)
+    if "unconfirmed" in case.spec:
+        return Verdict(case.name, "unconfirmed")
+    differs = "differs" in case.spec and not program.is_envoy
+    return Verdict(case.name, "differs" if differs else "same")
+
+
+def judge_all(cases, program, jobs=JOBS):
+    """Verdicts by case name; the cases run side by side, each in processes of its own."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        return {verdict.name: verdict
+                for verdict in pool.map(lambda case: judge(case, program), cases)}
+
+
+def summary(verdicts):
+    count = {status: sum(1 for v in verdicts if v.status == status)
+             for status in ("same", "differs", "unconfirmed", "failed")}
+    return (f"{count['same']} as Envoy, {count['differs']} different on purpose, "
+            f"{count['unconfirmed']} not confirmed by a real Envoy, {count['failed']} failed")
+
+
+def listed_differences():
+    return DIFFERENCES.read_text() if DIFFERENCES.exists() else ""

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one case against one server and gives what was seen, normalised, as plain data."""
+
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+import time
+
+import normalise
+
+from . import config
+from .script import Client, Signals, Upstream
+from .server import Server, StartFailure, read_stats
+from .wire import reserve_port
+
+SETTLE_SECONDS = 0.03
+SETTLE_LIMIT = 5
+
+
+class Run:
+    """The folder, the reserved ports and the server of one run of a case."""
+
+    def __init__(self, case, program):
+        self.case, self.program = case, program
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="compat-run-"))
+        self.signals = Signals()
+        self.upstreams = {name: Upstream(name, spec, self.signals)
+                          for name, spec in self._upstream_specs().items()}
+        self.held = {name: reserve_port() for name in ("proxy", "proxy2", "admin")}
+        self.ports = {name: sock.getsockname()[1] for name, sock in self.held.items()}
+        self.ports.update({name: up.port for name, up in self.upstreams.items()})
+
+    def _upstream_specs(self):
+        specs = dict(self.case.spec.get("upstreams") or {})
+        specs.setdefault("origin", None)
+        return specs
+
+    def fill(self, text):
+        return config.fill(text, {**self.ports, "dir": self.folder})
+
+    def write_files(self):
+        """Writes the configuration and the extra files of the case; gives the former's path."""
+        spec = self.case.spec
+        for name, text in (spec.get("files") or {}).items():
+            (self.folder / name).write_text(self.fill(text))
+        if spec.get("file", "envoy.yaml") is None:
+            return None
+        path = self.folder / spec.get("file", "envoy.yaml")
+        path.write_text(self.fill(config.template(spec)))
+        return path
+
+    def start(self):
+        path = self.write_files()
+        args = [self.fill(arg) for arg in self.case.spec.get("args", [])]
+        return Server(self.program, path, args, self.folder)
+
+    def close(self):
+        for upstream in self.upstreams.values():
+            upstream.close()
+        for sock in self.held.values():
+            sock.close()
+        if os.environ.get("COMPAT_KEEP") is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def port_names(self, client=None):
+        names = {port: name for name, port in self.ports.items()}
+        if client:
+            names.update({port: name for name, port in client.local_ports.items()})
+        for name, upstream in self.upstreams.items():
+            names.update({port: f"{name}#{n}" for n, port in enumerate(upstream.ports)})
+        return names
+
+
+def observe(case, program):
+    """Gives (observed, trouble): trouble is None when every step got what it waited for."""
+    run = Run(case, program)
+    try:
+        if case.kind == "validate":
+            return _observe_validate(run)
+        if case.kind == "exit":
+            return _observe_exit(run)
+        return _observe_proxy(run)
+    finally:
+        run.close()
+
+
+def _observe_validate(run):
+    run.case.spec.setdefault("args", [])
+    path = run.write_files()
+    args = ["--mode", "validate", *(run.fill(arg) for arg in run.case.spec["args"])]
+    return _observe_process(run, Server(run.program, path, args, run.folder))
+
+
+def _observe_exit(run):
+    return _observe_process(run, run.start())
+
+
+def _observe_process(run, server):
+    try:
+        code = server.wait_exit()
+    except Exception:
+        server.stop()
+        raise
+    names = run.port_names()
+    stdout = _text("text", server.output("stdout"), names)
+    stderr = _text("text", server.output("stderr"), names)
+    return {"exit": code, "stdout": stdout.splitlines(), "stderr": _error_lines(stderr)}, None
+
+
+def _error_lines(stderr):
+    """The lines of a start failure without Envoy's log preamble and without its long dumps."""
+    lines = []
+    for line in stderr.splitlines():
+        line = re.sub(r"^\[[^]]*\]\[\d+\]\[(\w+)\]\[(\w+)\] \[[^]]*\] ", r"[\1] ", line)
+        lines.append(line if len(line) < 600 else line[:600] + " ...")
+    return lines
+
+
+def _observe_proxy(run):
+    for upstream in run.upstreams.values():
+        upstream.start()
+    server = run.start()
+    try:
+        server.wait_ready(run.ports["admin"])
+        return _exchange(run, server)
+    except StartFailure as failure:
+        return {"start": "failed"}, str(failure)
+    finally:
+        server.stop()
+
+
+def _exchange(run, server):
+    admin = run.ports["admin"]
+    before = read_stats(admin)
+    client = Client(run.ports, run.signals, lambda: read_stats(admin))
+    trouble = client.run(run.case.spec.get("client"))
+    seen_by_client = client.finish()
+    after = _settle(admin)
+    seen_by_upstreams = {name: up.finish() for name, up in run.upstreams.items()
+                         if up.mode == "serve"}
+    exit_code = server.stop()
+    names = run.port_names(client)
+    slack = _service_time_slack(seen_by_client)
+    observed = {
+        "client": {name: _connection(seen, names, client.views.get(name))
+                   for name, seen in seen_by_client.items()},
+        "upstream": {name: [_connection(seen, names) for seen in connections]
+                     for name, connections in seen_by_upstreams.items()},
+        "log": _log_lines(run, names),
+        "stats": _moved(before, after, names, slack),
+        "exit": exit_code,
+    }
+    troubles = [trouble, *(t for up in run.upstreams.values() for t in up.troubles)]
+    return observed, "; ".join(filter(None, troubles)) or None
+
+
+def _settle(admin):
+    """Reads the statistics until no connection is open downstream and nothing moves any more."""
+    deadline, last = time.monotonic() + SETTLE_LIMIT, None
+    while True:
+        stats = {name: value for name, value in read_stats(admin).items()
+                 if not normalise.is_ignored_stat(name)}
+        active = any(value for name, value in stats.items()
+                     if re.fullmatch(r"(listener|http)\..*\.downstream_(cx|rq)_active", name))
+        if time.monotonic() > deadline or (stats == last and not active):
+            return stats
+        last = stats
+        time.sleep(SETTLE_SECONDS)
+
+
+def _service_time_slack(seen_by_client):
+    """Digits beyond the first in all service times received: they move the byte counters."""
+    received = b"".join(seen["received"] for seen in seen_by_client.values())
+    return sum(len(found) - 1
+               for found in re.findall(rb"(?i)x-envoy-upstream-service-time: (\d+)", received))
+
+
+def _moved(before, after, names, slack):
+    moved = {}
+    for name, value in sorted(after.items()):
+        delta = value - before.get(name, 0)
+        if name.endswith(".downstream_cx_tx_bytes_total"):
+            delta -= slack
+        if delta and not normalise.is_ignored_stat(name):
+            moved[normalise.name_ports(name, names)] = delta
+    return moved
+
+
+def _text(where, value, names):
+    return normalise.text(where, normalise.name_ports(value, names))
+
+
+def _connection(seen, names, view=None):
+    text = normalise.join_chunks(_text("wire", seen["received"].decode("latin-1"), names))
+    return {"received": normalise.fold_runs(text).splitlines(keepends=True), "end": seen["end"]}
+
+
+def _log_lines(run, names):
+    """Every *.log file of the run's folder, by name."""
+    logs = {}
+    for path in sorted(run.folder.glob("*.log")):
+        text = _text("log", path.read_text(encoding="latin-1"), names)
+        logs[path.stem] = [normalise.fold_runs(line) for line in text.split("\n") if line]
+    return logs
