@@ -58,6 +58,7 @@ IGNORED_STATS = [
      "about threads, which differ by design"),
     (r"listener\..*\.(worker_\d+|main_thread)\..*", "about threads, which differ by design"),
     (r".*_bytes_buffered", "what a buffer held at its last event, not what the exchange did"),
+    (r".*_flow_control_.*", "how often a buffer fills depends on socket buffers and speed"),
     (r"main_thread\..*|workers\..*|wasm\..*", "watchdog and engine housekeeping"),
     (r"cluster\.[^.]*\.update_attempt|cluster\.[^.]*\.update_no_rebuild|"
      r"cluster\.[^.]*\.update_success|cluster\.[^.]*\.membership_change",

@@ -112,6 +112,8 @@ class Upstream:
         except StepTimeout as trouble:
             if not self._over.is_set():
                 self.troubles.append(f"upstream {self.name}: {trouble}")
+        except Exception as mistake:  # in the case: a thread of ours has nobody else to tell
+            self.troubles.append(f"upstream {self.name}: {mistake!r}")
         while not self._over.is_set() and peer.end == "open":
             peer.fill(0.02)
 
