@@ -42,6 +42,8 @@ RULES = [
          "a measured time; formats of cases wrap such operators in ms(), a missing value stays -"),
     Rule("log", r"(\bshape\()([^()]*)\)", _digits_to_nines,
          "clock and counter values: formats of cases wrap them in shape(), the form is compared"),
+    Rule("log", r'(\] "[^"]*" \d+ \S+ \d+ \d+ )\d+ ', r"\1<n> ",
+         "the duration in the default format"),
     Rule("log", r'("[a-z_]*duration[a-z_]*":)\d+', r"\1<n>",
          "a measured time as a JSON number"),
     Rule("log", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<time>", "the wall clock"),
@@ -127,5 +129,5 @@ def join_chunks(value):
             break
         body, whole, rest = body + after[:count], len(after) >= count + 2, after[count + 2:]
     if body:
-        head += f"<chunked {len(body)}{'' if whole else ' cut off'}>\r\n{body}\r\n"
+        head += f"<chunked{'' if whole else ' cut off'}>\r\n{body}\r\n"
     return head + join_chunks(rest)

@@ -73,7 +73,7 @@ def compare_process(expected, actual, wanted):
     lines = compare({"exit": expected["exit"]}, {"exit": actual["exit"]})
     if expected["exit"] == 0:
         lines += compare({"stdout": expected["stdout"]}, {"stdout": actual["stdout"]})
-    errors = "\n".join(actual["stderr"])
-    lines += [f"nuncio's error does not say {text!r}:\n    " + errors.replace("\n", "\n    ")
-              for text in wanted if text not in errors]
+    shown = actual["error"].rstrip().replace("\n", "\n    ")
+    lines += [f"nuncio's error does not say {text!r}:\n    {shown}"
+              for text in wanted if text not in actual["error"]]
     return lines

@@ -8,9 +8,10 @@ import normalise
 
 from .case import DIFFERENCES, CaseError
 from .compare import Verdict, apply_differences, compare, compare_process
-from .observe import observe
+from .observe import observe, observe_validation
 
-JOBS = 8
+JOBS = 12
+REFUSAL = "not implemented"
 
 
 def renormalise(observed):
@@ -37,7 +38,20 @@ def expectation(case, as_envoy=False):
     return apply_differences(observed, case.spec.get("differs", []))
 
 
+def judge_refusal(case, program):
+    """A case of what nuncio does not implement yet: it has to refuse the configuration."""
+    observed = observe_validation(case, program)
+    if observed["exit"] == 0:
+        return Verdict(case.name, "failed", ["nuncio accepts this by now: take not_yet away"])
+    if REFUSAL not in observed["error"]:
+        return Verdict(case.name, "failed", [f"the refusal does not say '{REFUSAL}':",
+                                             *observed["error"].splitlines()])
+    return Verdict(case.name, "not yet")
+
+
 def judge(case, program):
+    if "not_yet" in case.spec and not program.is_envoy:
+        return judge_refusal(case, program)
     try:
         expected, lines = expectation(case, program.is_envoy)
         actual, trouble = observe(case, program)
@@ -67,8 +81,9 @@ def judge_all(cases, program, jobs=JOBS):
 
 def summary(verdicts):
     count = {status: sum(1 for v in verdicts if v.status == status)
-             for status in ("same", "differs", "unconfirmed", "failed")}
+             for status in ("same", "differs", "not yet", "unconfirmed", "failed")}
     return (f"{count['same']} as Envoy, {count['differs']} different on purpose, "
+            f"{count['not yet']} refused as not implemented, "
             f"{count['unconfirmed']} not confirmed by a real Envoy, {count['failed']} failed")
 
 

@@ -13,6 +13,7 @@ import normalise
 from . import config
 from .script import Client, Signals, Upstream
 from .server import Server, StartFailure, read_stats
+from .view import apply_views
 from .wire import reserve_port
 
 SETTLE_SECONDS = 0.03
@@ -54,10 +55,11 @@ class Run:
     def start(self):
         path = self.write_files()
         args = [self.fill(arg) for arg in self.case.spec.get("args", [])]
-        return Server(self.program, path, args, self.folder)
+        return Server(self.program, path, args, self.folder, self.case.spec.get("env"))
 
     def close(self):
         for upstream in self.upstreams.values():
+            upstream.finish()
             upstream.close()
         for sock in self.held.values():
             sock.close()
@@ -86,14 +88,24 @@ def observe(case, program):
         run.close()
 
 
+def observe_validation(case, program):
+    """What --mode validate says of a case of any kind."""
+    run = Run(case, program)
+    try:
+        return _observe_validate(run)[0]
+    finally:
+        run.close()
+
+
 def _observe_validate(run):
-    run.case.spec.setdefault("args", [])
     path = run.write_files()
-    args = ["--mode", "validate", *(run.fill(arg) for arg in run.case.spec["args"])]
+    args = ["--mode", "validate", *(run.fill(arg) for arg in run.case.spec.get("args", []))]
     return _observe_process(run, Server(run.program, path, args, run.folder))
 
 
 def _observe_exit(run):
+    for upstream in run.upstreams.values():
+        upstream.start()
     return _observe_process(run, run.start())
 
 
@@ -106,16 +118,21 @@ def _observe_process(run, server):
     names = run.port_names()
     stdout = _text("text", server.output("stdout"), names)
     stderr = _text("text", server.output("stderr"), names)
-    return {"exit": code, "stdout": stdout.splitlines(), "stderr": _error_lines(stderr)}, None
+    error = _envoy_error(stderr) if run.program.is_envoy else stderr
+    return {"exit": code, "stdout": stdout.splitlines(), "error": error}, None
 
 
-def _error_lines(stderr):
-    """The lines of a start failure without Envoy's log preamble and without its long dumps."""
-    lines = []
-    for line in stderr.splitlines():
-        line = re.sub(r"^\[[^]]*\]\[\d+\]\[(\w+)\]\[(\w+)\] \[[^]]*\] ", r"[\1] ", line)
-        lines.append(line if len(line) < 600 else line[:600] + " ...")
-    return lines
+def _envoy_error(stderr):
+    """The reason that Envoy gives, without its log preamble, its dumps and its offsets.
+
+    Its texts repeat the whole configuration in an order that changes from run to run.
+    """
+    found = (re.search(r"Proto constraint validation failed \(.*?\)$", stderr, re.M)
+             or re.search(r"INVALID_ARGUMENT:.*?(?=\) has unknown|\): \{|\)$)", stderr, re.M)
+             or re.search(r"\[critical\]\[\w+\] \[[^]]*\] (.*)", stderr)
+             or re.search(r"PARSE ERROR.*\n.*", stderr))
+    text = " ".join((found.group(found.lastindex or 0) if found else "").split())
+    return re.sub(r"near 1:\d+ \(offset \d+\)", "near ...", text)[:600]
 
 
 def _observe_proxy(run):
@@ -134,7 +151,7 @@ def _observe_proxy(run):
 def _exchange(run, server):
     admin = run.ports["admin"]
     before = read_stats(admin)
-    client = Client(run.ports, run.signals, lambda: read_stats(admin))
+    client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal)
     trouble = client.run(run.case.spec.get("client"))
     seen_by_client = client.finish()
     after = _settle(admin)
@@ -144,7 +161,7 @@ def _exchange(run, server):
     names = run.port_names(client)
     slack = _service_time_slack(seen_by_client)
     observed = {
-        "client": {name: _connection(seen, names, client.views.get(name))
+        "client": {name: _connection(apply_views(seen, client.views.get(name, [])), names)
                    for name, seen in seen_by_client.items()},
         "upstream": {name: [_connection(seen, names) for seen in connections]
                      for name, connections in seen_by_upstreams.items()},
@@ -192,15 +209,17 @@ def _text(where, value, names):
     return normalise.text(where, normalise.name_ports(value, names))
 
 
-def _connection(seen, names, view=None):
-    text = normalise.join_chunks(_text("wire", seen["received"].decode("latin-1"), names))
+def _connection(seen, names):
+    text = normalise.join_chunks(seen["received"].decode("latin-1"))
+    text = _text("wire", text, names)
     return {"received": normalise.fold_runs(text).splitlines(keepends=True), "end": seen["end"]}
 
 
 def _log_lines(run, names):
     """Every *.log file of the run's folder, by name."""
     logs = {}
-    for path in sorted(run.folder.glob("*.log")):
+    stdout = run.folder / "stdout"  # nobody else writes there
+    for path in [*sorted(run.folder.glob("*.log")), *([stdout] if stdout.stat().st_size else [])]:
         text = _text("log", path.read_text(encoding="latin-1"), names)
         logs[path.stem] = [normalise.fold_runs(line) for line in text.split("\n") if line]
     return logs

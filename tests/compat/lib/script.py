@@ -162,10 +162,11 @@ class Upstream:
 class Client:
     """The client side of a case: named connections to the proxy or to its admin port."""
 
-    def __init__(self, ports, signals, read_stats):
-        self.ports, self.signals, self.read_stats = ports, signals, read_stats
+    def __init__(self, ports, signals, read_stats, send_signal):
+        self.ports, self.signals = ports, signals
+        self.read_stats, self.send_signal = read_stats, send_signal
         self.peers, self.local_ports = {}, {}
-        self.views = {}
+        self.views = {}        # connection name -> [(from, to, view)]: see view.py
 
     def run(self, script):
         """Runs all steps; gives what went wrong, None when nothing did."""
@@ -190,9 +191,13 @@ class Client:
         if word == "stat":
             self._wait_stat(value)
             return
+        if word == "process":
+            self.send_signal(value)
+            return
         peer = self._peer(options)
         if word == "connect":
             return
+        begin = peer.used
         if word == "get":
             peer.send(head_bytes(f"GET {value} HTTP/1.1\nhost: example.com"))
             peer.wait_message(True)
@@ -200,6 +205,9 @@ class Client:
             peer.wait_message(True, head_only=value == "head", interim=value == "interim")
         elif not run_common(peer, word, value, options, self.signals):
             raise ValueError(f"no such client step: {word}")
+        if "view" in options:
+            views = self.views.setdefault(options.get("conn", "a"), [])
+            views.append((begin, peer.used, options["view"]))
 
     def _wait_stat(self, wanted):
         name, value = wanted.rsplit(": ", 1)

@@ -74,13 +74,13 @@ class Program:
 class Server:
     """One process with its own folder for configuration and logs."""
 
-    def __init__(self, program, config, args, folder):
+    def __init__(self, program, config, args, folder, env=None):
         self.folder = folder
         self._stdout = open(folder / "stdout", "wb")
         self._stderr = open(folder / "stderr", "wb")
         self.process = subprocess.Popen(program.command(config, args), cwd=folder,
                                         stdout=self._stdout, stderr=self._stderr,
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
 
     def output(self, name):
         return (self.folder / name).read_text(errors="replace")
@@ -98,6 +98,9 @@ class Server:
                 pass
             time.sleep(0.004)
         raise StartFailure("never became ready: " + self.output("stderr")[-600:])
+
+    def send_signal(self, name):
+        self.process.send_signal(getattr(signal, f"SIG{name}"))
 
     def wait_exit(self):
         code = self.process.wait(START_SECONDS)
