@@ -69,13 +69,16 @@ IGNORED_STATS = [
 _IGNORED = re.compile("|".join(f"(?:{pattern})" for pattern, _ in IGNORED_STATS))
 
 
+SIOCGIFADDR = 0x8915
+
+
 @functools.lru_cache(maxsize=None)
 def machine_address():
     """The first IPv4 address of this machine that is not loopback; 127.0.0.1 without one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for _, name in socket.if_nameindex():
             try:
-                answer = fcntl.ioctl(sock, 0x8915, struct.pack("256s", name.encode()))  # SIOCGIFADDR
+                answer = fcntl.ioctl(sock, SIOCGIFADDR, struct.pack("256s", name.encode()))
             except OSError:
                 continue
             address = socket.inet_ntoa(answer[20:24])

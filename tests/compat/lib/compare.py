@@ -73,7 +73,7 @@ def compare_process(expected, actual, wanted):
     lines = compare({"exit": expected["exit"]}, {"exit": actual["exit"]})
     if expected["exit"] == 0:
         lines += compare({"stdout": expected["stdout"]}, {"stdout": actual["stdout"]})
-    shown = actual["error"].rstrip().replace("\n", "\n    ")
+    shown = actual["error"][:2000].rstrip().replace("\n", "\n    ")
     lines += [f"nuncio's error does not say {text!r}:\n    {shown}"
               for text in wanted if text not in actual["error"]]
     return lines

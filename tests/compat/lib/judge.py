@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import copy
+import traceback
 
 import normalise
 
@@ -22,6 +23,10 @@ def renormalise(observed):
             del observed["stats"][name]
     for name, lines in observed.get("log", {}).items():
         observed["log"][name] = [normalise.text("log", line) for line in lines]
+    connections = [*observed.get("client", {}).values(),
+                   *(one for all in observed.get("upstream", {}).values() for one in all)]
+    for connection in connections:
+        connection["received"] = [normalise.text("wire", line) for line in connection["received"]]
     return observed
 
 
@@ -57,13 +62,17 @@ def judge(case, program):
         actual, trouble = observe(case, program)
     except CaseError as error:
         return Verdict(case.name, "failed", [str(error)])
+    except Exception:  # one broken case must not end the run of all others
+        return Verdict(case.name, "failed", traceback.format_exc().splitlines())
+    if trouble and "client" not in actual:  # it never came to an exchange
+        return Verdict(case.name, "failed", trouble.splitlines())
     if case.kind == "proxy":
         lines = lines + compare(expected, actual)
     else:
         wanted = [] if program.is_envoy else case.spec.get("nuncio", {}).get("says", [])
         lines = lines + compare_process(expected, actual, wanted)
     if trouble:
-        lines = [trouble] + lines
+        lines = trouble.splitlines() + lines
     if lines:
         return Verdict(case.name, "failed", lines)
     if "unconfirmed" in case.spec:

@@ -144,6 +144,9 @@ def _observe_proxy(run):
         return _exchange(run, server)
     except StartFailure as failure:
         return {"start": "failed"}, str(failure)
+    except OSError as failure:  # its admin port is gone
+        server.stop()
+        return {"exit": server.process.returncode}, f"{failure}; " + server.last_words()
     finally:
         server.stop()
 
@@ -170,6 +173,8 @@ def _exchange(run, server):
         "exit": exit_code,
     }
     troubles = [trouble, *(t for up in run.upstreams.values() for t in up.troubles)]
+    if exit_code != 0:
+        troubles.append(server.last_words())
     return observed, "; ".join(filter(None, troubles)) or None
 
 

@@ -10,8 +10,8 @@ import socket
 import threading
 import time
 
-from .wire import (WAIT_SECONDS, Peer, StepTimeout, fill_backlog, head_bytes, reserve_port,
-                   to_bytes)
+from .wire import (WAIT_SECONDS, Peer, StepTimeout, fill_backlog, head_bytes, message_end,
+                   reserve_port, to_bytes)
 
 OK_REPLY = "HTTP/1.1 200 OK\ncontent-length: 2"
 GRACE_SECONDS = 0.06
@@ -140,7 +140,6 @@ class Upstream:
 
     @staticmethod
     def _next_request(peer):
-        from .wire import message_end
         return message_end(peer.received, peer.used, False)
 
     def finish(self):
@@ -174,7 +173,7 @@ class Client:
             word, value, options = split_step(step)
             try:
                 self._step(word, value, options)
-            except StepTimeout as trouble:
+            except (StepTimeout, OSError) as trouble:
                 return f"client step {number} ({word}): {trouble}"
         return None
 

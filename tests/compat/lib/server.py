@@ -85,19 +85,22 @@ class Server:
     def output(self, name):
         return (self.folder / name).read_text(errors="replace")
 
+    def last_words(self):
+        """Exit code and the end of stderr, for a reader."""
+        return f"exit code {self.process.poll()}: " + self.output("stderr")[-1500:]
+
     def wait_ready(self, admin_port):
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise StartFailure(f"exit code {self.process.returncode}: "
-                                   + self.output("stderr")[-600:])
+                raise StartFailure(self.last_words())
             try:
                 if admin_get(admin_port, "/ready") == "LIVE\n":
                     return
             except OSError:
                 pass
             time.sleep(0.004)
-        raise StartFailure("never became ready: " + self.output("stderr")[-600:])
+        raise StartFailure("never became ready; " + self.last_words())
 
     def send_signal(self, name):
         self.process.send_signal(getattr(signal, f"SIG{name}"))

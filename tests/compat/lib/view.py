@@ -2,9 +2,9 @@
 """Views: what is kept of an admin answer whose body differs between two right servers.
 
 head        the head only
-keys        a JSON body as its sorted key paths with the kinds of the values; what a node says of its
-            build and its extensions is left out
-json        a JSON body in one fixed layout: spaces and the order of keys are no promise of Envoy's
+keys        a JSON body as its sorted key paths with the kinds of the values; what a node says of
+            its build and its extensions is left out
+json        a JSON body in one layout: spaces and the order of keys are no promise of Envoy's
 stat-names  a /stats body as its names, without the values
 
 The body's length and chunks go with the body. A view belongs to the step that reads the answer.
