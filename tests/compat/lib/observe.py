@@ -152,24 +152,25 @@ def _observe_proxy(run):
 
 
 def _exchange(run, server):
-    admin = run.ports["admin"]
+    admin, ends = run.ports["admin"], run.case.spec.get("ends", False)
     before = read_stats(admin)
     client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal)
     trouble = client.run(run.case.spec.get("client"))
     seen_by_client = client.finish()
-    after = _settle(admin)
+    after = before if ends else _settle(admin)
+    exit_code = server.wait_exit() if ends else None
     seen_by_upstreams = {name: up.finish() for name, up in run.upstreams.items()
                          if up.mode == "serve"}
-    exit_code = server.stop()
+    if not ends:
+        exit_code = server.stop()
     names = run.port_names(client)
-    slack = _service_time_slack(seen_by_client)
     observed = {
         "client": {name: _connection(apply_views(seen, client.views.get(name, [])), names)
                    for name, seen in seen_by_client.items()},
         "upstream": {name: [_connection(seen, names) for seen in connections]
                      for name, connections in seen_by_upstreams.items()},
         "log": _log_lines(run, names),
-        "stats": _moved(before, after, names, slack),
+        "stats": _moved(before, after, names, _service_time_slack(seen_by_client)),
         "exit": exit_code,
     }
     troubles = [trouble, *(t for up in run.upstreams.values() for t in up.troubles)]

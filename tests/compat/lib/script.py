@@ -37,25 +37,32 @@ def split_step(step):
     return word, value, dict(rest)
 
 
-def run_common(peer, word, value, options, signals):
-    """The steps that both sides know; false when the word is none of them."""
+def run_free(word, value, signals):
+    """The steps that touch no connection; false when the word is none of them."""
+    if word == "pause":
+        time.sleep(value)
+    elif word == "signal":
+        signals[value].set()
+    elif word == "await":
+        if not signals[value].wait(WAIT_SECONDS):
+            raise StepTimeout(f"no signal {value}")
+    else:
+        return False
+    return True
+
+
+def run_common(peer, word, value, options):
+    """The steps on one connection that both sides know; false when the word is none of them."""
     if word == "send":
         peer.send(to_bytes(value))
     elif word == "head":
         peer.send(head_bytes(value, options.get("body", "")))
     elif word == "wait":
         peer.wait_text(to_bytes(value))
-    elif word == "pause":
-        time.sleep(value)
     elif word == "eof":
         peer.wait_end()
     elif word in ("shut", "close", "reset"):
         getattr(peer, word)()
-    elif word == "signal":
-        signals[value].set()
-    elif word == "await":
-        if not signals[value].wait(WAIT_SECONDS):
-            raise StepTimeout(f"no signal {value}")
     else:
         return False
     return True
@@ -125,7 +132,8 @@ class Upstream:
             peer.send(head_bytes(value, options.get("body", "")))
         elif word == "serve":
             self._serve_all(peer, head_bytes(value, options.get("body", "")))
-        elif not run_common(peer, word, value, options, self.signals):
+        elif not (run_free(word, value, self.signals)
+                  or run_common(peer, word, value, options)):
             raise ValueError(f"no such upstream step: {word}")
 
     def _serve_all(self, peer, answer):
@@ -189,11 +197,12 @@ class Client:
     def _step(self, word, value, options):
         if word == "stat":
             self._wait_stat(value)
-            return
-        if word == "process":
+        elif word == "process":
             self.send_signal(value)
-            return
-        peer = self._peer(options)
+        elif not run_free(word, value, self.signals):
+            self._on_connection(self._peer(options), word, value, options)
+
+    def _on_connection(self, peer, word, value, options):
         if word == "connect":
             return
         begin = peer.used
@@ -202,7 +211,7 @@ class Client:
             peer.wait_message(True)
         elif word == "response":
             peer.wait_message(True, head_only=value == "head", interim=value == "interim")
-        elif not run_common(peer, word, value, options, self.signals):
+        elif not run_common(peer, word, value, options):
             raise ValueError(f"no such client step: {word}")
         if "view" in options:
             views = self.views.setdefault(options.get("conn", "a"), [])
