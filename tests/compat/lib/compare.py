@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares what nuncio did with what Envoy did, and words the difference for a reader."""
+
+import copy
+import difflib
+
+
+class Verdict:
+    """The outcome for one case: same, differs on purpose, unconfirmed, or failed with reasons."""
+
+    def __init__(self, name, status, lines=()):
+        self.name, self.status, self.lines = name, status, list(lines)
+
+    @property
+    def failed(self):
+        return self.status == "failed"
+
+
+def _walk(tree, path):
+    """The holder and the last key of a dotted path into an observation."""
+    *way, last = path.split("/")
+    for key in way:
+        tree = tree[int(key)] if isinstance(tree, list) else tree[key]
+    return tree, int(last) if isinstance(tree, list) else last
+
+
+def apply_differences(expected, differences):
+    """The expectation with the differences on purpose put in; complains about stale ones."""
+    expected, complaints = copy.deepcopy(expected), []
+    for difference in differences:
+        holder, key = _walk(expected, difference["at"])
+        known = holder[key] if isinstance(holder, list) else holder.get(key)
+        if known == difference["is"]:
+            complaints.append(f"{difference['at']}: marked as different, yet Envoy does the same")
+        if difference["is"] is None and isinstance(holder, dict):
+            holder.pop(key, None)
+        else:
+            holder[key] = difference["is"]
+    return expected, complaints
+
+
+def _diff_lines(expected, actual):
+    shown = [[repr(line) for line in lines] for lines in (expected, actual)]
+    lines = list(difflib.unified_diff(*shown, "Envoy", "nuncio", lineterm="", n=2))[2:]
+    if sorted(expected) == sorted(actual):
+        lines.append("(the same lines in another order)")
+    return [f"    {line}" for line in lines]
+
+
+def compare(expected, actual, path=""):
+    """All differences as lines of text; empty when the two are the same."""
+    if expected == actual:
+        return []
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        lines = []
+        for key in sorted({*expected, *actual}):
+            lines += compare(expected.get(key), actual.get(key), f"{path}/{key}".lstrip("/"))
+        return lines
+    if isinstance(expected, list) and isinstance(actual, list):
+        if any(isinstance(item, dict) for item in expected + actual):
+            lines = []
+            if len(expected) != len(actual):
+                lines.append(f"{path}: {len(expected)} with Envoy, {len(actual)} with nuncio")
+            for number, pair in enumerate(zip(expected, actual)):
+                lines += compare(*pair, f"{path}/{number}")
+            return lines
+        return [f"{path}:"] + _diff_lines(expected, actual)
+    return [f"{path}: Envoy {expected!r}, nuncio {actual!r}"]
+
+
+def compare_process(expected, actual, wanted):
+    """A start or a validation: Envoy's exit code, and the words that the case asks of nuncio."""
+    lines = compare({"exit": expected["exit"]}, {"exit": actual["exit"]})
+    if expected["exit"] == 0:
+        lines += compare({"stdout": expected["stdout"]}, {"stdout": actual["stdout"]})
+    shown = actual["error"][:2000].rstrip().replace("\n", "\n    ")
+    lines += [f"nuncio's error does not say {text!r}:\n    {shown}"
+              for text in wanted if text not in actual["error"]]
+    return lines

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the configuration of a case: a base, patched at named places, or the case's own text.
+
+A patch merges mappings key by key; lists and scalars replace; null takes a key away. `${name}`
+stands for the port of an upstream (or proxy, admin), `${dir}` for the folder of the run.
+"""
+
+import copy
+import functools
+import json
+import pathlib
+import re
+
+import yaml
+
+BASES = pathlib.Path(__file__).resolve().parent.parent / "bases"
+ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+PATCHES = ("bootstrap", "listener", "chain", "hcm", "router", "route_config", "vhost", "route",
+           "action", "routes", "log", "cluster", "protocol", "clusters")
+
+
+@functools.lru_cache(maxsize=None)
+def _base_text(name):
+    return (BASES / f"{name}.yaml").read_text()
+
+
+def load_base(name):
+    return yaml.safe_load(_base_text(name))
+
+
+def merge(into, patch):
+    """Merges a patch into a mapping, in place."""
+    for key, value in patch.items():
+        if value is None:
+            into.pop(key, None)
+        elif isinstance(value, dict) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        else:
+            into[key] = copy.deepcopy(value)
+
+
+def _log_format(hcm, value):
+    log_format = {"text_format_source": {"inline_string": value}}
+    if isinstance(value, dict):
+        log_format = value
+    hcm["access_log"][0]["typed_config"]["log_format"] = log_format
+
+
+def _protocol(cluster, patch):
+    options = cluster.setdefault("typed_extension_protocol_options", {})
+    merge(options.setdefault(PROTOCOL, {
+        "@type": f"type.googleapis.com/{PROTOCOL}",
+        "explicit_http_config": {"http_protocol_options": {}}}), patch)
+
+
+def _more_clusters(clusters, names):
+    for name in names:
+        extra = copy.deepcopy(load_base("proxy")["static_resources"]["clusters"][0])
+        if isinstance(name, dict):  # {name: ..., patch...}
+            merge(extra, name)
+            name = name["name"]
+        extra["name"] = name
+        if "load_assignment" in extra:
+            extra["load_assignment"]["cluster_name"] = name
+        clusters.append(json.loads(json.dumps(extra).replace("${origin}", "${%s}" % name)))
+
+
+def build(case):
+    """The configuration of a case as a tree, with its placeholders."""
+    tree = load_base(case.get("base", "proxy"))
+    listener = tree["static_resources"]["listeners"][0]
+    chain = listener["filter_chains"][0]
+    hcm = chain["filters"][0]["typed_config"]
+    routes = hcm["route_config"]
+    vhost = routes["virtual_hosts"][0]
+    cluster = tree["static_resources"]["clusters"][0]
+    places = {"bootstrap": tree, "listener": listener, "chain": chain, "hcm": hcm,
+              "router": hcm["http_filters"][-1]["typed_config"],
+              "route_config": routes, "vhost": vhost, "route": vhost["routes"][0],
+              "action": vhost["routes"][0]["route"], "cluster": cluster}
+    for name, place in places.items():
+        merge(place, case.get(name, {}))
+    if "routes" in case:
+        vhost["routes"] = case["routes"]
+    if "log" in case:
+        _log_format(hcm, case["log"])
+    if "protocol" in case:
+        _protocol(cluster, case["protocol"])
+    _more_clusters(tree["static_resources"]["clusters"], case.get("clusters", []))
+    return tree
+
+
+def template(case):
+    """What the server is given, with placeholders: the text of the configuration file."""
+    if "config" in case:
+        return case["config"]
+    return yaml.safe_dump(build(case), sort_keys=False, width=4096)
+
+
+def fill(text, values):
+    """Puts the values in; a quoted placeholder alone becomes a number where it is one."""
+    def value(match):
+        name = match.group(1) or match.group(2)
+        return str(values[name])
+    return re.sub(r"""['"]\$\{(\w+)\}['"]|\$\{(\w+)\}""", value, text)

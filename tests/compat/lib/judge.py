@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs cases against a server and judges each: by Envoy's recording, or by the case's own word."""
+
+import concurrent.futures
+import copy
+import traceback
+
+import normalise
+
+from .case import DIFFERENCES, CaseError
+from .compare import Verdict, apply_differences, compare, compare_process
+from .observe import observe, observe_validation
+
+JOBS = 12
+REFUSAL = "not implemented"
+
+
+def renormalise(observed):
+    """A recording may be older than the list: both sides go through today's."""
+    observed = copy.deepcopy(observed)
+    for name in list(observed.get("stats", {})):
+        if normalise.is_ignored_stat(name):
+            del observed["stats"][name]
+    for name, lines in observed.get("log", {}).items():
+        observed["log"][name] = [normalise.text("log", line) for line in lines]
+    connections = [*observed.get("client", {}).values(),
+                   *(one for all in observed.get("upstream", {}).values() for one in all)]
+    for connection in connections:
+        connection["received"] = [normalise.text("wire", line) for line in connection["received"]]
+    return observed
+
+
+def expectation(case, as_envoy=False):
+    """(what must be seen, complaints); differences on purpose count for nuncio alone."""
+    if "unconfirmed" in case.spec:
+        return case.spec["expect"], []
+    recording = case.load_recording()
+    if recording is None:
+        raise CaseError(f"{case.name}: no recording; run record.py, or say unconfirmed and why")
+    observed = renormalise(recording["observed"])
+    if as_envoy:
+        return observed, []
+    return apply_differences(observed, case.spec.get("differs", []))
+
+
+def judge_refusal(case, program):
+    """A case of what nuncio does not implement yet: it has to refuse the configuration."""
+    observed = observe_validation(case, program)
+    if observed["exit"] == 0:
+        return Verdict(case.name, "failed", ["nuncio accepts this by now: take not_yet away"])
+    if REFUSAL not in observed["error"]:
+        return Verdict(case.name, "failed", [f"the refusal does not say '{REFUSAL}':",
+                                             *observed["error"].splitlines()])
+    return Verdict(case.name, "not yet")
+
+
+def judge(case, program):
+    if "not_yet" in case.spec and not program.is_envoy:
+        return judge_refusal(case, program)
+    try:
+        expected, lines = expectation(case, program.is_envoy)
+        actual, trouble = observe(case, program)
+    except CaseError as error:
+        return Verdict(case.name, "failed", [str(error)])
+    except Exception:  # one broken case must not end the run of all others
+        return Verdict(case.name, "failed", traceback.format_exc().splitlines())
+    if trouble and "client" not in actual:  # it never came to an exchange
+        return Verdict(case.name, "failed", trouble.splitlines())
+    if case.kind == "proxy":
+        lines = lines + compare(expected, actual)
+    else:
+        wanted = [] if program.is_envoy else case.spec.get("nuncio", {}).get("says", [])
+        lines = lines + compare_process(expected, actual, wanted)
+    if trouble:
+        lines = trouble.splitlines() + lines
+    if lines:
+        return Verdict(case.name, "failed", lines)
+    if "unconfirmed" in case.spec:
+        return Verdict(case.name, "unconfirmed")
+    differs = "differs" in case.spec and not program.is_envoy
+    return Verdict(case.name, "differs" if differs else "same")
+
+
+def judge_all(cases, program, jobs=JOBS):
+    """Verdicts by case name; the cases run side by side, each in processes of its own."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        return {verdict.name: verdict
+                for verdict in pool.map(lambda case: judge(case, program), cases)}
+
+
+def summary(verdicts):
+    count = {status: sum(1 for v in verdicts if v.status == status)
+             for status in ("same", "differs", "not yet", "unconfirmed", "failed")}
+    return (f"{count['same']} as Envoy, {count['differs']} different on purpose, "
+            f"{count['not yet']} refused as not implemented, "
+            f"{count['unconfirmed']} not confirmed by a real Envoy, {count['failed']} failed")
+
+
+def listed_differences():
+    return DIFFERENCES.read_text() if DIFFERENCES.exists() else ""

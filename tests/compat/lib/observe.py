@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one case against one server and gives what was seen, normalised, as plain data."""
+
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+import time
+
+import normalise
+
+from . import config
+from .script import Client, Signals, Upstream
+from .server import Server, StartFailure, read_stats
+from .view import apply_views
+from .wire import reserve_port
+
+SETTLE_SECONDS = 0.03
+SETTLE_LIMIT = 5
+
+
+class Run:
+    """The folder, the reserved ports and the server of one run of a case."""
+
+    def __init__(self, case, program):
+        self.case, self.program = case, program
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="compat-run-"))
+        self.signals = Signals()
+        self.upstreams = {name: Upstream(name, spec, self.signals)
+                          for name, spec in self._upstream_specs().items()}
+        self.held = {name: reserve_port() for name in ("proxy", "proxy2", "admin")}
+        self.ports = {name: sock.getsockname()[1] for name, sock in self.held.items()}
+        self.ports.update({name: up.port for name, up in self.upstreams.items()})
+
+    def _upstream_specs(self):
+        specs = dict(self.case.spec.get("upstreams") or {})
+        specs.setdefault("origin", None)
+        return specs
+
+    def fill(self, text):
+        return config.fill(text, {**self.ports, "dir": self.folder})
+
+    def write_files(self):
+        """Writes the configuration and the extra files of the case; gives the former's path."""
+        spec = self.case.spec
+        for name, text in (spec.get("files") or {}).items():
+            (self.folder / name).write_text(self.fill(text))
+        if spec.get("file", "envoy.yaml") is None:
+            return None
+        path = self.folder / spec.get("file", "envoy.yaml")
+        path.write_text(self.fill(config.template(spec)))
+        return path
+
+    def start(self):
+        path = self.write_files()
+        args = [self.fill(arg) for arg in self.case.spec.get("args", [])]
+        return Server(self.program, path, args, self.folder, self.case.spec.get("env"))
+
+    def close(self):
+        for upstream in self.upstreams.values():
+            upstream.finish()
+            upstream.close()
+        for sock in self.held.values():
+            sock.close()
+        if os.environ.get("COMPAT_KEEP") is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def port_names(self, client=None):
+        names = {port: name for name, port in self.ports.items()}
+        if client:
+            names.update({port: name for name, port in client.local_ports.items()})
+        for name, upstream in self.upstreams.items():
+            names.update({port: f"{name}#{n}" for n, port in enumerate(upstream.ports)})
+        return names
+
+
+def observe(case, program):
+    """Gives (observed, trouble): trouble is None when every step got what it waited for."""
+    run = Run(case, program)
+    try:
+        if case.kind == "validate":
+            return _observe_validate(run)
+        if case.kind == "exit":
+            return _observe_exit(run)
+        return _observe_proxy(run)
+    finally:
+        run.close()
+
+
+def observe_validation(case, program):
+    """What --mode validate says of a case of any kind."""
+    run = Run(case, program)
+    try:
+        return _observe_validate(run)[0]
+    finally:
+        run.close()
+
+
+def _observe_validate(run):
+    path = run.write_files()
+    args = ["--mode", "validate", *(run.fill(arg) for arg in run.case.spec.get("args", []))]
+    return _observe_process(run, Server(run.program, path, args, run.folder))
+
+
+def _observe_exit(run):
+    for upstream in run.upstreams.values():
+        upstream.start()
+    return _observe_process(run, run.start())
+
+
+def _observe_process(run, server):
+    try:
+        code = server.wait_exit()
+    except Exception:
+        server.stop()
+        raise
+    names = run.port_names()
+    stdout = _text("text", server.output("stdout"), names)
+    stderr = _text("text", server.output("stderr"), names)
+    error = _envoy_error(stderr) if run.program.is_envoy else stderr
+    return {"exit": code, "stdout": stdout.splitlines(), "error": error}, None
+
+
+def _envoy_error(stderr):
+    """The reason that Envoy gives, without its log preamble, its dumps and its offsets.
+
+    Its texts repeat the whole configuration in an order that changes from run to run.
+    """
+    found = (re.search(r"Proto constraint validation failed \(.*?\)$", stderr, re.M)
+             or re.search(r"INVALID_ARGUMENT:.*?(?=\) has unknown|\): \{|\)$)", stderr, re.M)
+             or re.search(r"\[critical\]\[\w+\] \[[^]]*\] (.*)", stderr)
+             or re.search(r"PARSE ERROR.*\n.*", stderr))
+    text = " ".join((found.group(found.lastindex or 0) if found else "").split())
+    return re.sub(r"near 1:\d+ \(offset \d+\)", "near ...", text)[:600]
+
+
+def _observe_proxy(run):
+    for upstream in run.upstreams.values():
+        upstream.start()
+    server = run.start()
+    try:
+        server.wait_ready(run.ports["admin"])
+        return _exchange(run, server)
+    except StartFailure as failure:
+        return {"start": "failed"}, str(failure)
+    except OSError as failure:  # its admin port is gone
+        server.stop()
+        return {"exit": server.process.returncode}, f"{failure}; " + server.last_words()
+    finally:
+        server.stop()
+
+
+def _exchange(run, server):
+    admin, ends = run.ports["admin"], run.case.spec.get("ends", False)
+    before = read_stats(admin)
+    client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal)
+    trouble = client.run(run.case.spec.get("client"))
+    seen_by_client = client.finish()
+    after = before if ends else _settle(admin)
+    exit_code = server.wait_exit() if ends else None
+    seen_by_upstreams = {name: up.finish() for name, up in run.upstreams.items()
+                         if up.mode == "serve"}
+    if not ends:
+        exit_code = server.stop()
+    names = run.port_names(client)
+    observed = {
+        "client": {name: _connection(apply_views(seen, client.views.get(name, [])), names)
+                   for name, seen in seen_by_client.items()},
+        "upstream": {name: [_connection(seen, names) for seen in connections]
+                     for name, connections in seen_by_upstreams.items()},
+        "log": _log_lines(run, names),
+        "stats": _moved(before, after, names, _service_time_slack(seen_by_client)),
+        "exit": exit_code,
+    }
+    troubles = [trouble, *(t for up in run.upstreams.values() for t in up.troubles)]
+    if exit_code != 0:
+        troubles.append(server.last_words())
+    return observed, "; ".join(filter(None, troubles)) or None
+
+
+def _settle(admin):
+    """Reads the statistics until no connection is open downstream and nothing moves any more."""
+    deadline, last = time.monotonic() + SETTLE_LIMIT, None
+    while True:
+        stats = {name: value for name, value in read_stats(admin).items()
+                 if not normalise.is_ignored_stat(name)}
+        active = any(value for name, value in stats.items()
+                     if re.fullmatch(r"(listener|http)\..*\.downstream_(cx|rq)_active", name))
+        if time.monotonic() > deadline or (stats == last and not active):
+            return stats
+        last = stats
+        time.sleep(SETTLE_SECONDS)
+
+
+def _service_time_slack(seen_by_client):
+    """Digits beyond the first in all service times received: they move the byte counters."""
+    received = b"".join(seen["received"] for seen in seen_by_client.values())
+    return sum(len(found) - 1
+               for found in re.findall(rb"(?i)x-envoy-upstream-service-time: (\d+)", received))
+
+
+def _moved(before, after, names, slack):
+    moved = {}
+    for name, value in sorted(after.items()):
+        delta = value - before.get(name, 0)
+        if name.endswith(".downstream_cx_tx_bytes_total"):
+            delta -= slack
+        if delta and not normalise.is_ignored_stat(name):
+            moved[normalise.name_ports(name, names)] = delta
+    return moved
+
+
+def _text(where, value, names):
+    return normalise.text(where, normalise.name_ports(value, names))
+
+
+def _connection(seen, names):
+    text = normalise.join_chunks(seen["received"].decode("latin-1"))
+    text = _text("wire", text, names)
+    return {"received": normalise.fold_runs(text).splitlines(keepends=True), "end": seen["end"]}
+
+
+def _log_lines(run, names):
+    """Every *.log file of the run's folder, by name."""
+    logs = {}
+    stdout = run.folder / "stdout"  # nobody else writes there
+    for path in [*sorted(run.folder.glob("*.log")), *([stdout] if stdout.stat().st_size else [])]:
+        text = _text("log", path.read_text(encoding="latin-1"), names)
+        logs[path.stem] = [normalise.fold_runs(line) for line in text.split("\n") if line]
+    return logs

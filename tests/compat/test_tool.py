@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tool itself: that it notices what it has to notice, and takes out no more than it says."""
+
+import json
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import normalise  # noqa: E402
+from lib import case as case_module  # noqa: E402
+from lib import config, judge  # noqa: E402
+from lib.case import Case, CaseError, write_recording  # noqa: E402
+from lib.compare import apply_differences, compare  # noqa: E402
+from lib.view import apply_views  # noqa: E402
+from lib.wire import message_end, to_bytes  # noqa: E402
+
+IDENTITY = {"version": "1.2.3", "build": "b", "sha256": "0"}
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """A case with its recording in a folder of its own."""
+    monkeypatch.setattr(case_module, "CASES", tmp_path / "cases")
+    monkeypatch.setattr(case_module, "RECORDINGS", tmp_path / "recordings")
+    path = tmp_path / "cases" / "group" / "one.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text('proves: "1 a thing"\nclient:\n- get: /\n')
+    case = Case(path)
+    write_recording(case, IDENTITY, {"log": {"access": ["GET / 200"]}})
+    return case
+
+
+def test_a_fresh_recording_is_accepted(recorded):
+    assert recorded.load_recording()["observed"]["log"]["access"] == ["GET / 200"]
+
+
+def test_a_recording_edited_by_hand_is_refused(recorded):
+    text = recorded.recording_path.read_text().replace("200", "404")
+    recorded.recording_path.write_text(text)
+    with pytest.raises(CaseError, match="edited by hand"):
+        recorded.load_recording()
+
+
+def test_a_recording_of_another_case_is_refused(recorded):
+    recorded.path.write_text('proves: "1 a thing"\nclient:\n- get: /other\n')
+    with pytest.raises(CaseError, match="changed after it was recorded"):
+        Case(recorded.path).load_recording()
+
+
+def test_what_concerns_nuncio_alone_leaves_the_recording_valid(recorded):
+    recorded.path.write_text('proves: "1 another"\nwhy: a note\n# a comment\nclient: [{get: /}]\n')
+    assert Case(recorded.path).load_recording() is not None
+
+
+def test_a_change_of_the_base_makes_recordings_stale(recorded, monkeypatch):
+    base = config.load_base("proxy")
+    base["static_resources"]["clusters"][0]["connect_timeout"] = "2s"
+    monkeypatch.setattr(config, "load_base", lambda name: json.loads(json.dumps(base)))
+    with pytest.raises(CaseError, match="changed after"):
+        recorded.load_recording()
+
+
+def test_an_unknown_key_in_a_case_is_an_error(recorded):
+    recorded.path.write_text('proves: "1 a thing"\nclinet: []\n')
+    with pytest.raises(CaseError, match="clinet"):
+        Case(recorded.path)
+
+
+def test_a_case_without_recording_is_an_error_unless_it_says_so(recorded):
+    recorded.recording_path.unlink()
+    with pytest.raises(CaseError, match="no recording"):
+        judge.expectation(recorded)
+    recorded.spec.update(unconfirmed="no such Envoy", expect={"exit": 0})
+    assert judge.expectation(recorded) == ({"exit": 0}, [])
+
+
+def test_a_difference_on_purpose_replaces_one_place_and_must_be_one():
+    seen = {"client": {"a": {"received": ["x"], "end": "open"}}}
+    changed, complaints = apply_differences(seen, [{"at": "client/a/end", "is": "fin"}])
+    assert changed["client"]["a"] == {"received": ["x"], "end": "fin"} and not complaints
+    assert apply_differences(seen, [{"at": "client/a/end", "is": "open"}])[1]
+
+
+def test_header_order_is_a_difference_and_said_to_be_only_that():
+    lines = compare({"received": ["a\r\n", "b\r\n"]}, {"received": ["b\r\n", "a\r\n"]})
+    assert any("another order" in line for line in lines)
+
+
+@pytest.mark.parametrize("seen, kept", [
+    ("date: Mon, 23 Nov 2026 06:01:14 GMT", "date: <date>"),
+    ("date: Mon, 23 Nov 2026 06:01:14 UTC", "date: Mon, 23 Nov 2026 06:01:14 UTC"),
+    ("x-request-id: 01234567-89ab-4cde-8f01-23456789abcd", "x-request-id: <uuid 4>"),
+    ("x-envoy-upstream-service-time: 12", "x-envoy-upstream-service-time: <ms>"),
+    ("x-envoy-upstream-service-time: ", "x-envoy-upstream-service-time: "),
+])
+def test_volatile_values_are_replaced_only_in_their_right_form(seen, kept):
+    assert normalise.text("wire", seen) == kept
+    assert normalise.text("wire", kept) == kept
+
+
+def test_chunk_borders_go_and_trailers_stay():
+    head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    parts = head + "2\r\nab\r\n1\r\nc\r\n0\r\nt: 1\r\n\r\n"
+    assert normalise.join_chunks(parts) == head + "<chunked>\r\nabc\r\n0\r\nt: 1\r\n\r\n"
+    assert normalise.join_chunks(head + "3\r\na") == head + "<chunked cut off>\r\na\r\n"
+
+
+def test_ports_are_written_by_name_and_other_numbers_stay():
+    assert normalise.name_ports("127.0.0.1:40000 40001", {40000: "origin"}) == \
+        "127.0.0.1:<port origin> 40001"
+
+
+@pytest.mark.parametrize("data, is_response, end", [
+    (b"GET / HTTP/1.1\r\n\r\nrest", False, 18),
+    (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok..", True, 40),
+    (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no", True, None),
+    (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\nX", True, 58),
+    (b"HTTP/1.1 204 No Content\r\n\r\n", True, 27),
+    (b"HTTP/1.1 200 OK\r\n\r\nbody", True, None),
+])
+def test_the_end_of_a_message_is_found(data, is_response, end):
+    assert message_end(data, 0, is_response) == end
+
+
+def test_repetition_in_script_texts():
+    assert to_bytes("a{{xy*3}}\xff") == b"axyxyxy\xff"
+
+
+def test_a_view_replaces_one_body_and_leaves_its_neighbours():
+    first = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nx: y\r\n\r\n" + b'{"a": 1 }'
+    seen = {"received": first + b"HTTP/1.1 404 Not Found\r\n\r\n", "end": "open"}
+    shown = apply_views(seen, [(0, len(first), "keys")])["received"]
+    assert shown == b"HTTP/1.1 200 OK\r\nx: y\r\n\r\n<keys>\n.a int\nHTTP/1.1 404 Not Found\r\n\r\n"
