@@ -93,21 +93,25 @@ void nu_route_table_remove_internal(const struct nu_route_table *table, struct n
 
 /*
  * Changes a request's headers for the upstream: header mutations of all levels, host rewrite (but
- * auto_host_rewrite), path rewrite, with x-envoy-original-path unless `suppress_envoy_headers`. Once
- * per request, before it is sent.
+ * auto_host_rewrite), path rewrite, with x-envoy-original-host and x-envoy-original-path unless
+ * `suppress_envoy_headers`. Once per request, before it is sent.
  */
 void nu_route_finalize_request(const struct nu_route_match *match, struct nu_headers *headers,
                                const struct nu_stream_info *info, bool suppress_envoy_headers);
-/* auto_host_rewrite with the name of the chosen host. */
+/* auto_host_rewrite with the name of the chosen host; nothing for an empty name. */
 void nu_route_rewrite_host(const struct nu_route_match *match, struct nu_headers *headers,
-                           struct nu_str host_name);
+                           struct nu_str host_name, bool suppress_envoy_headers);
 /* Response header mutations of all levels, of an upstream's response or of a local reply of this
  * route. */
 void nu_route_finalize_response(const struct nu_route_match *match, struct nu_headers *headers,
                                 const struct nu_headers *request_headers,
                                 const struct nu_stream_info *info);
 
-/* REDIRECT and needs_tls: the location, in `arena`. Its status is nu_route_redirect_status. */
+/*
+ * REDIRECT and needs_tls: the location, in `arena`. Its status is nu_route_redirect_status. A
+ * DIRECT_RESPONSE with status 201 or 3xx has a location as well, the URL of the request; for the other
+ * ones the result is empty.
+ */
 struct nu_str nu_route_redirect_location(const struct nu_route_match *match,
                                          const struct nu_headers *request_headers,
                                          struct nu_arena *arena);
@@ -117,6 +121,14 @@ uint32_t nu_route_redirect_status(const struct nu_route_match *match);
 struct nu_str nu_route_direct_body(const struct nu_route_match *match,
                                    const struct nu_format_context *context, struct nu_arena *arena,
                                    struct nu_str *content_type);
+
+/* What header formats of the table look at that costs something to find out (enum nu_format_needs). */
+unsigned nu_route_table_format_needs(const struct nu_route_table *table);
+
+/* A table is counted: the main thread makes one, each worker holds a reference. Any thread. */
+struct nu_route_table *nu_route_table_ref(struct nu_route_table *table);
+/* Drops one reference and clears the pointer; NULL inside is allowed. */
+void nu_route_table_unref(struct nu_route_table **table);
 
 /* Whether any level of this match configures filters: lets the caller skip the lookups. */
 bool nu_route_has_filter_configs(const struct nu_route_match *match);
