@@ -80,6 +80,12 @@ void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
 {
     nu_assert(size < UINT32_MAX - 2 * ALIGN);
     size_t rounded = nu_align_up(nu_max_size(size, 1), ALIGN);
+    if (rounded <= (size_t)(arena->end - arena->at)) { /* only for a size of 0 */
+        void *ptr = arena->at;
+        arena->at += rounded;
+        nu_unpoison(ptr, size);
+        return ptr;
+    }
     enum nu_block_class step = arena->blocks ? NU_BLOCK_MEDIUM : NU_BLOCK_SMALL;
     bool is_oversized = rounded + ALIGN > nu_block_size(step);
     struct nu_arena before = *arena;

@@ -32,6 +32,19 @@ TEST(no_bytes_are_still_an_address)
     nu_arena_finish(&arena);
 }
 
+TEST(no_bytes_do_not_take_a_block)
+{
+    struct nu_arena arena;
+    nu_arena_init(&arena);
+    char *before = nu_arena_alloc(&arena, 16);
+    for (int i = 0; i < 10; i++)
+        nu_arena_alloc(&arena, 0);
+    char *behind = nu_arena_alloc(&arena, 16);
+    assert_null(arena.blocks->next_free);
+    assert_true(behind > before && behind - before <= 16 * 11);
+    nu_arena_finish(&arena);
+}
+
 /* Sizes around every border: alignment, the rest of a block, the classes, beyond them. */
 TEST(allocations_are_aligned_and_do_not_overlap)
 {
