@@ -76,12 +76,9 @@ struct nu_str nu_authority_strip_trailing_dot(struct nu_arena *arena, struct nu_
 
 struct nu_str nu_authority_lower(struct nu_arena *arena, struct nu_str authority)
 {
-    for (size_t i = 0; i < authority.len; i++) {
-        if (authority.ptr[i] >= 'A' && authority.ptr[i] <= 'Z') {
-            struct nu_str copy = nu_arena_dup(arena, authority);
-            nu_header_name_lower(nu_unconst(copy.ptr), copy.len);
-            return copy;
-        }
-    }
-    return authority;
+    if (nu_likely(!nu_header_name_has_upper(authority)))
+        return authority;
+    struct nu_str copy = nu_arena_dup(arena, authority);
+    nu_header_name_lower(nu_unconst(copy.ptr), copy.len);
+    return copy;
 }

@@ -29,22 +29,41 @@ struct nu_str nu_header_name_of(enum nu_header_id id)
 
 #define ONES ((uint64_t)0x0101010101010101u)
 
-/* Eight bytes at a time: bit 7 of `upper` is set in each byte that holds 'A' to 'Z'. */
-static inline uint64_t lower_word(uint64_t w)
+/* Eight bytes at a time: bit 7 is set in each byte that holds 'A' to 'Z'. */
+static inline uint64_t upper_bits(uint64_t w)
 {
     uint64_t low7 = w & (0x7f * ONES);
     uint64_t from_a = low7 + (0x80 - 'A') * ONES;
     uint64_t past_z = low7 + (0x80 - 'Z' - 1) * ONES;
-    uint64_t upper = from_a & ~past_z & ~w & (0x80 * ONES);
-    return w | (upper >> 2);
+    return from_a & ~past_z & ~w & (0x80 * ONES);
+}
+
+static inline uint64_t load_word(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+bool nu_header_name_has_upper(struct nu_str name)
+{
+    const char *p = name.ptr;
+    size_t left = name.len;
+    uint64_t found = 0;
+    for (; left >= 8; left -= 8, p += 8)
+        found |= upper_bits(load_word(p));
+    if (left && name.len >= 8)
+        return (found | upper_bits(load_word(p + left - 8))) != 0;
+    for (size_t i = 0; i < left; i++)
+        found |= upper_bits((unsigned char)p[i]);
+    return found != 0;
 }
 
 void nu_header_name_lower(char *name, size_t len)
 {
     while (len >= 8) {
-        uint64_t w;
-        memcpy(&w, name, 8);
-        w = lower_word(w);
+        uint64_t w = load_word(name);
+        w |= upper_bits(w) >> 2;
         memcpy(name, &w, 8);
         name += 8;
         len -= 8;

@@ -30,6 +30,8 @@ struct nu_str nu_header_name_of(enum nu_header_id id);
  */
 bool nu_header_id_is_joined(enum nu_header_id id, bool is_request);
 
+/* Whether there is an ASCII letter for nu_header_name_lower to lower. */
+bool nu_header_name_has_upper(struct nu_str name);
 /* Lowers ASCII letters in place. */
 void nu_header_name_lower(char *name, size_t len);
 /* Whether `name` is a token (RFC 9110 5.6.2), not empty: what may stand before the colon. */

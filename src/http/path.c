@@ -253,11 +253,8 @@ struct nu_str nu_path_unescape_slashes(struct nu_arena *arena, struct nu_str pat
 
 struct nu_str nu_path_without_query_and_fragment(struct nu_str path)
 {
-    for (size_t i = 0; i < path.len; i++) {
-        if (path.ptr[i] == '?' || path.ptr[i] == '#')
-            return nu_str_first(path, i);
-    }
-    return path;
+    path = nu_path_without_query(path);
+    return nu_str_first(path, nu_str_find_char(path, '#'));
 }
 
 struct nu_str nu_path_query(struct nu_str path)

@@ -128,13 +128,13 @@ static void rewrite_path(const struct nu_route_entry *entry, struct nu_headers *
 
 /* --- All of it ---------------------------------------------------------------------------------- */
 
-void nu_route_finalize_request(const struct nu_route_match *match, struct nu_headers *headers,
-                               const struct nu_stream_info *info, bool suppress_envoy_headers)
+static __attribute__((noinline)) void change_request(const struct nu_route_match *match,
+                                                     struct nu_headers *headers,
+                                                     const struct nu_stream_info *info,
+                                                     bool suppress_envoy_headers)
 {
     const struct nu_route_entry *entry = nu_route_entry_of(match);
     const struct nu_weighted_cluster *weighted = match->weighted;
-    if (!entry || (!entry->changes_request && !weighted))
-        return;
     struct nu_format_context context = {.request_headers = headers, .info = info};
     if (weighted) {
         apply_level(&weighted->level, TO_UPSTREAM, headers, &context);
@@ -150,14 +150,20 @@ void nu_route_finalize_request(const struct nu_route_match *match, struct nu_hea
     rewrite_path(entry, headers, suppress_envoy_headers);
 }
 
-void nu_route_finalize_response(const struct nu_route_match *match, struct nu_headers *headers,
-                                const struct nu_headers *request_headers,
-                                const struct nu_stream_info *info)
+void nu_route_finalize_request(const struct nu_route_match *match, struct nu_headers *headers,
+                               const struct nu_stream_info *info, bool suppress_envoy_headers)
 {
     const struct nu_route_entry *entry = nu_route_entry_of(match);
+    if (entry && (entry->changes_request || match->weighted))
+        change_request(match, headers, info, suppress_envoy_headers);
+}
+
+static __attribute__((noinline)) void change_response(const struct nu_route_match *match,
+                                                      struct nu_headers *headers,
+                                                      const struct nu_headers *request_headers,
+                                                      const struct nu_stream_info *info)
+{
     const struct nu_weighted_cluster *weighted = match->weighted;
-    if (!entry || (!entry->changes_response && !weighted))
-        return;
     struct nu_format_context context = {
         .request_headers = request_headers,
         .response_headers = headers,
@@ -166,4 +172,13 @@ void nu_route_finalize_response(const struct nu_route_match *match, struct nu_he
     if (weighted)
         apply_level(&weighted->level, TO_CLIENT, headers, &context);
     apply_levels(match, TO_CLIENT, headers, &context);
+}
+
+void nu_route_finalize_response(const struct nu_route_match *match, struct nu_headers *headers,
+                                const struct nu_headers *request_headers,
+                                const struct nu_stream_info *info)
+{
+    const struct nu_route_entry *entry = nu_route_entry_of(match);
+    if (entry && (entry->changes_response || match->weighted))
+        change_response(match, headers, request_headers, info);
 }

@@ -48,6 +48,8 @@ bool nu_path_rule_holds(const struct nu_path_rule *rule, struct nu_str path)
     bool ignore_case = rule->ignore_case;
     switch ((enum nu_path_kind)rule->kind) {
     case NU_PATH_KIND_PREFIX:
+        if (rule->text.len == 1 && !ignore_case) /* "/", mostly */
+            return path.len && path.ptr[0] == rule->text.ptr[0];
         return ignore_case ? nu_str_starts_with_nocase(path, rule->text)
                            : nu_str_starts_with(path, rule->text);
     case NU_PATH_KIND_EXACT:

@@ -138,9 +138,10 @@ static bool entry_holds(const struct nu_route_entry *entry, const struct nu_rout
     return !entry->conditions || conditions_hold(entry->conditions, input, path);
 }
 
-static const struct nu_route_entry *find_indexed(const struct nu_virtual_host_entry *host,
-                                                 const struct nu_route_input *input,
-                                                 struct nu_str path, struct nu_str match_path)
+/* Out of line for the sake of its frame, which routes without an index do not need. */
+static __attribute__((noinline)) const struct nu_route_entry *
+find_indexed(const struct nu_virtual_host_entry *host, const struct nu_route_input *input,
+             struct nu_str path, struct nu_str match_path)
 {
     struct nu_path_walk walk;
     uint32_t number;

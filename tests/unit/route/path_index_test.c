@@ -74,6 +74,16 @@ TEST(case_counts_rule_by_rule)
     nu_arena_finish(&arena);
 }
 
+TEST(a_prefix_of_one_character_has_a_case_as_well)
+{
+    struct nu_path_rule with = rule(NU_PATH_KIND_PREFIX, "a");
+    struct nu_path_rule without = rule_nocase(NU_PATH_KIND_PREFIX, "a");
+    assert_true(nu_path_rule_holds(&with, NU_STR("ab")));
+    assert_false(nu_path_rule_holds(&with, NU_STR("Ab")));
+    assert_true(nu_path_rule_holds(&without, NU_STR("Ab")));
+    assert_false(nu_path_rule_holds(&with, NU_STR("")));
+}
+
 TEST(no_rules_hold_for_nothing)
 {
     nu_arena_init(&arena);
