@@ -35,7 +35,7 @@ bool nu_grpc_is_content_type(struct nu_str content_type);
 
 /* The grpc-status of a local reply with this HTTP status. */
 enum nu_grpc_status nu_grpc_status_from_http(unsigned status);
-/* The HTTP status that stands for a gRPC one in statistics and retries. */
+/* The HTTP status that stands for a gRPC one where outcomes are counted, as in outlier detection. */
 unsigned nu_grpc_status_to_http(enum nu_grpc_status status);
 
 /*

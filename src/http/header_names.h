@@ -34,10 +34,12 @@
     X(ACCESS_CONTROL_ALLOW_HEADERS, "access-control-allow-headers") \
     X(ACCESS_CONTROL_ALLOW_METHODS, "access-control-allow-methods") \
     X(ACCESS_CONTROL_ALLOW_ORIGIN, "access-control-allow-origin") \
+    X(ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, "access-control-allow-private-network") \
     X(ACCESS_CONTROL_EXPOSE_HEADERS, "access-control-expose-headers") \
     X(ACCESS_CONTROL_MAX_AGE, "access-control-max-age") \
     X(ACCESS_CONTROL_REQUEST_HEADERS, "access-control-request-headers") \
     X(ACCESS_CONTROL_REQUEST_METHOD, "access-control-request-method") \
+    X(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK, "access-control-request-private-network") \
     X(AGE, "age") \
     X(ALLOW, "allow") \
     X(ALT_SVC, "alt-svc") \

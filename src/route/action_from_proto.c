@@ -125,10 +125,11 @@ static void build_host_rewrite(struct nu_route_build *build, struct nu_cluster_a
 static void build_path_rewrite(struct nu_route_build *build, struct nu_cluster_action *action,
                                const action_proto *proto)
 {
-    action->prefix_rewrite = nu_build_dup(build, proto->prefix_rewrite);
+    struct nu_path_rewrite *rewrite = &action->path_rewrite;
+    rewrite->prefix = nu_build_dup(build, proto->prefix_rewrite);
     if (proto->regex_rewrite)
-        nu_regex_rewrite_from_proto(&build->match, proto->regex_rewrite, &action->regex_rewrite);
-    if (action->prefix_rewrite.len && proto->regex_rewrite)
+        nu_regex_rewrite_from_proto(&build->match, proto->regex_rewrite, &rewrite->regex);
+    if (rewrite->prefix.len && proto->regex_rewrite)
         nu_config_error(build->match.ctx, proto, "regex_rewrite",
                         "Specify only one of prefix_rewrite, regex_rewrite or "
                         "path_rewrite_policy");
@@ -189,9 +190,8 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
     build_host_rewrite(build, action, route, proto);
     build_path_rewrite(build, action, proto);
     build_timeouts(build, route, proto);
-    if (action->host_rewrite != NU_HOST_KEPT || action->prefix_rewrite.len ||
-        action->regex_rewrite.regex)
-        entry->changes_request = true;
+    entry->changes_request |= action->host_rewrite != NU_HOST_KEPT ||
+                              action->path_rewrite.prefix.len || action->path_rewrite.regex.regex;
 }
 
 /* --- Redirects ---------------------------------------------------------------------------------- */
@@ -231,10 +231,11 @@ static void build_redirect_path(struct nu_route_build *build, struct nu_redirect
         redirect->path_has_query = nu_str_find_char(redirect->path, '?') != NU_NPOS;
         break;
     case PATH(PREFIX_REWRITE):
-        redirect->prefix_rewrite = nu_build_dup(build, proto->prefix_rewrite);
+        redirect->path_rewrite.prefix = nu_build_dup(build, proto->prefix_rewrite);
         break;
     case PATH(REGEX_REWRITE):
-        nu_regex_rewrite_from_proto(&build->match, proto->regex_rewrite, &redirect->regex_rewrite);
+        nu_regex_rewrite_from_proto(&build->match, proto->regex_rewrite,
+                                    &redirect->path_rewrite.regex);
         break;
     default:
         break;

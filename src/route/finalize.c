@@ -95,35 +95,30 @@ static size_t matched_len(const struct nu_path_rule *rule, struct nu_str path)
     return nu_min_size(rule->text.len, path.len);
 }
 
-struct nu_str nu_route_rewrite_path(const struct nu_path_rule *rule, struct nu_str prefix_rewrite,
-                                    const struct nu_regex_rewrite *regex_rewrite,
-                                    struct nu_str path, struct nu_arena *arena)
+static struct nu_str rewritten(const struct nu_path_rule *rule,
+                               const struct nu_path_rewrite *rewrite, struct nu_str path,
+                               struct nu_arena *arena)
 {
     struct nu_str bare = nu_path_without_query_and_fragment(path);
     struct nu_str rest = nu_str_skip(path, bare.len);
-    if (prefix_rewrite.len) {
-        bare = nu_str_skip(bare, matched_len(rule, bare));
-        bare = nu_arena_concat(arena, prefix_rewrite, bare);
-    } else if (regex_rewrite->regex) {
-        bare = replace(regex_rewrite, bare, arena);
-    }
+    if (rewrite->prefix.len)
+        bare = nu_arena_concat(arena, rewrite->prefix, nu_str_skip(bare, matched_len(rule, bare)));
+    else
+        bare = replace(&rewrite->regex, bare, arena);
     if (bare.len == 0)
         bare = NU_STR("/");
     return rest.len ? nu_arena_concat(arena, bare, rest) : bare;
 }
 
-static void rewrite_path(const struct nu_route_entry *entry, struct nu_headers *headers,
-                         bool suppress_envoy_headers)
+void nu_route_rewrite_path(const struct nu_path_rule *rule, const struct nu_path_rewrite *rewrite,
+                           struct nu_headers *headers, bool suppress_envoy_headers)
 {
-    const struct nu_cluster_action *action = entry->cluster;
-    if (action->prefix_rewrite.len == 0 && !action->regex_rewrite.regex)
+    if (rewrite->prefix.len == 0 && !rewrite->regex.regex)
         return;
     struct nu_str old = nu_headers_get_id(headers, NU_HEADER_PATH);
     if (!suppress_envoy_headers)
         nu_headers_set_id(headers, NU_HEADER_X_ENVOY_ORIGINAL_PATH, old);
-    nu_headers_set_id(headers, NU_HEADER_PATH,
-                      nu_route_rewrite_path(entry->rule, action->prefix_rewrite,
-                                            &action->regex_rewrite, old, headers->arena));
+    nu_headers_set_id(headers, NU_HEADER_PATH, rewritten(rule, rewrite, old, headers->arena));
 }
 
 /* --- All of it ---------------------------------------------------------------------------------- */
@@ -147,7 +142,8 @@ static __attribute__((noinline)) void change_request(const struct nu_route_match
     struct nu_str host = new_host(entry->cluster, headers);
     if (host.len)
         set_host(&entry->route, headers, host, suppress_envoy_headers);
-    rewrite_path(entry, headers, suppress_envoy_headers);
+    nu_route_rewrite_path(entry->rule, &entry->cluster->path_rewrite, headers,
+                          suppress_envoy_headers);
 }
 
 void nu_route_finalize_request(const struct nu_route_match *match, struct nu_headers *headers,

@@ -42,18 +42,14 @@ static struct nu_str without_query(struct nu_str path, bool strip)
 }
 
 /* The path of a location; not always with a slash at its beginning. */
-static struct nu_str new_path(const struct nu_route_entry *entry, struct nu_str path,
+static struct nu_str new_path(const struct nu_redirect_action *redirect, struct nu_str path,
                               struct nu_arena *arena)
 {
-    const struct nu_redirect_action *redirect = entry->redirect;
     if (redirect->path.len && redirect->path_has_query)
         return redirect->path;
     path = without_query(path, redirect->strip_query);
     if (redirect->path.len)
         return nu_arena_concat(arena, redirect->path, nu_path_query(path));
-    if (redirect->prefix_rewrite.len || redirect->regex_rewrite.regex)
-        return nu_route_rewrite_path(entry->rule, redirect->prefix_rewrite,
-                                     &redirect->regex_rewrite, path, arena);
     return path;
 }
 
@@ -69,31 +65,38 @@ static struct nu_str join_url(struct nu_str scheme, struct nu_str host, struct n
     return nu_arena_concat(arena, url, path);
 }
 
+static struct nu_str redirect_location(const struct nu_route_entry *entry,
+                                       struct nu_headers *headers, bool suppress_envoy_headers)
+{
+    const struct nu_redirect_action *redirect = entry->redirect;
+    struct nu_str scheme = nu_headers_get_id(headers, NU_HEADER_SCHEME);
+    if (redirect->scheme.len)
+        scheme = redirect->scheme;
+    struct nu_str host = redirect->host.len ? redirect->host : own_host(redirect, scheme, headers);
+    nu_route_rewrite_path(entry->rule, &redirect->path_rewrite, headers, suppress_envoy_headers);
+    struct nu_str path = nu_headers_get_id(headers, NU_HEADER_PATH);
+    return join_url(scheme, host, redirect->port, new_path(redirect, path, headers->arena),
+                    headers->arena);
+}
+
 struct nu_str nu_route_redirect_location(const struct nu_route_match *match,
-                                         const struct nu_headers *request_headers,
-                                         struct nu_arena *arena)
+                                         struct nu_headers *headers, bool suppress_envoy_headers)
 {
     static const struct nu_redirect_action nowhere_else = {0};
     const struct nu_str none = nu_str_make(NULL, 0);
-    struct nu_str path = nu_headers_get_id(request_headers, NU_HEADER_PATH);
-    struct nu_str host = nu_headers_get_id(request_headers, NU_HEADER_AUTHORITY);
-    struct nu_str scheme = nu_headers_get_id(request_headers, NU_HEADER_SCHEME);
+    struct nu_str path = nu_headers_get_id(headers, NU_HEADER_PATH);
+    struct nu_str scheme = nu_headers_get_id(headers, NU_HEADER_SCHEME);
     if (match->needs_tls)
-        return join_url(NU_STR("https"), host, none, path, arena);
+        return join_url(NU_STR("https"), nu_headers_get_id(headers, NU_HEADER_AUTHORITY), none,
+                        path, headers->arena);
     const struct nu_route_entry *entry = nu_route_entry_of(match);
-    if (!entry)
-        return none;
-    if (entry->route.action == NU_ROUTE_DIRECT_RESPONSE &&
+    if (entry && entry->route.action == NU_ROUTE_REDIRECT)
+        return redirect_location(entry, headers, suppress_envoy_headers);
+    if (entry && entry->route.action == NU_ROUTE_DIRECT_RESPONSE &&
         (entry->route.status == STATUS_CREATED || nu_status_class(entry->route.status) == 3))
-        return join_url(scheme, own_host(&nowhere_else, scheme, request_headers), none, path,
-                        arena);
-    if (entry->route.action != NU_ROUTE_REDIRECT)
-        return none;
-    const struct nu_redirect_action *redirect = entry->redirect;
-    if (redirect->scheme.len)
-        scheme = redirect->scheme;
-    host = redirect->host.len ? redirect->host : own_host(redirect, scheme, request_headers);
-    return join_url(scheme, host, redirect->port, new_path(entry, path, arena), arena);
+        return join_url(scheme, own_host(&nowhere_else, scheme, headers), none, path,
+                        headers->arena);
+    return none;
 }
 
 uint32_t nu_route_redirect_status(const struct nu_route_match *match)

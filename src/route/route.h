@@ -108,13 +108,14 @@ void nu_route_finalize_response(const struct nu_route_match *match, struct nu_he
                                 const struct nu_stream_info *info);
 
 /*
- * REDIRECT and needs_tls: the location, in `arena`. Its status is nu_route_redirect_status. A
- * DIRECT_RESPONSE with status 201 or 3xx has a location as well, the URL of the request; for the other
+ * REDIRECT and needs_tls: the location, in the arena of the request's headers. Its status is
+ * nu_route_redirect_status. A redirect that rewrites the path changes the request's as well, once: the
+ * access log shows the new one, and x-envoy-original-path (unless `suppress_envoy_headers`) the old.
+ * A DIRECT_RESPONSE with status 201 or 3xx has a location too, the URL of the request; for the other
  * ones the result is empty.
  */
 struct nu_str nu_route_redirect_location(const struct nu_route_match *match,
-                                         const struct nu_headers *request_headers,
-                                         struct nu_arena *arena);
+                                         struct nu_headers *headers, bool suppress_envoy_headers);
 uint32_t nu_route_redirect_status(const struct nu_route_match *match);
 /* DIRECT_RESPONSE: the body (formatted into `arena` if it has a format), and its content type (empty:
  * text/plain). */

@@ -55,6 +55,12 @@ struct nu_weighted_cluster {
     struct nu_route_level level;
 };
 
+/* How a `:path` is rewritten; nothing is set for none. */
+struct nu_path_rewrite {
+    struct nu_str prefix; /* replaces what the rule matched; empty: not set */
+    struct nu_regex_rewrite regex;
+};
+
 enum nu_cluster_source { NU_CLUSTER_NAMED, NU_CLUSTER_BY_HEADER, NU_CLUSTER_WEIGHTED };
 enum nu_host_rewrite {
     NU_HOST_KEPT,
@@ -72,8 +78,7 @@ struct nu_cluster_action {
     enum nu_host_rewrite host_rewrite;
     struct nu_str host; /* LITERAL: the host; FROM_HEADER: the header, lower case */
     struct nu_regex_rewrite host_regex;
-    struct nu_str prefix_rewrite; /* empty: none */
-    struct nu_regex_rewrite regex_rewrite;
+    struct nu_path_rewrite path_rewrite;
 };
 
 struct nu_redirect_action {
@@ -83,8 +88,7 @@ struct nu_redirect_action {
     struct nu_str path;   /* empty: the request's, perhaps rewritten */
     bool path_has_query;
     bool strip_query;
-    struct nu_str prefix_rewrite;
-    struct nu_regex_rewrite regex_rewrite;
+    struct nu_path_rewrite path_rewrite;
 };
 
 struct nu_direct_action {
@@ -155,13 +159,9 @@ static inline const struct nu_route_entry *nu_route_entry_of(const struct nu_rou
     return (const struct nu_route_entry *)match->route;
 }
 
-/* The part of a `:path` that routes look at. */
-struct nu_str nu_route_path(const struct nu_route_table *table, struct nu_str path);
-
-/* The path with the rewrite applied to the part before the query; the rule is the one that matched.
- * An outcome without a path becomes "/". */
-struct nu_str nu_route_rewrite_path(const struct nu_path_rule *rule, struct nu_str prefix_rewrite,
-                                    const struct nu_regex_rewrite *regex_rewrite,
-                                    struct nu_str path, struct nu_arena *arena);
+/* Rewrites the path of a request, if the rewrite is one, and keeps the old one in
+ * x-envoy-original-path. `rule` is the one that matched. An outcome without a path becomes "/". */
+void nu_route_rewrite_path(const struct nu_path_rule *rule, const struct nu_path_rewrite *rewrite,
+                           struct nu_headers *headers, bool suppress_envoy_headers);
 
 #endif

@@ -112,7 +112,8 @@ static bool needs_tls(const struct nu_virtual_host_entry *host, const struct nu_
 
 /* --- Routes ------------------------------------------------------------------------------------- */
 
-struct nu_str nu_route_path(const struct nu_route_table *table, struct nu_str path)
+/* The part of a `:path` that routes look at. */
+static struct nu_str path_to_match(const struct nu_route_table *table, struct nu_str path)
 {
     path = nu_path_without_query_and_fragment(path);
     return table->ignore_path_parameters ? nu_path_without_parameters(path) : path;
@@ -160,7 +161,7 @@ static const struct nu_route_entry *find_route(const struct nu_route_table *tabl
     struct nu_str path = nu_headers_get_id(input->headers, NU_HEADER_PATH);
     if (!path.ptr)
         return NULL;
-    struct nu_str match_path = nu_route_path(table, path);
+    struct nu_str match_path = path_to_match(table, path);
     if (host->index)
         return find_indexed(host, input, path, match_path);
     for (uint32_t i = 0; i < host->route_count; i++) {

@@ -245,7 +245,7 @@ TEST(redirects_lead_where_envoys_lead)
         load_action("prefix: /a, case_sensitive: false", action.data);
         for (size_t k = 0; k < NU_ARRAY_LEN(requests); k++) {
             start(requests[k].scheme, requests[k].host, requests[k].path);
-            assert_str(nu_route_redirect_location(&match, &headers, &arena),
+            assert_str(nu_route_redirect_location(&match, &headers, false),
                        table_of_redirects[i].locations[k]);
             assert_int_equal(nu_route_redirect_status(&match), table_of_redirects[i].status);
         }
@@ -258,7 +258,7 @@ static void expect_location(const char *condition, const char *path, const char 
 {
     load_action(condition, "redirect: {prefix_rewrite: /N}");
     start("http", "x", path);
-    assert_str(nu_route_redirect_location(&match, &headers, &arena), want);
+    assert_str(nu_route_redirect_location(&match, &headers, false), want);
     unload();
 }
 
@@ -270,11 +270,25 @@ TEST(a_prefix_rewrite_of_a_redirect_replaces_what_matched)
     expect_location("prefix: /", "/a/", "http://x/Na/");
 }
 
+TEST(a_redirect_that_rewrites_the_path_changes_the_request)
+{
+    load_action("prefix: /a", "redirect: {prefix_rewrite: /n, strip_query: true}");
+    start("http", "x", "/a/c?q=1");
+    assert_str(nu_route_redirect_location(&match, &headers, false), "http://x/n/c");
+    assert_str(nu_headers_get_id(&headers, NU_HEADER_PATH), "/n/c?q=1");
+    assert_str(dump(&headers), "x-envoy-original-path=/a/c?q=1;");
+    start("http", "x", "/a/c");
+    nu_route_redirect_location(&match, &headers, true);
+    assert_str(nu_headers_get_id(&headers, NU_HEADER_PATH), "/n/c");
+    assert_str(dump(&headers), "");
+    unload();
+}
+
 TEST(tls_is_required_at_the_same_host_and_path)
 {
     load("virtual_hosts: [{name: v, domains: ['*'], require_tls: ALL}]");
     start("http", "x:80", "/none?q");
-    assert_str(nu_route_redirect_location(&match, &headers, &arena), "https://x:80/none?q");
+    assert_str(nu_route_redirect_location(&match, &headers, false), "https://x:80/none?q");
     assert_int_equal(nu_route_redirect_status(&match), 301);
     unload();
 }
@@ -295,7 +309,7 @@ TEST(a_direct_response_has_its_body)
     assert_int_equal(match.route->status, 404);
     assert_str(body_of(&content_type), "no %REQ(x)%");
     assert_int_equal(content_type.len, 0);
-    assert_int_equal(nu_route_redirect_location(&match, &headers, &arena).len, 0);
+    assert_int_equal(nu_route_redirect_location(&match, &headers, false).len, 0);
     unload();
 }
 
@@ -316,11 +330,11 @@ TEST(some_direct_responses_name_their_location)
 {
     load_action("prefix: /", "direct_response: {status: 201}");
     start("http", "x:80", "/a?b");
-    assert_str(nu_route_redirect_location(&match, &headers, &arena), "http://x:80/a?b");
+    assert_str(nu_route_redirect_location(&match, &headers, false), "http://x:80/a?b");
     unload();
     load_action("prefix: /", "direct_response: {status: 304}");
     start("https", "x", "/a");
-    assert_str(nu_route_redirect_location(&match, &headers, &arena), "https://x/a");
+    assert_str(nu_route_redirect_location(&match, &headers, false), "https://x/a");
     unload();
 }
 
