@@ -239,16 +239,31 @@ static size_t run_below(struct nu_str s, unsigned limit)
     return n;
 }
 
+/* Every byte but plain ASCII as a \u00XX of its own. */
+static void escape_each(struct nu_strbuf *out, struct nu_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (needs_escape(c) || c >= 0x80)
+            nu_strbuf_addf(out, "\\u%04x", c);
+        else
+            nu_strbuf_add_char(out, (char)c);
+    }
+}
+
 void nu_json_escape_bytes(struct nu_strbuf *out, struct nu_str s)
 {
     size_t n = run_below(s, 0x80);
-    nu_strbuf_add(out, nu_str_first(s, n));
-    s = nu_str_skip(s, n);
-    if (s.len == 0)
+    if (nu_likely(n == s.len)) {
+        nu_strbuf_add(out, s);
         return;
-    unsigned limit = nu_str_is_utf8(s) ? 0x100 : 0x80;
+    }
+    if (nu_unlikely(!nu_str_is_utf8(nu_str_skip(s, n)))) {
+        escape_each(out, s);
+        return;
+    }
     while (s.len) {
-        n = run_below(s, limit);
+        n = run_below(s, 0x100);
         nu_strbuf_add(out, nu_str_first(s, n));
         s = nu_str_skip(s, n);
         if (s.len)

@@ -43,8 +43,9 @@ void nu_json_escape(struct nu_strbuf *out, struct nu_str s);
 /* The same without the quotes. */
 void nu_json_escape_body(struct nu_strbuf *out, struct nu_str s);
 /*
- * Without the quotes and without loss, as Envoy does it in logs: bytes from 0x80 on stay as they
- * are if all of `s` is UTF-8, otherwise each of them becomes a \u00XX of its own.
+ * Without the quotes and without loss, as Envoy does it in logs. In UTF-8 only what JSON forbids is
+ * escaped (DEL is not). In other bytes all but plain ASCII is, each as a \u00XX of its own, and so
+ * are quotes and backslashes.
  */
 void nu_json_escape_bytes(struct nu_strbuf *out, struct nu_str s);
 

@@ -179,26 +179,32 @@ void nu_op_protocol(const struct nu_format_part *part, const struct nu_format_co
 _Static_assert(NU_RESPONSE_FLAGS(X) <= NU_OP_SCRATCH, "all flags at once fit the scratch space");
 #undef X
 
-/* Variant 1: long names. */
+static void add_flag(struct nu_op_result *result, enum nu_response_flag flag, bool is_long)
+{
+    struct nu_str name = is_long ? nu_response_flag_long(flag) : nu_response_flag_short(flag);
+    if (result->text.len)
+        result->scratch[result->text.len++] = ',';
+    memcpy(result->scratch + result->text.len, name.ptr, name.len);
+    result->text.len += name.len;
+}
+
+/* Variant 1: long names. First those whose order is known, then the others in that of the list. */
 void nu_op_response_flags(const struct nu_format_part *part,
                           const struct nu_format_context *context, struct nu_op_result *result)
 {
-    nu_response_flags flags = context->info->flags;
-    if (nu_likely(flags == 0)) {
+    const struct nu_stream_info *info = context->info;
+    nu_response_flags rest = info->flags;
+    if (nu_likely(rest == 0)) {
         nu_op_give_text(result, NU_STR("-"));
         return;
     }
-    size_t len = 0;
-    for (; flags; flags &= flags - 1) {
-        enum nu_response_flag flag = (enum nu_response_flag)__builtin_ctzll(flags);
-        struct nu_str name =
-            part->variant ? nu_response_flag_long(flag) : nu_response_flag_short(flag);
-        if (len)
-            result->scratch[len++] = ',';
-        memcpy(result->scratch + len, name.ptr, name.len);
-        len += name.len;
+    nu_op_give_text(result, nu_str_make(result->scratch, 0));
+    for (unsigned i = 0; i < info->flag_order_count; i++) {
+        add_flag(result, (enum nu_response_flag)info->flag_order[i], part->variant);
+        rest &= ~((nu_response_flags)1 << info->flag_order[i]);
     }
-    nu_op_give_text(result, nu_str_make(result->scratch, len));
+    for (; rest; rest &= rest - 1)
+        add_flag(result, (enum nu_response_flag)__builtin_ctzll(rest), part->variant);
 }
 
 /* Variant 1: white space is left as it is. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Response flags: why a request did not end as it should, with Envoy's short and long names. A
- * request carries a set of them; logs print the set in the order of this list.
+ * request carries a set of them.
  */
 #ifndef NU_HTTP_RESPONSE_FLAGS_H
 #define NU_HTTP_RESPONSE_FLAGS_H

@@ -12,6 +12,8 @@
 #include "base/arena.h"
 #include "http/response_flags.h"
 
+enum { NU_FLAG_ORDER_MAX = 8 };
+
 struct nu_metadata;     /* http/metadata.h */
 struct nu_filter_state; /* http/filter_state.h */
 struct nu_headers;
@@ -127,6 +129,8 @@ struct nu_stream_info {
     struct nu_address remote; /* the client, as far as x-forwarded-for is trusted */
     uint32_t response_code;   /* 0 while there is none */
     nu_response_flags flags;
+    uint8_t flag_order[NU_FLAG_ORDER_MAX]; /* the first flags, in the order of their setting */
+    uint8_t flag_order_count;
     struct nu_str response_code_details;
     struct nu_str route_name;
     struct nu_str virtual_host_name;
@@ -147,9 +151,13 @@ struct nu_stream_info {
 /* From the start to the end, or to now while the stream goes on, in microseconds. */
 uint64_t nu_stream_info_duration_us(const struct nu_stream_info *info);
 
+/* Logs print flags in the order in which they were set first. */
 static inline void nu_stream_info_set_flag(struct nu_stream_info *info, enum nu_response_flag flag)
 {
-    info->flags |= (nu_response_flags)1 << flag;
+    const nu_response_flags bit = (nu_response_flags)1 << flag;
+    if (!(info->flags & bit) && info->flag_order_count < NU_FLAG_ORDER_MAX)
+        info->flag_order[info->flag_order_count++] = (uint8_t)flag;
+    info->flags |= bit;
 }
 
 static inline bool nu_stream_info_has_flag(const struct nu_stream_info *info,

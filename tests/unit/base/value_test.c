@@ -97,6 +97,12 @@ TEST(strings_are_escaped_as_envoy_logs_them)
         {"q\"\\/<>&'", "\"q\\\"\\\\/<>&'\""},
         {"\x01\x1f\b\f\n\r\t", "\"\\u0001\\u001f\\b\\f\\n\\r\\t\""},
         {"\x7f\xc2\x80\xe2\x80\xa8\xc3\xa9", "\"\x7f\xc2\x80\xe2\x80\xa8\xc3\xa9\""},
+        {"\xff\"\\\n\b\r\t\x01\x1f\x7f\xc3\xa9<'/&~",
+         "\"\\u00ff\\u0022\\u005c\\u000a\\u0008\\u000d\\u0009\\u0001\\u001f\\u007f\\u00c3\\u00a9<'/"
+         "&~\""},
+        {"\"\\\x7f\xed\xa0\x80", "\"\\u0022\\u005c\\u007f\\u00ed\\u00a0\\u0080\""},
+        {"\xf4\x90\x80\x80\"", "\"\\u00f4\\u0090\\u0080\\u0080\\u0022\""},
+        {"12345678\xf4\x8f\xbf\xbf\xef\xbf\xbf\"", "\"12345678\xf4\x8f\xbf\xbf\xef\xbf\xbf\\\"\""},
         {"\xff\xe9\xc3\xa9 </>\x80", "\"\\u00ff\\u00e9\\u00c3\\u00a9 </>\\u0080\""},
         {"\xff\xfe"
          "a",

@@ -38,6 +38,7 @@ static const struct string_case strings[] = {
     {"%REQ(x-a)%%REQ(x-b)%", "\"av\\\"al\\\\ueb2\"", NULL},
     {"%REQ(x-c)%", "\"a\\tb\"", NULL},
     {"%REQ(x-u)%", "\"\\u00ff\\u00e9\\u00c3\\u00a9 </>\\u0080\"", NULL},
+    {"x%REQ(x-w)%\"", "\"x\\u00ff\\u0022\\u005c\\u0009<\\\"\"", NULL},
     {"\xc3\xa9%REQ(x-u):1%", "\"\xc3\xa9\\u00ff\"", NULL},
     {"%REQ(x-u):1%%REQ(x-v)%\xc3\xa9", "\"\\u00ff\xc3\xa9\xc3\xa9\"", NULL},
     {"%CLUSTER_METADATA(ns:s)%", "{\"in\":\"x\",\"z\":1.5}", NULL},
@@ -62,6 +63,7 @@ TEST(a_string_that_is_one_operator_takes_its_type)
     nu_headers_set(&f.request, NU_STR("x-c"), NU_STR("a\tb"));
     nu_headers_set(&f.request, NU_STR("x-u"), NU_STR("\xff\xe9\xc3\xa9 </>\x80"));
     nu_headers_set(&f.request, NU_STR("x-v"), NU_STR("\xc3\xa9"));
+    nu_headers_set(&f.request, NU_STR("x-w"), NU_STR("\xff\"\\\t<"));
     f.info.bytes_received = 100000;
     f.info.bytes_sent = 1200000;
     f.info.wire_bytes_received = 123456;
