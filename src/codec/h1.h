@@ -71,10 +71,17 @@ void nu_h1_server_init(struct nu_h1_server *server, struct nu_connection *conn,
 /* Whether the request that is being answered allows another one on the connection. */
 bool nu_h1_server_is_keep_alive(const struct nu_h1_server *server);
 
+/* What is left of a client connection after an exchange. */
+enum nu_h1_end {
+    NU_H1_END_REUSABLE,    /* it can take the next exchange */
+    NU_H1_END_PEER_CLOSES, /* the server said that it will close it */
+    NU_H1_END_SPENT,       /* it cannot be used again */
+};
+
 /* What a client connection tells its pool. */
 struct nu_client_codec_callbacks {
-    /* The exchange ended well; the connection may take the next one if `reusable`. */
-    void (*on_complete)(void *user, bool reusable);
+    /* The exchange is over, well or not. */
+    void (*on_complete)(void *user, enum nu_h1_end end);
 };
 
 /* The client side of a connection; embedded in its owner. */

@@ -35,13 +35,21 @@ static void forget_exchange(struct nu_h1_client *client)
     client->flags &= LAST;
 }
 
+static enum nu_h1_end end_of(const struct nu_h1_client *client)
+{
+    if (!client->message->keep_alive)
+        return NU_H1_END_PEER_CLOSES;
+    bool reusable = !client->message->reads_to_eof && !(client->flags & LAST) &&
+                    (client->flags & REQUEST_DONE) && client->conn->in.len == 0 &&
+                    !client->conn->read_eof;
+    return reusable ? NU_H1_END_REUSABLE : NU_H1_END_SPENT;
+}
+
 static void complete_exchange(struct nu_h1_client *client)
 {
-    bool reusable = client->message->keep_alive && !client->message->reads_to_eof &&
-                    !(client->flags & LAST) && (client->flags & REQUEST_DONE) &&
-                    client->conn->in.len == 0 && !client->conn->read_eof;
+    enum nu_h1_end end = end_of(client);
     forget_exchange(client);
-    client->callbacks->on_complete(client->user, reusable);
+    client->callbacks->on_complete(client->user, end);
 }
 
 /* --- Sending ---------------------------------------------------------------------------------- */
@@ -158,7 +166,7 @@ static void reset(struct nu_stream_encoder *encoder, enum nu_reset_reason reason
     (void)reason;
     struct nu_h1_client *client = client_of_encoder(encoder);
     forget_exchange(client);
-    client->callbacks->on_complete(client->user, false);
+    client->callbacks->on_complete(client->user, NU_H1_END_SPENT);
 }
 
 static void hold_read(struct nu_stream_encoder *encoder)
@@ -189,6 +197,8 @@ static void fail_exchange(struct nu_h1_client *client, enum nu_reset_reason reas
                                                                    : nu_str_make(NULL, 0);
     forget_exchange(client);
     decoder->ops->on_reset(decoder, reason, details);
+    if (nu_connection_is_open(client->conn))
+        client->callbacks->on_complete(client->user, NU_H1_END_SPENT);
 }
 
 static bool is_interim(const struct nu_h1_message *msg)
@@ -281,15 +291,18 @@ static void read_response(struct nu_h1_client *client)
         pass_parsed(client, msg);
 }
 
-/* The server ended its side: the end of a response that has no other, or a broken one. */
+/* The server ended its side: the end of a response that has no other; a termination when nothing of
+ * the response came, a broken response otherwise. */
 static void read_end(struct nu_h1_client *client)
 {
     struct nu_h1_message *msg = client->message;
+    bool nothing_came = msg->phase == NU_H1_START;
     nu_h1_message_feed_eof(msg);
     if (msg->phase == NU_H1_COMPLETE)
         pass_parsed(client, msg);
     else
-        fail_exchange(client, NU_RESET_CONNECTION_TERMINATION);
+        fail_exchange(client,
+                      nothing_came ? NU_RESET_CONNECTION_TERMINATION : NU_RESET_PROTOCOL_ERROR);
 }
 
 static void dispatch(struct nu_codec *codec)
@@ -302,7 +315,7 @@ static void dispatch(struct nu_codec *codec)
         if (conn->in.len == before)
             break;
     }
-    if (client->message && conn->read_eof && conn->in.len == 0)
+    if (client->message && conn->read_eof && !conn->read_holds)
         read_end(client);
 }
 

@@ -57,7 +57,6 @@ struct nu_h1_message {
     bool head_passed;     /* decoder->on_headers was called */
     bool expects_no_body; /* the response to a HEAD */
     bool reads_to_eof;
-    bool absolute_https;     /* the target was https://... */
     uint64_t content_length; /* UINT64_MAX: none given */
 };
 

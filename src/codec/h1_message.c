@@ -265,12 +265,9 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_complete,
 };
 
-enum { REQUEST_PSEUDO_HEADERS = 4, RESPONSE_PSEUDO_HEADERS = 1 };
-
 static void init_parser(struct nu_h1_message *msg)
 {
-    nu_headers_reserve_first(msg->headers,
-                             msg->is_request ? REQUEST_PSEUDO_HEADERS : RESPONSE_PSEUDO_HEADERS);
+    nu_headers_reserve_first(msg->headers, msg->is_request ? NU_PLACE_COUNT : 1);
     llhttp_init(&msg->parser, msg->is_request ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
     /* Content-Length beside Transfer-Encoding is judged by our own rules. */
     llhttp_set_lenient_chunked_length(&msg->parser, 1);

@@ -5,15 +5,10 @@
  * Envoy's.
  */
 #include "codec/h1_internal.h"
+#include "http/authority.h"
+#include "http/url.h"
 
 #define FAIL(msg, status, details) nu_h1_message_fail(msg, status, NU_STR(details))
-
-enum {
-    PSEUDO_AUTHORITY, /* places of the pseudo headers in a request's map */
-    PSEUDO_PATH,
-    PSEUDO_METHOD,
-    PSEUDO_SCHEME,
-};
 
 static size_t count_id(const struct nu_headers *headers, enum nu_header_id id)
 {
@@ -155,64 +150,52 @@ static int take_host(struct nu_h1_message *msg, struct nu_str from_target)
     nu_headers_remove_id(headers, NU_HEADER_HOST);
     if (from_target.ptr)
         host = from_target;
+    if (!nu_authority_is_valid(host, true))
+        return FAIL(msg, 400, "http.invalid_authority");
     if (host.ptr)
-        nu_headers_fill_first(headers, PSEUDO_AUTHORITY, NU_HEADER_AUTHORITY, host);
+        nu_headers_fill_first(headers, NU_PLACE_AUTHORITY, NU_HEADER_AUTHORITY, host);
     return 0;
 }
 
-struct absolute_form {
-    struct nu_str scheme;
-    struct nu_str authority;
-    struct nu_str path_and_query;
-};
-
-/* scheme "://" authority [path] */
-static bool parse_absolute(struct nu_str target, struct absolute_form *out)
+static int fail_target(struct nu_h1_message *msg, enum nu_target_result result)
 {
-    size_t colon = nu_str_find(target, NU_STR("://"));
-    if (colon == NU_NPOS || colon == 0)
-        return false;
-    out->scheme = nu_str_first(target, colon);
-    struct nu_str rest = nu_str_skip(target, colon + 3);
-    size_t end = 0;
-    while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
-        end++;
-    out->authority = nu_str_first(rest, end);
-    out->path_and_query = nu_str_skip(rest, end);
-    return out->authority.len > 0;
+    switch (result) {
+    case NU_TARGET_INVALID_CHARACTERS:
+        return FAIL(msg, 400, "http1.invalid_characters");
+    case NU_TARGET_INVALID_URL:
+        return FAIL(msg, 400, "http1.invalid_url");
+    case NU_TARGET_INVALID_SCHEME:
+        return FAIL(msg, 400, "http1.invalid_scheme");
+    case NU_TARGET_MALFORMED:
+    case NU_TARGET_ORIGIN:
+    case NU_TARGET_ABSOLUTE:
+    case NU_TARGET_CONNECT:
+        break;
+    }
+    return FAIL(msg, 400, "http1.codec_error");
 }
 
-/* The four forms of a request target (RFC 9112 3.2). */
+/* The forms of a request target (RFC 9112 3.2); a host in it goes before the Host header. */
 static int read_target(struct nu_h1_message *msg, struct nu_str method)
 {
     struct nu_headers *headers = msg->headers;
-    if (nu_str_eq(method, NU_STR("CONNECT")))
+    struct nu_url url = {0};
+    enum nu_target_result result =
+        nu_request_target_parse(method, msg->url, msg->options->allow_absolute_url, &url);
+    switch (result) {
+    case NU_TARGET_ORIGIN:
+        nu_headers_fill_first(headers, NU_PLACE_PATH, NU_HEADER_PATH, url.path);
+        return take_host(msg, nu_str_make(NULL, 0));
+    case NU_TARGET_ABSOLUTE:
+        nu_headers_fill_first(headers, NU_PLACE_SCHEME, NU_HEADER_SCHEME,
+                              url.scheme.len == 5 ? NU_STR("https") : NU_STR("http"));
+        nu_headers_fill_first(headers, NU_PLACE_PATH, NU_HEADER_PATH, url.path);
+        return take_host(msg, url.authority);
+    case NU_TARGET_CONNECT:
         return take_host(msg, msg->url);
-    bool is_origin_form = msg->url.len && msg->url.ptr[0] == '/';
-    bool is_asterisk = nu_str_eq(msg->url, NU_STR("*"));
-    struct nu_str path = msg->url;
-    struct nu_str authority = nu_str_make(NULL, 0);
-    if (is_asterisk && !nu_str_eq(method, NU_STR("OPTIONS")))
-        return FAIL(msg, 400, "http1.invalid_url");
-    if (!is_origin_form && !is_asterisk && msg->options->allow_absolute_url) {
-        struct absolute_form url;
-        if (!parse_absolute(msg->url, &url))
-            return FAIL(msg, 400, "http1.invalid_url");
-        bool is_http = nu_str_eq_nocase(url.scheme, NU_STR("http"));
-        if (!is_http && !nu_str_eq_nocase(url.scheme, NU_STR("https")))
-            return FAIL(msg, 400, "http1.invalid_scheme");
-        authority = url.authority;
-        path = url.path_and_query;
-        if (path.len == 0)
-            path = NU_STR("/");
-        else if (path.ptr[0] == '?')
-            path = nu_arena_concat(msg->arena, NU_STR("/"), path);
-        nu_headers_fill_first(headers, PSEUDO_SCHEME, NU_HEADER_SCHEME,
-                              is_http ? NU_STR("http") : NU_STR("https"));
-        msg->absolute_https = !is_http;
+    default:
+        return fail_target(msg, result);
     }
-    nu_headers_fill_first(headers, PSEUDO_PATH, NU_HEADER_PATH, path);
-    return take_host(msg, authority);
 }
 
 int nu_h1_check_request(struct nu_h1_message *msg)
@@ -228,7 +211,7 @@ int nu_h1_check_request(struct nu_h1_message *msg)
     struct nu_str method = method_of(msg);
     if (!is_known_method(method))
         return FAIL(msg, 400, "http1.codec_error");
-    nu_headers_fill_first(headers, PSEUDO_METHOD, NU_HEADER_METHOD, method);
+    nu_headers_fill_first(headers, NU_PLACE_METHOD, NU_HEADER_METHOD, method);
     code = read_target(msg, method);
     if (code)
         return code;

@@ -19,6 +19,8 @@
 #include "base/list.h"
 
 struct event_base;
+struct nu_cluster_table;
+struct nu_runtime;
 struct nu_timer_wheel;
 
 /* Work for the end of the turn, embedded in the object that it is for. */
@@ -42,6 +44,9 @@ struct nu_loop {
     struct nu_list turn_tasks;
     bool turn_armed; /* the turn-end event is active */
     struct nu_timer_wheel *timers;
+    /* What the thread has besides, set by the loop's owner for those who know what it is. */
+    struct nu_cluster_table *clusters; /* its clusters; NULL for none */
+    struct nu_runtime *runtime;        /* its runtime snapshot; NULL for none */
     struct nu_loop_private *private_;
 };
 

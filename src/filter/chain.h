@@ -19,6 +19,7 @@
 #include "event/loop.h"
 #include "http/headers.h"
 #include "http/stream_info.h"
+#include "route/route.h"
 
 enum { NU_FILTERS_MAX = 64 };
 
@@ -63,8 +64,9 @@ struct nu_filter_chain_ops {
     /* The most specific per-route configuration of a filter, or NULL; may set *disabled. */
     const void *(*route_config)(struct nu_filter_chain *chain, const struct nu_filter_entry *entry,
                                 bool *disabled);
+    /* The stream's route as it is now; never NULL, but its route may be. */
+    const struct nu_route_match *(*route)(struct nu_filter_chain *chain);
     void (*clear_route_cache)(struct nu_filter_chain *chain);
-    struct nu_str (*cluster_name)(struct nu_filter_chain *chain);
     bool (*recreate)(struct nu_filter_chain *chain);
     struct nu_filter_call *(*http_call)(struct nu_filter *filter,
                                         const struct nu_call_request *request,

@@ -103,7 +103,7 @@ void nu_filter_clear_route_cache(struct nu_filter *self)
 
 struct nu_str nu_filter_cluster_name(struct nu_filter *self)
 {
-    return self->chain->ops->cluster_name(self->chain);
+    return self->chain->ops->route(self->chain)->cluster;
 }
 
 struct nu_str nu_filter_route_name(struct nu_filter *self)

@@ -60,6 +60,15 @@ static inline struct nu_str nu_headers_get_id(const struct nu_headers *headers,
     return header ? header->value : nu_str_make(NULL, 0);
 }
 
+/* The places that are kept for a request's pseudo headers, in Envoy's order. */
+enum nu_request_place {
+    NU_PLACE_AUTHORITY,
+    NU_PLACE_PATH,
+    NU_PLACE_METHOD,
+    NU_PLACE_SCHEME,
+    NU_PLACE_COUNT,
+};
+
 /* Leaves the first `n` places of an empty map free for entries that are known only later (the pseudo
  * headers, which come first). */
 void nu_headers_reserve_first(struct nu_headers *headers, uint32_t n);

@@ -344,6 +344,7 @@ static void check_watermarks(struct nu_connection *conn)
 static void on_linger_timeout(struct nu_timer *timer)
 {
     struct nu_linger *linger = nu_container_of(timer, struct nu_linger, timer);
+    linger->conn->linger_expired = true;
     finish(linger->conn, NU_CLOSED_BY_US);
 }
 

@@ -104,6 +104,7 @@ struct nu_connection {
     bool above_high;         /* on_above_high was called, on_below_low not yet */
     bool short_reads;        /* the last read was much smaller than its room */
     bool last_read_was_full; /* more may wait in the socket */
+    bool linger_expired;     /* the peer did not end its side while we lingered */
     bool redeliver;          /* on_data is due at the end of the turn */
 };
 

@@ -68,7 +68,7 @@ static void remove_stale_unix_socket(const struct nu_address *address, const str
     close(probe);
 }
 
-static bool bind_and_listen(int fd, const struct nu_listen_params *params, const char **step)
+static bool bind_socket(int fd, const struct nu_listen_params *params, const char **step)
 {
     struct sockaddr_storage sa;
     socklen_t len;
@@ -96,25 +96,40 @@ static bool bind_and_listen(int fd, const struct nu_listen_params *params, const
         return false;
     if (params->fast_open_queue && !set_int(fd, IPPROTO_TCP, TCP_FASTOPEN, params->fast_open_queue))
         return false;
-    *step = "listen on";
-    if (listen(fd, params->backlog ? params->backlog : SOMAXCONN) != 0)
-        return false;
-    *step = "set a socket option on";
-    return nu_socket_apply_options(fd, params->options, params->option_count, NU_SOCKET_LISTENING);
+    return true;
 }
 
-int nu_socket_listen(const struct nu_listen_params *params, struct nu_strbuf *error)
+static void add_error(struct nu_strbuf *error, const char *step,
+                      const struct nu_listen_params *params)
 {
-    const char *step = "open a socket for";
-    int fd = socket(family_of(&params->address), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind_and_listen(fd, params, &step))
-        return fd;
     char text[NU_ADDRESS_TEXT_MAX];
     size_t len = nu_address_format(&params->address, text);
     nu_strbuf_addf(error, "cannot %s '%.*s': %s", step, (int)len, text, strerror(errno));
+}
+
+int nu_socket_bind(const struct nu_listen_params *params, struct nu_strbuf *error)
+{
+    const char *step = "open a socket for";
+    int fd = socket(family_of(&params->address), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind_socket(fd, params, &step))
+        return fd;
+    add_error(error, step, params);
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+bool nu_socket_listen(int fd, const struct nu_listen_params *params, struct nu_strbuf *error)
+{
+    if (listen(fd, params->backlog ? params->backlog : SOMAXCONN) != 0) {
+        add_error(error, "listen on", params);
+        return false;
+    }
+    if (!nu_socket_apply_options(fd, params->options, params->option_count, NU_SOCKET_LISTENING)) {
+        add_error(error, "set a socket option on", params);
+        return false;
+    }
+    return true;
 }
 
 struct nu_address nu_socket_local_address(int fd)

@@ -36,11 +36,15 @@ struct nu_listen_params {
 };
 
 /*
- * Opens, binds and listens: non-blocking, close-on-exec; TCP_NODELAY is set here, since accepted
- * sockets inherit it. Returns the descriptor, or -1 with the reason in `error` ("cannot bind
- * '0.0.0.0:80': Permission denied"). A stale unix socket file, on which nobody listens, is replaced.
+ * Opens and binds a socket: non-blocking, close-on-exec; TCP_NODELAY is set here, since accepted
+ * sockets inherit it. Nobody can connect before nu_socket_listen. Returns the descriptor, or -1 with
+ * the reason in `error` ("cannot bind '0.0.0.0:80': Permission denied"). A stale unix socket file, on
+ * which nobody listens, is replaced.
  */
-int nu_socket_listen(const struct nu_listen_params *params, struct nu_strbuf *error);
+int nu_socket_bind(const struct nu_listen_params *params, struct nu_strbuf *error);
+/* Lets connections in. False with the reason in `error`. */
+NU_MUST_USE bool nu_socket_listen(int fd, const struct nu_listen_params *params,
+                                  struct nu_strbuf *error);
 
 /* The address that a socket is bound to (with the port the kernel chose for port 0). */
 struct nu_address nu_socket_local_address(int fd);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading Http1ProtocolOptions. */
+#include "codec/h1_from_proto.h"
+
+#include "config/values.h"
+
+#include "envoy/config/core/v3/protocol.pb-c.h"
+#include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb-c.h"
+
+typedef Envoy__Config__Core__V3__Http1ProtocolOptions h1_proto;
+
+static void read_preserve_case(
+    struct nu_h1_options *options,
+    const Envoy__Extensions__Http__HeaderFormatters__PreserveCase__V3__PreserveCaseFormatterConfig
+        *proto)
+{
+    options->name_format = NU_H1_NAMES_PRESERVE;
+    options->preserve_reason = proto->forward_reason_phrase;
+}
+
+static void read_name_format(struct nu_factory *factory, struct nu_h1_options *options,
+                             const h1_proto *proto)
+{
+    const Envoy__Config__Core__V3__Http1ProtocolOptions__HeaderKeyFormat *format =
+        proto->header_key_format;
+    if (!format)
+        return;
+    if (format->header_format_case ==
+        ENVOY__CONFIG__CORE__V3__HTTP1_PROTOCOL_OPTIONS__HEADER_KEY_FORMAT__HEADER_FORMAT_PROPER_CASE_WORDS) {
+        options->name_format = NU_H1_NAMES_PROPER;
+        return;
+    }
+    const ProtobufCMessage *message = nu_config_any_of(
+        factory->ctx, format->stateful_formatter, "typed_config",
+        format->stateful_formatter->typed_config,
+        &envoy__extensions__http__header_formatters__preserve_case__v3__preserve_case_formatter_config__descriptor);
+    if (message)
+        read_preserve_case(
+            options,
+            (const Envoy__Extensions__Http__HeaderFormatters__PreserveCase__V3__PreserveCaseFormatterConfig
+                 *)message);
+}
+
+void nu_h1_options_from_proto(struct nu_factory *factory, struct nu_h1_options *options,
+                              const h1_proto *proto)
+{
+    options->allow_absolute_url = nu_bool_or(proto->allow_absolute_url, true);
+    options->accept_http_10 = proto->accept_http_10;
+    options->default_host_for_http_10 =
+        nu_arena_dup(factory->arena, nu_str_from(proto->default_host_for_http_10));
+    options->enable_trailers = proto->enable_trailers;
+    options->allow_chunked_length = proto->allow_chunked_length;
+    options->send_fully_qualified_url = proto->send_fully_qualified_url;
+    options->stream_error_on_invalid_message =
+        nu_bool_or(proto->override_stream_error_on_invalid_http_message,
+                   options->stream_error_on_invalid_message);
+    read_name_format(factory, options, proto);
+}
+
+void nu_h1_options_from_common(struct nu_h1_options *options,
+                               const Envoy__Config__Core__V3__HttpProtocolOptions *proto)
+{
+    options->max_headers = nu_u32_or(proto->max_headers_count, options->max_headers);
+    switch (proto->headers_with_underscores_action) {
+    case ENVOY__CONFIG__CORE__V3__HTTP_PROTOCOL_OPTIONS__HEADERS_WITH_UNDERSCORES_ACTION__REJECT_REQUEST:
+        options->underscore_action = NU_UNDERSCORE_REJECT;
+        return;
+    case ENVOY__CONFIG__CORE__V3__HTTP_PROTOCOL_OPTIONS__HEADERS_WITH_UNDERSCORES_ACTION__DROP_HEADER:
+        options->underscore_action = NU_UNDERSCORE_DROP;
+        return;
+    default:
+        options->underscore_action = NU_UNDERSCORE_ALLOW;
+    }
+}

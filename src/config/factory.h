@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every *_from_proto function and extension factory is given: where errors go, where the result
+ * lives, and the parts of the process that an object may need. The server makes one per object that
+ * it builds; nothing keeps it. Main thread.
+ */
+#ifndef NU_CONFIG_FACTORY_H
+#define NU_CONFIG_FACTORY_H
+
+#include "base/address.h"
+#include "config/config.h"
+
+struct nu_access_logger_class;
+struct nu_filter_factory;
+struct nu_log_writer;
+struct nu_loop;
+struct nu_network_filter_factory;
+struct nu_runtime;
+struct nu_stats;
+
+/* The extensions that are built in, one NULL-terminated list for each kind. */
+struct nu_extensions {
+    const struct nu_filter_factory *const *http_filters;
+    const struct nu_network_filter_factory *const *network_filters;
+    const struct nu_access_logger_class *const *access_loggers;
+};
+
+/* Who this process is; from node, the command line and the machine. */
+struct nu_local_info {
+    struct nu_str node_id;
+    struct nu_str cluster;
+    struct nu_str zone;
+    struct nu_address address; /* of the machine, not a loopback one; family NONE if it has none */
+};
+
+struct nu_factory {
+    struct nu_config_ctx *ctx; /* takes the errors; reading positions */
+    struct nu_arena *arena;    /* the result's memory; lives as long as the object */
+    struct nu_stats *stats;
+    struct nu_log_writer *log_writer;
+    struct nu_loop *loop; /* the main thread's */
+    const struct nu_extensions *extensions;
+    const struct nu_local_info *local;
+    const struct nu_runtime *runtime; /* as the process starts */
+
+    /* Whether a cluster of this name is configured. */
+    bool (*has_cluster)(const void *owner, struct nu_str name);
+    const void *owner;
+
+    /* Of the listener that is built; empty elsewhere. */
+    struct nu_str listener_stat_name;
+    uint32_t buffer_limit_bytes;
+    /* Of the HTTP connection manager that is built: "http.PREFIX". */
+    struct nu_str http_stat_prefix;
+};
+
+#endif

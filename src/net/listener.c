@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accepting and the life of accepted connections.
+ *
+ * Readiness is worth `accept_burst` accepts: it doubles while all of them succeed and halves when the
+ * queue runs dry, so a single connection costs one accept and a flood is taken in gulps.
+ */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/log.h"
+
+enum {
+    MAX_ACCEPT_BURST = 64,
+    THROTTLE_MS = 100, /* how long accepting rests when there are no descriptors left */
+};
+
+static _Atomic uint64_t next_connection_id;
+
+/* --- The main thread's part ------------------------------------------------------------------- */
+
+static int *fd_slot(const struct nu_listener *listener, unsigned address, unsigned socket)
+{
+    return &listener->fds[address * listener->socket_count + socket];
+}
+
+static bool open_address(struct nu_listener *listener, unsigned address, int inherited,
+                         struct nu_strbuf *error)
+{
+    struct nu_listen_params params = listener->config->addresses[address];
+    for (unsigned i = 0; i < listener->socket_count; i++) {
+        int fd = inherited >= 0 ? inherited : nu_socket_bind(&params, error);
+        if (fd < 0)
+            return false;
+        *fd_slot(listener, address, i) = fd;
+        if (i == 0)
+            listener->bound[address] = nu_socket_local_address(fd);
+        if (i == 0 && params.address.family == NU_ADDRESS_UNIX)
+            listener->bound[address] = params.address;
+        /* The other sockets share the port that the kernel chose for the first. */
+        params.address.port = listener->bound[address].port;
+    }
+    return true;
+}
+
+/* Whether every address can have a socket per worker. */
+static bool can_reuse_port(const struct nu_listener_config *config, const int *inherited)
+{
+    for (unsigned i = 0; i < config->address_count; i++) {
+        const struct nu_listen_params *params = &config->addresses[i];
+        if (!params->reuse_port || params->address.family == NU_ADDRESS_UNIX ||
+            (inherited && inherited[i] >= 0))
+            return false;
+    }
+    return true;
+}
+
+struct nu_listener *nu_listener_create(const struct nu_listener_config *config, unsigned workers,
+                                       struct nu_stats *stats, const struct nu_drain *process_drain,
+                                       const int *inherited, struct nu_strbuf *error)
+{
+    struct nu_listener *listener = nu_calloc(1, sizeof(*listener));
+    listener->config = config;
+    listener->process_drain = process_drain;
+    listener->socket_count = can_reuse_port(config, inherited) ? workers : 1;
+    size_t count = (size_t)config->address_count * listener->socket_count;
+    listener->fds = nu_alloc(count * sizeof(int));
+    for (size_t i = 0; i < count; i++)
+        listener->fds[i] = -1;
+    listener->bound = nu_calloc(config->address_count, sizeof(*listener->bound));
+    for (unsigned i = 0; i < config->address_count; i++) {
+        if (!open_address(listener, i, inherited ? inherited[i] : -1, error)) {
+            nu_listener_destroy(&listener);
+            return NULL;
+        }
+    }
+    struct nu_strbuf prefix = {0};
+    nu_strbuf_addf(&prefix, "listener.%.*s", NU_STR_ARG(config->stat_name));
+    listener->stats = nu_stat_set_create(stats, &nu_listener_stats_table, nu_strbuf_str(&prefix));
+    nu_strbuf_finish(&prefix);
+    return listener;
+}
+
+static void remove_socket_file(const struct nu_listener *listener, unsigned address)
+{
+    const struct nu_address *bound = &listener->bound[address];
+    if (bound->family == NU_ADDRESS_UNIX && bound->path && bound->path[0] != '@')
+        unlink(bound->path);
+}
+
+bool nu_listener_open(struct nu_listener *listener, struct nu_strbuf *error)
+{
+    for (unsigned i = 0; i < listener->config->address_count; i++) {
+        for (unsigned s = 0; s < listener->socket_count; s++) {
+            if (!nu_socket_listen(*fd_slot(listener, i, s), &listener->config->addresses[i], error))
+                return false;
+        }
+    }
+    return true;
+}
+
+void nu_listener_close(struct nu_listener *listener)
+{
+    for (unsigned i = 0; i < listener->config->address_count; i++) {
+        bool open = false;
+        for (unsigned s = 0; s < listener->socket_count; s++) {
+            int *fd = fd_slot(listener, i, s);
+            open |= *fd >= 0;
+            if (*fd >= 0)
+                close(*fd);
+            *fd = -1;
+        }
+        if (open)
+            remove_socket_file(listener, i);
+    }
+}
+
+void nu_listener_destroy(struct nu_listener **listener_ptr)
+{
+    struct nu_listener *listener = *listener_ptr;
+    if (!listener)
+        return;
+    *listener_ptr = NULL;
+    nu_listener_close(listener);
+    nu_stat_set_destroy(&listener->stats);
+    nu_free(listener->bound);
+    nu_free(listener->fds);
+    nu_free(listener);
+}
+
+/* --- Connections ------------------------------------------------------------------------------ */
+
+static struct nu_server_conn *server_conn_of(struct nu_connection *conn)
+{
+    return nu_container_of(conn, struct nu_server_conn, conn);
+}
+
+static struct nu_network_filter *first_filter(struct nu_server_conn *conn)
+{
+    return (struct nu_network_filter *)(void *)((char *)conn + nu_align_up(sizeof(*conn), 16));
+}
+
+static struct nu_network_filter *next_filter(struct nu_network_filter *filter)
+{
+    return (struct nu_network_filter *)(void *)((char *)filter +
+                                                nu_align_up(filter->cls->instance_size, 16));
+}
+
+static struct nu_network_filter *filter_at(struct nu_server_conn *conn, unsigned index)
+{
+    struct nu_network_filter *filter = first_filter(conn);
+    while (index-- > 0)
+        filter = next_filter(filter);
+    return filter;
+}
+
+static void on_data(struct nu_connection *base)
+{
+    struct nu_server_conn *conn = server_conn_of(base);
+    struct nu_network_filter *filter = filter_at(conn, conn->filter_at);
+    while (filter->cls->on_data(filter, &base->in, base->read_eof) == NU_NETWORK_CONTINUE) {
+        if (!nu_connection_is_open(base) || conn->filter_at + 1 >= conn->filter_count)
+            return;
+        conn->filter_at++;
+        filter = next_filter(filter);
+    }
+}
+
+static void on_above_high(struct nu_connection *base)
+{
+    struct nu_server_conn *conn = server_conn_of(base);
+    struct nu_network_filter *last = filter_at(conn, conn->filter_count - 1u);
+    if (last->cls->on_above_high)
+        last->cls->on_above_high(last);
+}
+
+static void on_below_low(struct nu_connection *base)
+{
+    struct nu_server_conn *conn = server_conn_of(base);
+    struct nu_network_filter *last = filter_at(conn, conn->filter_count - 1u);
+    if (last->cls->on_below_low)
+        last->cls->on_below_low(last);
+}
+
+static void free_server_conn(void *obj)
+{
+    nu_free(obj);
+}
+
+static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
+{
+    struct nu_server_conn *conn = server_conn_of(base);
+    struct nu_worker_listener *wl = conn->wl;
+    struct nu_network_filter *filter = first_filter(conn);
+    for (uint8_t i = 0; i < conn->filter_count; i++) {
+        struct nu_network_filter *next = next_filter(filter);
+        if (filter->cls->close)
+            filter->cls->close(filter, reason);
+        filter = next;
+    }
+    nu_list_remove(&conn->link);
+    atomic_fetch_sub_explicit(&wl->connection_count, 1, memory_order_relaxed);
+    nu_counter_inc(&wl->stats->downstream_cx_destroy);
+    nu_gauge_dec(&wl->stats->downstream_cx_active);
+    nu_gauge_dec(&wl->worker_stats->downstream_cx_active);
+    nu_histogram_record(&wl->stats->downstream_cx_length_ms,
+                        (nu_loop_now_us(base->loop) - conn->accepted_us) / 1000);
+    nu_loop_defer_free(base->loop, free_server_conn, conn);
+}
+
+static const struct nu_connection_ops connection_ops = {
+    .on_data = on_data,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+    .on_closed = on_closed,
+};
+
+static size_t filters_size(const struct nu_filter_chain_spec *chain)
+{
+    size_t size = 0;
+    for (uint8_t i = 0; i < chain->filter_count; i++)
+        size += nu_align_up(chain->filters[i].cls->instance_size, 16);
+    return size;
+}
+
+static void make_filters(struct nu_server_conn *conn, const struct nu_filter_chain_spec *chain)
+{
+    struct nu_network_filter *filter = first_filter(conn);
+    conn->filter_count = chain->filter_count;
+    for (uint8_t i = 0; i < chain->filter_count; i++) {
+        filter->cls = chain->filters[i].cls;
+        filter->config = chain->filters[i].config;
+        filter->conn = conn;
+        filter = next_filter(filter);
+    }
+}
+
+static void open_filters(struct nu_server_conn *conn)
+{
+    struct nu_network_filter *filter = first_filter(conn);
+    for (uint8_t i = 0; i < conn->filter_count; i++) {
+        if (!nu_connection_is_open(&conn->conn))
+            return;
+        if (filter->cls->open)
+            filter->cls->open(filter);
+        filter = next_filter(filter);
+    }
+}
+
+/* A peer that came over IPv4 to an IPv6 socket is an IPv4 peer. */
+static struct nu_address unmapped(struct nu_address address)
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    if (nu_likely(address.family != NU_ADDRESS_IPV6) || memcmp(address.ip, prefix, 12) != 0)
+        return address;
+    struct nu_address v4 = {.family = NU_ADDRESS_IPV4, .port = address.port};
+    memcpy(v4.ip, address.ip + 12, 4);
+    return v4;
+}
+
+static void add_connection(struct nu_worker_listener *wl, int fd, uint8_t fd_index,
+                           const struct sockaddr *sa, socklen_t len)
+{
+    const struct nu_listener_config *config = wl->listener->config;
+    size_t size = nu_align_up(sizeof(struct nu_server_conn), 16) + filters_size(&config->chain);
+    struct nu_server_conn *conn = nu_calloc(1, size);
+    nu_connection_init(&conn->conn, wl->loop, fd, &connection_ops, config->buffer_limit_bytes);
+    conn->wl = wl;
+    conn->remote = unmapped(nu_address_from_sockaddr(sa, len));
+    conn->fd_index = fd_index;
+    conn->id = atomic_fetch_add_explicit(&next_connection_id, 1, memory_order_relaxed);
+    conn->accepted_us = nu_loop_now_us(wl->loop);
+    make_filters(conn, &config->chain);
+    nu_list_add_last(&wl->connections, &conn->link);
+    atomic_fetch_add_explicit(&wl->connection_count, 1, memory_order_relaxed);
+    nu_counter_inc(&wl->stats->downstream_cx_total);
+    nu_gauge_inc(&wl->stats->downstream_cx_active);
+    nu_counter_inc(&wl->worker_stats->downstream_cx_total);
+    nu_gauge_inc(&wl->worker_stats->downstream_cx_active);
+    nu_connection_start(&conn->conn);
+    open_filters(conn);
+}
+
+const struct nu_address *nu_server_conn_local(struct nu_server_conn *conn)
+{
+    if (!conn->local_known) {
+        const struct nu_address *bound = &conn->wl->listener->bound[conn->fd_index];
+        bool exact = bound->family == NU_ADDRESS_UNIX || !nu_address_is_any(bound);
+        conn->local = exact ? *bound : nu_connection_local_address(&conn->conn);
+        conn->local_known = true;
+    }
+    return &conn->local;
+}
+
+bool nu_server_conn_is_draining(const struct nu_server_conn *conn)
+{
+    const struct nu_listener *listener = conn->wl->listener;
+    if (nu_likely(!nu_drain_is_on(&listener->drain) &&
+                  !(listener->process_drain && nu_drain_is_on(listener->process_drain))))
+        return false;
+    uint64_t now = nu_loop_now_us(conn->conn.loop);
+    return nu_drain_should_close(&listener->drain, now) ||
+           (listener->process_drain && nu_drain_should_close(listener->process_drain, now));
+}
+
+/* --- Accepting -------------------------------------------------------------------------------- */
+
+static int own_fd(const struct nu_worker_listener *wl, unsigned address, unsigned worker)
+{
+    const struct nu_listener *listener = wl->listener;
+    return *fd_slot(listener, address, listener->socket_count > 1 ? worker : 0);
+}
+
+static void set_accepting(struct nu_worker_listener *wl, bool on)
+{
+    for (unsigned i = 0; i < wl->listener->config->address_count; i++) {
+        if (on)
+            nu_io_enable_read(&wl->accept_io[i]);
+        else
+            nu_io_disable_read(&wl->accept_io[i]);
+    }
+}
+
+/* No descriptors: waiting connections stay in the kernel's queue while others end. */
+static void throttle(struct nu_worker_listener *wl)
+{
+    if (wl->throttled)
+        return;
+    nu_log(NU_LOG_CONN_HANDLER, NU_LOG_WARN,
+           "listener %.*s: out of file descriptors (%s); accepting rests until some are free",
+           NU_STR_ARG(wl->listener->config->name), strerror(errno));
+    nu_counter_inc(&wl->stats->downstream_cx_overflow);
+    wl->throttled = true;
+    set_accepting(wl, false);
+    nu_timer_arm(wl->loop, &wl->throttle_timer, THROTTLE_MS);
+}
+
+static void on_throttle_end(struct nu_timer *timer)
+{
+    struct nu_worker_listener *wl =
+        nu_container_of(timer, struct nu_worker_listener, throttle_timer);
+    wl->throttled = false;
+    if (wl->accepting)
+        set_accepting(wl, true);
+}
+
+static bool is_passing_error(int error)
+{
+    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
+}
+
+/* Returns whether another accept is worth while. */
+static bool accept_one(struct nu_worker_listener *wl, int fd, uint8_t index)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    int accepted = accept4(fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted >= 0) {
+        add_connection(wl, accepted, index, (struct sockaddr *)&sa, len);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        throttle(wl);
+    return is_passing_error(errno);
+}
+
+static void adapt_burst(struct nu_worker_listener *wl, uint32_t accepted)
+{
+    uint32_t limit = wl->listener->config->max_accepts_per_event;
+    uint32_t max = limit && limit < MAX_ACCEPT_BURST ? limit : MAX_ACCEPT_BURST;
+    if (accepted == wl->accept_burst)
+        wl->accept_burst = wl->accept_burst * 2 < max ? wl->accept_burst * 2 : max;
+    else if (wl->accept_burst > 1)
+        wl->accept_burst /= 2;
+}
+
+static void on_acceptable(int fd, short what, void *arg)
+{
+    (void)what;
+    struct nu_worker_listener *wl = arg;
+    uint8_t index = 0;
+    while (event_get_fd(&wl->accept_io[index].read_event) != fd)
+        index++;
+    uint32_t accepted = 0;
+    while (accepted < wl->accept_burst && accept_one(wl, fd, index))
+        accepted++;
+    adapt_burst(wl, accepted);
+}
+
+struct nu_worker_listener *nu_worker_listener_create(struct nu_listener *listener,
+                                                     struct nu_loop *loop, unsigned worker_index,
+                                                     struct nu_stat_set *worker_set)
+{
+    struct nu_worker_listener *wl = nu_calloc(1, sizeof(*wl));
+    wl->listener = listener;
+    wl->loop = loop;
+    wl->worker_set = worker_set;
+    wl->accept_burst = 1;
+    nu_list_init(&wl->connections);
+    nu_timer_init(&wl->throttle_timer, on_throttle_end);
+    unsigned count = listener->config->address_count;
+    wl->accept_io = nu_calloc(count, sizeof(*wl->accept_io));
+    for (unsigned i = 0; i < count; i++)
+        nu_io_init(&wl->accept_io[i], loop, own_fd(wl, i, worker_index), on_acceptable, wl);
+    return wl;
+}
+
+void nu_worker_listener_start(struct nu_worker_listener *wl)
+{
+    wl->stats = nu_stat_set_block(wl->listener->stats);
+    wl->worker_stats = nu_stat_set_block(wl->worker_set);
+    wl->accepting = true;
+    if (!wl->throttled)
+        set_accepting(wl, true);
+}
+
+/* Connections that the kernel completed before the stop are ours to serve. */
+static void accept_waiting(struct nu_worker_listener *wl)
+{
+    for (uint8_t i = 0; i < wl->listener->config->address_count; i++) {
+        int fd = event_get_fd(&wl->accept_io[i].read_event);
+        while (!wl->throttled && accept_one(wl, fd, i))
+            continue;
+    }
+}
+
+void nu_worker_listener_stop(struct nu_worker_listener *wl)
+{
+    if (!wl->accepting)
+        return;
+    wl->accepting = false;
+    set_accepting(wl, false);
+    accept_waiting(wl);
+}
+
+void nu_worker_listener_drain(struct nu_worker_listener *wl)
+{
+    struct nu_server_conn *conn;
+    nu_list_for_each(conn, &wl->connections, struct nu_server_conn, link)
+    {
+        struct nu_network_filter *last = filter_at(conn, conn->filter_count - 1u);
+        if (last->cls->on_drain)
+            last->cls->on_drain(last);
+    }
+}
+
+void nu_worker_listener_destroy(struct nu_worker_listener **wl_ptr)
+{
+    struct nu_worker_listener *wl = *wl_ptr;
+    if (!wl)
+        return;
+    *wl_ptr = NULL;
+    nu_timer_cancel(&wl->throttle_timer);
+    for (unsigned i = 0; i < wl->listener->config->address_count; i++)
+        nu_io_finish(&wl->accept_io[i]);
+    while (!nu_list_is_empty(&wl->connections)) {
+        struct nu_server_conn *conn =
+            nu_list_entry(wl->connections.next, struct nu_server_conn, link);
+        nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+    }
+    nu_free(wl->accept_io);
+    nu_free(wl);
+}

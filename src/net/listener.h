@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listeners: where connections come from.
+ *
+ *     main thread:  nu_listener (settings, sockets, statistics)
+ *     each worker:  nu_worker_listener (its share of the accepting, its connections)
+ *     connection:   nu_server_conn (socket, network filters)
+ *
+ * The main thread opens the sockets, so that a bind error is a start-up error: one for each worker
+ * where SO_REUSEPORT is used, else one that all share. A connection never leaves the worker that
+ * accepted it.
+ */
+#ifndef NU_NET_LISTENER_H
+#define NU_NET_LISTENER_H
+
+#include "net/drain.h"
+#include "net/network_filter.h"
+#include "net/socket.h"
+#include "stats/listener_stats.h"
+#include "stats/stats.h"
+
+struct nu_metadata;
+
+enum nu_traffic_direction {
+    NU_TRAFFIC_UNSPECIFIED,
+    NU_TRAFFIC_INBOUND,
+    NU_TRAFFIC_OUTBOUND,
+};
+
+/* A chain of network filters for the connections that match it. */
+struct nu_filter_chain_spec {
+    struct nu_str name;
+    const struct nu_network_filter_entry *filters;
+    uint8_t filter_count;
+    const struct nu_metadata *metadata; /* may be NULL */
+};
+
+/* A listener's settings, immutable; texts and arrays are the configuration's. */
+struct nu_listener_config {
+    struct nu_str name;
+    struct nu_str stat_name; /* stat_prefix, or the sanitised address */
+    const struct nu_listen_params *addresses;
+    uint8_t address_count;
+    struct nu_filter_chain_spec chain;
+    uint32_t buffer_limit_bytes;
+    uint32_t max_accepts_per_event; /* 0: as many as come */
+    enum nu_traffic_direction direction;
+    bool drain_on_modify_only;
+    bool is_admin;
+    const struct nu_metadata *metadata; /* may be NULL */
+};
+
+struct nu_listener {
+    const struct nu_listener_config *config; /* borrowed */
+    struct nu_stat_set *stats;               /* listener.NAME. */
+    struct nu_drain drain;                   /* of this listener alone */
+    const struct nu_drain *process_drain;    /* borrowed; may be NULL */
+    int *fds;                 /* address_count times socket_count, owned; -1 where closed */
+    unsigned socket_count;    /* per address: the workers' number, or 1 */
+    struct nu_address *bound; /* as bound, by address */
+};
+
+/*
+ * Opens and binds the sockets for `workers` workers; nobody can connect before nu_listener_open. Returns NULL with the reason in `error`. `inherited` may
+ * name an open listen socket to use in place of a new one (socket activation), or be -1. Main thread.
+ */
+struct nu_listener *nu_listener_create(const struct nu_listener_config *config, unsigned workers,
+                                       struct nu_stats *stats, const struct nu_drain *process_drain,
+                                       const int *inherited, struct nu_strbuf *error);
+/* Lets connections in: the sockets listen from here on. False with the reason in `error`. Main thread. */
+NU_MUST_USE bool nu_listener_open(struct nu_listener *listener, struct nu_strbuf *error);
+/* Closes the sockets: nobody can connect any more. After the workers stopped accepting. Main thread. */
+void nu_listener_close(struct nu_listener *listener);
+/* Closes the sockets and frees the listener, after every worker's part is gone. */
+void nu_listener_destroy(struct nu_listener **listener);
+
+struct nu_worker_listener {
+    struct nu_listener *listener; /* borrowed */
+    struct nu_loop *loop;         /* borrowed */
+    struct nu_listener_stats *stats;
+    struct nu_listener_worker_stats *worker_stats; /* listener.NAME.worker_N. */
+    struct nu_stat_set *worker_set;
+    struct nu_io *accept_io; /* by address, owned */
+    struct nu_list connections;
+    _Atomic uint32_t connection_count; /* written by the worker alone */
+    uint32_t accept_burst;             /* how many accepts a readiness is worth, adaptive */
+    bool accepting;
+    bool is_started;
+    bool throttled; /* out of descriptors: accepting rests for a moment */
+    struct nu_timer throttle_timer;
+};
+
+/* The worker's part of a listener; it accepts from nu_worker_listener_start on. Worker's thread, or
+ * before it runs. */
+struct nu_worker_listener *nu_worker_listener_create(struct nu_listener *listener,
+                                                     struct nu_loop *loop, unsigned worker_index,
+                                                     struct nu_stat_set *worker_set);
+void nu_worker_listener_start(struct nu_worker_listener *wl);
+/* Takes what waits in the sockets' queues, then stops accepting; connections go on. */
+void nu_worker_listener_stop(struct nu_worker_listener *wl);
+/* Tells the connections that the listener drains. */
+void nu_worker_listener_drain(struct nu_worker_listener *wl);
+/* Closes what is left and frees it. */
+void nu_worker_listener_destroy(struct nu_worker_listener **wl);
+
+/* One accepted connection with its network filters, which lie behind it in memory. */
+struct nu_server_conn {
+    struct nu_connection conn;
+    struct nu_worker_listener *wl; /* borrowed: outlives its connections */
+    struct nu_list link;           /* in wl->connections */
+    struct nu_address remote;
+    struct nu_address local; /* valid once local_known */
+    uint64_t id;
+    uint64_t accepted_us;
+    bool local_known;
+    uint8_t filter_at; /* the filter that stopped the bytes, or 0 */
+    uint8_t filter_count;
+    uint8_t fd_index; /* of the listener's addresses */
+};
+
+/* The local address, asked from the kernel only for a socket that listens on any address. */
+const struct nu_address *nu_server_conn_local(struct nu_server_conn *conn);
+/* Whether this connection is to be given up after the present response. */
+bool nu_server_conn_is_draining(const struct nu_server_conn *conn);
+
+#endif

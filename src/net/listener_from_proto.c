@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading listeners: addresses and their socket options, the filter chain. */
+#include "net/listener_from_proto.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "config/values.h"
+#include "http/metadata_from_proto.h"
+#include "net/address_from_proto.h"
+
+#include "envoy/config/listener/v3/listener.pb-c.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb-c.h"
+
+typedef Envoy__Config__Listener__V3__Listener listener_proto;
+typedef Envoy__Config__Listener__V3__FilterChain chain_proto;
+
+enum { DEFAULT_BUFFER_LIMIT = 1 << 20, MAX_ADDRESSES = 64 };
+
+/* --- Addresses -------------------------------------------------------------------------------- */
+
+bool nu_listen_address_from_proto(struct nu_factory *factory, const void *owner, const char *field,
+                                  const Envoy__Config__Core__V3__Address *proto,
+                                  struct nu_listen_params *out)
+{
+    if (!nu_address_from_proto(factory, owner, field, proto,
+                               "A listener needs an address, not a name", factory->arena,
+                               &out->address))
+        return false;
+    if (proto->address_case == ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_PIPE)
+        out->unix_mode = proto->pipe->mode;
+    else
+        out->ipv4_compat = proto->socket_address->ipv4_compat;
+    return true;
+}
+
+static enum nu_socket_option_when option_phase(const Envoy__Config__Core__V3__SocketOption *proto)
+{
+    switch (proto->state) {
+    case ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__SOCKET_STATE__STATE_BOUND:
+        return NU_SOCKET_BOUND;
+    case ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__SOCKET_STATE__STATE_LISTENING:
+        return NU_SOCKET_LISTENING;
+    default:
+        return NU_SOCKET_PREBIND;
+    }
+}
+
+static struct nu_socket_option int_option(struct nu_arena *arena, int level, int name, int value)
+{
+    int *copy = nu_arena_alloc(arena, sizeof(*copy));
+    *copy = value;
+    return (struct nu_socket_option){
+        .level = level, .name = name, .value = {(const char *)copy, sizeof(*copy)}};
+}
+
+static struct nu_socket_option read_option(struct nu_factory *factory,
+                                           const Envoy__Config__Core__V3__SocketOption *proto)
+{
+    struct nu_socket_option option =
+        int_option(factory->arena, (int)proto->level, (int)proto->name, (int)proto->int_value);
+    if (proto->value_case == ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__VALUE_BUF_VALUE)
+        option.value = nu_arena_dup(
+            factory->arena, nu_str_make((const char *)proto->buf_value.data, proto->buf_value.len));
+    option.when = option_phase(proto);
+    option.description = nu_arena_strdup(factory->arena, proto->description);
+    return option;
+}
+
+static size_t add_keepalive(struct nu_factory *factory, const listener_proto *proto,
+                            struct nu_socket_option *options)
+{
+    const Envoy__Config__Core__V3__TcpKeepalive *keepalive = proto->tcp_keepalive;
+    size_t count = 0;
+    if (!keepalive)
+        return 0;
+    options[count++] = int_option(factory->arena, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (keepalive->keepalive_probes)
+        options[count++] = int_option(factory->arena, IPPROTO_TCP, TCP_KEEPCNT,
+                                      (int)keepalive->keepalive_probes->value);
+    if (keepalive->keepalive_time)
+        options[count++] = int_option(factory->arena, IPPROTO_TCP, TCP_KEEPIDLE,
+                                      (int)keepalive->keepalive_time->value);
+    if (keepalive->keepalive_interval)
+        options[count++] = int_option(factory->arena, IPPROTO_TCP, TCP_KEEPINTVL,
+                                      (int)keepalive->keepalive_interval->value);
+    return count;
+}
+
+static void read_options(struct nu_factory *factory, const listener_proto *proto,
+                         struct nu_listen_params *params)
+{
+    enum { KEEPALIVE_OPTIONS = 4 };
+    size_t room = proto->n_socket_options + KEEPALIVE_OPTIONS;
+    struct nu_socket_option *options = nu_arena_calloc(factory->arena, room * sizeof(*options));
+    for (size_t i = 0; i < proto->n_socket_options; i++)
+        options[i] = read_option(factory, proto->socket_options[i]);
+    params->option_count =
+        proto->n_socket_options + add_keepalive(factory, proto, options + proto->n_socket_options);
+    params->options = options;
+}
+
+static void read_addresses(struct nu_factory *factory, const listener_proto *proto,
+                           struct nu_listener_config *config)
+{
+    struct nu_listen_params shared = {
+        .backlog = (int)nu_u32_or(proto->tcp_backlog_size, 0),
+        .fast_open_queue = (int)nu_u32_or(proto->tcp_fast_open_queue_length, 0),
+        .reuse_port = nu_bool_or(proto->enable_reuse_port, true),
+        .transparent = nu_bool_or(proto->transparent, false),
+        .freebind = nu_bool_or(proto->freebind, false),
+    };
+    read_options(factory, proto, &shared);
+    size_t count = 1 + proto->n_additional_addresses;
+    if (count > MAX_ADDRESSES) {
+        nu_config_error(factory->ctx, proto, "additional_addresses",
+                        "a listener may have at most %d addresses", MAX_ADDRESSES);
+        return;
+    }
+    struct nu_listen_params *params = nu_arena_alloc(factory->arena, count * sizeof(*params));
+    for (size_t i = 0; i < count; i++) {
+        params[i] = shared;
+        const void *owner = i ? (const void *)proto->additional_addresses[i - 1] : proto;
+        bool ok = nu_listen_address_from_proto(
+            factory, owner, "address",
+            i ? proto->additional_addresses[i - 1]->address : proto->address, &params[i]);
+        (void)ok; /* the error is in the list */
+    }
+    config->addresses = params;
+    config->address_count = (uint8_t)count;
+}
+
+/* --- Filter chains ---------------------------------------------------------------------------- */
+
+static const struct nu_network_filter_factory *find_factory(struct nu_factory *factory,
+                                                            const char *type)
+{
+    const struct nu_network_filter_factory *const *list = factory->extensions->network_filters;
+    for (; *list; list++) {
+        if (strcmp((*list)->type, type) == 0)
+            return *list;
+    }
+    return NULL;
+}
+
+static bool read_filter(struct nu_factory *factory,
+                        const Envoy__Config__Listener__V3__Filter *proto,
+                        struct nu_network_filter_entry *entry)
+{
+    entry->name = nu_arena_dup(factory->arena, nu_str_from(proto->name));
+    if (proto->config_type_case != ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG) {
+        nu_config_error(factory->ctx, proto, "typed_config",
+                        "Didn't find a registered implementation for '%s' with type URL: ''",
+                        proto->name);
+        return false;
+    }
+    const ProtobufCMessage *message = nu_config_any(factory->ctx, proto->typed_config);
+    if (!message)
+        return false;
+    const struct nu_network_filter_factory *filter =
+        find_factory(factory, message->descriptor->name);
+    if (!filter) {
+        nu_config_error(factory->ctx, proto, "typed_config", "%s is no network filter",
+                        message->descriptor->name);
+        return false;
+    }
+    entry->cls = filter->cls;
+    entry->config = filter->create(factory, message);
+    return entry->config != NULL;
+}
+
+static void check_order(struct nu_factory *factory, const chain_proto *proto, size_t i,
+                        const struct nu_network_filter_entry *entry)
+{
+    bool is_last = i + 1 == proto->n_filters;
+    if (entry->cls->is_terminal == is_last)
+        return;
+    nu_config_error(factory->ctx, proto->filters[i], NULL,
+                    is_last
+                        ? "Error: non-terminal filter named %s of type %s is the last filter in "
+                          "a network filter chain."
+                        : "Error: terminal filter named %s of type %s must be the last filter in "
+                          "a network filter chain.",
+                    proto->filters[i]->name, entry->cls->name);
+}
+
+static void check_transport(struct nu_factory *factory, const chain_proto *proto)
+{
+    if (proto->transport_socket)
+        nu_config_any_of(
+            factory->ctx, proto->transport_socket, "typed_config",
+            proto->transport_socket->typed_config,
+            &envoy__extensions__transport_sockets__raw_buffer__v3__raw_buffer__descriptor);
+}
+
+static void read_chain(struct nu_factory *factory, const chain_proto *proto,
+                       struct nu_filter_chain_spec *chain)
+{
+    enum { MAX_FILTERS = 32 };
+    chain->name = nu_arena_dup(factory->arena, nu_str_from(proto->name));
+    chain->metadata = nu_metadata_from_proto(proto->metadata, factory->arena);
+    check_transport(factory, proto);
+    if (proto->n_filters == 0 || proto->n_filters > MAX_FILTERS) {
+        nu_config_error(factory->ctx, proto, "filters",
+                        "a filter chain must have between 1 and %d network filters", MAX_FILTERS);
+        return;
+    }
+    struct nu_network_filter_entry *entries =
+        nu_arena_calloc(factory->arena, proto->n_filters * sizeof(*entries));
+    for (size_t i = 0; i < proto->n_filters; i++) {
+        if (read_filter(factory, proto->filters[i], &entries[i]))
+            check_order(factory, proto, i, &entries[i]);
+    }
+    chain->filters = entries;
+    chain->filter_count = (uint8_t)proto->n_filters;
+}
+
+/* One chain takes every connection; choosing among several is not implemented. */
+static void read_chains(struct nu_factory *factory, const listener_proto *proto,
+                        struct nu_listener_config *config)
+{
+    const chain_proto *chain =
+        proto->n_filter_chains ? proto->filter_chains[0] : proto->default_filter_chain;
+    if (!chain) {
+        nu_config_error(factory->ctx, proto, "filter_chains",
+                        "error adding listener '%s': no filter chains specified", proto->name);
+        return;
+    }
+    if (proto->n_filter_chains > 1)
+        nu_config_error_at(factory->ctx, proto, "filter_chains", 1,
+                           "filter chain matching is known to Envoy, not implemented by nuncio");
+    read_chain(factory, chain, &config->chain);
+}
+
+/* --- The listener ----------------------------------------------------------------------------- */
+
+static enum nu_traffic_direction read_direction(const listener_proto *proto)
+{
+    switch (proto->traffic_direction) {
+    case ENVOY__CONFIG__CORE__V3__TRAFFIC_DIRECTION__INBOUND:
+        return NU_TRAFFIC_INBOUND;
+    case ENVOY__CONFIG__CORE__V3__TRAFFIC_DIRECTION__OUTBOUND:
+        return NU_TRAFFIC_OUTBOUND;
+    default:
+        return NU_TRAFFIC_UNSPECIFIED;
+    }
+}
+
+/* stat_prefix, or the address with its colons replaced. */
+static struct nu_str stat_name(struct nu_factory *factory, const listener_proto *proto,
+                               const struct nu_listener_config *config)
+{
+    struct nu_strbuf name = {0};
+    if (proto->stat_prefix[0]) {
+        nu_stats_sanitize(&name, nu_str_from(proto->stat_prefix));
+    } else if (config->address_count) {
+        char text[NU_ADDRESS_TEXT_MAX];
+        size_t len = nu_address_format(&config->addresses[0].address, text);
+        nu_stats_sanitize(&name, nu_str_make(text, len));
+    }
+    struct nu_str copy = nu_arena_dup(factory->arena, nu_strbuf_str(&name));
+    nu_strbuf_finish(&name);
+    return copy;
+}
+
+static struct nu_str name_of(struct nu_factory *factory, const listener_proto *proto,
+                             const struct nu_listener_config *config)
+{
+    if (proto->name[0] || config->address_count == 0)
+        return nu_arena_dup(factory->arena, nu_str_from(proto->name));
+    char text[NU_ADDRESS_TEXT_MAX];
+    size_t len = nu_address_format(&config->addresses[0].address, text);
+    return nu_arena_dup(factory->arena, nu_str_make(text, len));
+}
+
+const struct nu_listener_config *nu_listener_config_from_proto(struct nu_factory *outer,
+                                                               const listener_proto *proto)
+{
+    struct nu_factory factory = *outer;
+    size_t errors = factory.ctx->errors.count;
+    struct nu_listener_config *config = nu_arena_calloc(factory.arena, sizeof(*config));
+    read_addresses(&factory, proto, config);
+    config->name = name_of(&factory, proto, config);
+    config->stat_name = stat_name(&factory, proto, config);
+    config->buffer_limit_bytes =
+        nu_u32_or(proto->per_connection_buffer_limit_bytes, DEFAULT_BUFFER_LIMIT);
+    config->max_accepts_per_event = nu_u32_or(proto->max_connections_to_accept_per_socket_event, 0);
+    config->direction = read_direction(proto);
+    config->drain_on_modify_only =
+        proto->drain_type == ENVOY__CONFIG__LISTENER__V3__LISTENER__DRAIN_TYPE__MODIFY_ONLY;
+    config->metadata = nu_metadata_from_proto(proto->metadata, factory.arena);
+    factory.listener_stat_name = config->stat_name;
+    factory.buffer_limit_bytes = config->buffer_limit_bytes;
+    for (size_t i = 0; i < proto->n_listener_filters; i++)
+        nu_config_error_at(factory.ctx, proto, "listener_filters", i,
+                           "listener filters are known to Envoy, not implemented by nuncio");
+    read_chains(&factory, proto, config);
+    return factory.ctx->errors.count == errors ? config : NULL;
+}
