@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The exchange. Response codes are charged to the cluster when the response's head comes, or when a
+ * failure stands in its place, as Envoy does.
+ */
+#include "client/exchange.h"
+
+#include "base/assert.h"
+
+enum {
+    STARTED = 1 << 0,
+    OVER = 1 << 1,             /* nothing more is called */
+    REQUEST_ENDED = 1 << 2,    /* the owner gave everything */
+    HEADERS_SENT = 1 << 3,     /* the request's head went to a connection */
+    RESPONSE_STARTED = 1 << 4, /* the response's head was passed on */
+    RESPONSE_ENDED = 1 << 5,
+    ABOVE_HIGH = 1 << 6, /* `pending` is over its limit: the owner was told */
+    HOLDING = 1 << 7,    /* the response is held back */
+};
+
+static struct nu_exchange *exchange_of_decoder(struct nu_stream_decoder *decoder)
+{
+    return nu_container_of(decoder, struct nu_exchange, decoder);
+}
+
+static struct nu_exchange *exchange_of_request(struct nu_pool_request *request)
+{
+    return nu_container_of(request, struct nu_exchange, pool_request);
+}
+
+static struct nu_loop *loop_of(const struct nu_exchange *exchange)
+{
+    return exchange->params.cluster->loop;
+}
+
+bool nu_exchange_is_active(const struct nu_exchange *exchange)
+{
+    return (exchange->flags & (STARTED | OVER)) == STARTED;
+}
+
+/* --- Statistics ------------------------------------------------------------------------------- */
+
+static struct nu_response_stats *responses_of(const struct nu_exchange *exchange)
+{
+    return exchange->params.cluster->responses[exchange->params.is_internal];
+}
+
+static void charge_cluster(struct nu_cluster_local *cluster, bool is_internal, uint32_t status)
+{
+    struct nu_cluster_traffic_stats *stats = cluster->stats;
+    struct nu_response_stats *responses = cluster->responses[is_internal];
+    nu_codes_inc(&stats->upstream_rq, status);
+    nu_counter_inc(&stats->upstream_rq_completed);
+    nu_codes_inc(&responses->upstream_rq, status);
+    nu_counter_inc(&responses->upstream_rq_completed);
+}
+
+static void charge_code(struct nu_exchange *exchange, uint32_t status)
+{
+    charge_cluster(exchange->params.cluster, exchange->params.is_internal, status);
+}
+
+void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_internal)
+{
+    nu_counter_inc(&nu_cluster_local_stats(cluster)->upstream_rq_maintenance_mode);
+    charge_cluster(cluster, is_internal, 503);
+}
+
+static void charge_host(struct nu_exchange *exchange, bool success)
+{
+    struct nu_host_stats *host = exchange->pool_request.pool->host_stats;
+    nu_counter_inc(success ? &host->rq_success : &host->rq_error);
+}
+
+/* The time from the request's end to the response's end. */
+static void charge_time(struct nu_exchange *exchange)
+{
+    if (!exchange->request_end_us)
+        return;
+    uint64_t ms = (nu_loop_now_us(loop_of(exchange)) - exchange->request_end_us) / 1000;
+    nu_histogram_record(&exchange->stats->upstream_rq_time, ms);
+    nu_histogram_record(&responses_of(exchange)->upstream_rq_time, ms);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void stop_timers(struct nu_exchange *exchange)
+{
+    nu_timer_cancel(&exchange->timeout);
+    nu_timer_cancel(&exchange->duration_timer);
+}
+
+static void end(struct nu_exchange *exchange)
+{
+    exchange->flags |= OVER;
+    stop_timers(exchange);
+    nu_buf_clear(&exchange->pending);
+    /* A connection goes back to its pool without a hold of ours. */
+    if (exchange->encoder && (exchange->flags & HOLDING))
+        exchange->encoder->ops->release_read(exchange->encoder);
+    exchange->encoder = NULL;
+}
+
+static void fail(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind,
+                 enum nu_reset_reason reason, struct nu_str transport_failure)
+{
+    struct nu_exchange_failure failure = {
+        .kind = kind,
+        .reason = reason,
+        .transport_failure = transport_failure,
+        .response_started = exchange->flags & RESPONSE_STARTED,
+    };
+    end(exchange);
+    exchange->ops->on_failed(exchange, &failure);
+}
+
+/* Gives the connection up, or the place in the pool's queue. */
+static void release_upstream(struct nu_exchange *exchange)
+{
+    struct nu_stream_encoder *encoder = exchange->encoder;
+    exchange->encoder = NULL;
+    if (!encoder) {
+        nu_pool_cancel(&exchange->pool_request);
+        return;
+    }
+    if (exchange->flags & HOLDING)
+        encoder->ops->release_read(encoder);
+    encoder->ops->reset(encoder, NU_RESET_LOCAL);
+}
+
+void nu_exchange_cancel(struct nu_exchange *exchange)
+{
+    if (!nu_exchange_is_active(exchange))
+        return;
+    exchange->flags |= OVER;
+    release_upstream(exchange);
+    end(exchange);
+}
+
+static void end_if_complete(struct nu_exchange *exchange)
+{
+    if (!(exchange->flags & RESPONSE_ENDED))
+        return;
+    charge_time(exchange);
+    end(exchange);
+}
+
+/* --- The response ----------------------------------------------------------------------------- */
+
+static uint32_t status_of(const struct nu_headers *headers)
+{
+    uint64_t status = 0;
+    if (nu_str_to_u64(nu_headers_get_id(headers, NU_HEADER_STATUS), &status) != NU_OK)
+        return 0;
+    return (uint32_t)status;
+}
+
+static void on_headers(struct nu_stream_decoder *decoder, bool ended)
+{
+    struct nu_exchange *exchange = exchange_of_decoder(decoder);
+    uint32_t status = status_of(&exchange->response_headers);
+    exchange->flags |= RESPONSE_STARTED | (ended ? RESPONSE_ENDED : 0);
+    exchange->info->upstream.first_rx_us = nu_loop_now_us(loop_of(exchange));
+    charge_code(exchange, status);
+    charge_host(exchange, status < 500);
+    if (ended)
+        exchange->info->upstream.last_rx_us = exchange->info->upstream.first_rx_us;
+    end_if_complete(exchange);
+    exchange->ops->on_headers(exchange, &exchange->response_headers, ended);
+}
+
+static void on_data(struct nu_stream_decoder *decoder, struct nu_buf *data, bool ended)
+{
+    struct nu_exchange *exchange = exchange_of_decoder(decoder);
+    struct nu_upstream_info *info = &exchange->info->upstream;
+    uint64_t now = nu_loop_now_us(loop_of(exchange));
+    if (!info->first_rx_body_us)
+        info->first_rx_body_us = now;
+    if (ended) {
+        exchange->flags |= RESPONSE_ENDED;
+        info->last_rx_us = now;
+    }
+    end_if_complete(exchange);
+    exchange->ops->on_data(exchange, data, ended);
+}
+
+static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *trailers)
+{
+    struct nu_exchange *exchange = exchange_of_decoder(decoder);
+    exchange->flags |= RESPONSE_ENDED;
+    exchange->info->upstream.last_rx_us = nu_loop_now_us(loop_of(exchange));
+    end_if_complete(exchange);
+    exchange->ops->on_trailers(exchange, trailers);
+}
+
+static void on_1xx(struct nu_stream_decoder *decoder, struct nu_headers *headers)
+{
+    struct nu_exchange *exchange = exchange_of_decoder(decoder);
+    nu_codes_inc(&exchange->stats->upstream_rq, status_of(headers));
+    if (exchange->ops->on_1xx)
+        exchange->ops->on_1xx(exchange, headers);
+}
+
+static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason reason,
+                     struct nu_str details)
+{
+    (void)details;
+    struct nu_exchange *exchange = exchange_of_decoder(decoder);
+    exchange->encoder = NULL;
+    if (!nu_exchange_is_active(exchange))
+        return;
+    if (reason == NU_RESET_PROTOCOL_ERROR)
+        nu_counter_inc(&exchange->stats->upstream_cx_protocol_error);
+    if (!(exchange->flags & RESPONSE_STARTED)) {
+        charge_code(exchange, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503);
+        charge_host(exchange, false);
+    }
+    fail(exchange, NU_EXCHANGE_RESET, reason, nu_str_make(NULL, 0));
+}
+
+static void on_above_high(struct nu_stream_decoder *decoder)
+{
+    struct nu_exchange *exchange = exchange_of_decoder(decoder);
+    if (nu_exchange_is_active(exchange))
+        exchange->ops->on_above_high(exchange);
+}
+
+static void on_below_low(struct nu_stream_decoder *decoder)
+{
+    struct nu_exchange *exchange = exchange_of_decoder(decoder);
+    if (nu_exchange_is_active(exchange))
+        exchange->ops->on_below_low(exchange);
+}
+
+static const struct nu_stream_decoder_ops decoder_ops = {
+    .on_headers = on_headers,
+    .on_data = on_data,
+    .on_trailers = on_trailers,
+    .on_1xx = on_1xx,
+    .on_reset = on_reset,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+};
+
+/* --- The request ------------------------------------------------------------------------------ */
+
+static void note_host(struct nu_exchange *exchange)
+{
+    const struct nu_host *host = exchange->pool_request.pool->host;
+    struct nu_upstream_info *info = &exchange->info->upstream;
+    info->host = host->address;
+    info->host_name = host->hostname;
+    info->host_metadata = host->metadata;
+    if (exchange->ops->on_host)
+        exchange->ops->on_host(exchange, host);
+}
+
+static void note_connection(struct nu_exchange *exchange, const struct nu_upstream_conn *conn)
+{
+    struct nu_upstream_info *info = &exchange->info->upstream;
+    uint64_t now = nu_loop_now_us(loop_of(exchange));
+    info->local = conn->local;
+    info->remote = exchange->pool_request.pool->host->address;
+    info->connection_id = conn->id;
+    info->protocol = NU_PROTOCOL_HTTP11;
+    info->connect_start_us = conn->connect_start_us;
+    info->connect_end_us = conn->connect_end_us;
+    info->pool_ready_us = now;
+    info->first_tx_us = now;
+}
+
+static bool is_request_over(const struct nu_exchange *exchange)
+{
+    return exchange->flags & REQUEST_ENDED;
+}
+
+static void note_request_end(struct nu_exchange *exchange)
+{
+    if (is_request_over(exchange) && exchange->encoder)
+        exchange->info->upstream.last_tx_us = nu_loop_now_us(loop_of(exchange));
+}
+
+static void send_pending(struct nu_exchange *exchange)
+{
+    struct nu_stream_encoder *encoder = exchange->encoder;
+    struct nu_buf data = exchange->pending;
+    bool ended = is_request_over(exchange);
+    bool only_headers = ended && data.len == 0 && !exchange->request_trailers;
+    nu_buf_init(&exchange->pending);
+    exchange->flags |= HEADERS_SENT;
+    encoder->ops->encode_headers(encoder, exchange->request_headers, only_headers);
+    if (data.len)
+        encoder->ops->encode_data(encoder, &data, ended && !exchange->request_trailers);
+    if (exchange->request_trailers)
+        encoder->ops->encode_trailers(encoder, exchange->request_trailers);
+}
+
+static void on_ready(struct nu_pool_request *request, struct nu_stream_encoder *encoder,
+                     const struct nu_upstream_conn *conn)
+{
+    struct nu_exchange *exchange = exchange_of_request(request);
+    exchange->encoder = encoder;
+    note_connection(exchange, conn);
+    if (exchange->flags & HOLDING)
+        encoder->ops->hold_read(encoder);
+    send_pending(exchange);
+    note_request_end(exchange);
+    if (exchange->flags & ABOVE_HIGH) {
+        exchange->flags &= (uint8_t)~ABOVE_HIGH;
+        exchange->ops->on_below_low(exchange);
+    }
+}
+
+static void on_failure(struct nu_pool_request *request, enum nu_reset_reason reason,
+                       struct nu_str transport_failure)
+{
+    struct nu_exchange *exchange = exchange_of_request(request);
+    if (!nu_exchange_is_active(exchange))
+        return;
+    exchange->info->upstream.transport_failure_reason =
+        transport_failure.len ? nu_arena_dup(exchange->arena, transport_failure)
+                              : transport_failure;
+    charge_code(exchange, 503);
+    if (reason != NU_RESET_OVERFLOW)
+        charge_host(exchange, false);
+    fail(exchange, NU_EXCHANGE_RESET, reason, exchange->info->upstream.transport_failure_reason);
+}
+
+static const struct nu_pool_request_ops pool_ops = {
+    .on_ready = on_ready,
+    .on_failure = on_failure,
+};
+
+static void give_up(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind)
+{
+    bool started = exchange->flags & RESPONSE_STARTED;
+    if (!started) {
+        if (kind == NU_EXCHANGE_TIMEOUT)
+            charge_code(exchange, 504);
+        charge_host(exchange, false);
+    }
+    exchange->flags |= OVER;
+    release_upstream(exchange);
+    exchange->flags &= (uint8_t)~OVER;
+    fail(exchange, kind, NU_RESET_LOCAL, nu_str_make(NULL, 0));
+}
+
+static void on_timeout(struct nu_timer *timer)
+{
+    struct nu_exchange *exchange = nu_container_of(timer, struct nu_exchange, timeout);
+    nu_counter_inc(&exchange->stats->upstream_rq_timeout);
+    nu_counter_inc(&exchange->pool_request.pool->host_stats->rq_timeout);
+    give_up(exchange, NU_EXCHANGE_TIMEOUT);
+}
+
+static void on_max_duration(struct nu_timer *timer)
+{
+    struct nu_exchange *exchange = nu_container_of(timer, struct nu_exchange, duration_timer);
+    nu_counter_inc(&exchange->stats->upstream_rq_max_duration_reached);
+    give_up(exchange, NU_EXCHANGE_MAX_DURATION);
+}
+
+/* The request is complete: the clock of the timeout starts. */
+static void on_request_end(struct nu_exchange *exchange)
+{
+    exchange->flags |= REQUEST_ENDED;
+    exchange->request_end_us = nu_loop_now_us(loop_of(exchange));
+    if (exchange->params.timeout_ms)
+        nu_timer_arm(loop_of(exchange), &exchange->timeout, exchange->params.timeout_ms);
+}
+
+static void init(struct nu_exchange *exchange, const struct nu_exchange_params *params,
+                 struct nu_headers *headers)
+{
+    exchange->params = *params;
+    exchange->stats = nu_cluster_local_stats(params->cluster);
+    exchange->request_headers = headers;
+    exchange->request_trailers = NULL;
+    exchange->encoder = NULL;
+    exchange->request_end_us = 0;
+    exchange->flags = STARTED;
+    nu_buf_init(&exchange->pending);
+    nu_timer_init(&exchange->timeout, on_timeout);
+    nu_timer_init(&exchange->duration_timer, on_max_duration);
+    nu_headers_init(&exchange->response_headers, exchange->arena, 24);
+    exchange->decoder = (struct nu_stream_decoder){
+        .ops = &decoder_ops,
+        .arena = exchange->arena,
+        .headers = &exchange->response_headers,
+        .info = exchange->info,
+    };
+    exchange->pool_request.ops = &pool_ops;
+    exchange->pool_request.decoder = &exchange->decoder;
+    exchange->pool_request.waiting = false;
+}
+
+void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
+                       struct nu_headers *headers, bool ended)
+{
+    init(exchange, params, headers);
+    struct nu_cluster_local *cluster = params->cluster;
+    exchange->info->upstream.attempt_count = 1;
+    int32_t index = nu_lb_choose(cluster->lb, &params->lb);
+    if (index == NU_LB_NONE) {
+        nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
+        charge_code(exchange, 503);
+        fail(exchange, NU_EXCHANGE_NO_HOST, NU_RESET_LOCAL, nu_str_make(NULL, 0));
+        return;
+    }
+    exchange->pool_request.pool = nu_pool_get(cluster, (uint32_t)index, params->priority);
+    note_host(exchange);
+    uint64_t max_ms = cluster->cluster->options.max_stream_duration_ms;
+    if (max_ms)
+        nu_timer_arm(cluster->loop, &exchange->duration_timer, max_ms);
+    if (ended)
+        on_request_end(exchange);
+    exchange->info->upstream.pool_start_us = nu_loop_now_us(cluster->loop);
+    nu_pool_start(exchange->pool_request.pool, &exchange->pool_request);
+}
+
+/* Keeps request bytes until there is a connection; tells the owner when it is enough. */
+static void keep_pending(struct nu_exchange *exchange, struct nu_buf *data)
+{
+    uint32_t limit = exchange->params.cluster->cluster->options.buffer_limit_bytes;
+    nu_buf_move_all(&exchange->pending, data);
+    if (limit && exchange->pending.len > limit && !(exchange->flags & ABOVE_HIGH)) {
+        exchange->flags |= ABOVE_HIGH;
+        exchange->ops->on_above_high(exchange);
+    }
+}
+
+void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool ended)
+{
+    if (!nu_exchange_is_active(exchange)) {
+        nu_buf_clear(data);
+        return;
+    }
+    if (ended)
+        on_request_end(exchange);
+    if (!exchange->encoder) {
+        keep_pending(exchange, data);
+        return;
+    }
+    exchange->encoder->ops->encode_data(exchange->encoder, data, ended);
+    note_request_end(exchange);
+}
+
+void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *trailers)
+{
+    if (!nu_exchange_is_active(exchange))
+        return;
+    on_request_end(exchange);
+    exchange->request_trailers = trailers;
+    if (exchange->encoder) {
+        exchange->encoder->ops->encode_trailers(exchange->encoder, trailers);
+        note_request_end(exchange);
+    }
+}
+
+void nu_exchange_hold_response(struct nu_exchange *exchange)
+{
+    if (!nu_exchange_is_active(exchange) || (exchange->flags & HOLDING))
+        return;
+    exchange->flags |= HOLDING;
+    nu_counter_inc(&exchange->stats->upstream_flow_control_paused_reading_total);
+    if (exchange->encoder)
+        exchange->encoder->ops->hold_read(exchange->encoder);
+}
+
+void nu_exchange_release_response(struct nu_exchange *exchange)
+{
+    if (!nu_exchange_is_active(exchange) || !(exchange->flags & HOLDING))
+        return;
+    exchange->flags &= (uint8_t)~HOLDING;
+    nu_counter_inc(&exchange->stats->upstream_flow_control_resumed_reading_total);
+    if (exchange->encoder)
+        exchange->encoder->ops->release_read(exchange->encoder);
+}

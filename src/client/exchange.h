@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One exchange with a cluster: a request out, a response back. It chooses a host, gets a connection
+ * from the pool, sends what it is given as soon as it can, watches the timeouts, and counts. The
+ * router is a thin filter over it, and every callout uses it.
+ *
+ * The owner embeds it, fills `ops`, `arena` and `info`, and starts it. Each exchange ends in one of
+ * three ways: the response's end is passed on, on_failed is called, or the owner cancels it; nothing is
+ * called afterwards. Everything happens on the worker's thread.
+ */
+#ifndef NU_CLIENT_EXCHANGE_H
+#define NU_CLIENT_EXCHANGE_H
+
+#include "upstream/pool.h"
+
+struct nu_exchange;
+
+/* Why an exchange failed. */
+enum nu_exchange_failure_kind {
+    NU_EXCHANGE_NO_HOST,      /* the cluster has no usable host */
+    NU_EXCHANGE_RESET,        /* see reason */
+    NU_EXCHANGE_TIMEOUT,      /* the whole exchange took too long */
+    NU_EXCHANGE_MAX_DURATION, /* the cluster's max_stream_duration */
+};
+
+struct nu_exchange_failure {
+    enum nu_exchange_failure_kind kind;
+    enum nu_reset_reason reason;     /* with RESET */
+    struct nu_str transport_failure; /* with RESET; may be empty; valid during the call */
+    bool response_started;           /* headers were passed on before */
+};
+
+struct nu_exchange_ops {
+    /* A host was chosen; the request's headers may still be changed. May be NULL. */
+    void (*on_host)(struct nu_exchange *exchange, const struct nu_host *host);
+    void (*on_1xx)(struct nu_exchange *exchange, struct nu_headers *headers); /* may be NULL */
+    void (*on_headers)(struct nu_exchange *exchange, struct nu_headers *headers, bool end);
+    void (*on_data)(struct nu_exchange *exchange, struct nu_buf *data, bool end);
+    void (*on_trailers)(struct nu_exchange *exchange, struct nu_headers *trailers);
+    void (*on_failed)(struct nu_exchange *exchange, const struct nu_exchange_failure *failure);
+    /* The upstream takes no more of the request for now, or takes it again. */
+    void (*on_above_high)(struct nu_exchange *exchange);
+    void (*on_below_low)(struct nu_exchange *exchange);
+};
+
+struct nu_exchange_params {
+    struct nu_cluster_local *cluster;
+    enum nu_priority priority;
+    struct nu_lb_context lb;
+    uint64_t timeout_ms; /* from the request's end to the response's end; 0: none */
+    bool is_internal;    /* which of the internal. and external. statistics are charged */
+};
+
+struct nu_exchange {
+    const struct nu_exchange_ops *ops;
+    struct nu_arena *arena;      /* borrowed: the stream's */
+    struct nu_stream_info *info; /* borrowed: the stream's */
+
+    /* Private. */
+    struct nu_exchange_params params;
+    struct nu_cluster_traffic_stats *stats;
+    struct nu_pool_request pool_request;
+    struct nu_stream_decoder decoder;
+    struct nu_stream_encoder *encoder; /* NULL until a connection was found */
+    struct nu_headers *request_headers;
+    struct nu_headers *request_trailers;
+    struct nu_headers response_headers;
+    struct nu_buf pending; /* of the request, while there is no connection */
+    struct nu_timer timeout;
+    struct nu_timer duration_timer;
+    uint64_t request_end_us;
+    uint64_t start_us;
+    uint8_t flags;
+};
+
+/*
+ * Chooses a host and begins. `headers` must stay unchanged until they are sent. A failure may be
+ * reported from inside. Returns false, with on_failed called, if no host was found.
+ */
+void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
+                       struct nu_headers *headers, bool end);
+/* More of the request. Takes all of `data`. */
+void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool end);
+void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *trailers);
+/* Charges a request that was refused because its cluster is in maintenance mode. */
+void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_internal);
+/* Gives the exchange up, whatever its state. Harmless when it is over or was never started. */
+void nu_exchange_cancel(struct nu_exchange *exchange);
+/* Holds back the response's bytes, or lets them go. */
+void nu_exchange_hold_response(struct nu_exchange *exchange);
+void nu_exchange_release_response(struct nu_exchange *exchange);
+/* Whether it was started and is not over. */
+bool nu_exchange_is_active(const struct nu_exchange *exchange);
+
+#endif

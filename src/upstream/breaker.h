@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Circuit breakers: how many connections, pending requests, requests and retries a cluster may have
+ * at once, per priority. The counts are the process's, shared by all workers through relaxed atomics
+ * on cache lines of their own; like Envoy's they are approximate under contention, since looking and
+ * counting are two steps.
+ */
+#ifndef NU_UPSTREAM_BREAKER_H
+#define NU_UPSTREAM_BREAKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/compiler.h"
+
+enum nu_priority {
+    NU_PRIORITY_DEFAULT,
+    NU_PRIORITY_HIGH,
+    NU_PRIORITY_COUNT,
+};
+
+enum nu_breaker_kind {
+    NU_BREAKER_CONNECTIONS,
+    NU_BREAKER_PENDING,
+    NU_BREAKER_REQUESTS,
+    NU_BREAKER_RETRIES,
+    NU_BREAKER_KIND_COUNT,
+};
+
+struct nu_breaker {
+    _Alignas(64) _Atomic uint32_t current;
+    uint32_t max; /* constant */
+};
+
+struct nu_breakers {
+    struct nu_breaker of[NU_BREAKER_KIND_COUNT];
+};
+
+/* Whether one more is allowed. Any thread. */
+static inline bool nu_breaker_allows(const struct nu_breaker *breaker)
+{
+    return atomic_load_explicit(&breaker->current, memory_order_relaxed) < breaker->max;
+}
+
+/* Counts one more; returns whether that reached the limit (the breaker opened). */
+static inline bool nu_breaker_add(struct nu_breaker *breaker)
+{
+    uint32_t before = atomic_fetch_add_explicit(&breaker->current, 1, memory_order_relaxed);
+    return before + 1 == breaker->max;
+}
+
+/* Counts one less; returns whether the breaker closed by it. */
+static inline bool nu_breaker_sub(struct nu_breaker *breaker)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&breaker->current, 1, memory_order_relaxed);
+    return before == breaker->max;
+}
+
+#endif

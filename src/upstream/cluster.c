@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's side of clusters: the table by name, host sets, breakers with their gauges. */
+#include "upstream/cluster.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "upstream/pool.h"
+
+void nu_cluster_table_init(struct nu_cluster_table *table, struct nu_loop *loop)
+{
+    *table = (struct nu_cluster_table){.loop = loop};
+}
+
+static void destroy_local(struct nu_cluster_local *local)
+{
+    while (!nu_list_is_empty(&local->pools))
+        nu_pool_destroy(nu_list_entry(local->pools.next, struct nu_pool, link));
+    local->lb->cls->destroy(local->lb);
+    nu_host_set_unref(local->hosts);
+    nu_free(local->pool_of);
+    nu_free(local);
+}
+
+void nu_cluster_table_finish(struct nu_cluster_table *table)
+{
+    nu_map_for_each(entry, &table->by_name)
+    {
+        destroy_local(entry->value);
+    }
+    nu_map_finish(&table->by_name);
+}
+
+static struct nu_pool **make_pool_slots(const struct nu_host_set *hosts)
+{
+    return nu_calloc((size_t)hosts->count * NU_PRIORITY_COUNT, sizeof(struct nu_pool *));
+}
+
+void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *cluster,
+                          struct nu_host_set *hosts)
+{
+    struct nu_cluster_local *local = nu_calloc(1, sizeof(*local));
+    local->cluster = cluster;
+    local->loop = table->loop;
+    local->hosts = nu_host_set_ref(hosts);
+    local->lb = cluster->lb_class->create(hosts);
+    local->pool_of = make_pool_slots(hosts);
+    nu_list_init(&local->pools);
+    void *before = nu_map_put(&table->by_name, cluster->name, local);
+    nu_assert(!before);
+}
+
+/* Where each host of a set stands, to find the places of pools that stay. */
+static int64_t index_of(const struct nu_host_set *hosts, const struct nu_host *host)
+{
+    for (uint32_t i = 0; i < hosts->count; i++) {
+        if (hosts->hosts[i] == host)
+            return i;
+    }
+    return -1;
+}
+
+static void place_pools(struct nu_cluster_local *local)
+{
+    struct nu_pool *pool;
+    nu_list_for_each(pool, &local->pools, struct nu_pool, link)
+    {
+        if (pool->draining)
+            continue;
+        int64_t index = index_of(local->hosts, pool->host);
+        if (index < 0)
+            nu_pool_drain(pool);
+        else
+            local->pool_of[(size_t)index * NU_PRIORITY_COUNT + pool->priority] = pool;
+    }
+}
+
+void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluster *cluster,
+                                struct nu_host_set *hosts)
+{
+    struct nu_cluster_local *local = nu_cluster_table_find(table, cluster->name);
+    if (!local)
+        return;
+    struct nu_host_set *old = local->hosts;
+    local->lb->cls->destroy(local->lb);
+    nu_free(local->pool_of);
+    local->hosts = nu_host_set_ref(hosts);
+    local->lb = cluster->lb_class->create(hosts);
+    local->pool_of = make_pool_slots(hosts);
+    place_pools(local);
+    nu_host_set_unref(old);
+}
+
+struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
+                                               struct nu_str name)
+{
+    return nu_map_get(&table->by_name, name);
+}
+
+static void make_blocks(struct nu_cluster_local *local)
+{
+    const struct nu_cluster_sets *sets = &local->cluster->sets;
+    local->stats = nu_stat_set_block(sets->traffic);
+    local->responses[0] = nu_stat_set_block(sets->external);
+    local->responses[1] = nu_stat_set_block(sets->internal);
+    for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
+        local->breaker_stats[i] = nu_stat_set_block(sets->breakers[i]);
+        if (sets->remaining[i])
+            local->remaining_stats[i] = nu_stat_set_block(sets->remaining[i]);
+    }
+}
+
+struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local *local)
+{
+    if (nu_unlikely(!local->stats))
+        make_blocks(local);
+    return local->stats;
+}
+
+/* The gauges of one breaker: whether it is open, and how many more it allows. */
+struct breaker_gauges {
+    struct nu_gauge *open;
+    struct nu_gauge *remaining;
+};
+
+static struct breaker_gauges gauges_of(struct nu_cluster_local *local, enum nu_priority priority,
+                                       enum nu_breaker_kind kind)
+{
+    struct nu_circuit_breaker_stats *open = local->breaker_stats[priority];
+    struct nu_circuit_breaker_remaining_stats *left = local->remaining_stats[priority];
+    switch (kind) {
+    case NU_BREAKER_CONNECTIONS:
+        return (struct breaker_gauges){&open->cx_open, left ? &left->remaining_cx : NULL};
+    case NU_BREAKER_PENDING:
+        return (struct breaker_gauges){&open->rq_pending_open,
+                                       left ? &left->remaining_pending : NULL};
+    case NU_BREAKER_REQUESTS:
+        return (struct breaker_gauges){&open->rq_open, left ? &left->remaining_rq : NULL};
+    case NU_BREAKER_RETRIES:
+        return (struct breaker_gauges){&open->rq_retry_open,
+                                       left ? &left->remaining_retries : NULL};
+    case NU_BREAKER_KIND_COUNT:
+        break;
+    }
+    return (struct breaker_gauges){NULL, NULL};
+}
+
+void nu_cluster_breaker_add(struct nu_cluster_local *local, enum nu_priority priority,
+                            enum nu_breaker_kind kind)
+{
+    bool opened = nu_breaker_add(&local->cluster->breakers[priority].of[kind]);
+    bool track = local->remaining_stats[priority] != NULL;
+    if (nu_likely(!opened && !track))
+        return;
+    struct breaker_gauges gauges = gauges_of(local, priority, kind);
+    if (opened)
+        nu_gauge_inc(gauges.open);
+    if (track)
+        nu_gauge_dec(gauges.remaining);
+}
+
+void nu_cluster_breaker_sub(struct nu_cluster_local *local, enum nu_priority priority,
+                            enum nu_breaker_kind kind)
+{
+    bool closed = nu_breaker_sub(&local->cluster->breakers[priority].of[kind]);
+    bool track = local->remaining_stats[priority] != NULL;
+    if (nu_likely(!closed && !track))
+        return;
+    struct breaker_gauges gauges = gauges_of(local, priority, kind);
+    if (closed)
+        nu_gauge_dec(gauges.open);
+    if (track)
+        nu_gauge_inc(gauges.remaining);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A cluster: hosts that serve the same, and how to talk to them.
+ *
+ *     main thread:  nu_cluster (settings, breakers, statistics, the present host set)
+ *     each worker:  nu_cluster_local (its host set, balancer, connection pools, counters)
+ *
+ * The cluster is shared: its settings never change, its breakers are atomic. Host sets go to the
+ * workers by message. A worker reaches clusters by name through its nu_cluster_table.
+ */
+#ifndef NU_UPSTREAM_CLUSTER_H
+#define NU_UPSTREAM_CLUSTER_H
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "codec/h1.h"
+#include "event/loop.h"
+#include "stats/cluster_stats.h"
+#include "stats/stats.h"
+#include "upstream/breaker.h"
+#include "upstream/host.h"
+#include "upstream/lb.h"
+
+struct nu_pool;
+
+/* Settings of a cluster's connections; from the configuration, with defaults resolved. */
+struct nu_cluster_options {
+    uint32_t connect_timeout_ms;
+    uint32_t buffer_limit_bytes;
+    uint32_t max_requests_per_connection; /* 0: no limit */
+    uint64_t idle_timeout_ms;             /* 0: never */
+    uint64_t max_connection_duration_ms;  /* 0: never */
+    uint64_t max_stream_duration_ms;      /* 0: never */
+    struct nu_h1_options h1;
+    bool tcp_keepalive;
+    uint32_t keepalive_probes; /* 0: the system's */
+    uint32_t keepalive_time_s;
+    uint32_t keepalive_interval_s;
+};
+
+/* The statistics of a cluster, under cluster.NAME. */
+struct nu_cluster_sets {
+    struct nu_stat_set *traffic;
+    struct nu_stat_set *external; /* .external. */
+    struct nu_stat_set *internal; /* .internal. */
+    struct nu_stat_set *lb;
+    struct nu_stat_set *membership;
+    struct nu_stat_set *update;
+    struct nu_stat_set *breakers[NU_PRIORITY_COUNT];  /* .circuit_breakers.X. */
+    struct nu_stat_set *remaining[NU_PRIORITY_COUNT]; /* the same scope; NULL unless tracked */
+};
+
+struct nu_cluster {
+    struct nu_arena arena;  /* settings and texts */
+    struct nu_stats *stats; /* borrowed: the registry */
+    struct nu_str name;
+    struct nu_str observability_name; /* alt_stat_name or the name */
+    struct nu_cluster_options options;
+    const struct nu_lb_class *lb_class;
+    const struct nu_metadata *metadata; /* may be NULL */
+    struct nu_breakers breakers[NU_PRIORITY_COUNT];
+    struct nu_cluster_sets sets;
+    struct nu_host_set *hosts; /* the present set; main thread */
+    bool added_via_api;
+};
+
+/* Frees a cluster that no worker uses any more; clears the pointer. Main thread. */
+void nu_cluster_destroy(struct nu_cluster **cluster);
+/* Brings the membership gauges up to the present host set. Main thread. */
+void nu_cluster_update_membership(struct nu_cluster *cluster);
+
+/* --- The worker's side ------------------------------------------------------------------------ */
+
+struct nu_cluster_local {
+    struct nu_cluster *cluster;             /* borrowed: outlives the workers' tables */
+    struct nu_loop *loop;                   /* borrowed */
+    struct nu_cluster_traffic_stats *stats; /* this thread's blocks; NULL before the first use */
+    struct nu_response_stats *responses[2]; /* external, internal */
+    struct nu_circuit_breaker_stats *breaker_stats[NU_PRIORITY_COUNT];
+    struct nu_circuit_breaker_remaining_stats *remaining_stats[NU_PRIORITY_COUNT];
+    struct nu_host_set *hosts; /* one reference */
+    struct nu_lb *lb;          /* owned */
+    struct nu_list pools;      /* of struct nu_pool */
+    struct nu_pool **pool_of;  /* by index of the host in `hosts`, then priority; NULL until used */
+};
+
+/* A worker's clusters by name. */
+struct nu_cluster_table {
+    struct nu_loop *loop;  /* borrowed */
+    struct nu_map by_name; /* of struct nu_cluster_local */
+};
+
+void nu_cluster_table_init(struct nu_cluster_table *table, struct nu_loop *loop);
+/* Closes all connections and frees everything. The worker's thread, or after it ended. */
+void nu_cluster_table_finish(struct nu_cluster_table *table);
+/* Adds a cluster with its present hosts. The worker's thread, or before it runs. */
+void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *cluster,
+                          struct nu_host_set *hosts);
+/* Gives a cluster new hosts (takes a reference); pools of hosts that went are drained. */
+void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluster *cluster,
+                                struct nu_host_set *hosts);
+/* The cluster of this name, or NULL. */
+struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
+                                               struct nu_str name);
+
+/* The worker's counters of a cluster, made on first use. */
+struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local *local);
+
+/* Counts a breaker up or down, with its gauges. */
+void nu_cluster_breaker_add(struct nu_cluster_local *local, enum nu_priority priority,
+                            enum nu_breaker_kind kind);
+void nu_cluster_breaker_sub(struct nu_cluster_local *local, enum nu_priority priority,
+                            enum nu_breaker_kind kind);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clusters as the main thread makes and frees them. */
+#include "upstream/cluster_build.h"
+
+#include <stdlib.h>
+
+enum {
+    DEFAULT_CONNECT_TIMEOUT_MS = 5000,
+    DEFAULT_BUFFER_LIMIT = 1 << 20,
+    DEFAULT_IDLE_TIMEOUT_MS = 3600 * 1000,
+    DEFAULT_MAX_HEADERS = 100,
+    DEFAULT_RESPONSE_HEAD_BYTES = 80 * 1024,
+};
+
+const struct nu_breaker_limits nu_breaker_limits_default = {
+    .max = {[NU_BREAKER_CONNECTIONS] = 1024,
+            [NU_BREAKER_PENDING] = 1024,
+            [NU_BREAKER_REQUESTS] = 1024,
+            [NU_BREAKER_RETRIES] = 3},
+};
+
+static struct nu_stat_set *create_set(struct nu_cluster *cluster, const struct nu_stat_table *table,
+                                      const char *suffix)
+{
+    struct nu_strbuf prefix = {0};
+    nu_strbuf_add_cstr(&prefix, "cluster.");
+    nu_stats_sanitize(&prefix, cluster->observability_name);
+    nu_strbuf_add_cstr(&prefix, suffix);
+    struct nu_stat_set *set = nu_stat_set_create(cluster->stats, table, nu_strbuf_str(&prefix));
+    nu_strbuf_finish(&prefix);
+    return set;
+}
+
+static const char *const breaker_suffixes[NU_PRIORITY_COUNT] = {".circuit_breakers.default",
+                                                                ".circuit_breakers.high"};
+
+static void create_sets(struct nu_cluster *cluster)
+{
+    struct nu_cluster_sets *sets = &cluster->sets;
+    sets->traffic = create_set(cluster, &nu_cluster_traffic_stats_table, "");
+    sets->external = create_set(cluster, &nu_response_stats_table, ".external");
+    sets->internal = create_set(cluster, &nu_response_stats_table, ".internal");
+    sets->lb = create_set(cluster, &nu_cluster_lb_stats_table, "");
+    sets->membership = create_set(cluster, &nu_cluster_membership_stats_table, "");
+    sets->update = create_set(cluster, &nu_cluster_update_stats_table, "");
+    for (int i = 0; i < NU_PRIORITY_COUNT; i++)
+        sets->breakers[i] =
+            create_set(cluster, &nu_circuit_breaker_stats_table, breaker_suffixes[i]);
+}
+
+static void set_default_options(struct nu_cluster_options *options)
+{
+    options->connect_timeout_ms = DEFAULT_CONNECT_TIMEOUT_MS;
+    options->buffer_limit_bytes = DEFAULT_BUFFER_LIMIT;
+    options->idle_timeout_ms = DEFAULT_IDLE_TIMEOUT_MS;
+    options->h1.max_headers = DEFAULT_MAX_HEADERS;
+    options->h1.max_head_bytes = DEFAULT_RESPONSE_HEAD_BYTES;
+}
+
+struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
+                                     struct nu_str stat_name)
+{
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, sizeof(struct nu_cluster)) != 0)
+        abort();
+    struct nu_cluster *cluster = memset(memory, 0, sizeof(struct nu_cluster));
+    nu_arena_init(&cluster->arena);
+    cluster->stats = stats;
+    cluster->name = nu_arena_dup(&cluster->arena, name);
+    cluster->observability_name =
+        stat_name.len ? nu_arena_dup(&cluster->arena, stat_name) : cluster->name;
+    cluster->lb_class = &nu_lb_round_robin;
+    set_default_options(&cluster->options);
+    create_sets(cluster);
+    for (int i = 0; i < NU_PRIORITY_COUNT; i++)
+        nu_cluster_set_limits(cluster, (enum nu_priority)i, &nu_breaker_limits_default);
+    return cluster;
+}
+
+static void init_remaining(struct nu_cluster *cluster, enum nu_priority priority,
+                           const struct nu_breaker_limits *limits)
+{
+    struct nu_stat_set **set = &cluster->sets.remaining[priority];
+    *set =
+        create_set(cluster, &nu_circuit_breaker_remaining_stats_table, breaker_suffixes[priority]);
+    struct nu_circuit_breaker_remaining_stats *stats = nu_stat_set_block(*set);
+    nu_gauge_set(&stats->remaining_cx, limits->max[NU_BREAKER_CONNECTIONS]);
+    nu_gauge_set(&stats->remaining_pending, limits->max[NU_BREAKER_PENDING]);
+    nu_gauge_set(&stats->remaining_rq, limits->max[NU_BREAKER_REQUESTS]);
+    nu_gauge_set(&stats->remaining_retries, limits->max[NU_BREAKER_RETRIES]);
+    nu_gauge_set(&stats->remaining_cx_pools, -1);
+}
+
+void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority,
+                           const struct nu_breaker_limits *limits)
+{
+    for (int kind = 0; kind < NU_BREAKER_KIND_COUNT; kind++)
+        cluster->breakers[priority].of[kind].max = limits->max[kind];
+    if (limits->track_remaining && !cluster->sets.remaining[priority])
+        init_remaining(cluster, priority, limits);
+}
+
+void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts)
+{
+    cluster->hosts = nu_host_set_ref(hosts);
+    nu_cluster_update_membership(cluster);
+}
+
+void nu_cluster_update_membership(struct nu_cluster *cluster)
+{
+    struct nu_cluster_membership_stats *stats = nu_stat_set_block(cluster->sets.membership);
+    nu_counter_inc(&stats->membership_change);
+    nu_gauge_set(&stats->membership_total, cluster->hosts->count);
+    nu_gauge_set(&stats->membership_healthy, cluster->hosts->count);
+    nu_gauge_set(&stats->max_host_weight, cluster->hosts->max_weight);
+}
+
+static void destroy_sets(struct nu_cluster_sets *sets)
+{
+    nu_stat_set_destroy(&sets->traffic);
+    nu_stat_set_destroy(&sets->external);
+    nu_stat_set_destroy(&sets->internal);
+    nu_stat_set_destroy(&sets->lb);
+    nu_stat_set_destroy(&sets->membership);
+    nu_stat_set_destroy(&sets->update);
+    for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
+        nu_stat_set_destroy(&sets->breakers[i]);
+        nu_stat_set_destroy(&sets->remaining[i]);
+    }
+}
+
+void nu_cluster_destroy(struct nu_cluster **cluster_ptr)
+{
+    struct nu_cluster *cluster = *cluster_ptr;
+    if (!cluster)
+        return;
+    *cluster_ptr = NULL;
+    nu_host_set_unref(cluster->hosts);
+    destroy_sets(&cluster->sets);
+    nu_arena_finish(&cluster->arena);
+    free(cluster);
+}

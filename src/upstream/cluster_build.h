@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making a cluster: what cluster_from_proto.c resolves from a configuration, and what tests fill by
+ * hand. Main thread.
+ */
+#ifndef NU_UPSTREAM_CLUSTER_BUILD_H
+#define NU_UPSTREAM_CLUSTER_BUILD_H
+
+#include "upstream/cluster.h"
+
+/* Limits of one priority. */
+struct nu_breaker_limits {
+    uint32_t max[NU_BREAKER_KIND_COUNT];
+    bool track_remaining;
+};
+
+/* Envoy's: 1024 connections, pending requests and requests, 3 retries. */
+extern const struct nu_breaker_limits nu_breaker_limits_default;
+
+/*
+ * An empty cluster with default options; `stat_name` may be empty (the name is used). The caller sets
+ * options and hosts, then hands it to the manager.
+ */
+struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
+                                     struct nu_str stat_name);
+/* Sets the breakers of one priority. */
+void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority,
+                           const struct nu_breaker_limits *limits);
+/* Sets the first hosts (takes a reference). */
+void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts);
+
+#endif

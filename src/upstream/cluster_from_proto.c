@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a cluster: settings with Envoy's defaults, limits, hosts. HTTP protocol options come from
+ * typed_extension_protocol_options, or from the older fields of the cluster itself.
+ */
+#include "upstream/cluster_from_proto.h"
+
+#include "codec/h1_from_proto.h"
+#include "config/values.h"
+#include "http/metadata_from_proto.h"
+#include "net/address_from_proto.h"
+
+#include "envoy/config/cluster/v3/cluster.pb-c.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb-c.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
+
+typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
+
+#define HTTP_OPTIONS_KEY "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+/* --- Limits ----------------------------------------------------------------------------------- */
+
+static void read_limits(struct nu_cluster *cluster,
+                        const Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds *proto)
+{
+    struct nu_breaker_limits limits = nu_breaker_limits_default;
+    uint32_t *max = limits.max;
+    max[NU_BREAKER_CONNECTIONS] = nu_u32_or(proto->max_connections, max[NU_BREAKER_CONNECTIONS]);
+    max[NU_BREAKER_PENDING] = nu_u32_or(proto->max_pending_requests, max[NU_BREAKER_PENDING]);
+    max[NU_BREAKER_REQUESTS] = nu_u32_or(proto->max_requests, max[NU_BREAKER_REQUESTS]);
+    max[NU_BREAKER_RETRIES] = nu_u32_or(proto->max_retries, max[NU_BREAKER_RETRIES]);
+    limits.track_remaining = proto->track_remaining;
+    bool high = proto->priority == ENVOY__CONFIG__CORE__V3__ROUTING_PRIORITY__HIGH;
+    nu_cluster_set_limits(cluster, high ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT, &limits);
+}
+
+static void read_circuit_breakers(struct nu_cluster *cluster, const cluster_proto *proto)
+{
+    if (!proto->circuit_breakers)
+        return;
+    for (size_t i = 0; i < proto->circuit_breakers->n_thresholds; i++)
+        read_limits(cluster, proto->circuit_breakers->thresholds[i]);
+}
+
+/* --- Protocol options ------------------------------------------------------------------------- */
+
+static void read_common_http(struct nu_factory *factory, struct nu_cluster_options *options,
+                             const Envoy__Config__Core__V3__HttpProtocolOptions *proto)
+{
+    if (!proto)
+        return;
+    struct nu_config_ctx *ctx = factory->ctx;
+    options->idle_timeout_ms = nu_config_duration_ms(ctx, proto, "idle_timeout",
+                                                     proto->idle_timeout, options->idle_timeout_ms);
+    options->max_connection_duration_ms = nu_config_duration_ms(
+        ctx, proto, "max_connection_duration", proto->max_connection_duration, 0);
+    options->max_stream_duration_ms =
+        nu_config_duration_ms(ctx, proto, "max_stream_duration", proto->max_stream_duration, 0);
+    options->max_requests_per_connection =
+        nu_u32_or(proto->max_requests_per_connection, options->max_requests_per_connection);
+    options->h1.max_headers = nu_u32_or(proto->max_headers_count, options->h1.max_headers);
+    options->h1.max_head_bytes =
+        nu_u32_or(proto->max_response_headers_kb, options->h1.max_head_bytes / 1024) * 1024;
+}
+
+static void
+read_http_extension(struct nu_factory *factory, struct nu_cluster_options *options,
+                    const Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions *proto)
+{
+    read_common_http(factory, options, proto->common_http_protocol_options);
+    /* Each of the two oneofs is required and has one member. */
+    nu_h1_options_from_proto(factory, &options->h1,
+                             proto->explicit_http_config->http_protocol_options);
+}
+
+static void read_protocol_options(struct nu_factory *factory, struct nu_cluster_options *options,
+                                  const cluster_proto *proto)
+{
+    read_common_http(factory, options, proto->common_http_protocol_options);
+    if (proto->http_protocol_options)
+        nu_h1_options_from_proto(factory, &options->h1, proto->http_protocol_options);
+    for (size_t i = 0; i < proto->n_typed_extension_protocol_options; i++) {
+        const Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry *entry =
+            proto->typed_extension_protocol_options[i];
+        if (strcmp(entry->key, HTTP_OPTIONS_KEY) != 0) {
+            nu_config_error_at(factory->ctx, proto, "typed_extension_protocol_options", i,
+                               "'%s' is not implemented by nuncio (only %s is)", entry->key,
+                               HTTP_OPTIONS_KEY);
+            continue;
+        }
+        const ProtobufCMessage *message = nu_config_any_of(
+            factory->ctx, proto, "typed_extension_protocol_options", entry->value,
+            &envoy__extensions__upstreams__http__v3__http_protocol_options__descriptor);
+        if (message)
+            read_http_extension(
+                factory, options,
+                (const Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions *)message);
+    }
+}
+
+static void read_keepalive(struct nu_cluster_options *options, const cluster_proto *proto)
+{
+    const Envoy__Config__Core__V3__TcpKeepalive *keepalive =
+        proto->upstream_connection_options ? proto->upstream_connection_options->tcp_keepalive
+                                           : NULL;
+    if (!keepalive)
+        return;
+    options->tcp_keepalive = true;
+    options->keepalive_probes = nu_u32_or(keepalive->keepalive_probes, 0);
+    options->keepalive_time_s = nu_u32_or(keepalive->keepalive_time, 0);
+    options->keepalive_interval_s = nu_u32_or(keepalive->keepalive_interval, 0);
+}
+
+static void check_transport(struct nu_factory *factory, const cluster_proto *proto)
+{
+    if (proto->transport_socket)
+        nu_config_any_of(
+            factory->ctx, proto->transport_socket, "typed_config",
+            proto->transport_socket->typed_config,
+            &envoy__extensions__transport_sockets__raw_buffer__v3__raw_buffer__descriptor);
+}
+
+static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
+                         const cluster_proto *proto)
+{
+    struct nu_cluster_options *options = &cluster->options;
+    options->connect_timeout_ms =
+        (uint32_t)nu_config_duration_ms(factory->ctx, proto, "connect_timeout",
+                                        proto->connect_timeout, options->connect_timeout_ms);
+    options->buffer_limit_bytes =
+        nu_u32_or(proto->per_connection_buffer_limit_bytes, options->buffer_limit_bytes);
+    options->max_requests_per_connection = nu_u32_or(proto->max_requests_per_connection, 0);
+    read_protocol_options(factory, options, proto);
+    read_keepalive(options, proto);
+    check_transport(factory, proto);
+}
+
+/* --- Hosts ------------------------------------------------------------------------------------ */
+
+static struct nu_locality read_locality(struct nu_arena *arena,
+                                        const Envoy__Config__Core__V3__Locality *proto)
+{
+    struct nu_locality locality = {0};
+    if (proto) {
+        locality.region = nu_arena_dup(arena, nu_str_from(proto->region));
+        locality.zone = nu_arena_dup(arena, nu_str_from(proto->zone));
+        locality.sub_zone = nu_arena_dup(arena, nu_str_from(proto->sub_zone));
+    }
+    return locality;
+}
+
+static struct nu_host *
+host_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                const Envoy__Config__Endpoint__V3__LocalityLbEndpoints *group,
+                const Envoy__Config__Endpoint__V3__LbEndpoint *proto)
+{
+    struct nu_arena *arena = &cluster->arena;
+    struct nu_host_params params = {
+        .hostname = nu_str_from(proto->endpoint->hostname),
+        .locality = read_locality(arena, group->locality),
+        .metadata = nu_metadata_from_proto(proto->metadata, arena),
+        .weight = nu_u32_or(proto->load_balancing_weight, 1),
+        .priority = group->priority,
+    };
+    if (!nu_address_from_proto(factory, proto->endpoint, "address", proto->endpoint->address,
+                               "Consider setting the cluster type to 'STRICT_DNS', which resolves "
+                               "names",
+                               arena, &params.address))
+        return NULL;
+    return nu_host_create(factory->stats, &params);
+}
+
+static size_t count_endpoints(const Envoy__Config__Endpoint__V3__ClusterLoadAssignment *proto)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < proto->n_endpoints; i++)
+        count += proto->endpoints[i]->n_lb_endpoints;
+    return count;
+}
+
+static bool check_endpoint(struct nu_factory *factory,
+                           const Envoy__Config__Endpoint__V3__LbEndpoint *proto)
+{
+    if (proto->host_identifier_case ==
+        ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT)
+        return true;
+    nu_config_error(factory->ctx, proto, "endpoint", "value is required");
+    return false;
+}
+
+static void read_static_hosts(struct nu_factory *factory, struct nu_cluster *cluster,
+                              const Envoy__Config__Endpoint__V3__ClusterLoadAssignment *proto,
+                              struct nu_host **hosts, uint32_t *count)
+{
+    for (size_t i = 0; i < proto->n_endpoints; i++) {
+        const Envoy__Config__Endpoint__V3__LocalityLbEndpoints *group = proto->endpoints[i];
+        if (group->priority != 0)
+            nu_config_error(factory->ctx, group, "priority",
+                            "priorities are known to Envoy, not implemented by nuncio");
+        for (size_t j = 0; j < group->n_lb_endpoints; j++) {
+            if (!check_endpoint(factory, group->lb_endpoints[j]))
+                continue;
+            struct nu_host *host = host_from_proto(factory, cluster, group, group->lb_endpoints[j]);
+            if (host)
+                hosts[(*count)++] = host;
+        }
+    }
+}
+
+static void read_hosts(struct nu_factory *factory, struct nu_cluster *cluster,
+                       const cluster_proto *proto)
+{
+    struct nu_host **hosts = NULL;
+    uint32_t count = 0;
+    bool is_static = proto->type == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STATIC;
+    if (proto->load_assignment && is_static) {
+        hosts = nu_arena_alloc(&cluster->arena,
+                               (count_endpoints(proto->load_assignment) + 1) * sizeof(*hosts));
+        read_static_hosts(factory, cluster, proto->load_assignment, hosts, &count);
+    }
+    struct nu_host_set *set = nu_host_set_create(hosts, count);
+    nu_cluster_set_first_hosts(cluster, set);
+    nu_host_set_unref(set);
+    for (uint32_t i = 0; i < count; i++)
+        nu_host_unref(hosts[i]);
+}
+
+struct nu_cluster *nu_cluster_from_proto(struct nu_factory *factory, const cluster_proto *proto)
+{
+    size_t errors = factory->ctx->errors.count;
+    struct nu_cluster *cluster = nu_cluster_create(factory->stats, nu_str_from(proto->name),
+                                                   nu_str_from(proto->alt_stat_name));
+    struct nu_factory own = *factory;
+    own.arena = &cluster->arena;
+    cluster->metadata = nu_metadata_from_proto(proto->metadata, &cluster->arena);
+    read_options(&own, cluster, proto);
+    read_circuit_breakers(cluster, proto);
+    read_hosts(&own, cluster, proto);
+    if (factory->ctx->errors.count != errors)
+        nu_cluster_destroy(&cluster);
+    return cluster;
+}

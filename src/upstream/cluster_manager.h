@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The main thread's side of all clusters: builds them from the configuration, owns them and their
+ * host sets, and keeps the workers' tables up to date by message.
+ */
+#ifndef NU_UPSTREAM_CLUSTER_MANAGER_H
+#define NU_UPSTREAM_CLUSTER_MANAGER_H
+
+#include "upstream/cluster.h"
+
+struct nu_cluster_manager;
+struct nu_config_ctx;
+struct nu_init_manager;
+struct nu_dns_resolver;
+
+/* `stats` and `loop` (the main thread's) are borrowed. */
+struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, struct nu_loop *loop);
+/* After the workers' tables are finished. */
+void nu_cluster_manager_destroy(struct nu_cluster_manager **manager);
+
+/* The cluster of this name, or NULL. Main thread. */
+struct nu_cluster *nu_cluster_manager_find(const struct nu_cluster_manager *manager,
+                                           struct nu_str name);
+/* Walks the clusters by name: start with *cursor = 0; NULL at the end. */
+struct nu_cluster *nu_cluster_manager_next(const struct nu_cluster_manager *manager,
+                                           size_t *cursor);
+
+/* Takes over a built cluster; false (and the cluster is not taken) if the name is in use. */
+NU_MUST_USE bool nu_cluster_manager_add(struct nu_cluster_manager *manager,
+                                        struct nu_cluster *cluster);
+
+/*
+ * Registers a thread's table: it gets every cluster now and every change of hosts later, as messages
+ * to its loop. Main thread, before that loop runs.
+ */
+void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_cluster_table *table);
+/* Gives a cluster new hosts (takes a reference of its own) and tells every table. */
+void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
+                                  struct nu_host_set *hosts);
+
+#endif

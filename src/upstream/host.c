@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hosts and host sets. */
+#include "upstream/host.h"
+
+#include "base/alloc.h"
+#include "stats/cluster_stats.h"
+
+static struct nu_str own_text(struct nu_str s)
+{
+    return nu_str_make(nu_strndup(s.ptr ? s.ptr : "", s.len), s.len);
+}
+
+struct nu_host *nu_host_create(struct nu_stats *stats, const struct nu_host_params *params)
+{
+    struct nu_host *host = nu_calloc(1, sizeof(*host));
+    atomic_init(&host->refs, 1);
+    host->address = params->address;
+    char text[NU_ADDRESS_TEXT_MAX];
+    host->address_text = own_text(nu_str_make(text, nu_address_format(&params->address, text)));
+    host->hostname = own_text(params->hostname);
+    host->locality = params->locality;
+    host->metadata = params->metadata;
+    host->weight = params->weight ? params->weight : 1;
+    host->priority = params->priority;
+    host->stats = nu_stat_set_create_private(stats, &nu_host_stats_table);
+    return host;
+}
+
+struct nu_host *nu_host_ref(struct nu_host *host)
+{
+    atomic_fetch_add_explicit(&host->refs, 1, memory_order_relaxed);
+    return host;
+}
+
+void nu_host_unref(struct nu_host *host)
+{
+    if (!host || atomic_fetch_sub_explicit(&host->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    nu_stat_set_destroy(&host->stats);
+    nu_free(nu_unconst(host->address_text.ptr));
+    nu_free(nu_unconst(host->hostname.ptr));
+    nu_free(host);
+}
+
+struct nu_host_set *nu_host_set_create(struct nu_host *const *hosts, uint32_t count)
+{
+    struct nu_host_set *set = nu_alloc(sizeof(*set) + count * sizeof(set->hosts[0]));
+    atomic_init(&set->refs, 1);
+    set->count = count;
+    set->max_weight = 0;
+    set->weighted = false;
+    for (uint32_t i = 0; i < count; i++) {
+        set->hosts[i] = nu_host_ref(hosts[i]);
+        set->weighted |= hosts[i]->weight != hosts[0]->weight;
+        if (hosts[i]->weight > set->max_weight)
+            set->max_weight = hosts[i]->weight;
+    }
+    return set;
+}
+
+struct nu_host_set *nu_host_set_ref(struct nu_host_set *set)
+{
+    atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+    return set;
+}
+
+void nu_host_set_unref(struct nu_host_set *set)
+{
+    if (!set || atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < set->count; i++)
+        nu_host_unref(set->hosts[i]);
+    nu_free(set);
+}
+
+bool nu_host_set_has(const struct nu_host_set *set, const struct nu_host *host)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (set->hosts[i] == host)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all load balancers share. */
+#include "upstream/lb.h"
+
+static int32_t find_by_address(const struct nu_host_set *hosts, struct nu_str address)
+{
+    for (uint32_t i = 0; i < hosts->count; i++) {
+        if (nu_str_eq(hosts->hosts[i]->address_text, address))
+            return (int32_t)i;
+    }
+    return NU_LB_NONE;
+}
+
+int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context)
+{
+    if (nu_unlikely(context->override_host.len)) {
+        int32_t index = find_by_address(lb->hosts, context->override_host);
+        if (index != NU_LB_NONE)
+            return index;
+    }
+    return lb->cls->choose(lb, context);
+}

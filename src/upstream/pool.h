@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connection pools: for each worker, host and priority the HTTP/1 connections to that host.
+ *
+ * A request asks for a stream. An idle connection is given at once (the last used first); else the
+ * request waits while a connection is opened, within the cluster's breakers. The rules are Envoy's: a
+ * failed connect fails every request that waits here, a first connection to a host is always allowed.
+ *
+ *     connecting -> idle <-> busy -> closed
+ */
+#ifndef NU_UPSTREAM_POOL_H
+#define NU_UPSTREAM_POOL_H
+
+#include "codec/h1.h"
+#include "event/timer.h"
+#include "net/connection.h"
+#include "upstream/cluster.h"
+
+struct nu_pool_request;
+
+/* One upstream connection, as its user may see it. */
+struct nu_upstream_conn {
+    struct nu_connection conn;
+    struct nu_h1_client codec;
+    struct nu_pool *pool;            /* borrowed */
+    struct nu_list link;             /* in the pool's list of its state */
+    struct nu_timer timer;           /* connect timeout, then idle timeout */
+    struct nu_timer duration_timer;  /* maximum age */
+    struct nu_pool_request *request; /* being served; NULL while idle */
+    struct nu_address local;
+    uint64_t id;
+    uint64_t connect_start_us;
+    uint64_t connect_end_us;
+    uint64_t counted_rx; /* bytes that the statistics have */
+    uint64_t counted_tx;
+    uint32_t requests; /* served so far */
+    uint8_t state;
+    bool drain;     /* close after the present request */
+    bool timed_out; /* the connect timeout ended it */
+};
+
+struct nu_pool_request_ops {
+    /* A connection was found: the request goes through `encoder`. */
+    void (*on_ready)(struct nu_pool_request *request, struct nu_stream_encoder *encoder,
+                     const struct nu_upstream_conn *conn);
+    /* None was found. `transport_failure` says more where there is more, and lives as long as the
+     * call. */
+    void (*on_failure)(struct nu_pool_request *request, enum nu_reset_reason reason,
+                       struct nu_str transport_failure);
+};
+
+/* A request for a stream, embedded in its user. Exactly one of the ops is called, perhaps from inside
+ * nu_pool_start, unless it is cancelled before. */
+struct nu_pool_request {
+    const struct nu_pool_request_ops *ops;
+    struct nu_stream_decoder *decoder; /* gets the response */
+    struct nu_pool *pool;
+    struct nu_list link; /* while waiting */
+    bool waiting;
+};
+
+struct nu_pool {
+    struct nu_cluster_local *cluster; /* borrowed */
+    struct nu_host *host;             /* one reference */
+    struct nu_host_stats *host_stats; /* this thread's block */
+    enum nu_priority priority;
+    struct nu_list link; /* in cluster->pools */
+    struct nu_list connecting;
+    struct nu_list idle; /* last used first */
+    struct nu_list busy;
+    struct nu_list waiting; /* requests, oldest first */
+    uint32_t connecting_count;
+    uint32_t waiting_count;
+    bool draining; /* the host went: no new connections, gone when empty */
+};
+
+/* The pool of the cluster's host at `index`, made on first use. */
+struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
+                            enum nu_priority priority);
+/* Asks for a stream. `request->ops` and `decoder` must be set. */
+void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request);
+/* Gives up waiting. Harmless once an op was called. */
+void nu_pool_cancel(struct nu_pool_request *request);
+/* Closes idle connections, lets busy ones finish; the pool goes when it is empty. */
+void nu_pool_drain(struct nu_pool *pool);
+/* Closes everything now and frees the pool; its requests are reset. */
+void nu_pool_destroy(struct nu_pool *pool);
+
+#endif
