@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The router: a thin filter over the exchange. What it adds is Envoy's words: which headers the
+ * upstream and the client see, and what a failure is called (ENVOY_COMPAT 4.2, 4.3 and 5).
+ */
+#include "filters/http/router/router.h"
+
+#include "base/random.h"
+#include "client/exchange.h"
+#include "format/format.h"
+#include "http/grpc.h"
+#include "runtime/runtime.h"
+#include "stats/http_stats.h"
+
+struct router {
+    struct nu_filter base;
+    struct nu_exchange exchange;
+    struct nu_router_stats *stats;
+    uint64_t timeout_ms;
+    bool alt_response; /* x-envoy-upstream-rq-timeout-alt-response: a timeout is 204 */
+    bool forwarding;   /* the exchange was started */
+};
+
+static struct router *router_of(struct nu_filter *self)
+{
+    return nu_container_of(self, struct router, base);
+}
+
+static struct router *router_of_exchange(struct nu_exchange *exchange)
+{
+    return nu_container_of(exchange, struct router, exchange);
+}
+
+static const struct nu_router_config *config_of(const struct router *router)
+{
+    return router->base.config;
+}
+
+static struct nu_stream_info *info_of(struct router *router)
+{
+    return router->base.chain->info;
+}
+
+static const struct nu_route_match *match_of(struct router *router)
+{
+    return router->base.chain->ops->route(router->base.chain);
+}
+
+static struct nu_headers *request_of(struct router *router)
+{
+    return router->base.chain->half[NU_DECODE].headers;
+}
+
+/* --- Answers ---------------------------------------------------------------------------------- */
+
+static void reply(struct router *router, uint32_t status, struct nu_str body, struct nu_str details)
+{
+    nu_filter_reply(&router->base, status, body, details);
+}
+
+static void reply_overloaded(struct router *router, struct nu_str body, struct nu_str details)
+{
+    static const struct nu_reply_header overloaded = {NU_STR_INIT("x-envoy-overloaded"),
+                                                      NU_STR_INIT("true")};
+    struct nu_reply answer = {
+        .status = 503,
+        .body = body,
+        .details = details,
+        .headers = &overloaded,
+        .header_count = config_of(router)->suppress_envoy_headers ? 0 : 1,
+        .grpc_status = -1,
+    };
+    nu_filter_reply_with(&router->base, &answer);
+}
+
+static void answer_no_route(struct router *router)
+{
+    nu_counter_inc(&router->stats->no_route);
+    nu_stream_info_set_flag(info_of(router), NU_FLAG_NO_ROUTE_FOUND);
+    reply(router, 404, nu_str_make(NULL, 0), NU_STR("route_not_found"));
+}
+
+static void answer_redirect(struct router *router)
+{
+    const struct nu_route_match *match = match_of(router);
+    struct nu_reply_header location = {
+        NU_STR("location"),
+        nu_route_redirect_location(match, request_of(router), router->base.chain->arena)};
+    struct nu_reply answer = {
+        .status = nu_route_redirect_status(match),
+        .details = NU_STR("direct_response"),
+        .headers = &location,
+        .header_count = 1,
+        .grpc_status = -1,
+    };
+    nu_counter_inc(&router->stats->rq_direct_response);
+    nu_filter_reply_with(&router->base, &answer);
+}
+
+/* A configured answer; with some statuses it says where it is, as Envoy's does. */
+static void answer_direct(struct router *router)
+{
+    const struct nu_route_match *match = match_of(router);
+    struct nu_filter_chain *chain = router->base.chain;
+    struct nu_format_context context = {.request_headers = request_of(router), .info = chain->info};
+    struct nu_str content_type = {0};
+    struct nu_str body = nu_route_direct_body(match, &context, chain->arena, &content_type);
+    struct nu_reply_header headers[2];
+    size_t count = 0;
+    struct nu_str location = nu_route_redirect_location(match, request_of(router), chain->arena);
+    if (location.len)
+        headers[count++] = (struct nu_reply_header){NU_STR("location"), location};
+    if (content_type.len)
+        headers[count++] = (struct nu_reply_header){NU_STR("content-type"), content_type};
+    struct nu_reply answer = {
+        .status = match->route->status,
+        .body = body,
+        .details = NU_STR("direct_response"),
+        .headers = headers,
+        .header_count = count,
+        .grpc_status = -1,
+    };
+    nu_counter_inc(&router->stats->rq_direct_response);
+    nu_filter_reply_with(&router->base, &answer);
+}
+
+static void answer_no_cluster(struct router *router)
+{
+    nu_counter_inc(&router->stats->no_cluster);
+    nu_stream_info_set_flag(info_of(router), NU_FLAG_NO_CLUSTER_FOUND);
+    reply(router, match_of(router)->route->cluster_not_found_status, nu_str_make(NULL, 0),
+          NU_STR("cluster_not_found"));
+}
+
+/* --- Failures of the exchange ----------------------------------------------------------------- */
+
+static enum nu_response_flag flag_of_reset(enum nu_reset_reason reason)
+{
+    switch (reason) {
+    case NU_RESET_LOCAL:
+    case NU_RESET_LOCAL_REFUSED:
+        return NU_FLAG_LOCAL_RESET;
+    case NU_RESET_REMOTE:
+    case NU_RESET_REMOTE_REFUSED:
+    case NU_RESET_CONNECT_ERROR:
+        return NU_FLAG_UPSTREAM_REMOTE_RESET;
+    case NU_RESET_LOCAL_CONNECTION_FAILURE:
+    case NU_RESET_REMOTE_CONNECTION_FAILURE:
+    case NU_RESET_CONNECTION_TIMEOUT:
+        return NU_FLAG_UPSTREAM_CONNECTION_FAILURE;
+    case NU_RESET_CONNECTION_TERMINATION:
+    case NU_RESET_PREMATURE_HALF_CLOSE:
+        return NU_FLAG_UPSTREAM_CONNECTION_TERMINATION;
+    case NU_RESET_OVERFLOW:
+        return NU_FLAG_UPSTREAM_OVERFLOW;
+    case NU_RESET_PROTOCOL_ERROR:
+        return NU_FLAG_UPSTREAM_PROTOCOL_ERROR;
+    case NU_RESET_OVERLOAD:
+        return NU_FLAG_OVERLOAD_MANAGER;
+    }
+    return NU_FLAG_LOCAL_RESET;
+}
+
+/* "base{reason|transport failure}", blanks as underscores: a word for the access log. */
+static struct nu_str reset_details(struct router *router, const char *base,
+                                   const struct nu_exchange_failure *failure)
+{
+    struct nu_str reason = nu_reset_reason_text(failure->reason);
+    struct nu_str transport = failure->transport_failure;
+    char *text =
+        nu_arena_printf(router->base.chain->arena, "%s{%.*s%s%.*s}", base, NU_STR_ARG(reason),
+                        transport.len ? "|" : "", NU_STR_ARG(transport));
+    for (char *p = text; *p; p++) {
+        if (*p == ' ')
+            *p = '_';
+    }
+    return nu_str_from(text);
+}
+
+static struct nu_str reset_body(struct router *router, const struct nu_exchange_failure *failure)
+{
+    struct nu_str reason = nu_reset_reason_text(failure->reason);
+    struct nu_str transport = failure->transport_failure;
+    return nu_str_from(nu_arena_printf(
+        router->base.chain->arena,
+        "upstream connect error or disconnect/reset before headers. reset reason: %.*s%s%.*s",
+        NU_STR_ARG(reason), transport.len ? ", transport failure reason: " : "",
+        NU_STR_ARG(transport)));
+}
+
+static void on_reset_after_headers(struct router *router, const struct nu_exchange_failure *failure)
+{
+    info_of(router)->response_code_details =
+        reset_details(router, "upstream_reset_after_response_started", failure);
+    nu_filter_reset(&router->base);
+}
+
+static void on_reset_before_headers(struct router *router,
+                                    const struct nu_exchange_failure *failure)
+{
+    struct nu_str body = reset_body(router, failure);
+    struct nu_str details =
+        reset_details(router, "upstream_reset_before_response_started", failure);
+    if (failure->reason == NU_RESET_OVERFLOW)
+        reply_overloaded(router, body, details);
+    else
+        reply(router, failure->reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503, body, details);
+}
+
+static void on_timeout(struct router *router, const struct nu_exchange_failure *failure)
+{
+    nu_stream_info_set_flag(info_of(router), NU_FLAG_UPSTREAM_REQUEST_TIMEOUT);
+    if (failure->response_started) {
+        info_of(router)->response_code_details = NU_STR("response_timeout");
+        nu_filter_reset(&router->base);
+    } else if (router->alt_response) {
+        reply(router, 204, nu_str_make(NULL, 0), NU_STR("response_timeout"));
+    } else {
+        reply(router, 504, NU_STR("upstream request timeout"), NU_STR("response_timeout"));
+    }
+}
+
+static void on_max_duration(struct router *router, const struct nu_exchange_failure *failure)
+{
+    struct nu_str details = NU_STR("upstream_max_stream_duration_reached");
+    nu_stream_info_set_flag(info_of(router), NU_FLAG_UPSTREAM_MAX_STREAM_DURATION);
+    if (failure->response_started) {
+        info_of(router)->response_code_details = details;
+        nu_filter_reset(&router->base);
+        return;
+    }
+    bool complete = router->base.chain->half[NU_DECODE].ended;
+    reply(router, complete ? 504 : 408, NU_STR("upstream max stream duration reached"), details);
+}
+
+static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_failure *failure)
+{
+    struct router *router = router_of_exchange(exchange);
+    switch (failure->kind) {
+    case NU_EXCHANGE_NO_HOST:
+        nu_stream_info_set_flag(info_of(router), NU_FLAG_NO_HEALTHY_UPSTREAM);
+        reply(router, 503, NU_STR("no healthy upstream"), NU_STR("no_healthy_upstream"));
+        return;
+    case NU_EXCHANGE_TIMEOUT:
+        on_timeout(router, failure);
+        return;
+    case NU_EXCHANGE_MAX_DURATION:
+        on_max_duration(router, failure);
+        return;
+    case NU_EXCHANGE_RESET:
+        nu_stream_info_set_flag(info_of(router), flag_of_reset(failure->reason));
+        if (failure->response_started)
+            on_reset_after_headers(router, failure);
+        else
+            on_reset_before_headers(router, failure);
+        return;
+    }
+}
+
+/* --- The response ----------------------------------------------------------------------------- */
+
+static void add_number(struct router *router, struct nu_headers *headers, enum nu_header_id id,
+                       uint64_t value)
+{
+    char *text = nu_arena_alloc(router->base.chain->arena, 20);
+    nu_headers_set_id(headers, id, nu_str_make(text, nu_u64_to_chars(value, text)));
+}
+
+/* Milliseconds from the end of the request to now; unknown while it has not ended. */
+static void set_service_time(struct router *router, struct nu_headers *headers)
+{
+    const struct nu_stream_info *info = info_of(router);
+    if (config_of(router)->suppress_envoy_headers || !info->rx_end_us)
+        return;
+    uint64_t us = nu_loop_now_us(router->base.chain->loop) - info->rx_end_us;
+    add_number(router, headers, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME, us / 1000);
+}
+
+static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers, bool end)
+{
+    struct router *router = router_of_exchange(exchange);
+    const struct nu_route_match *match = match_of(router);
+    set_service_time(router, headers);
+    if (nu_unlikely(match->virtual_host->include_attempt_count_in_response))
+        add_number(router, headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
+                   info_of(router)->upstream.attempt_count);
+    nu_route_finalize_response(match, headers, request_of(router), info_of(router));
+    info_of(router)->response_code_details = NU_STR("via_upstream");
+    nu_chain_encode_headers(&router->base, headers, end);
+}
+
+static void on_data(struct nu_exchange *exchange, struct nu_buf *data, bool end)
+{
+    nu_chain_encode_data(&router_of_exchange(exchange)->base, data, end);
+}
+
+static void on_trailers(struct nu_exchange *exchange, struct nu_headers *trailers)
+{
+    nu_chain_encode_trailers(&router_of_exchange(exchange)->base, trailers);
+}
+
+static void on_1xx(struct nu_exchange *exchange, struct nu_headers *headers)
+{
+    nu_chain_encode_1xx(&router_of_exchange(exchange)->base, headers);
+}
+
+static void on_above_high(struct nu_exchange *exchange)
+{
+    struct nu_filter_chain *chain = router_of_exchange(exchange)->base.chain;
+    chain->ops->hold_request(chain);
+}
+
+static void on_below_low(struct nu_exchange *exchange)
+{
+    struct nu_filter_chain *chain = router_of_exchange(exchange)->base.chain;
+    chain->ops->release_request(chain);
+}
+
+static void on_host(struct nu_exchange *exchange, const struct nu_host *host)
+{
+    struct router *router = router_of_exchange(exchange);
+    const struct nu_route_match *match = match_of(router);
+    if (nu_unlikely(match->route->auto_host_rewrite))
+        nu_route_rewrite_host(match, exchange->request_headers, host->hostname,
+                              config_of(router)->suppress_envoy_headers);
+}
+
+static const struct nu_exchange_ops exchange_ops = {
+    .on_host = on_host,
+    .on_1xx = on_1xx,
+    .on_headers = on_headers,
+    .on_data = on_data,
+    .on_trailers = on_trailers,
+    .on_failed = on_failed,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+};
+
+/* --- The request ------------------------------------------------------------------------------ */
+
+struct strict_check {
+    enum nu_strict_header bit;
+    enum nu_header_id id;
+    bool is_number;
+};
+
+/* An x-envoy header that must be right but is not: answered, and true returned. */
+static bool answer_bad_header(struct router *router, struct nu_headers *headers)
+{
+    static const struct strict_check checks[] = {
+        {NU_STRICT_RQ_TIMEOUT_MS, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS, true},
+        {NU_STRICT_RQ_PER_TRY_TIMEOUT_MS, NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS, true},
+        {NU_STRICT_MAX_RETRIES, NU_HEADER_X_ENVOY_MAX_RETRIES, true},
+    };
+    for (size_t i = 0; i < NU_ARRAY_LEN(checks); i++) {
+        struct nu_str value = nu_headers_get_id(headers, checks[i].id);
+        uint64_t number;
+        if (!(config_of(router)->strict_headers & checks[i].bit) || !value.ptr ||
+            nu_str_to_u64(value, &number) == NU_OK)
+            continue;
+        struct nu_str name = nu_header_name_of(checks[i].id);
+        struct nu_arena *arena = router->base.chain->arena;
+        nu_stream_info_set_flag(info_of(router), NU_FLAG_INVALID_ENVOY_REQUEST_HEADERS);
+        reply(router, 400,
+              nu_str_from(nu_arena_printf(arena, "invalid header '%.*s' with value '%.*s'",
+                                          NU_STR_ARG(name), NU_STR_ARG(value))),
+              nu_str_from(nu_arena_printf(arena, "request_headers_failed_strict_check{%.*s}",
+                                          NU_STR_ARG(name))));
+        return true;
+    }
+    return false;
+}
+
+/* A gRPC request's own deadline, where the route honours it. */
+static bool grpc_timeout(const struct nu_route *route, const struct nu_headers *headers,
+                         uint64_t *timeout_ms)
+{
+    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_GRPC_TIMEOUT);
+    uint64_t asked;
+    if (!route->grpc_timeout_max.is_set || !text.ptr || !nu_grpc_timeout_parse(text, &asked))
+        return false;
+    if (route->grpc_timeout_offset.is_set && route->grpc_timeout_offset.ms < asked)
+        asked -= route->grpc_timeout_offset.ms;
+    if (route->grpc_timeout_max.ms && asked > route->grpc_timeout_max.ms)
+        asked = route->grpc_timeout_max.ms;
+    *timeout_ms = asked;
+    return true;
+}
+
+static bool number_header(const struct nu_headers *headers, enum nu_header_id id, uint64_t *out)
+{
+    struct nu_str text = nu_headers_get_id(headers, id);
+    return text.ptr && nu_str_to_u64(text, out) == NU_OK;
+}
+
+/* The timeout from the route, or from the headers of an internal request, which end here. */
+static void find_timeout(struct router *router, const struct nu_route *route,
+                         struct nu_headers *headers)
+{
+    router->timeout_ms = route->timeout_ms;
+    grpc_timeout(route, headers, &router->timeout_ms);
+    uint64_t asked;
+    if (number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS, &asked))
+        router->timeout_ms = asked;
+    if (config_of(router)->respect_expected_rq_timeout &&
+        number_header(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, &asked))
+        router->timeout_ms = asked;
+    router->alt_response =
+        nu_headers_has_id(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE);
+}
+
+/* Control headers that are for us and nobody behind us. */
+static void remove_control_headers(struct nu_headers *headers)
+{
+    static const enum nu_header_id consumed[] = {
+        NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS,
+        NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS,
+        NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE,
+        NU_HEADER_X_ENVOY_UPSTREAM_STREAM_DURATION_MS,
+        NU_HEADER_X_ENVOY_RETRY_ON,
+        NU_HEADER_X_ENVOY_RETRY_GRPC_ON,
+        NU_HEADER_X_ENVOY_MAX_RETRIES,
+        NU_HEADER_X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT,
+        NU_HEADER_X_ENVOY_RETRIABLE_STATUS_CODES,
+        NU_HEADER_X_ENVOY_RETRIABLE_HEADER_NAMES,
+        NU_HEADER_X_ENVOY_UPSTREAM_ALT_STAT_NAME,
+    };
+    for (size_t i = 0; i < NU_ARRAY_LEN(consumed); i++)
+        nu_headers_remove_id(headers, consumed[i]);
+}
+
+static void set_timeout_headers(struct router *router, const struct nu_route *route,
+                                struct nu_headers *headers)
+{
+    uint64_t per_try = 0;
+    bool has_per_try =
+        number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS, &per_try) &&
+        per_try && (router->timeout_ms == 0 || per_try < router->timeout_ms);
+    remove_control_headers(headers);
+    uint64_t expected = has_per_try ? per_try : router->timeout_ms;
+    if (!config_of(router)->suppress_envoy_headers && expected &&
+        !route->max_stream_duration.is_set)
+        add_number(router, headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, expected);
+}
+
+static bool is_in_maintenance(struct router *router, struct nu_str cluster)
+{
+    const struct nu_runtime *runtime = router->base.chain->loop->runtime;
+    if (nu_likely(!runtime || nu_runtime_key_count(runtime) == 0))
+        return false;
+    struct nu_str key =
+        nu_arena_concat(router->base.chain->arena, NU_STR("upstream.maintenance_mode."), cluster);
+    return nu_runtime_feature_enabled(runtime, key, 0, nu_random_u64());
+}
+
+static void note_cluster(struct router *router, const struct nu_cluster *cluster)
+{
+    struct nu_upstream_info *info = &info_of(router)->upstream;
+    info->cluster = cluster->name;
+    info->cluster_observability = cluster->observability_name;
+    info->cluster_metadata = cluster->metadata;
+}
+
+static void forward(struct router *router, struct nu_cluster_local *cluster,
+                    struct nu_headers *headers, bool end)
+{
+    const struct nu_route_match *match = match_of(router);
+    const struct nu_route *route = match->route;
+    struct nu_filter_chain *chain = router->base.chain;
+    bool suppress = config_of(router)->suppress_envoy_headers;
+    nu_route_finalize_request(match, headers, chain->info, suppress);
+    find_timeout(router, route, headers);
+    set_timeout_headers(router, route, headers);
+    if (nu_unlikely(match->virtual_host->include_request_attempt_count))
+        nu_headers_set_id(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT, NU_STR("1"));
+    struct nu_exchange_params params = {
+        .cluster = cluster,
+        .priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT,
+        .lb = {.override_host = chain->override_host},
+        .timeout_ms = router->timeout_ms,
+        .is_internal = chain->info->is_internal,
+    };
+    router->exchange.ops = &exchange_ops;
+    router->exchange.arena = chain->arena;
+    router->exchange.info = chain->info;
+    router->forwarding = true;
+    nu_exchange_start(&router->exchange, &params, headers, end);
+}
+
+static void route_request(struct router *router, struct nu_headers *headers, bool end)
+{
+    const struct nu_route_match *match = match_of(router);
+    struct nu_cluster_local *cluster =
+        nu_cluster_table_find(router->base.chain->loop->clusters, match->cluster);
+    if (!cluster) {
+        answer_no_cluster(router);
+        return;
+    }
+    note_cluster(router, cluster->cluster);
+    if (nu_unlikely(config_of(router)->strict_headers) && answer_bad_header(router, headers))
+        return;
+    if (nu_unlikely(is_in_maintenance(router, match->cluster))) {
+        nu_exchange_count_maintenance(cluster, info_of(router)->is_internal);
+        nu_stream_info_set_flag(info_of(router), NU_FLAG_UPSTREAM_OVERFLOW);
+        reply_overloaded(router, NU_STR("maintenance mode"), NU_STR("maintenance_mode"));
+        return;
+    }
+    forward(router, cluster, headers, end);
+}
+
+/* --- The filter ------------------------------------------------------------------------------- */
+
+static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_headers *headers,
+                                             bool end)
+{
+    struct router *router = router_of(self);
+    const struct nu_route_match *match = match_of(router);
+    nu_counter_inc(&router->stats->rq_total);
+    if (nu_unlikely(match->needs_tls))
+        answer_redirect(router);
+    else if (nu_unlikely(!match->route))
+        answer_no_route(router);
+    else
+        switch (match->route->action) {
+        case NU_ROUTE_CLUSTER:
+            route_request(router, headers, end);
+            break;
+        case NU_ROUTE_REDIRECT:
+            answer_redirect(router);
+            break;
+        case NU_ROUTE_DIRECT_RESPONSE:
+            answer_direct(router);
+            break;
+        case NU_ROUTE_NON_FORWARDING:
+            answer_no_route(router);
+            break;
+        }
+    return NU_HEADERS_STOP;
+}
+
+static enum nu_data_status decode_data(struct nu_filter *self, struct nu_buf *data, bool end)
+{
+    struct router *router = router_of(self);
+    if (router->forwarding)
+        nu_exchange_send_data(&router->exchange, data, end);
+    return NU_DATA_STOP_NO_BUFFER;
+}
+
+static enum nu_trailers_status decode_trailers(struct nu_filter *self, struct nu_headers *trailers)
+{
+    struct router *router = router_of(self);
+    if (router->forwarding)
+        nu_exchange_send_trailers(&router->exchange, trailers);
+    return NU_TRAILERS_STOP;
+}
+
+static void on_downstream_high(struct nu_filter *self)
+{
+    struct router *router = router_of(self);
+    if (router->forwarding)
+        nu_exchange_hold_response(&router->exchange);
+}
+
+static void on_downstream_low(struct nu_filter *self)
+{
+    struct router *router = router_of(self);
+    if (router->forwarding)
+        nu_exchange_release_response(&router->exchange);
+}
+
+static void open_filter(struct nu_filter *self)
+{
+    struct router *router = router_of(self);
+    router->stats = nu_stat_set_block(config_of(router)->stats);
+}
+
+static void close_filter(struct nu_filter *self)
+{
+    struct router *router = router_of(self);
+    if (router->forwarding)
+        nu_exchange_cancel(&router->exchange);
+}
+
+const struct nu_filter_class nu_router_filter = {
+    .abi = NUNCIO_FILTER_ABI,
+    .name = "envoy.filters.http.router",
+    .instance_size = sizeof(struct router),
+    .is_terminal = true,
+    .open = open_filter,
+    .close = close_filter,
+    .decode_headers = decode_headers,
+    .decode_data = decode_data,
+    .decode_trailers = decode_trailers,
+    .on_downstream_high = on_downstream_high,
+    .on_downstream_low = on_downstream_low,
+};

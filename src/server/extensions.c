@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every extension that nuncio has. A new one is a folder with its code and a line here; to leave one
+ * out of a build, take its line away.
+ */
+#include "server/extensions.h"
+
+#include "access_log/access_log.h"
+#include "filters/http/prime_authz/prime_authz.h"
+#include "filters/http/router/router_from_proto.h"
+#include "stream/hcm_from_proto.h"
+
+static const struct nu_filter_factory *const http_filters[] = {
+    &nu_prime_authz_factory,
+    &nu_router_factory,
+    NULL,
+};
+
+static const struct nu_network_filter_factory *const network_filters[] = {
+    &nu_hcm_factory,
+    NULL,
+};
+
+static const struct nu_access_logger_class *const access_loggers[] = {
+    &nu_file_access_logger,
+    &nu_stdout_access_logger,
+    &nu_stderr_access_logger,
+    NULL,
+};
+
+const struct nu_extensions nu_built_in_extensions = {
+    .http_filters = http_filters,
+    .network_filters = network_filters,
+    .access_loggers = access_loggers,
+};

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection manager's connection: codec, streams, idle and age limits, draining.
+ *
+ * The idle timer is armed once and looks, when it fires, how long the connection really was idle: so
+ * a request costs no timer work.
+ */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "stream/stream_internal.h"
+
+static struct nu_hcm_conn *conn_of(struct nu_network_filter *filter)
+{
+    return nu_container_of(filter, struct nu_hcm_conn, base);
+}
+
+static struct nu_loop *loop_of(const struct nu_hcm_conn *conn)
+{
+    return conn->base.conn->conn.loop;
+}
+
+static struct nu_connection *socket_of(const struct nu_hcm_conn *conn)
+{
+    return &conn->base.conn->conn;
+}
+
+static struct nu_hcm_worker *worker_of(struct nu_hcm *hcm)
+{
+    unsigned index = nu_thread_index();
+    struct nu_hcm_worker *worker = hcm->workers[index];
+    if (nu_unlikely(!worker)) {
+        worker = nu_calloc(1, sizeof(*worker));
+        worker->stats = nu_stat_set_block(hcm->config.stats);
+        worker->listener_stats = nu_stat_set_block(hcm->config.listener_stats);
+        worker->http1_stats = nu_stat_set_block(hcm->config.http1_stats);
+        hcm->workers[index] = worker;
+    }
+    return worker;
+}
+
+void nu_hcm_finish(struct nu_hcm *hcm)
+{
+    for (unsigned i = 0; i < NU_THREAD_MAX; i++)
+        nu_free(hcm->workers[i]);
+}
+
+/* --- The codec's side ------------------------------------------------------------------------- */
+
+static struct nu_stream_decoder *on_new_stream(void *user, struct nu_stream_encoder *encoder)
+{
+    struct nu_hcm_conn *conn = user;
+    nu_assert(!conn->stream);
+    conn->stream = nu_hcm_stream_create(conn, encoder);
+    conn->requests++;
+    return &conn->stream->decoder;
+}
+
+static void on_error(void *user, struct nu_stream_decoder *decoder,
+                     const struct nu_codec_error *error)
+{
+    struct nu_hcm_conn *conn = user;
+    struct nu_hcm_stream *stream = nu_container_of(decoder, struct nu_hcm_stream, decoder);
+    nu_counter_inc(&conn->worker->stats->downstream_cx_protocol_error);
+    conn->closing = true;
+    conn->linger = true;
+    nu_hcm_stream_codec_error(stream, error);
+}
+
+static const struct nu_server_codec_callbacks codec_callbacks = {
+    .on_new_stream = on_new_stream,
+    .on_error = on_error,
+};
+
+/* --- Ending ----------------------------------------------------------------------------------- */
+
+static void close_conn(struct nu_hcm_conn *conn)
+{
+    struct nu_connection *socket = socket_of(conn);
+    socket->linger_ms = conn->config->delayed_close_timeout_ms;
+    nu_connection_close(socket, conn->linger ? NU_CLOSE_LINGER : NU_CLOSE_FLUSH);
+}
+
+void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn)
+{
+    struct nu_connection *socket = socket_of(conn);
+    conn->stream = NULL;
+    conn->idle_since_us = nu_loop_now_us(loop_of(conn));
+    if (!nu_connection_is_open(socket))
+        return;
+    if (conn->closing)
+        close_conn(conn);
+    else if (socket->in.len || socket->read_eof)
+        nu_connection_redeliver(socket);
+}
+
+/* Nothing is on its way: the connection is not needed any more. */
+static void drain_conn(struct nu_hcm_conn *conn)
+{
+    conn->draining = true;
+    conn->closing = true;
+    if (!conn->stream)
+        close_conn(conn);
+}
+
+static void on_drain(struct nu_network_filter *self)
+{
+    struct nu_hcm_conn *conn = conn_of(self);
+    if (!conn->stream && nu_connection_is_open(socket_of(conn)))
+        drain_conn(conn);
+}
+
+/* --- Timers ----------------------------------------------------------------------------------- */
+
+static void on_idle_timer(struct nu_timer *timer)
+{
+    struct nu_hcm_conn *conn = nu_container_of(timer, struct nu_hcm_conn, idle_timer);
+    uint64_t limit_ms = conn->config->idle_timeout_ms;
+    uint64_t idle_ms = (nu_loop_now_us(loop_of(conn)) - conn->idle_since_us) / 1000;
+    if (conn->stream || idle_ms < limit_ms) {
+        nu_timer_arm(loop_of(conn), timer, conn->stream ? limit_ms : limit_ms - idle_ms);
+        return;
+    }
+    nu_counter_inc(&conn->worker->stats->downstream_cx_idle_timeout);
+    drain_conn(conn);
+}
+
+static void on_duration_timer(struct nu_timer *timer)
+{
+    struct nu_hcm_conn *conn = nu_container_of(timer, struct nu_hcm_conn, duration_timer);
+    nu_counter_inc(&conn->worker->stats->downstream_cx_max_duration_reached);
+    drain_conn(conn);
+}
+
+static void start_timers(struct nu_hcm_conn *conn)
+{
+    const struct nu_hcm_config *config = conn->config;
+    conn->idle_since_us = nu_loop_now_us(loop_of(conn));
+    nu_timer_init(&conn->idle_timer, on_idle_timer);
+    nu_timer_init(&conn->duration_timer, on_duration_timer);
+    if (config->idle_timeout_ms)
+        nu_timer_arm(loop_of(conn), &conn->idle_timer, config->idle_timeout_ms);
+    if (config->max_connection_duration_ms)
+        nu_timer_arm(loop_of(conn), &conn->duration_timer, config->max_connection_duration_ms);
+}
+
+/* --- The network filter ----------------------------------------------------------------------- */
+
+static void open_filter(struct nu_network_filter *self)
+{
+    struct nu_hcm_conn *conn = conn_of(self);
+    struct nu_hcm *hcm = nu_unconst(self->config);
+    conn->config = &hcm->config;
+    conn->worker = worker_of(hcm);
+    nu_h1_server_init(&conn->codec, socket_of(conn), &hcm->config.h1, &codec_callbacks, conn);
+    start_timers(conn);
+    struct nu_http_stats *stats = conn->worker->stats;
+    nu_counter_inc(&stats->downstream_cx_total);
+    nu_gauge_inc(&stats->downstream_cx_active);
+    nu_counter_inc(&stats->downstream_cx_http1_total);
+    nu_gauge_inc(&stats->downstream_cx_http1_active);
+}
+
+static enum nu_network_status on_data(struct nu_network_filter *self, struct nu_buf *data, bool end)
+{
+    struct nu_hcm_conn *conn = conn_of(self);
+    (void)data;
+    conn->codec.codec.ops->dispatch(&conn->codec.codec);
+    /* A client that ended its side ended its interest: whatever is on its way is dropped. */
+    if (end && nu_connection_is_open(socket_of(conn)))
+        nu_connection_close(socket_of(conn), conn->stream ? NU_CLOSE_NOW : NU_CLOSE_FLUSH);
+    return NU_NETWORK_STOP;
+}
+
+static void on_above_high(struct nu_network_filter *self)
+{
+    struct nu_hcm_conn *conn = conn_of(self);
+    nu_counter_inc(&conn->worker->stats->downstream_flow_control_paused_reading_total);
+    conn->codec.codec.ops->on_above_high(&conn->codec.codec);
+}
+
+static void on_below_low(struct nu_network_filter *self)
+{
+    struct nu_hcm_conn *conn = conn_of(self);
+    nu_counter_inc(&conn->worker->stats->downstream_flow_control_resumed_reading_total);
+    conn->codec.codec.ops->on_below_low(&conn->codec.codec);
+}
+
+static void count_close(struct nu_hcm_conn *conn, bool local, bool active)
+{
+    struct nu_http_stats *stats = conn->worker->stats;
+    struct nu_connection *socket = socket_of(conn);
+    nu_counter_inc(&stats->downstream_cx_destroy);
+    nu_counter_inc(local ? &stats->downstream_cx_destroy_local
+                         : &stats->downstream_cx_destroy_remote);
+    if (active) {
+        nu_counter_inc(&stats->downstream_cx_destroy_active_rq);
+        nu_counter_inc(local ? &stats->downstream_cx_destroy_local_active_rq
+                             : &stats->downstream_cx_destroy_remote_active_rq);
+    }
+    if (socket->linger_expired)
+        nu_counter_inc(&stats->downstream_cx_delayed_close_timeout);
+    nu_gauge_dec(&stats->downstream_cx_active);
+    nu_gauge_dec(&stats->downstream_cx_http1_active);
+    nu_counter_add(&stats->downstream_cx_rx_bytes_total, socket->rx_bytes - conn->counted_rx);
+    nu_counter_add(&stats->downstream_cx_tx_bytes_total, socket->tx_bytes - conn->counted_tx);
+    nu_histogram_record(&stats->downstream_cx_length_ms,
+                        (nu_loop_now_us(loop_of(conn)) - conn->base.conn->accepted_us) / 1000);
+}
+
+static void close_filter(struct nu_network_filter *self, enum nu_close_reason reason)
+{
+    struct nu_hcm_conn *conn = conn_of(self);
+    bool local = reason == NU_CLOSED_BY_US && !socket_of(conn)->read_eof;
+    nu_timer_cancel(&conn->idle_timer);
+    nu_timer_cancel(&conn->duration_timer);
+    count_close(conn, local, conn->stream != NULL);
+    conn->codec.codec.ops->on_closed(&conn->codec.codec,
+                                     local ? NU_RESET_LOCAL : NU_RESET_CONNECTION_TERMINATION);
+    if (conn->stream)
+        nu_hcm_stream_end(conn->stream);
+}
+
+const struct nu_network_filter_class nu_hcm_filter = {
+    .name = "envoy.filters.network.http_connection_manager",
+    .instance_size = sizeof(struct nu_hcm_conn),
+    .is_terminal = true,
+    .open = open_filter,
+    .on_data = on_data,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+    .on_drain = on_drain,
+    .close = close_filter,
+};

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Behind the last encode filter: the response goes to the codec, is counted, and decides what becomes
+ * of the connection.
+ */
+#include "http/status.h"
+#include "stream/stream_internal.h"
+
+struct nu_hcm_stream *nu_hcm_stream_of_chain(struct nu_filter_chain *chain)
+{
+    return nu_container_of(chain, struct nu_hcm_stream, chain);
+}
+
+static void touch(struct nu_hcm_stream *stream)
+{
+    stream->active_us = nu_loop_now_us(stream->loop);
+}
+
+static void count_class(struct nu_hcm_stream *stream, uint32_t status)
+{
+    struct nu_http_stats *stats = nu_stream_stats(stream);
+    struct nu_listener_http_stats *listener = stream->conn->worker->listener_stats;
+    struct nu_counter *const of_class[] = {&stats->downstream_rq_1xx, &stats->downstream_rq_2xx,
+                                           &stats->downstream_rq_3xx, &stats->downstream_rq_4xx,
+                                           &stats->downstream_rq_5xx};
+    struct nu_counter *const of_listener[] = {
+        &listener->downstream_rq_1xx, &listener->downstream_rq_2xx, &listener->downstream_rq_3xx,
+        &listener->downstream_rq_4xx, &listener->downstream_rq_5xx};
+    unsigned hundred = nu_status_class(status);
+    nu_counter_inc(&stats->downstream_rq_completed);
+    nu_counter_inc(&listener->downstream_rq_completed);
+    if (hundred) {
+        nu_counter_inc(of_class[hundred - 1]);
+        nu_counter_inc(of_listener[hundred - 1]);
+    }
+}
+
+/* HTTP/1.0 clients ask for keep-alive, and get it if the response's end can be told. */
+static bool ends_http10_connection(struct nu_hcm_stream *stream, const struct nu_headers *headers,
+                                   bool end)
+{
+    if (nu_likely(stream->info.protocol != NU_PROTOCOL_HTTP10))
+        return false;
+    bool has_end = end || nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH);
+    return !has_end || !nu_h1_server_is_keep_alive(&stream->conn->codec);
+}
+
+static bool reached_max_requests(const struct nu_hcm_stream *stream)
+{
+    uint32_t max = stream->config->max_requests_per_connection;
+    return max && stream->conn->requests >= max;
+}
+
+/* Decides whether the connection ends with this response. */
+static void decide_connection(struct nu_hcm_stream *stream, const struct nu_headers *headers,
+                              bool end)
+{
+    struct nu_hcm_conn *conn = stream->conn;
+    struct nu_http_stats *stats = nu_stream_stats(stream);
+    if (!conn->closing && nu_unlikely(nu_server_conn_is_draining(conn->base.conn))) {
+        conn->closing = true;
+        nu_counter_inc(&stats->downstream_cx_drain_close);
+    }
+    if (!conn->closing && nu_unlikely(reached_max_requests(stream))) {
+        conn->closing = true;
+        nu_counter_inc(&stats->downstream_cx_max_requests_reached);
+    }
+    if (!nu_h1_server_is_keep_alive(&conn->codec) || ends_http10_connection(stream, headers, end))
+        conn->closing = true;
+    if (nu_unlikely(!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))) {
+        /* An answer before the end of the question: nobody waits for the rest of it. */
+        conn->closing = true;
+        conn->linger = true;
+        nu_counter_inc(&stats->downstream_rq_response_before_rq_complete);
+    }
+}
+
+static void set_connection_header(struct nu_hcm_stream *stream, struct nu_headers *headers)
+{
+    if (nu_unlikely(stream->conn->closing))
+        nu_headers_set_id(headers, NU_HEADER_CONNECTION, NU_STR("close"));
+    else if (nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10))
+        nu_headers_set_id(headers, NU_HEADER_CONNECTION, NU_STR("keep-alive"));
+}
+
+static void end_response(struct nu_hcm_stream *stream)
+{
+    stream->flags |= NU_STREAM_RESPONSE_ENDED;
+    stream->info.tx_last_us = nu_loop_now_us(stream->loop);
+}
+
+void nu_hcm_encode_1xx(struct nu_filter_chain *chain, struct nu_headers *headers)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    /* Of the upstream's interim responses only 100 goes on, and only where it is asked for. */
+    bool is_100 = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS)) == 100;
+    if (stream->conn && stream->config->proxy_100_continue && is_100)
+        stream->encoder->ops->encode_1xx(stream->encoder, headers);
+}
+
+void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *headers, bool end)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    if (nu_unlikely(!stream->conn))
+        return;
+    touch(stream);
+    nu_hcm_mutate_response(stream, headers);
+    decide_connection(stream, headers, end);
+    set_connection_header(stream, headers);
+    uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
+    stream->info.response_code = status;
+    stream->info.tx_first_us = nu_loop_now_us(stream->loop);
+    stream->response_headers = headers;
+    stream->flags |= NU_STREAM_RESPONSE_STARTED;
+    count_class(stream, status);
+    if (end)
+        end_response(stream);
+    stream->encoder->ops->encode_headers(stream->encoder, headers, end);
+    if (end)
+        nu_hcm_stream_end(stream);
+}
+
+void nu_hcm_encode_data(struct nu_filter_chain *chain, struct nu_buf *data, bool end)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    if (nu_unlikely(!stream->conn)) {
+        nu_buf_clear(data);
+        return;
+    }
+    touch(stream);
+    stream->info.bytes_sent += data->len;
+    if (end)
+        end_response(stream);
+    stream->encoder->ops->encode_data(stream->encoder, data, end);
+    if (end)
+        nu_hcm_stream_end(stream);
+}
+
+void nu_hcm_encode_trailers(struct nu_filter_chain *chain, struct nu_headers *trailers)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    if (nu_unlikely(!stream->conn))
+        return;
+    stream->response_trailers = trailers;
+    end_response(stream);
+    stream->encoder->ops->encode_trailers(stream->encoder, trailers);
+    nu_hcm_stream_end(stream);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP connection manager: the network filter that turns a connection's bytes into streams, runs
+ * the filter chain on each, and keeps Envoy's header contract towards both sides.
+ *
+ *     connection -> codec -> stream { headers, route, filter chain, timeouts, log }
+ *
+ * A manager (struct nu_hcm) is one configured instance; it is handed to the listener as the network
+ * filter's configuration. Each worker has its own counters and caches in it.
+ */
+#ifndef NU_STREAM_HCM_H
+#define NU_STREAM_HCM_H
+
+#include "base/thread.h"
+#include "http/date.h"
+#include "net/listener.h"
+#include "stream/config.h"
+
+/* One thread's part of a manager. */
+struct nu_hcm_worker {
+    struct nu_http_stats *stats;
+    struct nu_listener_http_stats *listener_stats;
+    struct nu_http1_stats *http1_stats;
+    struct nu_date_cache date;
+};
+
+struct nu_hcm {
+    struct nu_hcm_config config;
+    struct nu_hcm_worker *workers[NU_THREAD_MAX]; /* owned; made on a thread's first connection */
+};
+
+/* The manager as a network filter; its configuration is the struct nu_hcm. */
+extern const struct nu_network_filter_class nu_hcm_filter;
+
+/* Frees the workers' parts, when no connection is left. The config's owner frees the rest. */
+void nu_hcm_finish(struct nu_hcm *hcm);
+
+#endif

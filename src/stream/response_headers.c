@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A response's headers on their way out, in Envoy's order (ENVOY_COMPAT 4.3): date, server, hop-by-hop
+ * headers gone, the request id, via, and last what is to become of the connection.
+ */
+#include "stream/stream_internal.h"
+
+static void set_server(const struct nu_hcm_config *config, struct nu_headers *headers)
+{
+    switch (config->server_header) {
+    case NU_SERVER_HEADER_OVERWRITE:
+        nu_headers_set_id(headers, NU_HEADER_SERVER, config->server_name);
+        return;
+    case NU_SERVER_HEADER_APPEND_IF_ABSENT:
+        if (!nu_headers_has_id(headers, NU_HEADER_SERVER))
+            nu_headers_add_id(headers, NU_HEADER_SERVER, config->server_name);
+        return;
+    case NU_SERVER_HEADER_PASS_THROUGH:
+        return;
+    }
+}
+
+static void set_date(struct nu_hcm_stream *stream, struct nu_headers *headers)
+{
+    if (nu_headers_has_id(headers, NU_HEADER_DATE))
+        return;
+    /* The cache's text may change before a stopped response goes on: the stream gets a copy. */
+    struct nu_str text =
+        nu_date_cache_get(&stream->conn->worker->date, nu_loop_realtime_us(stream->loop));
+    char *copy = nu_arena_alloc(stream->arena, NU_DATE_LEN);
+    memcpy(copy, text.ptr, NU_DATE_LEN);
+    nu_headers_add_id(headers, NU_HEADER_DATE, nu_str_make(copy, NU_DATE_LEN));
+}
+
+static void remove_hop_by_hop(struct nu_headers *headers)
+{
+    nu_headers_remove_id(headers, NU_HEADER_CONNECTION);
+    nu_headers_remove_id(headers, NU_HEADER_UPGRADE);
+    nu_headers_remove_id(headers, NU_HEADER_TRANSFER_ENCODING);
+    nu_headers_remove_id(headers, NU_HEADER_KEEP_ALIVE);
+    nu_headers_remove_id(headers, NU_HEADER_PROXY_CONNECTION);
+}
+
+void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *headers)
+{
+    const struct nu_hcm_config *config = stream->config;
+    set_date(stream, headers);
+    set_server(config, headers);
+    remove_hop_by_hop(headers);
+    if (nu_unlikely(config->always_set_request_id_in_response && stream->info.request_id.ptr))
+        nu_headers_set_id(headers, NU_HEADER_X_REQUEST_ID, stream->info.request_id);
+    if (nu_unlikely(config->via.len))
+        nu_hcm_append_via(headers, config->via);
+}

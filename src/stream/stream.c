@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a stream: from the first byte of a request to its line in the access log.
+ *
+ * Timers are armed once and look at the time of the last activity when they fire, so that passing
+ * parts of a message costs no timer work.
+ */
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "http/authority.h"
+#include "http/grpc.h"
+#include "http/status.h"
+#include "stream/stream_internal.h"
+
+static struct nu_hcm_stream *stream_of(struct nu_stream_decoder *decoder)
+{
+    return nu_container_of(decoder, struct nu_hcm_stream, decoder);
+}
+
+static bool is_over(const struct nu_hcm_stream *stream)
+{
+    return nu_stream_has(stream, NU_STREAM_OVER);
+}
+
+static void touch(struct nu_hcm_stream *stream)
+{
+    stream->active_us = nu_loop_now_us(stream->loop);
+}
+
+static void reply(struct nu_hcm_stream *stream, uint32_t status, struct nu_str details)
+{
+    nu_hcm_reply_simple(stream, status, nu_str_make(NULL, 0), details);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void stop_timers(struct nu_hcm_stream *stream)
+{
+    nu_timer_cancel(&stream->idle_timer);
+    nu_timer_cancel(&stream->request_timer);
+    nu_timer_cancel(&stream->headers_timer);
+    nu_timer_cancel(&stream->duration_timer);
+}
+
+static void write_access_log(struct nu_hcm_stream *stream)
+{
+    if (stream->config->access_logs.count == 0)
+        return;
+    struct nu_format_context context = {
+        .request_headers =
+            nu_stream_has(stream, NU_STREAM_HEADERS_SEEN) ? &stream->request_headers : NULL,
+        .response_headers = stream->response_headers,
+        .response_trailers = stream->response_trailers,
+        .info = &stream->info,
+        .local_reply_body = stream->local_reply_body,
+        .log_type = NU_LOG_TYPE_DOWNSTREAM_END,
+    };
+    nu_access_log_write(&stream->config->access_logs, &context, stream->loop->runtime);
+}
+
+static void free_stream(void *obj)
+{
+    struct nu_hcm_stream *stream = obj;
+    struct nu_arena *arena = stream->arena;
+    nu_arena_destroy(&arena);
+}
+
+static void count_end(struct nu_hcm_stream *stream)
+{
+    struct nu_http_stats *stats = nu_stream_stats(stream);
+    nu_gauge_dec(&stats->downstream_rq_active);
+    nu_histogram_record(&stats->downstream_rq_time,
+                        (stream->info.end_us - stream->info.start_us) / 1000);
+    if (!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
+        nu_counter_inc(&stats->downstream_rq_rx_reset);
+}
+
+void nu_hcm_stream_end(struct nu_hcm_stream *stream)
+{
+    if (is_over(stream))
+        return;
+    stream->flags |= NU_STREAM_OVER;
+    stop_timers(stream);
+    stream->info.end_us = nu_loop_now_us(stream->loop);
+    count_end(stream);
+    if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN)) {
+        nu_chain_abort(&stream->chain);
+        nu_chain_log(&stream->chain);
+    }
+    write_access_log(stream);
+    if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN))
+        nu_chain_close(&stream->chain);
+    struct nu_hcm_conn *conn = stream->conn;
+    if (!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
+        stream->encoder->ops->reset(stream->encoder, NU_RESET_LOCAL);
+    stream->conn = NULL;
+    nu_loop_defer_free(stream->loop, free_stream, stream);
+    nu_hcm_conn_on_stream_end(conn);
+}
+
+/* Ends a stream whose response cannot be completed: the connection goes with it. */
+static void reset_stream(struct nu_hcm_stream *stream)
+{
+    if (is_over(stream))
+        return;
+    struct nu_hcm_conn *conn = stream->conn;
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_tx_reset);
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_rx_reset);
+    conn->closing = true;
+    conn->linger = true;
+    stream->encoder->ops->reset(stream->encoder, NU_RESET_LOCAL);
+    stream->flags |= NU_STREAM_REQUEST_COMPLETE;
+    nu_hcm_stream_end(stream);
+}
+
+/* --- Timeouts --------------------------------------------------------------------------------- */
+
+/* A timeout of ours: an answer while none was begun, else the end. */
+static void time_out(struct nu_hcm_stream *stream, uint32_t status, struct nu_str body,
+                     struct nu_str details)
+{
+    if (nu_stream_has(stream, NU_STREAM_RESPONSE_STARTED)) {
+        stream->info.response_code_details = details;
+        reset_stream(stream);
+        return;
+    }
+    nu_hcm_reply_simple(stream, status, body, details);
+}
+
+/* 408 tells the client that its request was not complete. */
+static uint32_t timeout_status(const struct nu_hcm_stream *stream)
+{
+    return nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE) ? 504 : 408;
+}
+
+static void on_idle_timer(struct nu_timer *timer)
+{
+    struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, idle_timer);
+    uint64_t idle_ms = (nu_loop_now_us(stream->loop) - stream->active_us) / 1000;
+    if (idle_ms < stream->idle_timeout_ms) {
+        nu_timer_arm(stream->loop, timer, stream->idle_timeout_ms - idle_ms);
+        return;
+    }
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_idle_timeout);
+    nu_stream_info_set_flag(&stream->info, NU_FLAG_STREAM_IDLE_TIMEOUT);
+    time_out(stream, timeout_status(stream), NU_STR("stream timeout"),
+             NU_STR("stream_idle_timeout"));
+}
+
+static void on_request_timer(struct nu_timer *timer)
+{
+    struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, request_timer);
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_timeout);
+    time_out(stream, timeout_status(stream), NU_STR("request timeout"),
+             NU_STR("request_overall_timeout"));
+}
+
+static void on_headers_timer(struct nu_timer *timer)
+{
+    struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, headers_timer);
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_header_timeout);
+    time_out(stream, 408, NU_STR("request header timeout"), NU_STR("request_header_timeout"));
+}
+
+static void on_duration_timer(struct nu_timer *timer)
+{
+    struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, duration_timer);
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_max_duration_reached);
+    time_out(stream, timeout_status(stream), NU_STR("downstream duration timeout"),
+             NU_STR("max_duration_timeout"));
+}
+
+static void arm(struct nu_hcm_stream *stream, struct nu_timer *timer, void (*fn)(struct nu_timer *),
+                uint64_t ms)
+{
+    nu_timer_init(timer, fn);
+    if (ms)
+        nu_timer_arm(stream->loop, timer, ms);
+}
+
+static void start_timers(struct nu_hcm_stream *stream)
+{
+    const struct nu_hcm_config *config = stream->config;
+    stream->idle_timeout_ms = config->stream_idle_timeout_ms;
+    arm(stream, &stream->idle_timer, on_idle_timer, config->stream_idle_timeout_ms);
+    arm(stream, &stream->request_timer, on_request_timer, config->request_timeout_ms);
+    arm(stream, &stream->headers_timer, on_headers_timer, config->request_headers_timeout_ms);
+    arm(stream, &stream->duration_timer, on_duration_timer, config->max_stream_duration_ms);
+}
+
+/* What the route says in place of the connection manager. */
+static void apply_route_timeouts(struct nu_hcm_stream *stream)
+{
+    const struct nu_route *route = stream->route.route;
+    if (!route || route->action != NU_ROUTE_CLUSTER)
+        return;
+    if (route->idle_timeout.is_set) {
+        stream->idle_timeout_ms = route->idle_timeout.ms;
+        nu_timer_cancel(&stream->idle_timer);
+        if (route->idle_timeout.ms)
+            nu_timer_arm(stream->loop, &stream->idle_timer, route->idle_timeout.ms);
+    }
+    if (route->max_stream_duration.is_set) {
+        nu_timer_cancel(&stream->duration_timer);
+        if (route->max_stream_duration.ms)
+            nu_timer_arm(stream->loop, &stream->duration_timer, route->max_stream_duration.ms);
+    }
+}
+
+/* --- The request ------------------------------------------------------------------------------ */
+
+static bool is_connect(const struct nu_headers *headers)
+{
+    return nu_str_eq(nu_headers_get_id(headers, NU_HEADER_METHOD), NU_STR("CONNECT"));
+}
+
+static bool check_host(struct nu_hcm_stream *stream)
+{
+    struct nu_headers *headers = &stream->request_headers;
+    if (nu_likely(nu_headers_has_id(headers, NU_HEADER_AUTHORITY)))
+        return true;
+    struct nu_str standby = stream->config->h1.default_host_for_http_10;
+    if (stream->info.protocol == NU_PROTOCOL_HTTP10 && standby.len) {
+        nu_headers_fill_first(headers, NU_PLACE_AUTHORITY, NU_HEADER_AUTHORITY, standby);
+        return true;
+    }
+    if (!stream->config->h1.stream_error_on_invalid_message) {
+        stream->conn->closing = true;
+        stream->conn->linger = true;
+    }
+    reply(stream, 400, NU_STR("missing_host_header"));
+    return false;
+}
+
+static void redirect_to_path(struct nu_hcm_stream *stream, struct nu_str path)
+{
+    struct nu_reply_header location = {NU_STR("location"), path};
+    struct nu_reply answer = {
+        .status = 307,
+        .details = NU_STR("path_normalization_failed"),
+        .headers = &location,
+        .header_count = 1,
+        .grpc_status = -1,
+    };
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_redirected_with_normalized_path);
+    nu_hcm_reply(stream, &answer);
+}
+
+static bool normalize_path(struct nu_hcm_stream *stream, struct nu_header *path)
+{
+    switch (nu_path_apply(&stream->config->path, stream->arena, &path->value)) {
+    case NU_PATH_ACCEPT:
+        return true;
+    case NU_PATH_REJECT:
+        nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_failed_path_normalization);
+        stream->conn->closing = true;
+        stream->conn->linger = true;
+        reply(stream, 400, NU_STR("path_normalization_failed"));
+        return false;
+    case NU_PATH_REDIRECT:
+        redirect_to_path(stream, path->value);
+        return false;
+    }
+    return false;
+}
+
+static bool check_path(struct nu_hcm_stream *stream)
+{
+    struct nu_headers *headers = &stream->request_headers;
+    struct nu_header *path = nu_headers_find_id(headers, NU_HEADER_PATH);
+    if (nu_unlikely(is_connect(headers)))
+        return true;
+    if (!path || path->value.len == 0) {
+        reply(stream, 404, NU_STR("missing_path_rejected"));
+        return false;
+    }
+    if (path->value.ptr[0] != '/') {
+        nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_non_relative_path);
+        reply(stream, 404, NU_STR("absolute_path_rejected"));
+        return false;
+    }
+    return normalize_path(stream, path);
+}
+
+static void normalize_host(struct nu_hcm_stream *stream)
+{
+    const struct nu_hcm_config *config = stream->config;
+    struct nu_header *host = nu_headers_find_id(&stream->request_headers, NU_HEADER_AUTHORITY);
+    if (nu_unlikely(config->strip_any_host_port))
+        host->value = nu_authority_strip_port(host->value, 0);
+    else if (nu_unlikely(config->strip_matching_host_port))
+        host->value = nu_authority_strip_port(
+            host->value, nu_connection_info_local(&stream->connection_info)->port);
+    if (nu_unlikely(config->strip_trailing_host_dot))
+        host->value = nu_authority_strip_trailing_dot(stream->arena, host->value);
+}
+
+static void answer_expectation(struct nu_hcm_stream *stream)
+{
+    struct nu_headers *headers = &stream->request_headers;
+    struct nu_str expect = nu_headers_get_id(headers, NU_HEADER_EXPECT);
+    if (nu_likely(!expect.ptr) || stream->config->proxy_100_continue ||
+        !nu_str_eq_nocase(expect, NU_STR("100-continue")))
+        return;
+    struct nu_headers interim;
+    nu_headers_init(&interim, stream->arena, 1);
+    nu_headers_add_id(&interim, NU_HEADER_STATUS, NU_STR("100"));
+    stream->encoder->ops->encode_1xx(stream->encoder, &interim);
+    nu_headers_remove_id(headers, NU_HEADER_EXPECT);
+}
+
+/* A request that asks for another protocol, which no configuration allows yet. */
+static bool check_upgrade(struct nu_hcm_stream *stream, bool wants_upgrade)
+{
+    if (nu_likely(!wants_upgrade))
+        return true;
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_ws_on_non_ws_route);
+    stream->conn->closing = true;
+    stream->conn->linger = true;
+    reply(stream, 403, NU_STR("upgrade_failed"));
+    return false;
+}
+
+static bool has_token(struct nu_str list, struct nu_str token)
+{
+    while (list.ptr) {
+        if (nu_str_eq_nocase(nu_str_trim(nu_str_split(&list, ',')), token))
+            return true;
+    }
+    return false;
+}
+
+static bool asks_for_upgrade(const struct nu_headers *headers)
+{
+    return nu_unlikely(nu_headers_has_id(headers, NU_HEADER_UPGRADE)) &&
+           has_token(nu_headers_get_id(headers, NU_HEADER_CONNECTION), NU_STR("upgrade"));
+}
+
+static void find_route(struct nu_hcm_stream *stream)
+{
+    if (!stream->config->routes)
+        return;
+    struct nu_route_input input = {
+        .headers = &stream->request_headers,
+        .info = &stream->info,
+        .runtime = stream->loop->runtime,
+        .random = stream->random,
+        .is_tls = stream->connection_info.is_tls,
+    };
+    nu_route_table_match(stream->config->routes, &input, &stream->route);
+    stream->info.route_name =
+        stream->route.route ? stream->route.route->name : nu_str_make(NULL, 0);
+    stream->info.route_metadata = stream->route.route ? stream->route.route->metadata : NULL;
+    if (stream->route.virtual_host) {
+        stream->info.virtual_host_name = stream->route.virtual_host->name;
+        stream->info.virtual_host_metadata = stream->route.virtual_host->metadata;
+    }
+}
+
+static void open_chain(struct nu_hcm_stream *stream)
+{
+    nu_chain_open(&stream->chain, &stream->config->filters, &nu_hcm_chain_ops, stream->loop,
+                  stream->arena, &stream->info, stream->config->buffer_limit_bytes);
+    stream->flags |= NU_STREAM_CHAIN_OPEN;
+}
+
+static void note_request(struct nu_hcm_stream *stream, bool end)
+{
+    const struct nu_headers *headers = &stream->request_headers;
+    stream->flags |= NU_STREAM_HEADERS_SEEN;
+    if (end) {
+        stream->flags |= NU_STREAM_REQUEST_COMPLETE;
+        stream->info.rx_end_us = stream->active_us;
+    }
+    if (nu_str_eq(nu_headers_get_id(headers, NU_HEADER_METHOD), NU_STR("HEAD")))
+        stream->flags |= NU_STREAM_HEAD_REQUEST;
+    if (nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE)))
+        stream->flags |= NU_STREAM_GRPC;
+}
+
+static void on_headers(struct nu_stream_decoder *decoder, bool end)
+{
+    struct nu_hcm_stream *stream = stream_of(decoder);
+    touch(stream);
+    nu_timer_cancel(&stream->headers_timer);
+    note_request(stream, end);
+    if (end)
+        nu_timer_cancel(&stream->request_timer);
+    answer_expectation(stream);
+    if (nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10 &&
+                    !stream->config->h1.accept_http_10)) {
+        nu_stream_info_set_flag(&stream->info, NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);
+        stream->conn->closing = true;
+        stream->conn->linger = true;
+        reply(stream, 426, NU_STR("low_version"));
+        return;
+    }
+    if (!check_host(stream) || !check_path(stream))
+        return;
+    normalize_host(stream);
+    bool wants_upgrade = asks_for_upgrade(&stream->request_headers);
+    nu_hcm_mutate_request(stream);
+    find_route(stream);
+    apply_route_timeouts(stream);
+    if (!check_upgrade(stream, wants_upgrade))
+        return;
+    open_chain(stream);
+    nu_chain_decode_headers(&stream->chain, &stream->request_headers, end);
+}
+
+static void complete_request(struct nu_hcm_stream *stream)
+{
+    stream->flags |= NU_STREAM_REQUEST_COMPLETE;
+    stream->info.rx_end_us = stream->active_us;
+    nu_timer_cancel(&stream->request_timer);
+}
+
+static void on_data(struct nu_stream_decoder *decoder, struct nu_buf *data, bool end)
+{
+    struct nu_hcm_stream *stream = stream_of(decoder);
+    touch(stream);
+    stream->info.bytes_received += data->len;
+    if (end)
+        complete_request(stream);
+    if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN))
+        nu_chain_decode_data(&stream->chain, data, end);
+}
+
+static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *trailers)
+{
+    struct nu_hcm_stream *stream = stream_of(decoder);
+    touch(stream);
+    complete_request(stream);
+    if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN))
+        nu_chain_decode_trailers(&stream->chain, trailers);
+}
+
+/* The connection went away under the stream. */
+static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason reason,
+                     struct nu_str details)
+{
+    (void)details;
+    struct nu_hcm_stream *stream = stream_of(decoder);
+    if (is_over(stream))
+        return;
+    nu_stream_info_set_flag(&stream->info, NU_FLAG_DOWNSTREAM_CONNECTION_TERMINATION);
+    stream->info.response_code_details = reason == NU_RESET_LOCAL
+                                             ? NU_STR("downstream_local_disconnect")
+                                             : NU_STR("downstream_remote_disconnect");
+    if (nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
+        nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_rx_reset);
+    nu_hcm_stream_end(stream);
+}
+
+static void on_above_high(struct nu_stream_decoder *decoder)
+{
+    struct nu_hcm_stream *stream = stream_of(decoder);
+    if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN) && !is_over(stream))
+        nu_chain_downstream_high(&stream->chain);
+}
+
+static void on_below_low(struct nu_stream_decoder *decoder)
+{
+    struct nu_hcm_stream *stream = stream_of(decoder);
+    if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN) && !is_over(stream) &&
+        stream->chain.downstream_high)
+        nu_chain_downstream_low(&stream->chain);
+}
+
+static const struct nu_stream_decoder_ops decoder_ops = {
+    .on_headers = on_headers,
+    .on_data = on_data,
+    .on_trailers = on_trailers,
+    .on_reset = on_reset,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+};
+
+void nu_hcm_stream_codec_error(struct nu_hcm_stream *stream, const struct nu_codec_error *error)
+{
+    nu_stream_info_set_flag(&stream->info, NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);
+    if (nu_stream_has(stream, NU_STREAM_RESPONSE_STARTED)) {
+        stream->info.response_code_details = error->details;
+        reset_stream(stream);
+        return;
+    }
+    struct nu_str body = nu_status_reason(error->status);
+    nu_hcm_reply_simple(stream, error->status, body, error->details);
+}
+
+/* --- The chain's requests --------------------------------------------------------------------- */
+
+static void chain_reply(struct nu_filter_chain *chain, const struct nu_reply *answer)
+{
+    nu_hcm_reply(nu_hcm_stream_of_chain(chain), answer);
+}
+
+static void chain_reset(struct nu_filter_chain *chain)
+{
+    reset_stream(nu_hcm_stream_of_chain(chain));
+}
+
+static void chain_hold_request(struct nu_filter_chain *chain)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    if (!is_over(stream))
+        stream->encoder->ops->hold_read(stream->encoder);
+}
+
+static void chain_release_request(struct nu_filter_chain *chain)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    if (!is_over(stream))
+        stream->encoder->ops->release_read(stream->encoder);
+}
+
+static const void *chain_route_config(struct nu_filter_chain *chain,
+                                      const struct nu_filter_entry *entry, bool *disabled)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    if (nu_likely(!stream->route.virtual_host || !nu_route_has_filter_configs(&stream->route)))
+        return NULL;
+    return nu_route_filter_config(&stream->route, entry->name, disabled);
+}
+
+static void chain_clear_route_cache(struct nu_filter_chain *chain)
+{
+    find_route(nu_hcm_stream_of_chain(chain));
+}
+
+static const struct nu_route_match *chain_route(struct nu_filter_chain *chain)
+{
+    return &nu_hcm_stream_of_chain(chain)->route;
+}
+
+/* The request starts over with its headers as they are; what was buffered of it goes along. */
+static bool chain_recreate(struct nu_filter_chain *chain)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    struct nu_buf body = chain->half[NU_DECODE].buffered;
+    nu_buf_init(&chain->half[NU_DECODE].buffered);
+    nu_chain_log(chain);
+    nu_chain_close(chain);
+    find_route(stream);
+    open_chain(stream);
+    nu_chain_decode_headers(chain, &stream->request_headers, body.len == 0);
+    if (body.len)
+        nu_chain_decode_data(chain, &body, true);
+    nu_buf_clear(&body);
+    return true;
+}
+
+const struct nu_filter_chain_ops nu_hcm_chain_ops = {
+    .encode_1xx = nu_hcm_encode_1xx,
+    .encode_headers = nu_hcm_encode_headers,
+    .encode_data = nu_hcm_encode_data,
+    .encode_trailers = nu_hcm_encode_trailers,
+    .reply = chain_reply,
+    .reset = chain_reset,
+    .hold_request = chain_hold_request,
+    .release_request = chain_release_request,
+    .route_config = chain_route_config,
+    .clear_route_cache = chain_clear_route_cache,
+    .route = chain_route,
+    .recreate = chain_recreate,
+};
+
+/* --- Creation --------------------------------------------------------------------------------- */
+
+static void learn_local(struct nu_connection_info *info)
+{
+    struct nu_hcm_stream *stream = nu_container_of(info, struct nu_hcm_stream, connection_info);
+    if (!stream->conn)
+        return;
+    info->local = *nu_server_conn_local(stream->conn->base.conn);
+    info->local_known = true;
+}
+
+static void fill_connection_info(struct nu_hcm_stream *stream)
+{
+    const struct nu_server_conn *conn = stream->conn->base.conn;
+    const struct nu_listener_config *listener = conn->wl->listener->config;
+    struct nu_connection_info *info = &stream->connection_info;
+    info->id = conn->id;
+    info->direct_remote = conn->remote;
+    info->remote = conn->remote;
+    info->local = conn->local;
+    info->local_known = conn->local_known;
+    info->learn_local = learn_local;
+    info->filter_chain_name = listener->chain.name;
+    info->listener_name = listener->name;
+    info->listener_metadata = listener->metadata;
+}
+
+static void fill_info(struct nu_hcm_stream *stream)
+{
+    struct nu_stream_info *info = &stream->info;
+    info->arena = stream->arena;
+    info->connection = &stream->connection_info;
+    info->protocol = NU_PROTOCOL_HTTP11;
+    info->start_us = nu_loop_now_us(stream->loop);
+    info->start_realtime_us = nu_loop_realtime_us(stream->loop);
+    info->remote = stream->connection_info.remote;
+    info->stream_id = stream->random;
+}
+
+struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
+                                           struct nu_stream_encoder *encoder)
+{
+    enum { HEADER_ROOM = 24 };
+    struct nu_arena *arena = nu_arena_create();
+    struct nu_hcm_stream *stream = nu_arena_calloc(arena, sizeof(*stream));
+    stream->arena = arena;
+    stream->conn = conn;
+    stream->encoder = encoder;
+    stream->config = conn->config;
+    stream->loop = conn->base.conn->conn.loop;
+    stream->random = nu_random_u64();
+    stream->decoder = (struct nu_stream_decoder){
+        .ops = &decoder_ops,
+        .arena = arena,
+        .headers = &stream->request_headers,
+        .info = &stream->info,
+    };
+    nu_headers_init(&stream->request_headers, arena, HEADER_ROOM);
+    fill_connection_info(stream);
+    fill_info(stream);
+    touch(stream);
+    start_timers(stream);
+    struct nu_http_stats *stats = conn->worker->stats;
+    nu_counter_inc(&stats->downstream_rq_total);
+    nu_counter_inc(&stats->downstream_rq_http1_total);
+    nu_gauge_inc(&stats->downstream_rq_active);
+    return stream;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection and the stream of the HTTP connection manager, as its files share them.
+ *
+ * A stream is two half machines: the request side (reading -> complete) and the response side (none ->
+ * headers -> ended). It is over when the response has ended, or when either side was reset; an
+ * unfinished request then ends with its connection. All memory of a stream is in its arena, which is
+ * freed at the end of the turn in which the stream ended.
+ */
+#ifndef NU_STREAM_STREAM_INTERNAL_H
+#define NU_STREAM_STREAM_INTERNAL_H
+
+#include "stream/hcm.h"
+
+struct nu_hcm_stream;
+
+/* One connection. H1 has at most one stream at a time. */
+struct nu_hcm_conn {
+    struct nu_network_filter base;
+    const struct nu_hcm_config *config; /* borrowed */
+    struct nu_hcm_worker *worker;       /* borrowed */
+    struct nu_h1_server codec;
+    struct nu_hcm_stream *stream; /* NULL between requests */
+    struct nu_timer idle_timer;   /* armed all the time; looks at idle_since_us when it fires */
+    struct nu_timer duration_timer;
+    uint64_t idle_since_us;
+    uint64_t counted_rx; /* bytes that the statistics have */
+    uint64_t counted_tx;
+    uint32_t requests;
+    bool closing; /* after the present response */
+    bool draining;
+    bool linger; /* the client may still be sending: end our side first */
+};
+
+enum nu_stream_flag {
+    NU_STREAM_REQUEST_COMPLETE = 1 << 0,
+    NU_STREAM_RESPONSE_STARTED = 1 << 1, /* its headers went to the codec */
+    NU_STREAM_RESPONSE_ENDED = 1 << 2,
+    NU_STREAM_OVER = 1 << 3,
+    NU_STREAM_CHAIN_OPEN = 1 << 4,
+    NU_STREAM_HEADERS_SEEN = 1 << 5,
+    NU_STREAM_LOCAL_REPLY = 1 << 6,
+    NU_STREAM_HEAD_REQUEST = 1 << 7,
+    NU_STREAM_GRPC = 1 << 8,
+};
+
+struct nu_hcm_stream {
+    struct nu_stream_decoder decoder;
+    struct nu_filter_chain chain;
+    struct nu_hcm_conn *conn;           /* borrowed: NULL once the stream is over */
+    struct nu_stream_encoder *encoder;  /* borrowed: the codec's */
+    struct nu_arena *arena;             /* owned: holds this struct as well */
+    const struct nu_hcm_config *config; /* borrowed */
+    struct nu_loop *loop;
+    struct nu_stream_info info;
+    struct nu_connection_info connection_info;
+    struct nu_route_match route;
+    uint64_t random;
+    struct nu_headers request_headers;
+    struct nu_headers *response_headers; /* NULL before the response */
+    struct nu_headers *response_trailers;
+    struct nu_str local_reply_body;
+    struct nu_timer idle_timer; /* looks at active_us when it fires */
+    struct nu_timer request_timer;
+    struct nu_timer headers_timer;
+    struct nu_timer duration_timer;
+    uint64_t active_us;
+    uint64_t idle_timeout_ms;
+    uint16_t flags; /* enum nu_stream_flag */
+};
+
+static inline bool nu_stream_has(const struct nu_hcm_stream *stream, enum nu_stream_flag flag)
+{
+    return stream->flags & flag;
+}
+
+static inline struct nu_http_stats *nu_stream_stats(const struct nu_hcm_stream *stream)
+{
+    return stream->conn->worker->stats;
+}
+
+/* --- stream.c --- */
+
+/* A stream for the request whose first byte came. */
+struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
+                                           struct nu_stream_encoder *encoder);
+/* The connection broke the protocol before or in this stream: answers or resets it. */
+void nu_hcm_stream_codec_error(struct nu_hcm_stream *stream, const struct nu_codec_error *error);
+/* Ends the stream: logs it, closes its filters, lets the connection go on or end. */
+void nu_hcm_stream_end(struct nu_hcm_stream *stream);
+/* The chain's ops of downstream streams. */
+extern const struct nu_filter_chain_ops nu_hcm_chain_ops;
+
+/* --- encode.c --- */
+
+void nu_hcm_encode_1xx(struct nu_filter_chain *chain, struct nu_headers *headers);
+void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *headers, bool end);
+void nu_hcm_encode_data(struct nu_filter_chain *chain, struct nu_buf *data, bool end);
+void nu_hcm_encode_trailers(struct nu_filter_chain *chain, struct nu_headers *trailers);
+struct nu_hcm_stream *nu_hcm_stream_of_chain(struct nu_filter_chain *chain);
+
+/* --- local_reply.c --- */
+
+/* Answers through the filter chain, or straight away while there is no chain yet. */
+void nu_hcm_reply(struct nu_hcm_stream *stream, const struct nu_reply *reply);
+/* The common case: a status, a constant body and details. */
+void nu_hcm_reply_simple(struct nu_hcm_stream *stream, uint32_t status, struct nu_str body,
+                         struct nu_str details);
+
+/* --- request_headers.c, response_headers.c --- */
+
+/* ENVOY_COMPAT 4.1: sanitises and completes a request's headers. */
+void nu_hcm_mutate_request(struct nu_hcm_stream *stream);
+/* Appends to `via`. */
+void nu_hcm_append_via(struct nu_headers *headers, struct nu_str via);
+/* Makes the tables of header names; once, before the first request. Any thread. */
+void nu_hcm_make_header_sets(void);
+/* 4.3: removes hop-by-hop headers, adds date, server, via and the request id. */
+void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *headers);
+
+/* --- connection.c --- */
+
+/* The stream is over: the connection waits for the next one, or ends. */
+void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn);
+
+#endif
