@@ -77,16 +77,11 @@ bool nu_str_contains_nocase(struct nu_str s, struct nu_str needle)
     return false;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 struct nu_str nu_str_trim(struct nu_str s)
 {
-    while (s.len && is_blank(s.ptr[0]))
+    while (s.len && nu_ascii_is_blank(s.ptr[0]))
         s = nu_str_skip(s, 1);
-    while (s.len && is_blank(s.ptr[s.len - 1]))
+    while (s.len && nu_ascii_is_blank(s.ptr[s.len - 1]))
         s.len--;
     return s;
 }

@@ -94,6 +94,12 @@ static inline bool nu_ascii_is_alpha(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* A blank inside a line: space or tab. */
+static inline bool nu_ascii_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* The value of a hexadecimal digit, or -1. */
 int nu_hex_value(char c);
 

@@ -2,15 +2,16 @@
 /*
  * The parser of one HTTP/1 message, shared by the server and the client side.
  *
- * llhttp finds the pieces; we prove that they make up the message. While a head (or trailer section)
- * is read its bytes stay contiguous in one block, and each piece must begin exactly where the one
- * before it ended:
+ * While a head (or trailer section) is read its bytes stay contiguous in one block. llhttp parses the
+ * first line, and we prove that its pieces make up the whole line; the field lines are read by
+ * h1_fields.h, each beginning exactly where the one before it ended:
  *
  *     GET /path HTTP/1.1\r\n name:OWS value OWS\r\n name: ... \r\n \r\n
- *     ^head     ^url        ^expect                ^expect    ^expect
+ *     ^head     ^url        ^field.line            ^field.line ^field.line
  *
- * A folded line, a bare LF, a space before a colon or anything else that a parser might skip breaks
- * the chain and is an error, whatever the llhttp version tolerates.
+ * The field lines that bear on framing are then shown to llhttp as well, which frames the body; both
+ * must come to the same reading. A folded line, a bare LF, a space before a colon or anything else
+ * that a parser might skip is an error, whatever the llhttp version tolerates.
  */
 #ifndef NU_CODEC_H1_INTERNAL_H
 #define NU_CODEC_H1_INTERNAL_H
@@ -18,6 +19,7 @@
 #include <llhttp.h>
 
 #include "codec/h1.h"
+#include "codec/h1_fields.h"
 
 enum nu_h1_phase {
     NU_H1_START, /* nothing but empty lines so far */
@@ -40,13 +42,11 @@ struct nu_h1_message {
     struct nu_codec_error error;         /* once FAILED */
 
     /* Pieces of the line being read; views into the contiguous bytes. */
-    const char *head;   /* first byte of the head or trailer section */
-    const char *expect; /* where the next line must begin; NULL before the first line ended */
+    const char *head; /* first byte of the head or trailer section */
     struct nu_str url;
     struct nu_str reason;
-    struct nu_str name;
-    struct nu_str value;
-    uint32_t parsed; /* bytes of the connection's input that llhttp saw, while retained */
+    struct nu_h1_field field; /* `line` is NULL before the first line ended */
+    uint32_t parsed;          /* bytes of the first line that llhttp saw */
     uint32_t header_count;
     uint16_t underscores; /* names with an underscore that were dropped or refused */
     uint8_t phase;        /* enum nu_h1_phase */

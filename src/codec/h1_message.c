@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One message through llhttp. The callbacks only note pieces and check that they join; whoever feeds
- * the message acts on it after llhttp has returned, so that nothing is destroyed under the parser.
+ * One message. llhttp gets the first line, the field lines that bear on framing, and the body; the
+ * other field lines it would only walk over. Its callbacks only note things: whoever feeds the message
+ * acts on them after llhttp has returned, so that nothing is destroyed under the parser.
  */
 #include "base/assert.h"
 #include "codec/h1_internal.h"
 
 #define DETAILS_CODEC_ERROR NU_STR("http1.codec_error")
+#define DETAILS_INVALID_CHARACTERS NU_STR("http1.invalid_characters")
 #define DETAILS_HEADERS_TOO_LARGE NU_STR("http1.headers_too_large")
 #define DETAILS_TOO_MANY_HEADERS NU_STR("http1.too_many_headers")
 
@@ -52,173 +54,69 @@ static int on_status(llhttp_t *parser, const char *at, size_t len)
     return extend(&msg->reason, at, len) ? 0 : fail_syntax(msg);
 }
 
-/* Whether `len` bytes at `at` are `text`, which may be compared because the line is complete. */
-static bool is_text(const char *at, const char *text, size_t len)
+static bool is_digit_pair(const char *p)
 {
-    return memcmp(at, text, len) == 0;
+    return nu_ascii_is_digit(p[0]) && p[1] == '.' && nu_ascii_is_digit(p[2]);
 }
 
-/* A version that is well formed but not ours gets Envoy's answer to old clients. */
-static bool check_version(struct nu_h1_message *msg, const char *version)
+/* What stands behind the target is " HTTP/1.0" or " HTTP/1.1"; another version, or none, gets Envoy's
+ * answer to old clients. */
+static bool check_version(struct nu_h1_message *msg, struct nu_str rest)
 {
-    if (is_text(version, "\r\n", 2) ||
-        (is_text(version, " HTTP/", 6) && nu_ascii_is_digit(version[6]) && version[7] == '.' &&
-         nu_ascii_is_digit(version[8]) && (version[6] != '1' || version[8] > '1')))
+    static const struct nu_str prefix = NU_STR_INIT(" HTTP/");
+    bool is_well_formed = rest.len == 11 && nu_str_starts_with(rest, prefix) &&
+                          is_digit_pair(rest.ptr + prefix.len) && rest.ptr[9] == '\r';
+    if (nu_likely(is_well_formed && rest.ptr[6] == '1' && rest.ptr[8] <= '1'))
+        return true;
+    if (is_well_formed || nu_str_eq(rest, NU_STR("\r\n")))
         nu_h1_message_fail(msg, 426, NU_STR("low_version"));
-    return is_text(version, " HTTP/1.", 8) && (version[8] == '0' || version[8] == '1') &&
-           is_text(version + 9, "\r\n", 2);
+    return false;
 }
 
 /* The request line is METHOD SP target SP HTTP/1.x CRLF and nothing else. */
-static bool check_request_line(struct nu_h1_message *msg)
+static bool check_request_line(struct nu_h1_message *msg, const char *end)
 {
     if (!msg->url.ptr || msg->url.ptr - msg->head < 2 || msg->url.ptr[-1] != ' ')
         return false;
+    const char *method_end = msg->url.ptr - 1;
+    if (nu_header_name_end(msg->head, method_end) != method_end)
+        return false;
     const char *version = msg->url.ptr + msg->url.len;
-    size_t method_len = (size_t)(msg->url.ptr - msg->head);
-    if (!nu_header_name_is_valid(nu_str_make(msg->head, method_len - 1)))
-        return false;
-    if (!check_version(msg, version))
-        return false;
-    msg->expect = version + 11;
-    return true;
+    return check_version(msg, nu_str_make(version, (size_t)(end - version)));
 }
 
 /* The status line is HTTP/1.x SP 3 digits, then SP and a reason or CRLF. */
-static bool check_status_line(struct nu_h1_message *msg)
+static bool check_status_line(struct nu_h1_message *msg, const char *end)
 {
+    enum { SHORTEST = sizeof("HTTP/1.1 200\r\n") - 1 };
     const char *p = msg->head;
-    if (!is_text(p, "HTTP/1.", 7) || (p[7] != '0' && p[7] != '1') || p[8] != ' ')
+    if (end - p < SHORTEST || memcmp(p, "HTTP/1.", 7) != 0 || (p[7] != '0' && p[7] != '1') ||
+        p[8] != ' ')
         return false;
     for (int i = 9; i < 12; i++) {
         if (!nu_ascii_is_digit(p[i]))
             return false;
     }
-    const char *end = p + 12;
-    if (*end == ' ')
-        end++;
-    if (msg->reason.len) {
-        if (msg->reason.ptr != end)
-            return false;
-        end += msg->reason.len;
-    }
-    msg->expect = end + 2;
-    return is_text(end, "\r\n", 2);
-}
-
-static bool check_first_line(struct nu_h1_message *msg)
-{
-    return msg->is_request ? check_request_line(msg) : check_status_line(msg);
-}
-
-/* Where the pieces of a new header line start; a first line that was not closed yet ends here. */
-static bool begin_line(struct nu_h1_message *msg, const char *at)
-{
-    if (!msg->expect && !check_first_line(msg))
-        return false;
-    return at == msg->expect;
-}
-
-static int on_header_field(llhttp_t *parser, const char *at, size_t len)
-{
-    struct nu_h1_message *msg = message_of(parser);
-    if (msg->phase == NU_H1_BODY)
-        return fail_syntax(msg);
-    if (!msg->name.ptr && !begin_line(msg, at))
-        return fail_syntax(msg);
-    return extend(&msg->name, at, len) ? 0 : fail_syntax(msg);
-}
-
-static int on_header_field_complete(llhttp_t *parser)
-{
-    struct nu_h1_message *msg = message_of(parser);
-    if (!msg->name.len || msg->name.ptr[msg->name.len] != ':')
-        return fail_syntax(msg);
-    return 0;
-}
-
-static const char *skip_blanks(const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\t'))
+    p += 12;
+    if (*p == ' ')
         p++;
-    return p;
-}
-
-static int on_header_value(llhttp_t *parser, const char *at, size_t len)
-{
-    struct nu_h1_message *msg = message_of(parser);
-    if (len == 0)
-        return 0;
-    if (!msg->value.ptr && skip_blanks(msg->name.ptr + msg->name.len + 1, at) != at)
-        return fail_syntax(msg);
-    return extend(&msg->value, at, len) ? 0 : fail_syntax(msg);
-}
-
-/* The value's end must be the line's end, and its CRLF was seen by now. */
-static bool end_line(struct nu_h1_message *msg)
-{
-    const char *end =
-        msg->value.ptr ? msg->value.ptr + msg->value.len : msg->name.ptr + msg->name.len + 1;
-    while (*end == ' ' || *end == '\t')
-        end++;
-    msg->expect = end + 2;
-    return end[0] == '\r' && end[1] == '\n';
-}
-
-/* What is configured for names with an underscore; returns whether the header is to be kept. */
-static bool may_keep_name(struct nu_h1_message *msg, struct nu_str name, int *code)
-{
-    if (nu_likely(msg->options->underscore_action == NU_UNDERSCORE_ALLOW) ||
-        nu_str_find_char(name, '_') == NU_NPOS)
-        return true;
-    if (msg->options->underscore_action == NU_UNDERSCORE_REJECT)
-        *code = nu_h1_message_fail(msg, 400, NU_STR("http1.unexpected_underscore"));
-    msg->underscores++;
-    return false;
-}
-
-static int add_header(struct nu_h1_message *msg, struct nu_str name, struct nu_str value)
-{
-    int code = 0;
-    if (!may_keep_name(msg, name, &code))
-        return code;
-    const char *original = NULL;
-    if (msg->options->name_format == NU_H1_NAMES_PRESERVE)
-        original = nu_arena_dup(msg->arena, name).ptr;
-    nu_header_name_lower(nu_unconst(name.ptr), name.len);
-    enum nu_header_id id = nu_header_id_of(name);
-    if (id)
-        name = nu_header_name_of(id);
-    struct nu_header *before = id ? nu_headers_find_id(msg->target, id) : NULL;
-    if (nu_unlikely(before && nu_header_id_is_joined(id, msg->is_request))) {
-        before->value = nu_arena_concat(msg->arena, before->value, NU_STR(","));
-        before->value = nu_arena_concat(msg->arena, before->value, value);
-        return 0;
+    if (msg->reason.len) {
+        if (msg->reason.ptr != p)
+            return false;
+        p += msg->reason.len;
     }
-    struct nu_header *header = nu_headers_add_ref(msg->target, id, name, value);
-    header->original_name = original;
-    return 0;
+    return end - p == 2 && *p == '\r';
 }
 
-static int on_header_value_complete(llhttp_t *parser)
+/* `end` is behind the line's LF. */
+static bool check_first_line(struct nu_h1_message *msg, const char *end)
 {
-    struct nu_h1_message *msg = message_of(parser);
-    if (!end_line(msg))
-        return fail_syntax(msg);
-    if (++msg->header_count > msg->options->max_headers)
-        return nu_h1_message_fail(msg, 431, DETAILS_TOO_MANY_HEADERS);
-    struct nu_str name = msg->name;
-    struct nu_str value = nu_str_trim(msg->value);
-    msg->name = nu_str_make(NULL, 0);
-    msg->value = nu_str_make(NULL, 0);
-    return add_header(msg, name, value);
+    return msg->is_request ? check_request_line(msg, end) : check_status_line(msg, end);
 }
 
 static int on_headers_complete(llhttp_t *parser)
 {
     struct nu_h1_message *msg = message_of(parser);
-    if ((!msg->expect && !check_first_line(msg)) || !is_text(msg->expect, "\r\n", 2))
-        return fail_syntax(msg);
     if (msg->phase == NU_H1_TRAILERS)
         return 0;
     int code = msg->is_request ? nu_h1_check_request(msg) : nu_h1_check_response(msg);
@@ -246,8 +144,6 @@ static int on_chunk_header(llhttp_t *parser)
 static int on_message_complete(llhttp_t *parser)
 {
     struct nu_h1_message *msg = message_of(parser);
-    if (msg->phase == NU_H1_TRAILERS && !is_text(msg->expect, "\r\n", 2))
-        return fail_syntax(msg);
     msg->phase = NU_H1_COMPLETE;
     return HPE_PAUSED;
 }
@@ -255,10 +151,6 @@ static int on_message_complete(llhttp_t *parser)
 static const llhttp_settings_t settings = {
     .on_url = on_url,
     .on_status = on_status,
-    .on_header_field = on_header_field,
-    .on_header_field_complete = on_header_field_complete,
-    .on_header_value = on_header_value,
-    .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
     .on_chunk_header = on_chunk_header,
@@ -291,7 +183,7 @@ void nu_h1_message_restart(struct nu_h1_message *msg)
 {
     msg->phase = NU_H1_START;
     msg->head = NULL;
-    msg->expect = NULL;
+    msg->field.line = NULL;
     msg->url = nu_str_make(NULL, 0);
     msg->reason = nu_str_make(NULL, 0);
     msg->parsed = 0;
@@ -311,11 +203,11 @@ static void shift(const char **p, const char *from, size_t len, const char *to)
 static void rebase(struct nu_h1_message *msg, const char *from, size_t len, const char *to)
 {
     shift(&msg->head, from, len, to);
-    shift(&msg->expect, from, len, to);
+    shift(&msg->field.line, from, len, to);
+    shift(&msg->field.at, from, len, to);
+    shift(&msg->field.name.ptr, from, len, to);
     shift(&msg->url.ptr, from, len, to);
     shift(&msg->reason.ptr, from, len, to);
-    shift(&msg->name.ptr, from, len, to);
-    shift(&msg->value.ptr, from, len, to);
     nu_headers_for_each(header, msg->target)
     {
         if (header->id == NU_HEADER_OTHER)
@@ -370,16 +262,179 @@ static void note_error(struct nu_h1_message *msg, enum llhttp_errno code, const 
     else if (code == HPE_INVALID_VERSION && msg->is_request)
         nu_h1_message_fail(msg, 426, NU_STR("low_version"));
     else if (in_section && (msg->url.ptr || msg->reason.ptr) && at && at < end && is_control(*at))
-        nu_h1_message_fail(msg, 400, NU_STR("http1.invalid_characters"));
+        nu_h1_message_fail(msg, 400, DETAILS_INVALID_CHARACTERS);
     else
         fail_syntax(msg);
 }
+
+/* Shows llhttp some bytes; false when the message failed. */
+static bool feed_parser(struct nu_h1_message *msg, const char *from, size_t len)
+{
+    enum llhttp_errno code = llhttp_execute(&msg->parser, from, len);
+    if (msg->phase == NU_H1_FAILED)
+        return false;
+    if (nu_likely(code == HPE_OK || code == HPE_PAUSED))
+        return true;
+    note_error(msg, code, from + len);
+    return false;
+}
+
+/* --- Head and trailer section ------------------------------------------------------------------- */
+
+/* The first line goes to llhttp as it comes. Returns whether it is complete. */
+static bool read_first_line(struct nu_h1_message *msg, const char *end)
+{
+    const char *from = msg->head + msg->parsed;
+    const char *lf = memchr(from, '\n', (size_t)(end - from));
+    const char *to = lf ? lf + 1 : end;
+    if (!feed_parser(msg, from, (size_t)(to - from)))
+        return false;
+    msg->parsed += (uint32_t)(to - from);
+    if (!lf)
+        return false;
+    if (!check_first_line(msg, to)) {
+        fail_syntax(msg);
+        return false;
+    }
+    nu_h1_field_begin(&msg->field, to);
+    return true;
+}
+
+/* The names that llhttp looks at. */
+static bool bears_on_framing(enum nu_header_id id)
+{
+    switch (id) {
+    case NU_HEADER_CONNECTION:
+    case NU_HEADER_CONTENT_LENGTH:
+    case NU_HEADER_PROXY_CONNECTION:
+    case NU_HEADER_TRANSFER_ENCODING:
+    case NU_HEADER_UPGRADE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What is configured for names with an underscore; returns whether the header is to be kept. */
+static bool may_keep_name(struct nu_h1_message *msg, struct nu_str name)
+{
+    if (nu_likely(msg->options->underscore_action == NU_UNDERSCORE_ALLOW) ||
+        nu_str_find_char(name, '_') == NU_NPOS)
+        return true;
+    if (msg->options->underscore_action == NU_UNDERSCORE_REJECT)
+        nu_h1_message_fail(msg, 400, NU_STR("http1.unexpected_underscore"));
+    msg->underscores++;
+    return false;
+}
+
+static void join(struct nu_h1_message *msg, struct nu_header *before, struct nu_str value)
+{
+    before->value = nu_arena_concat(msg->arena, before->value, NU_STR(","));
+    before->value = nu_arena_concat(msg->arena, before->value, value);
+}
+
+static void add_header(struct nu_h1_message *msg, enum nu_header_id id, const char *original)
+{
+    const struct nu_h1_field *field = &msg->field;
+    if (nu_unlikely(id == NU_HEADER_OTHER)) {
+        nu_headers_add_ref(msg->target, id, field->name, field->value)->original_name = original;
+        return;
+    }
+    struct nu_header *before = nu_headers_find_id(msg->target, id);
+    if (nu_unlikely(before && nu_header_id_is_joined(id, msg->is_request)))
+        join(msg, before, field->value);
+    else
+        nu_headers_add_ref(msg->target, id, nu_header_name_of(id), field->value)->original_name =
+            original;
+}
+
+/* Takes over the field line that was read; false when the message failed. */
+static bool take_field(struct nu_h1_message *msg)
+{
+    const struct nu_h1_field *field = &msg->field;
+    const char *original = NULL;
+    if (++msg->header_count > msg->options->max_headers) {
+        nu_h1_message_fail(msg, 431, DETAILS_TOO_MANY_HEADERS);
+        return false;
+    }
+    if (!may_keep_name(msg, field->name))
+        return msg->phase != NU_H1_FAILED;
+    if (nu_unlikely(msg->options->name_format == NU_H1_NAMES_PRESERVE))
+        original = nu_arena_dup(msg->arena, field->name).ptr;
+    nu_header_name_lower(nu_unconst(field->name.ptr), field->name.len);
+    enum nu_header_id id = nu_header_id_of(field->name);
+    if (bears_on_framing(id) && msg->phase == NU_H1_HEAD &&
+        !feed_parser(msg, field->line, (size_t)(field->at - field->line)))
+        return false;
+    add_header(msg, id, original);
+    return true;
+}
+
+/* Reads field lines up to `end`. Returns whether the empty line was among them. */
+static bool read_fields(struct nu_h1_message *msg, const char *end)
+{
+    for (;;) {
+        switch (nu_h1_field_read(&msg->field, end)) {
+        case NU_H1_FIELD_PARTIAL:
+            return false;
+        case NU_H1_FIELD_COMPLETE:
+            if (!take_field(msg))
+                return false;
+            nu_h1_field_begin(&msg->field, msg->field.at);
+            break;
+        case NU_H1_FIELD_END:
+            return true;
+        case NU_H1_FIELD_BAD:
+            fail_syntax(msg);
+            return false;
+        case NU_H1_FIELD_BAD_CHARACTER:
+            nu_h1_message_fail(msg, 400, DETAILS_INVALID_CHARACTERS);
+            return false;
+        }
+    }
+}
+
+/* Reads on in the section's bytes, which lie between `start` and `end`. Returns whether its empty line
+ * was seen. */
+static bool read_section(struct nu_h1_message *msg, const char *start, const char *end)
+{
+    if (!msg->head) {
+        msg->head = start;
+        if (msg->phase == NU_H1_TRAILERS)
+            nu_h1_field_begin(&msg->field, start);
+    }
+    if (!msg->field.line && !read_first_line(msg, end))
+        return false;
+    return read_fields(msg, end);
+}
+
+/* The head or the trailer section: bytes are retained until it is complete. */
+static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
+{
+    if (in->first->next)
+        linearize(msg, in);
+    struct nu_slice *slice = in->first;
+    bool is_complete = read_section(msg, slice->ptr, slice->ptr + slice->len);
+    if (msg->phase == NU_H1_FAILED)
+        return;
+    size_t section = is_complete ? (size_t)(msg->field.at - slice->ptr) : slice->len;
+    if (section > msg->options->max_head_bytes) {
+        nu_h1_message_fail(msg, 431, DETAILS_HEADERS_TOO_LARGE);
+        return;
+    }
+    if (!is_complete || !feed_parser(msg, msg->field.at - 2, 2))
+        return;
+    /* The section's views keep the block; the rest of it is body or the next message. */
+    nu_arena_hold_block(msg->arena, slice->block);
+    nu_buf_drain(in, section);
+}
+
+/* --- Body --------------------------------------------------------------------------------------- */
 
 /* A pause in the body is the last chunk's: the trailer section begins where llhttp stopped. */
 static void begin_trailers(struct nu_h1_message *msg)
 {
     msg->phase = NU_H1_TRAILERS;
-    msg->parsed = 0;
     msg->header_count = 0;
     msg->head = NULL;
     msg->trailers = nu_arena_alloc(msg->arena, sizeof(*msg->trailers));
@@ -388,71 +443,19 @@ static void begin_trailers(struct nu_h1_message *msg)
     llhttp_resume(&msg->parser);
 }
 
-/* The head or the trailer section: bytes are retained until it is complete. */
-static void feed_retained(struct nu_h1_message *msg, struct nu_buf *in)
-{
-    if (in->first->next)
-        linearize(msg, in);
-    struct nu_slice *slice = in->first;
-    if (!msg->head)
-        msg->head = slice->ptr;
-    const char *from = slice->ptr + msg->parsed;
-    size_t len = slice->len - msg->parsed;
-    if (len == 0)
-        return;
-    enum nu_h1_phase before = (enum nu_h1_phase)msg->phase;
-    msg->body_block = slice->block;
-    enum llhttp_errno code = llhttp_execute(&msg->parser, from, len);
-    if (msg->phase == NU_H1_FAILED)
-        return;
-    if (code != HPE_OK && code != HPE_PAUSED) {
-        note_error(msg, code, from + len);
-        return;
-    }
-    size_t used =
-        code == HPE_OK ? slice->len : (size_t)(llhttp_get_error_pos(&msg->parser) - slice->ptr);
-    size_t section = msg->phase == before ? used : (size_t)(msg->expect + 2 - slice->ptr);
-    if (section > msg->options->max_head_bytes) {
-        nu_h1_message_fail(msg, 431, DETAILS_HEADERS_TOO_LARGE);
-        return;
-    }
-    if (msg->phase == before) {
-        msg->parsed = (uint32_t)used;
-        return;
-    }
-    /* The section is complete: its views keep the block, the rest of it is body or the next message. */
-    nu_arena_hold_block(msg->arena, slice->block);
-    msg->parsed = 0;
-    nu_buf_drain(in, used);
-    if (msg->phase == NU_H1_BODY && code == HPE_PAUSED)
-        begin_trailers(msg);
-}
-
 static void feed_body(struct nu_h1_message *msg, struct nu_buf *in)
 {
     struct nu_slice *slice = in->first;
     msg->body_block = slice->block;
-    enum llhttp_errno code = llhttp_execute(&msg->parser, slice->ptr, slice->len);
-    if (msg->phase == NU_H1_FAILED)
+    if (!feed_parser(msg, slice->ptr, slice->len))
         return;
-    if (code == HPE_OK) {
+    if (llhttp_get_errno(&msg->parser) == HPE_OK) {
         nu_buf_drain(in, slice->len);
-        return;
-    }
-    if (code != HPE_PAUSED) {
-        note_error(msg, code, slice->ptr + slice->len);
         return;
     }
     nu_buf_drain(in, (size_t)(llhttp_get_error_pos(&msg->parser) - slice->ptr));
     if (msg->phase == NU_H1_BODY)
         begin_trailers(msg);
-}
-
-/* The first line of the trailer section begins with its first retained byte. */
-static void mark_trailer_start(struct nu_h1_message *msg, const struct nu_buf *in)
-{
-    if (msg->phase == NU_H1_TRAILERS && !msg->head)
-        msg->expect = in->first->ptr;
 }
 
 void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in)
@@ -465,12 +468,10 @@ void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in)
     while (in->len && msg->phase < NU_H1_COMPLETE) {
         size_t before = in->len;
         enum nu_h1_phase phase = (enum nu_h1_phase)msg->phase;
-        if (phase == NU_H1_BODY) {
+        if (phase == NU_H1_BODY)
             feed_body(msg, in);
-        } else {
-            mark_trailer_start(msg, in);
-            feed_retained(msg, in);
-        }
+        else
+            feed_section(msg, in);
         if (in->len == before && (enum nu_h1_phase)msg->phase == phase)
             return;
     }

@@ -10,6 +10,36 @@ static const struct nu_str names[NU_HEADER_ID_COUNT] = {
 #undef X
 };
 
+static inline uint64_t load_word(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+static inline uint32_t load_half(const char *p)
+{
+    uint32_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+/* Whether `len` bytes are equal, for short texts: by words that overlap at the end. */
+static inline bool is_equal(const char *a, const char *b, size_t len)
+{
+    if (len < 8) {
+        if (len < 4)
+            return memcmp(a, b, len) == 0;
+        return load_half(a) == load_half(b) && load_half(a + len - 4) == load_half(b + len - 4);
+    }
+    size_t at = 0;
+    for (; at + 8 < len; at += 8) {
+        if (load_word(a + at) != load_word(b + at))
+            return false;
+    }
+    return load_word(a + len - 8) == load_word(b + len - 8);
+}
+
 enum nu_header_id nu_header_id_of(struct nu_str name)
 {
     if (name.len < 2 || name.len > NU_HEADER_HASH_MAX_LEN)
@@ -17,7 +47,7 @@ enum nu_header_id nu_header_id_of(struct nu_str name)
     const char *text = name.ptr;
     size_t len = name.len;
     unsigned id = nu_header_hash_slots[NU_HEADER_HASH(text, len)];
-    if (names[id].len != len || memcmp(names[id].ptr, text, len) != 0)
+    if (names[id].len != len || !is_equal(names[id].ptr, text, len))
         return NU_HEADER_OTHER;
     return (enum nu_header_id)id;
 }
@@ -38,13 +68,6 @@ static inline uint64_t upper_bits(uint64_t w)
     return from_a & ~past_z & ~w & (0x80 * ONES);
 }
 
-static inline uint64_t load_word(const char *p)
-{
-    uint64_t w;
-    memcpy(&w, p, sizeof(w));
-    return w;
-}
-
 bool nu_header_name_has_upper(struct nu_str name)
 {
     const char *p = name.ptr;
@@ -59,17 +82,23 @@ bool nu_header_name_has_upper(struct nu_str name)
     return found != 0;
 }
 
+static inline void lower_word(char *p)
+{
+    uint64_t w = load_word(p);
+    w |= upper_bits(w) >> 2;
+    memcpy(p, &w, sizeof(w));
+}
+
 void nu_header_name_lower(char *name, size_t len)
 {
-    while (len >= 8) {
-        uint64_t w = load_word(name);
-        w |= upper_bits(w) >> 2;
-        memcpy(name, &w, 8);
-        name += 8;
-        len -= 8;
+    if (len < 8) {
+        for (size_t i = 0; i < len; i++)
+            name[i] = nu_ascii_lower(name[i]);
+        return;
     }
-    for (size_t i = 0; i < len; i++)
-        name[i] = nu_ascii_lower(name[i]);
+    for (size_t at = 0; at + 8 < len; at += 8)
+        lower_word(name + at);
+    lower_word(name + len - 8);
 }
 
 static bool is_joined_in_request(enum nu_header_id id)
@@ -157,30 +186,68 @@ bool nu_header_id_is_joined(enum nu_header_id id, bool is_request)
     return is_request ? is_joined_in_request(id) : is_joined_in_response(id);
 }
 
-/* One bit per ASCII character: the digits, the letters and !#$%&'*+-.^_`|~ */
-static const uint64_t token_chars[2] = {0x03ff6cfa00000000u, 0x57ffffffc7fffffeu};
+/* Whether a byte is a token character: the digits, the letters and !#$%&'*+-.^_`|~ */
+__extension__ static const bool is_token[256] = {
+    ['!'] = true,         ['#' ... '\''] = true, ['*' ... '+'] = true,
+    ['-' ... '.'] = true, ['0' ... '9'] = true,  ['A' ... 'Z'] = true,
+    ['^' ... 'z'] = true, ['|'] = true,          ['~'] = true,
+};
 
 bool nu_is_token_char(char c)
 {
-    unsigned char u = (unsigned char)c;
-    return u < 128 && (token_chars[u / 64] >> (u % 64) & 1);
+    return is_token[(unsigned char)c];
+}
+
+const char *nu_header_name_end(const char *p, const char *end)
+{
+    while (p < end && is_token[(unsigned char)*p])
+        p++;
+    return p;
 }
 
 bool nu_header_name_is_valid(struct nu_str name)
 {
-    for (size_t i = 0; i < name.len; i++) {
-        if (!nu_is_token_char(name.ptr[i]))
-            return false;
+    return name.len > 0 && nu_header_name_end(name.ptr, name.ptr + name.len) == name.ptr + name.len;
+}
+
+static inline bool is_value_char(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return (u >= 0x20 && u != 0x7f) || c == '\t';
+}
+
+/* Eight bytes at a time: bit 7 is set in bytes below 0x20 and in 0x7f; the lowest set one is right, the
+ * ones above it may not be. */
+static inline uint64_t control_bits(uint64_t w)
+{
+    uint64_t below = (w - 0x20 * ONES) & ~w;
+    uint64_t not_del = w ^ 0x7f * ONES;
+    uint64_t del = (not_del - ONES) & ~not_del;
+    return (below | del) & 0x80 * ONES;
+}
+
+const char *nu_header_value_end(const char *p, const char *end)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    while (end - p >= 8) {
+        uint64_t found = control_bits(load_word(p));
+        if (!found) {
+            p += 8;
+            continue;
+        }
+        p += __builtin_ctzll(found) / 8;
+        if (*p != '\t')
+            return p;
+        p++;
     }
-    return name.len > 0;
+#endif
+    while (p < end && is_value_char(*p))
+        p++;
+    return p;
 }
 
 bool nu_header_value_is_valid(struct nu_str value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
+    return value.len == 0 ||
+           nu_header_value_end(value.ptr, value.ptr + value.len) == value.ptr + value.len;
 }

@@ -38,7 +38,11 @@ void nu_header_name_lower(char *name, size_t len);
 bool nu_header_name_is_valid(struct nu_str name);
 /* Whether `value` has no control character but TAB: what may stand behind the colon. */
 bool nu_header_value_is_valid(struct nu_str value);
-/* Whether every byte of `c` is one of RFC 9110's token characters. */
+/* The first byte from `p` on that may not stand in a name, or `end`. */
+const char *nu_header_name_end(const char *p, const char *end);
+/* The first byte from `p` on that may not stand in a value, or `end`. */
+const char *nu_header_value_end(const char *p, const char *end);
+/* Whether `c` is one of RFC 9110's token characters. */
 bool nu_is_token_char(char c);
 
 #endif
