@@ -5,24 +5,24 @@
  */
 #include "http/path.h"
 
-/* One bit per ASCII character: letters, digits and -_~ are unescaped when they come as %XX. */
-static const uint64_t unreserved_chars[2] = {0x03ff200000000000u, 0x47fffffe87fffffeu};
+/* One bit per byte: letters, digits and -_~ are unescaped when they come as %XX. */
+static const uint64_t unreserved_chars[4] = {0x03ff200000000000u, 0x47fffffe87fffffeu};
 /* What may stand in a path as it is: those and !$&'()*+,/:;=?@[]. The dot is looked at apart. */
-static const uint64_t path_chars[2] = {0xafffbfd200000000u, 0x47fffffeafffffffu};
+static const uint64_t path_chars[4] = {0xafffbfd200000000u, 0x47fffffeafffffffu};
 
-static bool is_in(const uint64_t set[2], unsigned char c)
+static inline bool is_in(const uint64_t set[4], unsigned char c)
 {
-    return c < 128 && (set[c / 64] >> (c % 64) & 1);
+    return set[c / 64] >> (c % 64) & 1;
 }
 
 /* Whether a path has nothing that normalisation could change. */
 static bool is_plain(struct nu_str path)
 {
-    for (size_t i = 0; i < path.len; i++) {
-        char c = path.ptr[i];
-        if (nu_likely(is_in(path_chars, (unsigned char)c)))
+    const char *end = path.ptr + path.len;
+    for (const char *at = path.ptr; at < end; at++) {
+        if (nu_likely(is_in(path_chars, (unsigned char)*at)))
             continue;
-        if (c != '.' || i == 0 || path.ptr[i - 1] == '/')
+        if (*at != '.' || at == path.ptr || at[-1] == '/')
             return false;
     }
     return true;

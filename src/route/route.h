@@ -26,7 +26,8 @@ enum nu_route_action {
     NU_ROUTE_CLUSTER,         /* forward */
     NU_ROUTE_REDIRECT,        /* answer with a location */
     NU_ROUTE_DIRECT_RESPONSE, /* answer with a configured status and body */
-    NU_ROUTE_NON_FORWARDING,  /* for servers that end requests themselves: no route for a proxy */
+    NU_ROUTE_NON_FORWARDING,  /* for servers that end requests themselves: a proxy answers as for an
+                                 unknown cluster */
 };
 
 /* A duration that may be absent: absent and 0 differ. */
@@ -41,13 +42,14 @@ struct nu_route {
     struct nu_str name;                 /* may be empty */
     const struct nu_metadata *metadata; /* may be NULL */
 
+    uint32_t cluster_not_found_status; /* CLUSTER, NON_FORWARDING: 503 by default */
+
     /* CLUSTER */
     uint64_t timeout_ms; /* 15000 by default; 0: none */
     struct nu_route_duration idle_timeout;
     struct nu_route_duration max_stream_duration;
     struct nu_route_duration grpc_timeout_max;    /* honour grpc-timeout up to this; 0: any */
     struct nu_route_duration grpc_timeout_offset; /* subtracted from it */
-    uint32_t cluster_not_found_status;            /* 503 by default */
     bool is_high_priority;
     bool auto_host_rewrite; /* the host's name becomes the authority once a host is chosen */
     bool append_x_forwarded_host;
