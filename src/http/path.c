@@ -84,7 +84,8 @@ static void drop_last_segment(struct normalizer *n)
     n->bad_percent = NU_NPOS;
 }
 
-/* At a dot behind a slash: skips a "." or ".." segment and returns true, or false for other names. */
+/* At a dot behind a slash: skips a "." or ".." segment and returns true, or false for other
+ * names. */
 static bool take_dot_segment(struct normalizer *n)
 {
     size_t first = n->at + dot_at(n->in, n->at);

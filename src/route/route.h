@@ -111,21 +111,22 @@ void nu_route_finalize_response(const struct nu_route_match *match, struct nu_he
 
 /*
  * REDIRECT and needs_tls: the location, in the arena of the request's headers. Its status is
- * nu_route_redirect_status. A redirect that rewrites the path changes the request's as well, once: the
- * access log shows the new one, and x-envoy-original-path (unless `suppress_envoy_headers`) the old.
- * A DIRECT_RESPONSE with status 201 or 3xx has a location too, the URL of the request; for the other
- * ones the result is empty.
+ * nu_route_redirect_status. A redirect that rewrites the path changes the request's as well, once:
+ * the access log shows the new one, and x-envoy-original-path (unless `suppress_envoy_headers`) the
+ * old. A DIRECT_RESPONSE with status 201 or 3xx has a location too, the URL of the request; for the
+ * other ones the result is empty.
  */
 struct nu_str nu_route_redirect_location(const struct nu_route_match *match,
                                          struct nu_headers *headers, bool suppress_envoy_headers);
 uint32_t nu_route_redirect_status(const struct nu_route_match *match);
-/* DIRECT_RESPONSE: the body (formatted into `arena` if it has a format), and its content type (empty:
- * text/plain). */
+/* DIRECT_RESPONSE: the body (formatted into `arena` if it has a format), and its content type
+ * (empty: text/plain). */
 struct nu_str nu_route_direct_body(const struct nu_route_match *match,
                                    const struct nu_format_context *context, struct nu_arena *arena,
                                    struct nu_str *content_type);
 
-/* What header formats of the table look at that costs something to find out (enum nu_format_needs). */
+/* What header formats of the table look at that costs something to find out (enum
+ * nu_format_needs). */
 unsigned nu_route_table_format_needs(const struct nu_route_table *table);
 
 /* A table is counted: the main thread makes one, each worker holds a reference. Any thread. */
