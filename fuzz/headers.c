@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The header map against a model: a plain list that is searched from the front for everything. The
- * input is a program, two bytes a step: an operation with a value, and a name. After every step both
- * must hold the same entries in the same order.
+ * input is a program, two bytes a step: an operation with a value, and a name. After every step
+ * both must hold the same entries in the same order.
  */
 #include "base/alloc.h"
 #include "base/assert.h"

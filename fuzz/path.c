@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Path, authority, URL and the other text rules of http/. The first byte picks the path rules, the rest
- * is read as each kind of text in turn. Checked: outcomes are stable (a second pass changes
+ * Path, authority, URL and the other text rules of http/. The first byte picks the path rules, the
+ * rest is read as each kind of text in turn. Checked: outcomes are stable (a second pass changes
  * nothing), bounded, and free of what the rules promise to remove.
  */
 #include "base/assert.h"

@@ -8,8 +8,8 @@
 
 #include "base/arena.h"
 
-/* Whether only characters occur that an authority may hold; nothing is said about its structure. Empty
- * is valid. HTTP/1 takes an '@', HTTP/2 does not. */
+/* Whether only characters occur that an authority may hold; nothing is said about its structure.
+ * Empty is valid. HTTP/1 takes an '@', HTTP/2 does not. */
 bool nu_authority_is_valid(struct nu_str authority, bool allow_at);
 
 /* Index of the colon before the port, or NU_NPOS: the last colon that is not inside brackets. */
@@ -25,13 +25,14 @@ struct nu_authority {
 struct nu_authority nu_authority_split(struct nu_str authority);
 
 /*
- * The authority without ":port". `port` 0 strips any number (strip_any_host_port), else only that one
- * (strip_matching_host_port). Without a port, or with one that is no number below 2^32, the
+ * The authority without ":port". `port` 0 strips any number (strip_any_host_port), else only that
+ * one (strip_matching_host_port). Without a port, or with one that is no number below 2^32, the
  * authority comes back as it is. CONNECT requests keep their port: the caller checks the method.
  */
 struct nu_str nu_authority_strip_port(struct nu_str authority, uint32_t port);
 
-/* The authority without a dot at the end of the host (strip_trailing_host_dot): "a." and "a.:80". */
+/* The authority without a dot at the end of the host (strip_trailing_host_dot): "a." and
+ * "a.:80". */
 struct nu_str nu_authority_strip_trailing_dot(struct nu_arena *arena, struct nu_str authority);
 
 /* ASCII letters lowered; a copy only if there is one to lower. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What HTTP needs to know of gRPC: telling its requests, answering them with a status, its timeouts.
+ * What HTTP needs to know of gRPC: telling its requests, answering them with a status, its
+ * timeouts.
  */
 #ifndef NU_HTTP_GRPC_H
 #define NU_HTTP_GRPC_H
@@ -35,13 +36,14 @@ bool nu_grpc_is_content_type(struct nu_str content_type);
 
 /* The grpc-status of a local reply with this HTTP status. */
 enum nu_grpc_status nu_grpc_status_from_http(unsigned status);
-/* The HTTP status that stands for a gRPC one where outcomes are counted, as in outlier detection. */
+/* The HTTP status that stands for a gRPC one where outcomes are counted, as in outlier
+ * detection. */
 unsigned nu_grpc_status_to_http(enum nu_grpc_status status);
 
 /*
- * The status of a response: the grpc-status of its trailers, else of its headers, else what its HTTP
- * status stands for. Either map may be NULL. Numbers without a name come out as they are, text that is
- * no number as -1. False if there is none, as when `http_status` is 0.
+ * The status of a response: the grpc-status of its trailers, else of its headers, else what its
+ * HTTP status stands for. Either map may be NULL. Numbers without a name come out as they are, text
+ * that is no number as -1. False if there is none, as when `http_status` is 0.
  */
 NU_MUST_USE bool nu_grpc_response_status(const struct nu_headers *trailers,
                                          const struct nu_headers *headers, unsigned http_status,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The header names that nuncio knows by number, pseudo headers first. NU_HEADER_NAMES(X) calls
- * X(ID, "name") for each; the order is the order of enum nu_header_id. tools/gen_header_hash.py makes
- * the perfect hash of http/header_name.c from this list at build time.
+ * X(ID, "name") for each; the order is the order of enum nu_header_id. tools/gen_header_hash.py
+ * makes the perfect hash of http/header_name.c from this list at build time.
  */
 #ifndef NU_HTTP_HEADER_NAMES_H
 #define NU_HTTP_HEADER_NAMES_H

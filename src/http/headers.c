@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The header map. The index of a known name's first entry is 16 bits wide; a map that has more entries
- * (the default limit is 100) falls back to walking for names whose first entry lies beyond.
+ * The header map. The index of a known name's first entry is 16 bits wide; a map that has more
+ * entries (the default limit is 100) falls back to walking for names whose first entry lies beyond.
  */
 #include "http/headers.h"
 

@@ -2,11 +2,12 @@
 /*
  * The header map behind nuncio/headers.h, with lookups by id for built-in code.
  *
- * Entries stand in an array in the order of arrival; a removed one leaves a hole (name.ptr NULL) that
- * walks skip. Known names have a presence bit and the index of their first entry, so a lookup by id
- * is two loads. A map may hold 65,535 entries that way (a codec's limit keeps it below); behind those
- * a name that was not seen before is found by name only. Everything an entry points at lives in the stream's arena or in a block that the
- * stream holds; nothing is freed before the stream is.
+ * Entries stand in an array in the order of arrival; a removed one leaves a hole (name.ptr NULL)
+ * that walks skip. Known names have a presence bit and the index of their first entry, so a lookup
+ * by id is two loads. A map may hold 65,535 entries that way (a codec's limit keeps it below);
+ * behind those a name that was not seen before is found by name only. Everything an entry points at
+ * lives in the stream's arena or in a block that the stream holds; nothing is freed before the
+ * stream is.
  */
 #ifndef NU_HTTP_HEADERS_H
 #define NU_HTTP_HEADERS_H
@@ -69,8 +70,8 @@ enum nu_request_place {
     NU_PLACE_COUNT,
 };
 
-/* Leaves the first `n` places of an empty map free for entries that are known only later (the pseudo
- * headers, which come first). */
+/* Leaves the first `n` places of an empty map free for entries that are known only later (the
+ * pseudo headers, which come first). */
 void nu_headers_reserve_first(struct nu_headers *headers, uint32_t n);
 /* Fills a reserved place. */
 void nu_headers_fill_first(struct nu_headers *headers, uint32_t index, enum nu_header_id id,
@@ -82,8 +83,8 @@ struct nu_header *nu_headers_add_ref(struct nu_headers *headers, enum nu_header_
                                      struct nu_str name, struct nu_str value);
 /* The same for a known name. */
 void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
-/* Gives the first entry of a known name this value (not copied) and removes its duplicates; adds one
- * if there is none. */
+/* Gives the first entry of a known name this value (not copied) and removes its duplicates; adds
+ * one if there is none. */
 void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
 void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id);
 
@@ -119,12 +120,13 @@ void nu_headers_remove_set(struct nu_headers *headers, const struct nu_header_se
 /* Removes one entry found by a walk. */
 void nu_headers_remove_entry(struct nu_headers *headers, struct nu_header *header);
 
-/* Joins the values of a known name by ", " or another separator into arena memory; a single value is
- * returned as it is, none as NULL. */
+/* Joins the values of a known name by ", " or another separator into arena memory; a single value
+ * is returned as it is, none as NULL. */
 struct nu_str nu_headers_join_id(const struct nu_headers *headers, enum nu_header_id id,
                                  struct nu_str separator);
 
-/* Walks the entries, holes left out; nothing may be added meanwhile (nu_headers_next allows that). */
+/* Walks the entries, holes left out; nothing may be added meanwhile (nu_headers_next allows
+ * that). */
 #define nu_headers_for_each(header, headers) \
     for (struct nu_header *header = (headers)->entries; \
          header < (headers)->entries + (headers)->used; header++) \

@@ -5,24 +5,35 @@
  */
 #include "http/path.h"
 
-/* One bit per ASCII character: letters, digits and -_~ are unescaped when they come as %XX. */
-static const uint64_t unreserved_chars[2] = {0x03ff200000000000u, 0x47fffffe87fffffeu};
-/* What may stand in a path as it is: those and !$&'()*+,/:;=?@[]. The dot is looked at apart. */
-static const uint64_t path_chars[2] = {0xafffbfd200000000u, 0x47fffffeafffffffu};
+enum {
+    LEGAL = 1,      /* stands in a path as it is; the dot is looked at apart */
+    UNRESERVED = 2, /* is unescaped when it comes as %XX */
+};
 
-static bool is_in(const uint64_t set[2], unsigned char c)
-{
-    return c < 128 && (set[c / 64] >> (c % 64) & 1);
-}
+#define L(c) [c] = LEGAL,
+#define U(c) [c] = LEGAL | UNRESERVED,
+/* clang-format off */
+static const uint8_t kinds[256] = {
+    U('A') U('B') U('C') U('D') U('E') U('F') U('G') U('H') U('I') U('J') U('K') U('L') U('M')
+    U('N') U('O') U('P') U('Q') U('R') U('S') U('T') U('U') U('V') U('W') U('X') U('Y') U('Z')
+    U('a') U('b') U('c') U('d') U('e') U('f') U('g') U('h') U('i') U('j') U('k') U('l') U('m')
+    U('n') U('o') U('p') U('q') U('r') U('s') U('t') U('u') U('v') U('w') U('x') U('y') U('z')
+    U('0') U('1') U('2') U('3') U('4') U('5') U('6') U('7') U('8') U('9') U('-') U('_') U('~')
+    L('!') L('$') L('&') L('\'') L('(') L(')') L('*') L('+') L(',') L('/') L(':') L(';') L('=')
+    L('?') L('@') L('[') L(']')
+};
+/* clang-format on */
+#undef L
+#undef U
 
 /* Whether a path has nothing that normalisation could change. */
 static bool is_plain(struct nu_str path)
 {
-    for (size_t i = 0; i < path.len; i++) {
-        char c = path.ptr[i];
-        if (nu_likely(is_in(path_chars, (unsigned char)c)))
+    const char *end = path.ptr + path.len;
+    for (const char *at = path.ptr; at < end; at++) {
+        if (nu_likely(kinds[(unsigned char)*at]))
             continue;
-        if (c != '.' || i == 0 || path.ptr[i - 1] == '/')
+        if (*at != '.' || at == path.ptr || at[-1] == '/')
             return false;
     }
     return true;
@@ -73,7 +84,8 @@ static void drop_last_segment(struct normalizer *n)
     n->bad_percent = NU_NPOS;
 }
 
-/* At a dot behind a slash: skips a "." or ".." segment and returns true, or false for other names. */
+/* At a dot behind a slash: skips a "." or ".." segment and returns true, or false for other
+ * names. */
 static bool take_dot_segment(struct normalizer *n)
 {
     size_t first = n->at + dot_at(n->in, n->at);
@@ -132,7 +144,7 @@ static bool take_escape(struct normalizer *n)
         n->at++;
         return true;
     }
-    if (c == '.' || is_in(unreserved_chars, (unsigned char)c)) {
+    if (c == '.' || kinds[c] & UNRESERVED) {
         n->out[n->len++] = (char)c;
         n->at += 3;
         protect_bad_percent(n);
@@ -156,7 +168,7 @@ static bool take_char(struct normalizer *n)
     n->at++;
     if (is_slash(c))
         n->out[n->len++] = '/';
-    else if (c == '.' || is_in(path_chars, (unsigned char)c))
+    else if (c == '.' || kinds[(unsigned char)c])
         n->out[n->len++] = c;
     else
         put_escaped(n, (unsigned char)c);
@@ -168,7 +180,7 @@ static size_t normalized_bound(struct nu_str in)
 {
     size_t bound = in.len;
     for (size_t i = 0; i < in.len; i++) {
-        if (!is_in(path_chars, (unsigned char)in.ptr[i]))
+        if (!kinds[(unsigned char)in.ptr[i]])
             bound += 2;
     }
     return bound;

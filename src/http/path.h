@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules for `:path` values, which hold a path and, behind the first '?', a query. Everything here is a
- * pure function; results are views of the input or of arena memory, and an input that needs no
+ * Rules for `:path` values, which hold a path and, behind the first '?', a query. Everything here
+ * is a pure function; results are views of the input or of arena memory, and an input that needs no
  * change comes back as it is.
  */
 #ifndef NU_HTTP_PATH_H
@@ -31,20 +31,21 @@ enum nu_path_verdict {
     NU_PATH_REDIRECT, /* 307 to the new path, path_normalization_failed */
 };
 
-/* Applies the rules in Envoy's order: fragment, escaped slashes, normalisation, slash merging. `*path`
- * gets the outcome, except on REJECT. */
+/* Applies the rules in Envoy's order: fragment, escaped slashes, normalisation, slash merging.
+ * `*path` gets the outcome, except on REJECT. */
 enum nu_path_verdict nu_path_apply(const struct nu_path_rules *rules, struct nu_arena *arena,
                                    struct nu_str *path);
 
 /*
  * Brings the part before the query into the canonical form of a URL: dot segments removed (also in
  * their %2e spelling), backslashes turned into slashes, unreserved characters unescaped, characters
- * that a path may not hold escaped. What does not begin with a slash ("*") is left alone. False, with
- * `*path` unchanged, for a NUL.
+ * that a path may not hold escaped. What does not begin with a slash ("*") is left alone. False,
+ * with `*path` unchanged, for a NUL.
  */
 NU_MUST_USE bool nu_path_normalize(struct nu_arena *arena, struct nu_str *path);
 
-/* Each run of slashes before the query becomes one; a path of slashes only becomes "//" as in Envoy. */
+/* Each run of slashes before the query becomes one; a path of slashes only becomes "//" as in
+ * Envoy. */
 struct nu_str nu_path_merge_slashes(struct nu_arena *arena, struct nu_str path);
 
 /* Replaces %2F and %5C before the query by the characters. */

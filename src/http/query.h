@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The query of a `:path`, as Envoy's matchers see it: pairs between '&', names and values between the
- * first '=' of each pair, nothing unescaped. A pair without '=' has an empty value.
+ * The query of a `:path`, as Envoy's matchers see it: pairs between '&', names and values between
+ * the first '=' of each pair, nothing unescaped. A pair without '=' has an empty value.
  */
 #ifndef NU_HTTP_QUERY_H
 #define NU_HTTP_QUERY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `x-request-id` values: random UUIDs (version 4) in lower case. Envoy keeps a request's trace decision
- * in the character where the version stands.
+ * `x-request-id` values: random UUIDs (version 4) in lower case. Envoy keeps a request's trace
+ * decision in the character where the version stands.
  */
 #ifndef NU_HTTP_REQUEST_ID_H
 #define NU_HTTP_REQUEST_ID_H
@@ -22,10 +22,12 @@ void nu_request_id_create(char out[NU_REQUEST_ID_LEN]);
 
 /* The decision in an identifier; NONE unless it is 36 bytes long. */
 enum nu_trace_reason nu_request_id_reason(struct nu_str id);
-/* Writes the decision into an identifier of 36 bytes; others stay as they are, and false is returned. */
+/* Writes the decision into an identifier of 36 bytes; others stay as they are, and false is
+ * returned. */
 bool nu_request_id_set_reason(char *id, size_t len, enum nu_trace_reason reason);
 
-/* The number in the first eight characters, by which Envoy samples; false unless they are hex digits. */
+/* The number in the first eight characters, by which Envoy samples; false unless they are hex
+ * digits. */
 NU_MUST_USE bool nu_request_id_number(struct nu_str id, uint64_t *out);
 
 /* Whether the text has the form of a UUID, of any version and in either case. */

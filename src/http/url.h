@@ -37,8 +37,8 @@ enum nu_target_result {
     NU_TARGET_INVALID_SCHEME,     /* http1.invalid_scheme */
 };
 
-/* Judges the target of an HTTP/1 request line. Without `allow_absolute` everything well-formed but a
- * CONNECT is taken as a path. */
+/* Judges the target of an HTTP/1 request line. Without `allow_absolute` everything well-formed but
+ * a CONNECT is taken as a path. */
 enum nu_target_result nu_request_target_parse(struct nu_str method, struct nu_str target,
                                               bool allow_absolute, struct nu_url *out);
 

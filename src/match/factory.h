@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What compiling matchers needs. Everything that a *_from_proto function of this module makes lives
- * in the factory's arena (regexes are freed with it) and is immutable, so that any thread may use it.
- * After an error the result must not be used.
+ * in the factory's arena (regexes are freed with it) and is immutable, so that any thread may use
+ * it. After an error the result must not be used.
  */
 #ifndef NU_MATCH_FACTORY_H
 #define NU_MATCH_FACTORY_H

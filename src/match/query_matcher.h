@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditions on a parameter of the query: the first one of its name counts, nothing is unescaped. */
+/* Conditions on a parameter of the query: the first one of its name counts, nothing is
+ * unescaped. */
 #ifndef NU_MATCH_QUERY_MATCHER_H
 #define NU_MATCH_QUERY_MATCHER_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditions on a text: exact, prefix, suffix, contains, regex; the first four also without case. */
+/* Conditions on a text: exact, prefix, suffix, contains, regex; the first four also without
+ * case. */
 #ifndef NU_MATCH_STRING_MATCHER_H
 #define NU_MATCH_STRING_MATCHER_H
 

@@ -14,7 +14,7 @@ enum { DEFAULT_TIMEOUT_MS = 15000 };
 typedef Envoy__Config__Route__V3__RouteAction action_proto;
 typedef Envoy__Config__Route__V3__WeightedCluster__ClusterWeight weight_proto;
 
-/* --- Clusters ----------------------------------------------------------------------------------- */
+/* --- Clusters --------------------------------------------------------------------------------- */
 
 static bool is_known(const struct nu_route_build *build, struct nu_str cluster)
 {
@@ -95,7 +95,7 @@ static void build_source(struct nu_route_build *build, struct nu_cluster_action 
     }
 }
 
-/* --- Rewrites ----------------------------------------------------------------------------------- */
+/* --- Rewrites --------------------------------------------------------------------------------- */
 
 static void build_host_rewrite(struct nu_route_build *build, struct nu_cluster_action *action,
                                struct nu_route *route, const action_proto *proto)
@@ -135,7 +135,7 @@ static void build_path_rewrite(struct nu_route_build *build, struct nu_cluster_a
                         "path_rewrite_policy");
 }
 
-/* --- Timeouts ----------------------------------------------------------------------------------- */
+/* --- Timeouts --------------------------------------------------------------------------------- */
 
 static struct nu_route_duration duration(struct nu_route_build *build, const void *owner,
                                          const char *field, const Google__Protobuf__Duration *proto)
@@ -194,7 +194,7 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
                               action->path_rewrite.prefix.len || action->path_rewrite.regex.regex;
 }
 
-/* --- Redirects ---------------------------------------------------------------------------------- */
+/* --- Redirects -------------------------------------------------------------------------------- */
 
 static uint32_t redirect_status(const Envoy__Config__Route__V3__RedirectAction *proto)
 {
@@ -258,7 +258,7 @@ void nu_build_redirect(struct nu_route_build *build, struct nu_route_entry *entr
     redirect->strip_query = proto->strip_query;
 }
 
-/* --- Direct responses --------------------------------------------------------------------------- */
+/* --- Direct responses ------------------------------------------------------------------------- */
 
 void nu_build_direct(struct nu_route_build *build, struct nu_route_entry *entry,
                      const Envoy__Config__Route__V3__DirectResponseAction *proto)

@@ -85,6 +85,7 @@ static void build_action(struct nu_route_build *build, struct nu_route_entry *en
         break;
     case ACTION(NON_FORWARDING_ACTION):
         entry->route.action = NU_ROUTE_NON_FORWARDING;
+        entry->route.cluster_not_found_status = 503;
         break;
     default:
         nu_config_error(build->match.ctx, proto, NULL, "an action is required");

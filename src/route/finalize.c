@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a route does to headers: edits of every level, then the host, then the path. A route that says
- * nothing about headers costs one look at a flag.
+ * What a route does to headers: edits of every level, then the host, then the path. A route that
+ * says nothing about headers costs one look at a flag.
  */
 #include "format/format.h"
 #include "http/joined.h"
 #include "http/path.h"
 #include "route/route_internal.h"
 
-/* --- Edits -------------------------------------------------------------------------------------- */
+/* --- Edits ------------------------------------------------------------------------------------ */
 
 enum direction { TO_UPSTREAM, TO_CLIENT };
 
@@ -34,7 +34,7 @@ static void apply_levels(const struct nu_route_match *match, enum direction dire
     apply_level(reversed ? own : top, direction, headers, context);
 }
 
-/* --- Host --------------------------------------------------------------------------------------- */
+/* --- Host ------------------------------------------------------------------------------------- */
 
 static void set_host(const struct nu_route *route, struct nu_headers *headers, struct nu_str host,
                      bool suppress_envoy_headers)
@@ -85,7 +85,7 @@ void nu_route_rewrite_host(const struct nu_route_match *match, struct nu_headers
         set_host(match->route, headers, host_name, suppress_envoy_headers);
 }
 
-/* --- Path --------------------------------------------------------------------------------------- */
+/* --- Path ------------------------------------------------------------------------------------- */
 
 /* How many bytes of a path without its query a prefix rewrite replaces. */
 static size_t matched_len(const struct nu_path_rule *rule, struct nu_str path)
@@ -121,7 +121,7 @@ void nu_route_rewrite_path(const struct nu_path_rule *rule, const struct nu_path
     nu_headers_set_id(headers, NU_HEADER_PATH, rewritten(rule, rewrite, old, headers->arena));
 }
 
-/* --- All of it ---------------------------------------------------------------------------------- */
+/* --- All of it -------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void change_request(const struct nu_route_match *match,
                                                      struct nu_headers *headers,

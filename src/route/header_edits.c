@@ -41,7 +41,7 @@ struct nu_header_edits {
     unsigned needs;
 };
 
-/* --- Compiling ---------------------------------------------------------------------------------- */
+/* --- Compiling -------------------------------------------------------------------------------- */
 
 static struct name make_name(struct nu_arena *arena, const char *text)
 {
@@ -135,7 +135,7 @@ unsigned nu_header_edits_needs(const struct nu_header_edits *edits)
     return edits ? edits->needs : 0;
 }
 
-/* --- Applying ----------------------------------------------------------------------------------- */
+/* --- Applying --------------------------------------------------------------------------------- */
 
 /* A value that was formatted and waits for its turn. */
 struct pending {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header mutations of a configuration (headers_to_add, headers_to_remove), compiled. One set of edits is
- * one level of the configuration. Within it Envoy's order holds: first the removals; then all values
- * are formatted, so that none sees another; then the overwriting ones are set, then the others added.
+ * Header mutations of a configuration (headers_to_add, headers_to_remove), compiled. One set of
+ * edits is one level of the configuration. Within it Envoy's order holds: first the removals; then
+ * all values are formatted, so that none sees another; then the overwriting ones are set, then the
+ * others added.
  *
  * Edits are immutable and live in the arena that they were made with.
  */
@@ -34,8 +35,8 @@ nu_header_edits_from_source(const struct nu_match_factory *factory,
                             const struct nu_header_edits_source *source);
 
 /*
- * Applies the edits. `joined` is the set of the direction (http/joined.h). A formatted value that is
- * empty adds nothing unless keep_empty_value says so; one that no header may have is left out.
+ * Applies the edits. `joined` is the set of the direction (http/joined.h). A formatted value that
+ * is empty adds nothing unless keep_empty_value says so; one that no header may have is left out.
  */
 void nu_header_edits_apply(const struct nu_header_edits *edits, struct nu_headers *headers,
                            const struct nu_header_set *joined,

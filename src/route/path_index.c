@@ -65,7 +65,7 @@ bool nu_path_rule_holds(const struct nu_path_rule *rule, struct nu_str path)
     return false;
 }
 
-/* --- Building ----------------------------------------------------------------------------------- */
+/* --- Building --------------------------------------------------------------------------------- */
 
 static const uint64_t hash_start = 0xcbf29ce484222325u;
 
@@ -198,7 +198,7 @@ const struct nu_path_index *nu_path_index_create(struct nu_arena *arena,
     return index;
 }
 
-/* --- Walking ------------------------------------------------------------------------------------ */
+/* --- Walking ---------------------------------------------------------------------------------- */
 
 static void add_list(struct nu_path_walk *walk, uint32_t first)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Conditions on paths, many at a time, in an order that counts: the first one that holds wins. An index
- * over the rules of a virtual host gives the rules that hold for a path by ascending number, at a
- * cost that depends on the path and on how many rules hold, not on how many there are. Regexes
+ * Conditions on paths, many at a time, in an order that counts: the first one that holds wins. An
+ * index over the rules of a virtual host gives the rules that hold for a path by ascending number,
+ * at a cost that depends on the path and on how many rules hold, not on how many there are. Regexes
  * cannot be indexed; each one before the winner is tried.
  *
  * Paths come without query and fragment. Rules and index are immutable once built.

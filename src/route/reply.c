@@ -8,7 +8,7 @@
 
 enum { STATUS_CREATED = 201, STATUS_MOVED = 301 };
 
-/* --- Location ----------------------------------------------------------------------------------- */
+/* --- Location --------------------------------------------------------------------------------- */
 
 /* Where the port of a host begins, its colon included, or the length. */
 static size_t port_at(struct nu_str host)
@@ -104,7 +104,7 @@ uint32_t nu_route_redirect_status(const struct nu_route_match *match)
     return match->needs_tls || !match->route ? STATUS_MOVED : match->route->status;
 }
 
-/* --- Body --------------------------------------------------------------------------------------- */
+/* --- Body ------------------------------------------------------------------------------------- */
 
 struct nu_str nu_route_direct_body(const struct nu_route_match *match,
                                    const struct nu_format_context *context, struct nu_arena *arena,

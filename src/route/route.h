@@ -26,7 +26,8 @@ enum nu_route_action {
     NU_ROUTE_CLUSTER,         /* forward */
     NU_ROUTE_REDIRECT,        /* answer with a location */
     NU_ROUTE_DIRECT_RESPONSE, /* answer with a configured status and body */
-    NU_ROUTE_NON_FORWARDING,  /* for servers that end requests themselves: no route for a proxy */
+    NU_ROUTE_NON_FORWARDING,  /* for servers that end requests themselves: a proxy answers as for an
+                                 unknown cluster */
 };
 
 /* A duration that may be absent: absent and 0 differ. */
@@ -41,13 +42,14 @@ struct nu_route {
     struct nu_str name;                 /* may be empty */
     const struct nu_metadata *metadata; /* may be NULL */
 
+    uint32_t cluster_not_found_status; /* CLUSTER, NON_FORWARDING: 503 by default */
+
     /* CLUSTER */
     uint64_t timeout_ms; /* 15000 by default; 0: none */
     struct nu_route_duration idle_timeout;
     struct nu_route_duration max_stream_duration;
     struct nu_route_duration grpc_timeout_max;    /* honour grpc-timeout up to this; 0: any */
     struct nu_route_duration grpc_timeout_offset; /* subtracted from it */
-    uint32_t cluster_not_found_status;            /* 503 by default */
     bool is_high_priority;
     bool auto_host_rewrite; /* the host's name becomes the authority once a host is chosen */
     bool append_x_forwarded_host;
@@ -109,21 +111,22 @@ void nu_route_finalize_response(const struct nu_route_match *match, struct nu_he
 
 /*
  * REDIRECT and needs_tls: the location, in the arena of the request's headers. Its status is
- * nu_route_redirect_status. A redirect that rewrites the path changes the request's as well, once: the
- * access log shows the new one, and x-envoy-original-path (unless `suppress_envoy_headers`) the old.
- * A DIRECT_RESPONSE with status 201 or 3xx has a location too, the URL of the request; for the other
- * ones the result is empty.
+ * nu_route_redirect_status. A redirect that rewrites the path changes the request's as well, once:
+ * the access log shows the new one, and x-envoy-original-path (unless `suppress_envoy_headers`) the
+ * old. A DIRECT_RESPONSE with status 201 or 3xx has a location too, the URL of the request; for the
+ * other ones the result is empty.
  */
 struct nu_str nu_route_redirect_location(const struct nu_route_match *match,
                                          struct nu_headers *headers, bool suppress_envoy_headers);
 uint32_t nu_route_redirect_status(const struct nu_route_match *match);
-/* DIRECT_RESPONSE: the body (formatted into `arena` if it has a format), and its content type (empty:
- * text/plain). */
+/* DIRECT_RESPONSE: the body (formatted into `arena` if it has a format), and its content type
+ * (empty: text/plain). */
 struct nu_str nu_route_direct_body(const struct nu_route_match *match,
                                    const struct nu_format_context *context, struct nu_arena *arena,
                                    struct nu_str *content_type);
 
-/* What header formats of the table look at that costs something to find out (enum nu_format_needs). */
+/* What header formats of the table look at that costs something to find out (enum
+ * nu_format_needs). */
 unsigned nu_route_table_format_needs(const struct nu_route_table *table);
 
 /* A table is counted: the main thread makes one, each worker holds a reference. Any thread. */

@@ -13,14 +13,14 @@ struct nu_config_ctx;
 struct nu_route_factory {
     struct nu_config_ctx *ctx;        /* takes the errors */
     const struct nu_runtime *runtime; /* bounds the size of regexes; may be NULL */
-    /* Whether unknown clusters are errors when the table does not say (validate_clusters): true for a
-     * table inside a listener, false for one that comes by xDS. */
+    /* Whether unknown clusters are errors when the table does not say (validate_clusters): true for
+     * a table inside a listener, false for one that comes by xDS. */
     bool validate_clusters;
     /* Whether a cluster of that name exists; NULL: all do. */
     bool (*has_cluster)(void *context, struct nu_str name);
     /*
-     * Compiles what a level of the table says to the filter called `name`, in `arena`, which lives as
-     * long as the table. NULL after adding an error about `config`; also without one when the
+     * Compiles what a level of the table says to the filter called `name`, in `arena`, which lives
+     * as long as the table. NULL after adding an error about `config`; also without one when the
      * configuration is for no filter that exists and `is_optional` is set. May be NULL itself: then
      * all are left out.
      */

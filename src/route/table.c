@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looking requests up. A table with only the domain "*" needs no look at the host; a virtual host with
- * few routes none at the index.
+ * Looking requests up. A table with only the domain "*" needs no look at the host; a virtual host
+ * with few routes none at the index.
  */
 #include "http/authority.h"
 #include "http/grpc.h"
@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 
-/* --- Life --------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 struct nu_route_table *nu_route_table_ref(struct nu_route_table *table)
 {
@@ -49,7 +49,7 @@ void nu_route_table_remove_internal(const struct nu_route_table *table, struct n
         nu_headers_remove(headers, table->internal_names[i]);
 }
 
-/* --- Virtual hosts ------------------------------------------------------------------------------ */
+/* --- Virtual hosts ---------------------------------------------------------------------------- */
 
 /* The longest domain wins; what '*' stands for has at least one character. */
 static const struct nu_virtual_host_entry *find_suffix(const struct nu_wildcard_domains *domains,
@@ -110,7 +110,7 @@ static bool needs_tls(const struct nu_virtual_host_entry *host, const struct nu_
            !nu_str_eq(nu_headers_get_id(headers, NU_HEADER_X_ENVOY_INTERNAL), NU_STR("true"));
 }
 
-/* --- Routes ------------------------------------------------------------------------------------- */
+/* --- Routes ----------------------------------------------------------------------------------- */
 
 /* The part of a `:path` that routes look at. */
 static struct nu_str path_to_match(const struct nu_route_table *table, struct nu_str path)
@@ -222,7 +222,7 @@ bool nu_route_table_match(const struct nu_route_table *table, const struct nu_ro
     return true;
 }
 
-/* --- Filter configurations ---------------------------------------------------------------------- */
+/* --- Filter configurations -------------------------------------------------------------------- */
 
 bool nu_route_has_filter_configs(const struct nu_route_match *match)
 {

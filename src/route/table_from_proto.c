@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compiling a table: virtual hosts and their domains. All errors of a table are reported in one run;
- * a table with any is thrown away.
+ * Compiling a table: virtual hosts and their domains. All errors of a table are reported in one
+ * run; a table with any is thrown away.
  */
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@ enum {
     LINEAR_ROUTES_MAX = 6, /* with fewer routes, trying each costs less than the index */
 };
 
-/* --- Levels ------------------------------------------------------------------------------------- */
+/* --- Levels ----------------------------------------------------------------------------------- */
 
 const struct nu_header_edits *nu_build_edits(struct nu_route_build *build,
                                              struct nu_header_edits_source source)
@@ -70,7 +70,7 @@ struct nu_str nu_build_header_name(const struct nu_route_build *build, const cha
     return nu_str_eq(name, NU_STR("host")) ? NU_STR(":authority") : name;
 }
 
-/* --- Domains ------------------------------------------------------------------------------------ */
+/* --- Domains ---------------------------------------------------------------------------------- */
 
 /* A domain that is already taken is an error, as is a second "*". */
 static void report_duplicate(struct nu_route_build *build,
@@ -142,7 +142,7 @@ static void build_lengths(struct nu_wildcard_domains *domains, struct nu_arena *
     domains->lengths = lengths;
 }
 
-/* --- Virtual hosts ------------------------------------------------------------------------------ */
+/* --- Virtual hosts ---------------------------------------------------------------------------- */
 
 static void build_host_level(struct nu_route_build *build, struct nu_virtual_host_entry *host,
                              const Envoy__Config__Route__V3__VirtualHost *proto)
@@ -195,7 +195,7 @@ static void index_routes(struct nu_route_table *table)
     }
 }
 
-/* --- Table -------------------------------------------------------------------------------------- */
+/* --- Table ------------------------------------------------------------------------------------ */
 
 static void build_internal_only(struct nu_route_build *build,
                                 const Envoy__Config__Route__V3__RouteConfiguration *proto)

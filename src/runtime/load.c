@@ -122,7 +122,7 @@ static void set_value(struct nu_runtime_entry *entry, const struct nu_value *val
     }
 }
 
-/* --- Static layers ------------------------------------------------------------------------------ */
+/* --- Static layers ---------------------------------------------------------------------------- */
 
 static void put_static(struct walk *w, struct nu_str key, const struct nu_value *value)
 {
@@ -233,7 +233,7 @@ struct nu_runtime *nu_runtime_from_proto(const Envoy__Config__Bootstrap__V3__Lay
     return runtime;
 }
 
-/* --- The admin layer ---------------------------------------------------------------------------- */
+/* --- The admin layer -------------------------------------------------------------------------- */
 
 static struct nu_value value_of_node(const struct nu_doc_node *node, struct nu_arena *arena)
 {

@@ -53,8 +53,8 @@ struct nu_runtime *nu_runtime_modify(const struct nu_runtime *runtime,
 
 /*
  * The value of `key`, or the default when there is none or it is of another kind: a bool is true,
- * false or a whole number (0 is false); an integer any number that is not negative, cut to its whole
- * part; a double any number.
+ * false or a whole number (0 is false); an integer any number that is not negative, cut to its
+ * whole part; a double any number.
  */
 bool nu_runtime_bool(const struct nu_runtime *runtime, struct nu_str key, bool fallback);
 uint64_t nu_runtime_integer(const struct nu_runtime *runtime, struct nu_str key, uint64_t fallback);

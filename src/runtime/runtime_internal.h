@@ -38,7 +38,8 @@ struct nu_runtime {
 };
 
 struct nu_runtime *nu_runtime_create(size_t layer_count);
-/* The layer's entry for `key`, made (with all views copied) if there is none; its kinds are cleared. */
+/* The layer's entry for `key`, made (with all views copied) if there is none; its kinds are
+ * cleared. */
 struct nu_runtime_entry *nu_runtime_layer_put(struct nu_runtime *runtime,
                                               struct nu_runtime_layer *layer, struct nu_str key,
                                               struct nu_str text);

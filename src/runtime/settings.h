@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Settings of a configuration that a runtime key may override, compiled. Each has a default that
- * holds while the key has no value of its kind, or while there is no key. Immutable; the text of the
- * key lives in the arena that the setting was made with.
+ * holds while the key has no value of its kind, or while there is no key. Immutable; the text of
+ * the key lives in the arena that the setting was made with.
  */
 #ifndef NU_RUNTIME_SETTINGS_H
 #define NU_RUNTIME_SETTINGS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A struct value as protobuf's text format writes a google.protobuf.Struct, which is how Envoy shows a
- * runtime value that is an object. */
+/* A struct value as protobuf's text format writes a google.protobuf.Struct, which is how Envoy
+ * shows a runtime value that is an object. */
 #ifndef NU_RUNTIME_TEXT_FORMAT_H
 #define NU_RUNTIME_TEXT_FORMAT_H
 

@@ -5,8 +5,8 @@
 #include "google/protobuf/any.pb-c.h"
 #include "google/protobuf/wrappers.pb-c.h"
 
-/* A filter's configuration is a StringValue; the factory keeps its text. Filters called "none" do not
- * exist. */
+/* A filter's configuration is a StringValue; the factory keeps its text. Filters called "none" do
+ * not exist. */
 static const void *make(void *context, struct nu_arena *config_memory, const char *name,
                         const struct Google__Protobuf__Any *config, bool is_optional)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What routes do to headers: edits in their order, hosts, paths. The outcomes are an Envoy 1.36's. */
+/* What routes do to headers: edits in their order, hosts, paths. The outcomes are an Envoy
+ * 1.36's. */
 #include "route_fixture.h"
 
 /* A table of one route; each level in flow style, or empty. */
@@ -170,7 +171,7 @@ TEST(more_edits_than_fit_the_stack_are_applied)
     nu_strbuf_finish(&want);
 }
 
-/* --- Hosts and paths ---------------------------------------------------------------------------- */
+/* --- Hosts and paths -------------------------------------------------------------------------- */
 
 static void load_route(const char *condition, const char *action)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tables of many random routes against the plain meaning of the order: each route alone in a table of
- * its own is asked, and the first one that says yes must be the one that the large table finds.
+ * Tables of many random routes against the plain meaning of the order: each route alone in a table
+ * of its own is asked, and the first one that says yes must be the one that the large table finds.
  */
 #include "route_fixture.h"
 

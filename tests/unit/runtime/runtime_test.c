@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The runtime: layers, kinds of values, fractions, changes. What counts as what is an Envoy 1.36's. */
+/* The runtime: layers, kinds of values, fractions, changes. What counts as what is an Envoy
+ * 1.36's. */
 #include "harness/test.h"
 
 #include "config/config.h"
