@@ -20,6 +20,7 @@
 
 #include "codec/h1.h"
 #include "codec/h1_fields.h"
+#include "http/joined.h"
 
 enum nu_h1_phase {
     NU_H1_START, /* nothing but empty lines so far */
@@ -37,6 +38,7 @@ struct nu_h1_message {
     struct nu_headers *headers;          /* head, borrowed from the decoder */
     struct nu_headers *trailers;         /* in the arena; NULL until there are some */
     struct nu_headers *target;           /* what is being filled: headers or trailers */
+    const struct nu_header_set *joined;  /* names whose values go into one field */
     struct nu_buf body;                  /* read, not yet passed on */
     struct nu_block *body_block;         /* the block that is being parsed in the body */
     struct nu_codec_error error;         /* once FAILED */

@@ -174,6 +174,7 @@ struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
     msg->headers = decoder->headers;
     msg->target = decoder->headers;
     msg->is_request = is_request;
+    msg->joined = is_request ? &nu_joined_request_headers : &nu_joined_response_headers;
     msg->content_length = NU_H1_NO_LENGTH;
     init_parser(msg);
     return msg;
@@ -327,25 +328,17 @@ static bool may_keep_name(struct nu_h1_message *msg, struct nu_str name)
     return false;
 }
 
-static void join(struct nu_h1_message *msg, struct nu_header *before, struct nu_str value)
-{
-    before->value = nu_arena_concat(msg->arena, before->value, NU_STR(","));
-    before->value = nu_arena_concat(msg->arena, before->value, value);
-}
-
 static void add_header(struct nu_h1_message *msg, enum nu_header_id id, const char *original)
 {
+    struct nu_headers *headers = msg->target;
     const struct nu_h1_field *field = &msg->field;
-    if (nu_unlikely(id == NU_HEADER_OTHER)) {
-        nu_headers_add_ref(msg->target, id, field->name, field->value)->original_name = original;
+    if (nu_unlikely(id != NU_HEADER_OTHER && nu_headers_has_id(headers, id) &&
+                    nu_header_set_has(msg->joined, id))) {
+        nu_headers_join_value(headers, id, field->value);
         return;
     }
-    struct nu_header *before = nu_headers_find_id(msg->target, id);
-    if (nu_unlikely(before && nu_header_id_is_joined(id, msg->is_request)))
-        join(msg, before, field->value);
-    else
-        nu_headers_add_ref(msg->target, id, nu_header_name_of(id), field->value)->original_name =
-            original;
+    struct nu_str name = id ? nu_header_name_of(id) : field->name;
+    nu_headers_add_ref(headers, id, name, field->value)->original_name = original;
 }
 
 /* Takes over the field line that was read; false when the message failed. */
@@ -363,6 +356,10 @@ static bool take_field(struct nu_h1_message *msg)
         original = nu_arena_dup(msg->arena, field->name).ptr;
     nu_header_name_lower(nu_unconst(field->name.ptr), field->name.len);
     enum nu_header_id id = nu_header_id_of(field->name);
+    if (nu_unlikely(id == NU_HEADER_HOST && nu_headers_has_id(msg->target, id))) {
+        fail_syntax(msg);
+        return false;
+    }
     if (bears_on_framing(id) && msg->phase == NU_H1_HEAD &&
         !feed_parser(msg, field->line, (size_t)(field->at - field->line)))
         return false;

@@ -90,14 +90,13 @@ static void decide_keep_alive(struct nu_h1_message *msg, const struct connection
 static int check_framing(struct nu_h1_message *msg)
 {
     struct nu_headers *headers = msg->headers;
-    size_t codings = count_id(headers, NU_HEADER_TRANSFER_ENCODING);
+    struct nu_str coding = nu_headers_get_id(headers, NU_HEADER_TRANSFER_ENCODING);
     size_t lengths = count_id(headers, NU_HEADER_CONTENT_LENGTH);
     msg->is_chunked = false;
-    if (codings) {
-        struct nu_str coding = nu_headers_get_id(headers, NU_HEADER_TRANSFER_ENCODING);
+    if (coding.ptr) {
         if (lengths && !msg->options->allow_chunked_length)
             return FAIL(msg, 400, "http1.content_length_and_chunked_not_allowed");
-        if (codings > 1 || !nu_str_eq_nocase(coding, NU_STR("chunked")))
+        if (!nu_str_eq_nocase(coding, NU_STR("chunked")))
             return FAIL(msg, 501, "http1.invalid_transfer_encoding");
         if (msg->parser.http_minor == 0)
             return FAIL(msg, 400, "http1.codec_error");
@@ -140,12 +139,10 @@ static struct nu_str method_of(const struct nu_h1_message *msg)
     return nu_str_make(msg->head, (size_t)(msg->url.ptr - msg->head) - 1);
 }
 
-/* Host becomes :authority; more than one is ambiguous. */
+/* Host becomes :authority. */
 static int take_host(struct nu_h1_message *msg, struct nu_str from_target)
 {
     struct nu_headers *headers = msg->headers;
-    if (count_id(headers, NU_HEADER_HOST) > 1)
-        return FAIL(msg, 400, "http1.codec_error");
     struct nu_str host = nu_headers_get_id(headers, NU_HEADER_HOST);
     nu_headers_remove_id(headers, NU_HEADER_HOST);
     if (from_target.ptr)

@@ -23,13 +23,6 @@ enum nu_header_id nu_header_id_of(struct nu_str name);
 /* The name of an id (not OTHER), a constant. */
 struct nu_str nu_header_name_of(enum nu_header_id id);
 
-/*
- * Whether a repeated header of this name is joined with "," into the first one when it is read, as
- * Envoy does for the headers that it keeps inline; the others stay separate lines. The sets of
- * requests and of responses differ.
- */
-bool nu_header_id_is_joined(enum nu_header_id id, bool is_request);
-
 /* Whether there is an ASCII letter for nu_header_name_lower to lower. */
 bool nu_header_name_has_upper(struct nu_str name);
 /* Lowers ASCII letters in place. */

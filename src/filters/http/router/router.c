@@ -84,8 +84,8 @@ static void answer_redirect(struct router *router)
 {
     const struct nu_route_match *match = match_of(router);
     struct nu_reply_header location = {
-        NU_STR("location"),
-        nu_route_redirect_location(match, request_of(router), router->base.chain->arena)};
+        NU_STR("location"), nu_route_redirect_location(match, request_of(router),
+                                                       config_of(router)->suppress_envoy_headers)};
     struct nu_reply answer = {
         .status = nu_route_redirect_status(match),
         .details = NU_STR("direct_response"),
@@ -107,7 +107,8 @@ static void answer_direct(struct router *router)
     struct nu_str body = nu_route_direct_body(match, &context, chain->arena, &content_type);
     struct nu_reply_header headers[2];
     size_t count = 0;
-    struct nu_str location = nu_route_redirect_location(match, request_of(router), chain->arena);
+    struct nu_str location = nu_route_redirect_location(match, request_of(router),
+                                                        config_of(router)->suppress_envoy_headers);
     if (location.len)
         headers[count++] = (struct nu_reply_header){NU_STR("location"), location};
     if (content_type.len)
@@ -532,7 +533,7 @@ static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_h
             answer_direct(router);
             break;
         case NU_ROUTE_NON_FORWARDING:
-            answer_no_route(router);
+            answer_no_cluster(router);
             break;
         }
     return NU_HEADERS_STOP;
