@@ -59,7 +59,8 @@ static inline void nu_assert_str_(struct nu_str actual, struct nu_str expected, 
 {
     if (nu_str_eq(actual, expected))
         return;
-    print_error("got  \"%.*s\"\nwant \"%.*s\"\n", NU_STR_ARG(actual), NU_STR_ARG(expected));
+    print_error("got  \"%.*s\"\nwant \"%.*s\"\n", (int)actual.len, actual.ptr ? actual.ptr : "",
+                (int)expected.len, expected.ptr ? expected.ptr : "");
     _fail(file, line);
 }
 #define assert_str(actual, literal) nu_assert_str_(actual, nu_str_from(literal), __FILE__, __LINE__)
