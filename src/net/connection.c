@@ -242,14 +242,14 @@ static ssize_t read_into_blocks(struct nu_connection *conn)
 {
     struct nu_block *blocks[READ_IOVECS];
     struct iovec iov[READ_IOVECS];
-    int count = read_steps[conn->read_size].count;
+    int count = 0;
     size_t room = 0;
-    for (int i = 0; i < count; i++) {
-        blocks[i] = nu_block_get(read_steps[conn->read_size].block_class);
-        iov[i].iov_base = blocks[i]->data;
-        iov[i].iov_len = nu_block_room(blocks[i]);
-        room += iov[i].iov_len;
-    }
+    do { /* at least one, which compilers want to see */
+        blocks[count] = nu_block_get(read_steps[conn->read_size].block_class);
+        iov[count].iov_base = blocks[count]->data;
+        iov[count].iov_len = nu_block_room(blocks[count]);
+        room += iov[count].iov_len;
+    } while (++count < read_steps[conn->read_size].count);
     ssize_t n = conn->transport->read(conn, iov, count);
     int error = errno;
     take_blocks(conn, blocks, count, n > 0 ? (size_t)n : 0);
