@@ -12,6 +12,7 @@
 
 struct nu_access_logger_class;
 struct nu_filter_factory;
+struct nu_init_manager;
 struct nu_log_writer;
 struct nu_loop;
 struct nu_network_filter_factory;
@@ -39,6 +40,8 @@ struct nu_factory {
     struct nu_stats *stats;
     struct nu_log_writer *log_writer;
     struct nu_loop *loop; /* the main thread's */
+    /* Takes what must be ready before listeners open; NULL where nothing waits. */
+    struct nu_init_manager *init;
     const struct nu_extensions *extensions;
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */

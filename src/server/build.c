@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the bootstrap to clusters and listeners. All of it is really built, also to validate; the only
+ * thing left out is opening sockets.
+ */
+#include "server/server_internal.h"
+
+#include "net/listener_from_proto.h"
+#include "runtime/runtime.h"
+#include "server/extensions.h"
+#include "server/local_info.h"
+#include "upstream/cluster_from_proto.h"
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
+
+static bool has_cluster(const void *owner, struct nu_str name)
+{
+    const struct nu_server *server = owner;
+    return nu_cluster_manager_find(server->clusters, name) != NULL;
+}
+
+struct nu_factory nu_server_factory(struct nu_server *server)
+{
+    return (struct nu_factory){
+        .ctx = &server->ctx,
+        .arena = &server->arena,
+        .stats = server->stats,
+        .log_writer = server->log_writer,
+        .loop = server->loop,
+        .init = &server->init,
+        .extensions = &nu_built_in_extensions,
+        .local = &server->local,
+        .runtime = server->runtime,
+        .has_cluster = has_cluster,
+        .owner = server,
+    };
+}
+
+static void build_clusters(struct nu_server *server)
+{
+    struct nu_factory factory = nu_server_factory(server);
+    const Envoy__Config__Bootstrap__V3__Bootstrap__StaticResources *resources =
+        server->bootstrap->static_resources;
+    for (size_t i = 0; resources && i < resources->n_clusters; i++) {
+        struct nu_cluster *cluster = nu_cluster_from_proto(&factory, resources->clusters[i]);
+        if (cluster && !nu_cluster_manager_add(server->clusters, cluster)) {
+            nu_config_error(&server->ctx, resources->clusters[i], "name",
+                            "cluster manager: duplicate cluster '%s'",
+                            resources->clusters[i]->name);
+            nu_cluster_destroy(&cluster);
+        }
+    }
+}
+
+static void build_listeners(struct nu_server *server)
+{
+    struct nu_factory factory = nu_server_factory(server);
+    const Envoy__Config__Bootstrap__V3__Bootstrap__StaticResources *resources =
+        server->bootstrap->static_resources;
+    server->listener_count = resources ? resources->n_listeners : 0;
+    server->listener_configs = nu_arena_calloc(
+        &server->arena, (server->listener_count + 1) * sizeof(*server->listener_configs));
+    for (size_t i = 0; i < server->listener_count; i++)
+        server->listener_configs[i] =
+            nu_listener_config_from_proto(&factory, resources->listeners[i]);
+}
+
+bool nu_server_build(struct nu_server *server)
+{
+    server->bootstrap = nu_config_load_bootstrap(&server->ctx, server->options->config_path,
+                                                 server->options->config_yaml);
+    if (!server->bootstrap)
+        return false;
+    server->local = nu_local_info_make(server->bootstrap->node, server->options);
+    server->runtime = nu_runtime_from_proto(server->bootstrap->layered_runtime, &server->ctx);
+    build_clusters(server);
+    build_listeners(server);
+    return nu_config_is_ok(&server->ctx);
+}

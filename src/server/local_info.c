@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known about the process and its machine without asking anybody. */
+#include "server/local_info.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+
+#include "envoy/config/core/v3/base.pb-c.h"
+
+/* The first address of the machine that is not a loopback one: what Envoy calls the local address. */
+static struct nu_address find_own_address(void)
+{
+    struct nu_address found = {0};
+    struct ifaddrs *list = NULL;
+    if (getifaddrs(&list) != 0)
+        return found;
+    for (struct ifaddrs *item = list; item; item = item->ifa_next) {
+        if (!item->ifa_addr || item->ifa_addr->sa_family != AF_INET)
+            continue;
+        struct nu_address address =
+            nu_address_from_sockaddr(item->ifa_addr, sizeof(struct sockaddr_in));
+        if (!nu_address_is_loopback(&address)) {
+            found = address;
+            break;
+        }
+    }
+    freeifaddrs(list);
+    return found;
+}
+
+static struct nu_str either(const char *configured, const char *option)
+{
+    if (configured && *configured)
+        return nu_str_from(configured);
+    return nu_str_from(option);
+}
+
+struct nu_local_info nu_local_info_make(const Envoy__Config__Core__V3__Node *node,
+                                        const struct nu_options *options)
+{
+    const char *zone = node && node->locality ? node->locality->zone : NULL;
+    return (struct nu_local_info){
+        .node_id = either(node ? node->id : NULL, options->service_node),
+        .cluster = either(node ? node->cluster : NULL, options->service_cluster),
+        .zone = either(zone, options->service_zone),
+        .address = find_own_address(),
+    };
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process's one object, and its phases, each in a file of its own:
+ *
+ *     build.c    configuration -> clusters, listeners; nothing is opened
+ *     start.c    sockets, workers, waiting for what must be warm, opening
+ *     signals.c  what each signal does
+ *     drain.c    letting requests finish before the end
+ *     server.c   the order of all this, and the end
+ *
+ * Everything here is on the main thread.
+ */
+#ifndef NU_SERVER_SERVER_INTERNAL_H
+#define NU_SERVER_SERVER_INTERNAL_H
+
+#include "config/config.h"
+#include "config/factory.h"
+#include "config/init_manager.h"
+#include "event/timer.h"
+#include "server/server.h"
+#include "server/worker.h"
+
+enum { NU_SERVER_SIGNALS = 4 };
+
+struct nu_server {
+    const struct nu_options *options; /* borrowed */
+    struct nu_arena arena;            /* configuration */
+    struct nu_config_ctx ctx;
+    const struct Envoy__Config__Bootstrap__V3__Bootstrap *bootstrap; /* in the arena */
+    struct nu_local_info local;
+    struct nu_stats *stats;
+    struct nu_log_writer *log_writer;
+    struct nu_loop *loop;
+    struct nu_runtime *runtime;
+    struct nu_cluster_manager *clusters;
+    const struct nu_listener_config **listener_configs;
+    struct nu_listener **listeners;
+    size_t listener_count;
+    struct nu_worker **workers;
+    unsigned worker_count;
+
+    struct nu_init_manager init; /* what must be warm before the listeners open */
+    struct nu_timer init_timer;  /* bounds the waiting */
+
+    struct nu_drain drain;
+    struct nu_timer drain_timer;
+    uint32_t drain_limit_ms;
+    bool draining;
+
+    struct nu_signal *signals[NU_SERVER_SIGNALS];
+    int exit_status;
+};
+
+/* Builds everything from the bootstrap; false with the reasons in server->ctx.errors. */
+NU_MUST_USE bool nu_server_build(struct nu_server *server);
+/* What a *_from_proto function is given, for objects as old as the server. */
+struct nu_factory nu_server_factory(struct nu_server *server);
+
+/* Binds the sockets, starts the workers, and begins to wait for what must be warm; the listeners open
+ * from the loop. False after printing why. */
+NU_MUST_USE bool nu_server_start(struct nu_server *server);
+/* Calls fn(worker, arg) on every worker's thread. */
+void nu_server_on_workers(struct nu_server *server, nu_worker_fn fn, void *arg);
+/* Ends the loop; the process exits with `status`. */
+void nu_server_stop(struct nu_server *server, int status);
+
+void nu_server_watch_signals(struct nu_server *server);
+void nu_server_ignore_signals(struct nu_server *server);
+
+/*
+ * Lets running requests finish: nobody new comes in, idle connections go, the others go with their
+ * next response. Stops the server when none is left, or after `limit_ms`.
+ */
+void nu_server_drain(struct nu_server *server, uint32_t limit_ms);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting. Every socket is bound before a worker runs, so that an address in use ends the start and
+ * not a worker; nobody can connect before all that must be warm is (or has taken too long).
+ */
+#include "server/server_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+
+/* Targets bound their own waiting; this is for one that does not. */
+enum { INIT_LIMIT_MS = 15000 };
+
+static bool fail(const char *what, struct nu_strbuf *error)
+{
+    fprintf(stderr, "nuncio: %s%.*s\n", what, NU_STR_ARG(nu_strbuf_str(error)));
+    nu_strbuf_finish(error);
+    return false;
+}
+
+static bool bind_listeners(struct nu_server *server)
+{
+    server->listeners = nu_calloc(server->listener_count + 1, sizeof(*server->listeners));
+    for (size_t i = 0; i < server->listener_count; i++) {
+        const struct nu_listener_config *config = server->listener_configs[i];
+        struct nu_strbuf error = {0};
+        nu_strbuf_addf(&error, "listener '%.*s': ", NU_STR_ARG(config->name));
+        server->listeners[i] = nu_listener_create(config, server->worker_count, server->stats,
+                                                  &server->drain, NULL, &error);
+        if (!server->listeners[i])
+            return fail("", &error);
+        nu_strbuf_finish(&error);
+    }
+    return true;
+}
+
+static bool start_workers(struct nu_server *server)
+{
+    server->workers = nu_calloc(server->worker_count, sizeof(*server->workers));
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        server->workers[i] = nu_worker_create(i, server->stats, server->clusters, server->runtime);
+        for (size_t l = 0; l < server->listener_count; l++)
+            nu_worker_add_listener(server->workers[i], server->listeners[l]);
+        if (!nu_worker_start(server->workers[i])) {
+            fprintf(stderr, "nuncio: cannot start worker %u: %s\n", i, strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+void nu_server_on_workers(struct nu_server *server, nu_worker_fn fn, void *arg)
+{
+    for (unsigned i = 0; i < server->worker_count; i++)
+        nu_worker_run(server->workers[i], fn, arg);
+}
+
+static bool open_listeners(struct nu_server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        struct nu_strbuf error = {0};
+        if (!nu_listener_open(server->listeners[i], &error))
+            return fail("", &error);
+    }
+    nu_server_on_workers(server, nu_worker_accept, NULL);
+    return true;
+}
+
+static void open_for_traffic(struct nu_server *server)
+{
+    if (!open_listeners(server)) {
+        nu_server_stop(server, 1);
+        return;
+    }
+    nu_log(NU_LOG_MAIN, NU_LOG_INFO, "all clusters initialized. starting main dispatch loop");
+}
+
+static void on_init_ready(struct nu_init_manager *manager)
+{
+    struct nu_server *server = nu_container_of(manager, struct nu_server, init);
+    nu_timer_cancel(&server->init_timer);
+    open_for_traffic(server);
+}
+
+static void on_init_timer(struct nu_timer *timer)
+{
+    struct nu_server *server = nu_container_of(timer, struct nu_server, init_timer);
+    struct nu_init_target *target;
+    nu_list_for_each(target, &server->init.pending, struct nu_init_target, link)
+    {
+        nu_log(NU_LOG_INIT, NU_LOG_WARN, "%s is not ready after %d s; opening the listeners",
+               target->name, INIT_LIMIT_MS / 1000);
+    }
+    nu_init_manager_finish(&server->init);
+    open_for_traffic(server);
+}
+
+bool nu_server_start(struct nu_server *server)
+{
+    if (!bind_listeners(server) || !start_workers(server))
+        return false;
+    nu_timer_init(&server->init_timer, on_init_timer);
+    nu_timer_arm(server->loop, &server->init_timer, INIT_LIMIT_MS);
+    nu_init_manager_start(&server->init, on_init_ready);
+    return true;
+}
