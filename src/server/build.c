@@ -75,5 +75,6 @@ bool nu_server_build(struct nu_server *server)
     server->runtime = nu_runtime_from_proto(server->bootstrap->layered_runtime, &server->ctx);
     build_clusters(server);
     build_listeners(server);
+    nu_server_build_admin(server);
     return nu_config_is_ok(&server->ctx);
 }

@@ -29,8 +29,11 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     server->stats = nu_stats_create();
     server->log_writer = nu_log_writer_create(options->file_flush_interval_ms);
     server->loop = nu_loop_create();
+    nu_process_stats_init(&server->process_stats, server);
     server->clusters = nu_cluster_manager_create(server->stats, server->loop);
     nu_init_manager_init(&server->init, "Server");
+    nu_timer_init(&server->init_timer, NULL);
+    nu_timer_init(&server->drain_timer, NULL);
     if (nu_server_build(server))
         return server;
     nu_error_list_sort(&server->ctx.errors);
@@ -53,7 +56,8 @@ int nu_server_run(struct nu_server *server)
         fprintf(stderr, "nuncio: cannot start the log thread: %s\n", strerror(errno));
         return 1;
     }
-    if (!nu_server_start(server))
+    nu_process_stats_start(&server->process_stats);
+    if (!nu_server_open_admin(server) || !nu_server_start(server))
         return 1;
     nu_loop_run(server->loop);
     return server->exit_status;
@@ -84,7 +88,9 @@ void nu_server_destroy(struct nu_server **server_ptr)
         return;
     *server_ptr = NULL;
     destroy_workers(server);
+    nu_admin_close(server->admin);
     destroy_listeners(server);
+    nu_process_stats_finish(&server->process_stats);
     nu_server_ignore_signals(server);
     nu_timer_cancel(&server->drain_timer);
     nu_timer_cancel(&server->init_timer);

@@ -6,6 +6,8 @@
  *     start.c    sockets, workers, waiting for what must be warm, opening
  *     signals.c  what each signal does
  *     drain.c    letting requests finish before the end
+ *     admin.c    what the admin interface sees and may do
+ *     process_stats.c  figures about the process
  *     server.c   the order of all this, and the end
  *
  * Everything here is on the main thread.
@@ -13,10 +15,12 @@
 #ifndef NU_SERVER_SERVER_INTERNAL_H
 #define NU_SERVER_SERVER_INTERNAL_H
 
+#include "admin/admin.h"
 #include "config/config.h"
 #include "config/factory.h"
 #include "config/init_manager.h"
 #include "event/timer.h"
+#include "server/process_stats.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -47,6 +51,11 @@ struct nu_server {
     uint32_t drain_limit_ms;
     bool draining;
 
+    struct nu_admin *admin; /* in the arena; NULL if there is none */
+    struct nu_process_stats process_stats;
+    bool is_open;       /* listeners take connections */
+    bool health_failed; /* the admin interface asked to get no more traffic */
+
     struct nu_signal *signals[NU_SERVER_SIGNALS];
     int exit_status;
 };
@@ -63,6 +72,13 @@ NU_MUST_USE bool nu_server_start(struct nu_server *server);
 void nu_server_on_workers(struct nu_server *server, nu_worker_fn fn, void *arg);
 /* Ends the loop; the process exits with `status`. */
 void nu_server_stop(struct nu_server *server, int status);
+
+/* What /ready and server.state say. */
+enum nu_server_state nu_server_state(const struct nu_server *server);
+/* Makes the admin interface of the bootstrap; errors go to server->ctx. */
+void nu_server_build_admin(struct nu_server *server);
+/* Opens it. False after printing why. */
+NU_MUST_USE bool nu_server_open_admin(struct nu_server *server);
 
 void nu_server_watch_signals(struct nu_server *server);
 void nu_server_ignore_signals(struct nu_server *server);

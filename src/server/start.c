@@ -65,6 +65,8 @@ static bool open_listeners(struct nu_server *server)
             return fail("", &error);
     }
     nu_server_on_workers(server, nu_worker_accept, NULL);
+    server->is_open = true;
+    nu_process_stats_opened(&server->process_stats, server->listener_count, server->worker_count);
     return true;
 }
 

@@ -113,8 +113,6 @@ void nu_hcm_reply_simple(struct nu_hcm_stream *stream, uint32_t status, struct n
 void nu_hcm_mutate_request(struct nu_hcm_stream *stream);
 /* Appends to `via`. */
 void nu_hcm_append_via(struct nu_headers *headers, struct nu_str via);
-/* Makes the tables of header names; once, before the first request. Any thread. */
-void nu_hcm_make_header_sets(void);
 /* 4.3: removes hop-by-hop headers, adds date, server, via and the request id. */
 void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *headers);
 

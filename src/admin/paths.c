@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of all paths, and the way from a request to its handler. */
+#include "admin/admin_internal.h"
+#include "base/log.h"
+
+static const struct nu_admin_path_param drain_params[] = {
+    {"graceful",
+     "When draining listeners, enter a graceful drain period prior to closing listeners. This "
+     "behaviour and duration is configurable via server options or CLI",
+     ""},
+    {"skip_exit",
+     "When draining listeners, do not exit after the drain period. This must be used with graceful",
+     ""},
+    {"inboundonly",
+     "Drains all inbound listeners. traffic_direction field in "
+     "envoy_v3_api_msg_config.listener.v3.Listener is used to determine whether a listener is "
+     "inbound or outbound.",
+     ""},
+    {NULL, NULL, NULL},
+};
+
+static const struct nu_admin_path_param stats_params[] = {
+    {"usedonly", "Only include stats that have been written by system since restart", ""},
+    {"filter", "Regular expression (Google re2) for filtering stats", NULL},
+    {"format", "Format to use", "html, active-html, text, json"},
+    {"type", "Stat types to include.", "All, Counters, Histograms, Gauges, TextReadouts"},
+    {"histogram_buckets", "Histogram bucket display mode",
+     "cumulative, disjoint, detailed, summary"},
+    {NULL, NULL, NULL},
+};
+
+static const struct nu_admin_path_param prometheus_params[] = {
+    {"usedonly", "Only include stats that have been written by system since restart", ""},
+    {"text_readouts",
+     "Render text_readouts as new gaugues with value 0 (increases Prometheus data size)", ""},
+    {"filter", "Regular expression (Google re2) for filtering stats", NULL},
+    {"histogram_buckets", "Histogram bucket display mode", "cumulative, summary"},
+    {NULL, NULL, NULL},
+};
+
+const struct nu_admin_path nu_admin_paths[] = {
+    {"/drain_listeners", "drain listeners", nu_admin_drain_listeners, drain_params, true},
+    {"/healthcheck/fail", "cause the server to fail health checks", nu_admin_healthcheck_fail, NULL,
+     true},
+    {"/healthcheck/ok", "cause the server to pass health checks", nu_admin_healthcheck_ok, NULL,
+     true},
+    {"/help", "print out list of admin commands", nu_admin_help, NULL, false},
+    {"/hot_restart_version", "print the hot restart compatibility version",
+     nu_admin_hot_restart_version, NULL, false},
+    {"/memory", "print current allocation/heap usage", nu_admin_memory, NULL, false},
+    {"/quitquitquit", "exit the server", nu_admin_quit, NULL, true},
+    {"/ready", "print server state, return 200 if LIVE, otherwise return 503", nu_admin_ready, NULL,
+     false},
+    {"/reopen_logs", "reopen access logs", nu_admin_reopen_logs, NULL, true},
+    {"/reset_counters", "reset all counters to zero", nu_admin_reset_counters, NULL, true},
+    {"/server_info", "print server version/status information", nu_admin_server_info, NULL, false},
+    {"/stats", "print server stats", nu_admin_stats, stats_params, false},
+    {"/stats/prometheus", "print server stats in prometheus format", nu_admin_stats_prometheus,
+     prometheus_params, false},
+    {NULL, NULL, NULL, NULL, false},
+};
+
+const struct nu_admin_path *nu_admin_find_path(struct nu_str path)
+{
+    for (const struct nu_admin_path *row = nu_admin_paths; row->path; row++) {
+        if (nu_str_eq(path, nu_str_from(row->path)))
+            return row;
+    }
+    return NULL;
+}
+
+void nu_admin_answer(struct nu_admin_response *response, uint32_t status, const char *text)
+{
+    response->status = status;
+    nu_strbuf_add_cstr(&response->body, text);
+}
+
+static void answer_unknown(struct nu_admin_response *response)
+{
+    nu_admin_answer(response, 404, "invalid path. ");
+    nu_admin_print_help(&response->body);
+}
+
+static void answer_wrong_method(const struct nu_admin_request *request,
+                                struct nu_admin_response *response)
+{
+    nu_log(NU_LOG_ADMIN, NU_LOG_ERROR,
+           "admin path \"%.*s\" mutates state, method=%.*s rather than POST",
+           NU_STR_ARG(request->path), NU_STR_ARG(request->method));
+    response->status = 405;
+    nu_strbuf_addf(&response->body, "Method %.*s not allowed, POST required.",
+                   NU_STR_ARG(request->method));
+}
+
+void nu_admin_handle(const struct nu_admin_request *request, struct nu_admin_response *response)
+{
+    const struct nu_admin_path *row = nu_admin_find_path(request->path);
+    if (!row)
+        answer_unknown(response);
+    else if (row->mutates && !nu_str_eq(request->method, NU_STR("POST")))
+        answer_wrong_method(request, response);
+    else
+        row->handle(request, response);
+}
