@@ -9,6 +9,7 @@
 #include "config/values.h"
 #include "filter/factory.h"
 #include "filter/route_table.h"
+#include "stream/local_reply_config.h"
 #include "stream/stream_internal.h"
 
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
@@ -333,6 +334,9 @@ static const void *create_hcm(struct nu_factory *outer, const ProtobufCMessage *
     read_request_rules(&factory, config, proto);
     read_request_id(&factory, config, proto);
     read_response_rules(&factory, config, proto);
+    if (proto->local_reply_config)
+        config->local_replies =
+            nu_local_reply_config_from_proto(&factory, proto->local_reply_config);
     fill_process(&factory, config);
     create_stats(&factory, config);
     read_routes(&factory, config, proto);

@@ -5,16 +5,18 @@
  */
 #include "http/grpc.h"
 #include "http/status.h"
+#include "stream/local_reply_config.h"
 #include "stream/stream_internal.h"
 
+/* `is_new` says that the body is not the one that the reply's own headers describe. */
 static void add_body_headers(struct nu_hcm_stream *stream, struct nu_headers *headers,
-                             struct nu_str body)
+                             const struct nu_reply_parts *parts, bool is_new)
 {
     char *length = nu_arena_alloc(stream->arena, 20);
-    nu_headers_add_id(headers, NU_HEADER_CONTENT_LENGTH,
-                      nu_str_make(length, nu_u64_to_chars(body.len, length)));
-    if (!nu_headers_has_id(headers, NU_HEADER_CONTENT_TYPE))
-        nu_headers_add_id(headers, NU_HEADER_CONTENT_TYPE, NU_STR("text/plain"));
+    nu_headers_set_id(headers, NU_HEADER_CONTENT_LENGTH,
+                      nu_str_make(length, nu_u64_to_chars(parts->body.len, length)));
+    if (is_new || !nu_headers_has_id(headers, NU_HEADER_CONTENT_TYPE))
+        nu_headers_set_id(headers, NU_HEADER_CONTENT_TYPE, parts->content_type);
 }
 
 static void add_reply_headers(struct nu_headers *headers, const struct nu_reply *reply)
@@ -24,17 +26,20 @@ static void add_reply_headers(struct nu_headers *headers, const struct nu_reply 
 }
 
 static void add_grpc_headers(struct nu_hcm_stream *stream, struct nu_headers *headers,
-                             const struct nu_reply *reply)
+                             const struct nu_reply_parts *parts, int grpc_status)
 {
-    enum nu_grpc_status status = reply->grpc_status >= 0 ? (enum nu_grpc_status)reply->grpc_status
-                                                         : nu_grpc_status_from_http(reply->status);
-    char *text = nu_arena_alloc(stream->arena, 20);
-    nu_headers_add_id(headers, NU_HEADER_CONTENT_TYPE, NU_STR("application/grpc"));
-    nu_headers_add_id(headers, NU_HEADER_GRPC_STATUS,
-                      nu_str_make(text, nu_u64_to_chars(status, text)));
-    if (reply->body.len)
-        nu_headers_add_id(headers, NU_HEADER_GRPC_MESSAGE,
-                          nu_grpc_message_encode(stream->arena, reply->body));
+    enum nu_grpc_status status = grpc_status >= 0 ? (enum nu_grpc_status)grpc_status
+                                                  : nu_grpc_status_from_http(parts->status);
+    nu_headers_set_id(headers, NU_HEADER_CONTENT_TYPE, NU_STR("application/grpc"));
+    if (!nu_headers_has_id(headers, NU_HEADER_GRPC_STATUS)) {
+        char *text = nu_arena_alloc(stream->arena, 20);
+        nu_headers_add_id(headers, NU_HEADER_GRPC_STATUS,
+                          nu_str_make(text, nu_u64_to_chars(status, text)));
+    }
+    if (parts->body.len && !nu_stream_has(stream, NU_STREAM_HEAD_REQUEST))
+        nu_headers_set_id(headers, NU_HEADER_GRPC_MESSAGE,
+                          nu_grpc_message_encode(stream->arena, parts->body));
+    nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
 }
 
 static void set_status(struct nu_hcm_stream *stream, struct nu_headers *headers, uint32_t status)
@@ -44,24 +49,61 @@ static void set_status(struct nu_hcm_stream *stream, struct nu_headers *headers,
     nu_headers_fill_first(headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
 }
 
+/* The headers of the reply and of its route: a route that answers itself adds its own behind what the
+ * answer needs, one that forwards before what a failure needs. */
+static void add_headers(struct nu_hcm_stream *stream, struct nu_headers *headers,
+                        const struct nu_reply *reply)
+{
+    const struct nu_route *route = stream->route.route;
+    bool is_answer = nu_str_eq(reply->details, NU_STR("direct_response"));
+    bool forwards = route && route->action == NU_ROUTE_CLUSTER;
+    if (forwards)
+        nu_route_finalize_response(&stream->route, headers, &stream->request_headers,
+                                   &stream->info);
+    add_reply_headers(headers, reply);
+    if (route && !forwards && is_answer && !stream->route.needs_tls)
+        nu_route_finalize_response(&stream->route, headers, &stream->request_headers,
+                                   &stream->info);
+}
+
+/* What the configuration says about replies. Returns whether a content type was set by it. */
+static bool map_reply(struct nu_hcm_stream *stream, struct nu_headers *headers,
+                      struct nu_reply_parts *parts)
+{
+    if (nu_likely(!stream->config->local_replies))
+        return false;
+    struct nu_str before = nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE);
+    struct nu_format_context context = {
+        .request_headers = &stream->request_headers,
+        .response_headers = headers,
+        .info = &stream->info,
+        .local_reply_body = parts->body,
+    };
+    nu_local_reply_config_apply(stream->config->local_replies, &context, stream->loop->runtime,
+                                headers, &stream->info, parts);
+    return !nu_str_eq(before, nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE));
+}
+
 static struct nu_headers *make_headers(struct nu_hcm_stream *stream, const struct nu_reply *reply,
-                                       struct nu_str *body)
+                                       struct nu_reply_parts *parts)
 {
     enum { ROOM = 16 };
     struct nu_headers *headers = nu_arena_alloc(stream->arena, sizeof(*headers));
     nu_headers_init(headers, stream->arena, ROOM);
     nu_headers_reserve_first(headers, 1);
-    bool grpc = nu_stream_has(stream, NU_STREAM_GRPC);
-    set_status(stream, headers, grpc ? 200 : reply->status);
-    if (stream->route.route)
-        nu_route_finalize_response(&stream->route, headers, &stream->request_headers,
-                                   &stream->info);
-    add_reply_headers(headers, reply);
-    if (grpc) {
-        add_grpc_headers(stream, headers, reply);
-        *body = nu_str_make(NULL, 0);
-    } else if (body->len) {
-        add_body_headers(stream, headers, *body);
+    set_status(stream, headers, reply->status);
+    add_headers(stream, headers, reply);
+    bool has_type = map_reply(stream, headers, parts);
+    if (nu_stream_has(stream, NU_STREAM_GRPC)) {
+        set_status(stream, headers, 200);
+        add_grpc_headers(stream, headers, parts, reply->grpc_status);
+        parts->body = nu_str_make(NULL, 0);
+    } else if (parts->body.len) {
+        add_body_headers(stream, headers, parts,
+                         !has_type && !nu_str_eq(parts->body, reply->body));
+    } else {
+        nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
+        nu_headers_remove_id(headers, NU_HEADER_CONTENT_TYPE);
     }
     return headers;
 }
@@ -79,15 +121,18 @@ static void encode_without_chain(struct nu_hcm_stream *stream, struct nu_headers
 
 void nu_hcm_reply(struct nu_hcm_stream *stream, const struct nu_reply *reply)
 {
-    struct nu_str text = reply->body;
+    struct nu_reply_parts parts = {
+        .status = reply->status,
+        .body = reply->body,
+        .content_type = NU_STR("text/plain"),
+    };
     stream->flags |= NU_STREAM_LOCAL_REPLY;
     stream->info.response_code_details = reply->details;
     stream->info.response_code = 0;
-    struct nu_headers *headers = make_headers(stream, reply, &text);
-    stream->local_reply_body = nu_arena_dup(stream->arena, reply->body);
+    struct nu_headers *headers = make_headers(stream, reply, &parts);
     struct nu_buf body = {0};
-    if (text.len && !nu_stream_has(stream, NU_STREAM_HEAD_REQUEST))
-        nu_buf_append(&body, text);
+    if (parts.body.len && !nu_stream_has(stream, NU_STREAM_HEAD_REQUEST))
+        nu_buf_append(&body, parts.body);
     if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN))
         nu_chain_encode_reply(&stream->chain, headers, &body);
     else

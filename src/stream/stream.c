@@ -53,7 +53,6 @@ static void write_access_log(struct nu_hcm_stream *stream)
         .response_headers = stream->response_headers,
         .response_trailers = stream->response_trailers,
         .info = &stream->info,
-        .local_reply_body = stream->local_reply_body,
         .log_type = NU_LOG_TYPE_DOWNSTREAM_END,
     };
     nu_access_log_write(&stream->config->access_logs, &context, stream->loop->runtime);

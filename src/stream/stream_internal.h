@@ -59,7 +59,6 @@ struct nu_hcm_stream {
     struct nu_headers request_headers;
     struct nu_headers *response_headers; /* NULL before the response */
     struct nu_headers *response_trailers;
-    struct nu_str local_reply_body;
     struct nu_timer idle_timer; /* looks at active_us when it fires */
     struct nu_timer request_timer;
     struct nu_timer headers_timer;
