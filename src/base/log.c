@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The application log: levels, the spdlog-style line pattern, output. */
+/* The application log: levels and output; what a line looks like is log_pattern.c's. */
 #include "base/log.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/json.h"
-
-#define DEFAULT_PATTERN "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v"
+#include "base/log_pattern.h"
 
 #define X(id, name) [NU_LOG_##id] = NU_LOG_INFO,
 _Atomic unsigned char nu_log_levels_[NU_LOG_COMPONENT_COUNT] = {NU_LOG_COMPONENTS(X)};
@@ -27,6 +22,7 @@ static const char *const level_names[NU_LOG_LEVEL_COUNT] = {"trace", "debug",   
                                                             "error", "critical", "off"};
 
 static char *pattern; /* owned; NULL means the default */
+static bool escaped;
 static _Atomic(struct nu_log_file *) output;
 
 void nu_log_set_level(enum nu_log_level level)
@@ -88,133 +84,53 @@ void nu_log_set_pattern(const char *text)
     pattern = text ? nu_strdup(text) : NULL;
 }
 
+void nu_log_set_escaped(bool on)
+{
+    escaped = on;
+}
+
 void nu_log_set_file(struct nu_log_file *file)
 {
     atomic_store(&output, file);
 }
 
-struct line {
-    enum nu_log_component component;
-    enum nu_log_level level;
-    const char *file;
-    int line;
-    struct nu_str message;
-    struct tm time;
-    uint64_t us;
-};
-
-static const char *base_name(const char *path)
+/* Microseconds since the line before, of whichever thread. */
+static uint64_t since_last(uint64_t now_us)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    static _Atomic uint64_t last;
+    uint64_t before = atomic_exchange_explicit(&last, now_us, memory_order_relaxed);
+    return before && before < now_us ? now_us - before : 0;
 }
 
-static void add_time(struct nu_strbuf *out, const char *fmt, const struct line *line)
+static void format_line(struct nu_strbuf *out, const struct nu_log_line *line)
 {
-    char text[64];
-    size_t len = strftime(text, sizeof(text), fmt, &line->time);
-    nu_strbuf_add(out, nu_str_make(text, len));
-}
-
-/* "+09:30", where strftime would leave the colon out. */
-static void add_zone(struct nu_strbuf *out, const struct line *line)
-{
-    long minutes = line->time.tm_gmtoff / 60;
-    nu_strbuf_addf(out, "%c%02ld:%02ld", minutes < 0 ? '-' : '+', labs(minutes) / 60,
-                   labs(minutes) % 60);
-}
-
-/* The message with newlines written as \n, as Envoy's %_ has it. */
-static void add_one_line(struct nu_strbuf *out, struct nu_str message)
-{
-    for (size_t i = 0; i < message.len; i++) {
-        if (message.ptr[i] == '\n')
-            nu_strbuf_add_cstr(out, "\\n");
-        else
-            nu_strbuf_add_char(out, message.ptr[i]);
-    }
-}
-
-static void add_flag(struct nu_strbuf *out, char flag, const struct line *line)
-{
-    char time_flag[3] = {'%', flag, '\0'};
-    switch (flag) {
-    case 'Y':
-    case 'm':
-    case 'd':
-    case 'H':
-    case 'M':
-    case 'S':
-    case 'T':
-        add_time(out, time_flag, line);
-        break;
-    case 'z':
-        add_zone(out, line);
-        break;
-    case 'e':
-        nu_strbuf_addf(out, "%03u", (unsigned)(line->us / 1000 % 1000));
-        break;
-    case 'f':
-        nu_strbuf_addf(out, "%06u", (unsigned)(line->us % 1000000));
-        break;
-    case 'F':
-        nu_strbuf_addf(out, "%09u", (unsigned)(line->us % 1000000) * 1000);
-        break;
-    case 't':
-        nu_strbuf_addf(out, "%d", (int)gettid());
-        break;
-    case 'P':
-        nu_strbuf_addf(out, "%d", (int)getpid());
-        break;
-    case 'l':
-        nu_strbuf_add_cstr(out, level_names[line->level]);
-        break;
-    case 'L':
-        nu_strbuf_add_char(out, nu_ascii_upper(level_names[line->level][0]));
-        break;
-    case 'n':
-        nu_strbuf_add_cstr(out, component_names[line->component]);
-        break;
-    case 'g':
-        nu_strbuf_add_cstr(out, line->file);
-        break;
-    case 's':
-        nu_strbuf_add_cstr(out, base_name(line->file));
-        break;
-    case '#':
-        nu_strbuf_addf(out, "%d", line->line);
-        break;
-    case 'v':
-        nu_strbuf_add(out, line->message);
-        break;
-    case '_':
-        add_one_line(out, line->message);
-        break;
-    case 'j':
-        nu_json_escape_body(out, line->message);
-        break;
-    case '%':
-        nu_strbuf_add_char(out, '%');
-        break;
-    default:
-        nu_strbuf_add_char(out, '%');
-        nu_strbuf_add_char(out, flag);
-    }
-}
-
-static void format_line(struct nu_strbuf *out, const struct line *line)
-{
-    for (const char *p = pattern ? pattern : DEFAULT_PATTERN; *p; p++) {
-        if (*p == '%' && p[1])
-            add_flag(out, *++p, line);
-        else
-            nu_strbuf_add_char(out, *p);
+    const char *used = pattern ? pattern : NU_LOG_DEFAULT_PATTERN;
+    if (!escaped) {
+        nu_log_pattern_format(out, used, line);
+    } else {
+        struct nu_strbuf plain = {0};
+        nu_log_pattern_format(&plain, used, line);
+        nu_log_escape(out, nu_strbuf_str(&plain));
+        nu_strbuf_finish(&plain);
     }
     nu_strbuf_add_char(out, '\n');
 }
 
-void nu_log_write(enum nu_log_component component, enum nu_log_level level, const char *file,
-                  int line_number, const char *fmt, ...)
+/* Lines are few, and read by people: none waits for the flush interval. */
+static void put(struct nu_str text)
+{
+    struct nu_log_file *to = atomic_load(&output);
+    if (to) {
+        nu_log_file_write(to, text);
+        nu_log_file_flush(to);
+    } else {
+        ssize_t n = write(STDERR_FILENO, text.ptr, text.len);
+        (void)n;
+    }
+}
+
+void nu_log_write(enum nu_log_component component, enum nu_log_level level,
+                  const struct nu_log_place *place, const char *fmt, ...)
 {
     struct nu_strbuf message = {0};
     va_list args;
@@ -222,24 +138,19 @@ void nu_log_write(enum nu_log_component component, enum nu_log_level level, cons
     nu_strbuf_addv(&message, fmt, args);
     va_end(args);
 
-    struct line line = {.component = component,
-                        .level = level,
-                        .file = file,
-                        .line = line_number,
-                        .message = nu_strbuf_str(&message),
-                        .us = nu_clock_realtime_us()};
+    struct nu_log_line line = {.component = component,
+                               .level = level,
+                               .file = place->file,
+                               .function = place->function,
+                               .line = place->line,
+                               .message = nu_strbuf_str(&message),
+                               .us = nu_clock_realtime_us()};
+    line.since_us = since_last(line.us);
     time_t seconds = (time_t)(line.us / 1000000);
     localtime_r(&seconds, &line.time);
     struct nu_strbuf out = {0};
     format_line(&out, &line);
     nu_strbuf_finish(&message);
-
-    struct nu_log_file *to = atomic_load(&output);
-    if (to) {
-        nu_log_file_write(to, nu_strbuf_str(&out));
-    } else {
-        ssize_t n = write(STDERR_FILENO, out.data, out.len);
-        (void)n;
-    }
+    put(nu_strbuf_str(&out));
     nu_strbuf_finish(&out);
 }

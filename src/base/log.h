@@ -23,39 +23,79 @@ enum nu_log_level {
     NU_LOG_LEVEL_COUNT,
 };
 
-/* Component names as Envoy's --component-log-level and /logging know them. */
+/*
+ * Component names as Envoy's --component-log-level and /logging know them: all of them, in Envoy's
+ * order, so that its settings are accepted even where nothing is logged under a name here.
+ */
 #define NU_LOG_COMPONENTS(X) \
     X(ADMIN, "admin") \
+    X(ALTERNATE_PROTOCOLS_CACHE, "alternate_protocols_cache") \
+    X(AWS, "aws") \
     X(ASSERT, "assert") \
+    X(BACKTRACE, "backtrace") \
+    X(BASIC_AUTH, "basic_auth") \
+    X(CACHE_FILTER, "cache_filter") \
     X(CLIENT, "client") \
     X(CONFIG, "config") \
-    X(CONN_HANDLER, "conn_handler") \
     X(CONNECTION, "connection") \
+    X(CONN_HANDLER, "conn_handler") \
+    X(COMPRESSION, "compression") \
+    X(CREDENTIAL_INJECTOR, "credential_injector") \
+    X(DECOMPRESSION, "decompression") \
     X(DNS, "dns") \
+    X(DUBBO, "dubbo") \
+    X(ENVOY_BUG, "envoy_bug") \
+    X(EXT_AUTHZ, "ext_authz") \
+    X(EXT_PROC, "ext_proc") \
+    X(ROCKETMQ, "rocketmq") \
     X(FILE, "file") \
     X(FILTER, "filter") \
     X(FORWARD_PROXY, "forward_proxy") \
+    X(GEOLOCATION, "geolocation") \
     X(GRPC, "grpc") \
+    X(HAPPY_EYEBALLS, "happy_eyeballs") \
     X(HC, "hc") \
     X(HEALTH_CHECKER, "health_checker") \
     X(HTTP, "http") \
     X(HTTP2, "http2") \
+    X(HYSTRIX, "hystrix") \
     X(INIT, "init") \
     X(IO, "io") \
     X(JWT, "jwt") \
+    X(KAFKA, "kafka") \
+    X(KEY_VALUE_STORE, "key_value_store") \
     X(LUA, "lua") \
+    X(LOCAL_RATE_LIMIT, "local_rate_limit") \
     X(MAIN, "main") \
     X(MATCHER, "matcher") \
+    X(MCP, "mcp") \
     X(MISC, "misc") \
+    X(MONGO, "mongo") \
+    X(MULTI_CONNECTION, "multi_connection") \
+    X(NOTIFICATION, "notification") \
+    X(OAUTH2, "oauth2") \
+    X(QUIC, "quic") \
+    X(QUIC_STREAM, "quic_stream") \
     X(POOL, "pool") \
+    X(RATE_LIMIT_QUOTA, "rate_limit_quota") \
     X(RBAC, "rbac") \
+    X(RDS, "rds") \
+    X(REDIS, "redis") \
     X(ROUTER, "router") \
     X(RUNTIME, "runtime") \
-    X(SECRET, "secret") \
     X(STATS, "stats") \
+    X(SECRET, "secret") \
+    X(TAP, "tap") \
+    X(TESTING, "testing") \
+    X(THRIFT, "thrift") \
     X(TRACING, "tracing") \
     X(UPSTREAM, "upstream") \
-    X(WASM, "wasm")
+    X(UDP, "udp") \
+    X(WASM, "wasm") \
+    X(WEBSOCKET, "websocket") \
+    X(GOLANG, "golang") \
+    X(STATS_SINKS, "stats_sinks") \
+    X(DYNAMIC_MODULES, "dynamic_modules")
 
 enum nu_log_component {
 #define X(id, name) NU_LOG_##id,
@@ -77,11 +117,19 @@ static inline bool nu_log_is_enabled(enum nu_log_component component, enum nu_lo
 #define nu_log(component, level, ...) \
     do { \
         if (nu_unlikely(nu_log_is_enabled(component, level))) \
-            nu_log_write(component, level, __FILE__, __LINE__, __VA_ARGS__); \
+            nu_log_write(component, level, \
+                         &(const struct nu_log_place){__FILE__, __func__, __LINE__}, __VA_ARGS__); \
     } while (0)
 
-void nu_log_write(enum nu_log_component component, enum nu_log_level level, const char *file,
-                  int line, const char *fmt, ...) NU_PRINTF(5, 6);
+/* Where in the sources a line is written. */
+struct nu_log_place {
+    const char *file;
+    const char *function;
+    int line;
+};
+
+void nu_log_write(enum nu_log_component component, enum nu_log_level level,
+                  const struct nu_log_place *place, const char *fmt, ...) NU_PRINTF(4, 5);
 
 /* Sets all components, or one. Any thread. */
 void nu_log_set_level(enum nu_log_level level);
@@ -95,11 +143,12 @@ NU_MUST_USE bool nu_log_component_parse(struct nu_str name, enum nu_log_componen
 const char *nu_log_component_name(enum nu_log_component component);
 
 /*
- * Sets the line pattern, spdlog's flags: %Y %m %d %H %M %S %T %e %f %F %t %l %L %n %v %_ %j %g %s
- * %# %P %z %%. Times are local, as in Envoy. The pattern is copied. Main thread, before others log.
- * NULL gives Envoy's default, "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v".
+ * Sets the line pattern (base/log_pattern.h). The pattern is copied. Main thread, before others log.
+ * NULL gives Envoy's default.
  */
 void nu_log_set_pattern(const char *pattern);
+/* Whether lines are escaped as --log-format-escaped says. Main thread, before others log. */
+void nu_log_set_escaped(bool on);
 /*
  * From now on lines are queued for `file`; NULL goes back to direct writes on stderr. Main thread.
  */

@@ -213,6 +213,11 @@ void nu_log_file_write(struct nu_log_file *file, struct nu_str line)
         wake(file->writer);
 }
 
+void nu_log_file_flush(struct nu_log_file *file)
+{
+    wake(file->writer);
+}
+
 static bool is_writable(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};

@@ -53,6 +53,8 @@ struct nu_log_file *nu_log_writer_open(struct nu_log_writer *writer, const char 
  * Never blocks.
  */
 void nu_log_file_write(struct nu_log_file *file, struct nu_str line);
+/* Asks for what is queued to be written soon. Any thread. */
+void nu_log_file_flush(struct nu_log_file *file);
 
 /* Asks the thread to close and open every file again, after a rotation. Async-signal-safe. */
 void nu_log_writer_reopen(struct nu_log_writer *writer);

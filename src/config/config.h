@@ -30,6 +30,7 @@ struct nu_config_ctx {
     struct nu_error_list errors;
     struct nu_error_list warnings; /* ignored, deprecated and doubtful things; each field once */
     bool allow_unknown; /* unknown fields are warnings; set it before loading */
+    bool skip_deprecated; /* deprecated fields are not worth a warning; likewise */
     size_t unknown_fields; /* how many there were */
     struct nu_arena *arena; /* borrowed: takes the messages */
     struct nu_arena scratch; /* private: trees and places */

@@ -324,7 +324,7 @@ static void warn_once(struct nu_config_ctx *ctx, const ProtobufCMessage *message
         return;
     if (meta->ignored)
         nu_config_warn(ctx, message, field->name, "has no effect: %s", meta->ignored);
-    else
+    else if (!ctx->skip_deprecated)
         nu_config_warn(ctx, message, field->name, "is deprecated");
 }
 

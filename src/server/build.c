@@ -9,9 +9,11 @@
 #include "runtime/runtime.h"
 #include "server/extensions.h"
 #include "server/local_info.h"
+#include "server/stats_from_proto.h"
 #include "upstream/cluster_from_proto.h"
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
+#include "envoy/extensions/regex_engines/v3/google_re2.pb-c.h"
 
 static bool has_cluster(const void *owner, struct nu_str name)
 {
@@ -65,6 +67,20 @@ static void build_listeners(struct nu_server *server)
             nu_listener_config_from_proto(&factory, resources->listeners[i]);
 }
 
+/* Every regular expression is RE2's, so that no other engine can be asked for. */
+static void check_regex_engine(struct nu_server *server)
+{
+    const Envoy__Config__Core__V3__TypedExtensionConfig *engine =
+        server->bootstrap->default_regex_engine;
+    if (!engine)
+        return;
+    if (engine->typed_config)
+        nu_config_any_of(&server->ctx, engine, "typed_config", engine->typed_config,
+                         &envoy__extensions__regex_engines__v3__google_re2__descriptor);
+    else
+        nu_config_error(&server->ctx, engine, "typed_config", "value is required");
+}
+
 bool nu_server_build(struct nu_server *server)
 {
     server->bootstrap = nu_config_load_bootstrap(&server->ctx, server->options->config_path,
@@ -73,6 +89,9 @@ bool nu_server_build(struct nu_server *server)
         return false;
     server->local = nu_local_info_make(server->bootstrap->node, server->options);
     server->runtime = nu_runtime_from_proto(server->bootstrap->layered_runtime, &server->ctx);
+    check_regex_engine(server);
+    struct nu_factory factory = nu_server_factory(server);
+    nu_stats_from_proto(&factory, server->bootstrap->stats_config, server->options);
     build_clusters(server);
     build_listeners(server);
     nu_server_build_admin(server);

@@ -13,7 +13,7 @@ static uint32_t count_connections(const struct nu_server *server)
     return count;
 }
 
-static void on_drain_timer(struct nu_timer *timer)
+void nu_server_on_drain_timer(struct nu_timer *timer)
 {
     struct nu_server *server = nu_container_of(timer, struct nu_server, drain_timer);
     uint64_t now = nu_loop_now_us(server->loop);
@@ -32,6 +32,5 @@ void nu_server_drain(struct nu_server *server, uint32_t limit_ms)
     nu_drain_set(&server->drain, NU_DRAIN_IMMEDIATE, nu_loop_now_us(server->loop), 0);
     nu_server_on_workers(server, nu_worker_stop_accepting, NULL);
     nu_server_on_workers(server, nu_worker_drain, NULL);
-    nu_timer_init(&server->drain_timer, on_drain_timer);
     nu_timer_arm(server->loop, &server->drain_timer, LOOK_MS);
 }

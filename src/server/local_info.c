@@ -8,17 +8,17 @@
 #include "envoy/config/core/v3/base.pb-c.h"
 
 /* The first address of the machine that is not a loopback one: what Envoy calls the local address. */
-static struct nu_address find_own_address(void)
+static struct nu_address find_own_address(bool ipv6)
 {
     struct nu_address found = {0};
     struct ifaddrs *list = NULL;
     if (getifaddrs(&list) != 0)
         return found;
     for (struct ifaddrs *item = list; item; item = item->ifa_next) {
-        if (!item->ifa_addr || item->ifa_addr->sa_family != AF_INET)
+        if (!item->ifa_addr || item->ifa_addr->sa_family != (ipv6 ? AF_INET6 : AF_INET))
             continue;
-        struct nu_address address =
-            nu_address_from_sockaddr(item->ifa_addr, sizeof(struct sockaddr_in));
+        struct nu_address address = nu_address_from_sockaddr(
+            item->ifa_addr, ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
         if (!nu_address_is_loopback(&address)) {
             found = address;
             break;
@@ -43,6 +43,6 @@ struct nu_local_info nu_local_info_make(const Envoy__Config__Core__V3__Node *nod
         .node_id = either(node ? node->id : NULL, options->service_node),
         .cluster = either(node ? node->cluster : NULL, options->service_cluster),
         .zone = either(zone, options->service_zone),
-        .address = find_own_address(),
+        .address = find_own_address(options->local_address_ipv6),
     };
 }

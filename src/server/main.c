@@ -4,6 +4,8 @@
 
 #include "base/block.h"
 #include "base/thread.h"
+#include "server/log_setup.h"
+#include "server/process.h"
 #include "server/server.h"
 
 static int validate(const struct nu_options *options)
@@ -18,6 +20,7 @@ static int validate(const struct nu_options *options)
 
 static int serve(const struct nu_options *options)
 {
+    nu_process_prepare(options);
     struct nu_server *server = nu_server_create(options);
     if (!server)
         return 1;
@@ -38,7 +41,7 @@ int main(int argc, char **argv)
         break;
     }
     nu_thread_enter(NU_THREAD_MAIN, "nuncio");
-    nu_log_set_level(options.log_level);
+    nu_log_setup_format(&options);
     int status = options.mode == NU_MODE_VALIDATE ? validate(&options) : serve(&options);
     nu_options_finish(&options);
     nu_thread_leave();

@@ -10,6 +10,8 @@
 
 #include "base/alloc.h"
 #include "runtime/runtime.h"
+#include "server/log_setup.h"
+#include "server/process.h"
 
 static void print_errors(const struct nu_error_list *errors)
 {
@@ -19,6 +21,16 @@ static void print_errors(const struct nu_error_list *errors)
     nu_strbuf_finish(&text);
 }
 
+static void log_warnings(const struct nu_error_list *warnings)
+{
+    for (size_t i = 0; i < warnings->count; i++) {
+        struct nu_strbuf text = {0};
+        nu_error_format(&warnings->items[i], &text);
+        nu_log(NU_LOG_CONFIG, NU_LOG_WARN, "%s", text.data);
+        nu_strbuf_finish(&text);
+    }
+}
+
 struct nu_server *nu_server_create(const struct nu_options *options)
 {
     struct nu_server *server = nu_calloc(1, sizeof(*server));
@@ -26,15 +38,19 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     nu_arena_init(&server->arena);
     nu_config_ctx_init(&server->ctx, &server->arena);
     server->ctx.allow_unknown = options->allow_unknown_static_fields;
+    server->ctx.skip_deprecated = options->skip_deprecated_logs;
     server->stats = nu_stats_create();
     server->log_writer = nu_log_writer_create(options->file_flush_interval_ms);
     server->loop = nu_loop_create();
     nu_process_stats_init(&server->process_stats, server);
     server->clusters = nu_cluster_manager_create(server->stats, server->loop);
     nu_init_manager_init(&server->init, "Server");
-    nu_timer_init(&server->init_timer, NULL);
-    nu_timer_init(&server->drain_timer, NULL);
-    if (nu_server_build(server))
+    nu_timer_init(&server->init_timer, nu_server_on_init_timer);
+    nu_timer_init(&server->drain_timer, nu_server_on_drain_timer);
+    nu_options_log_ignored(options);
+    bool ok = nu_server_build(server);
+    log_warnings(&server->ctx.warnings);
+    if (ok)
         return server;
     nu_error_list_sort(&server->ctx.errors);
     print_errors(&server->ctx.errors);
@@ -48,14 +64,32 @@ void nu_server_stop(struct nu_server *server, int status)
     nu_loop_stop(server->loop);
 }
 
+static bool start_log(struct nu_server *server)
+{
+    if (!nu_log_setup_output(server->options, server->log_writer))
+        return false;
+    bool ok = nu_log_writer_start(server->log_writer);
+    if (!ok)
+        fprintf(stderr, "nuncio: cannot start the log thread: %s\n", strerror(errno));
+    return ok;
+}
+
+static void write_base_id(const struct nu_options *options)
+{
+    char text[16];
+    int len = snprintf(text, sizeof(text), "%u", options->base_id);
+    bool ok = nu_process_write_file(options->base_id_path, nu_str_make(text, (size_t)len));
+    (void)ok; /* it is in the log */
+}
+
 int nu_server_run(struct nu_server *server)
 {
     server->worker_count = server->options->concurrency;
     nu_server_watch_signals(server);
-    if (!nu_log_writer_start(server->log_writer)) {
-        fprintf(stderr, "nuncio: cannot start the log thread: %s\n", strerror(errno));
+    if (!start_log(server))
         return 1;
-    }
+    if (server->options->base_id_path)
+        write_base_id(server->options);
     nu_process_stats_start(&server->process_stats);
     if (!nu_server_open_admin(server) || !nu_server_start(server))
         return 1;

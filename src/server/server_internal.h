@@ -70,6 +70,7 @@ struct nu_factory nu_server_factory(struct nu_server *server);
 NU_MUST_USE bool nu_server_start(struct nu_server *server);
 /* Calls fn(worker, arg) on every worker's thread. */
 void nu_server_on_workers(struct nu_server *server, nu_worker_fn fn, void *arg);
+void nu_server_on_init_timer(struct nu_timer *timer);
 /* Ends the loop; the process exits with `status`. */
 void nu_server_stop(struct nu_server *server, int status);
 
@@ -88,5 +89,6 @@ void nu_server_ignore_signals(struct nu_server *server);
  * next response. Stops the server when none is left, or after `limit_ms`.
  */
 void nu_server_drain(struct nu_server *server, uint32_t limit_ms);
+void nu_server_on_drain_timer(struct nu_timer *timer);
 
 #endif

@@ -44,7 +44,6 @@ static const struct {
 
 void nu_server_watch_signals(struct nu_server *server)
 {
-    signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < NU_SERVER_SIGNALS; i++)
         server->signals[i] =
             nu_signal_create(server->loop, handlers[i].number, handlers[i].fn, server);

@@ -77,6 +77,8 @@ static void open_for_traffic(struct nu_server *server)
         return;
     }
     nu_log(NU_LOG_MAIN, NU_LOG_INFO, "all clusters initialized. starting main dispatch loop");
+    if (server->options->mode == NU_MODE_INIT_ONLY)
+        nu_server_stop(server, 0);
 }
 
 static void on_init_ready(struct nu_init_manager *manager)
@@ -86,7 +88,7 @@ static void on_init_ready(struct nu_init_manager *manager)
     open_for_traffic(server);
 }
 
-static void on_init_timer(struct nu_timer *timer)
+void nu_server_on_init_timer(struct nu_timer *timer)
 {
     struct nu_server *server = nu_container_of(timer, struct nu_server, init_timer);
     struct nu_init_target *target;
@@ -103,7 +105,6 @@ bool nu_server_start(struct nu_server *server)
 {
     if (!bind_listeners(server) || !start_workers(server))
         return false;
-    nu_timer_init(&server->init_timer, on_init_timer);
     nu_timer_arm(server->loop, &server->init_timer, INIT_LIMIT_MS);
     nu_init_manager_start(&server->init, on_init_ready);
     return true;

@@ -42,7 +42,8 @@ static void log_hello(void)
 
 static void log_odd_text(void)
 {
-    nu_log_write(NU_LOG_MAIN, NU_LOG_ERROR, "src/dir/file.c", 42, "%s", "a\n\"b\"\xff");
+    static const struct nu_log_place place = {"src/dir/file.c", "run", 42};
+    nu_log_write(NU_LOG_MAIN, NU_LOG_ERROR, &place, "%s", "a\n\"b\"\xff");
 }
 
 static void assert_logged(void (*fn)(void), const char *pattern, const char *want)
@@ -88,10 +89,35 @@ TEST(every_flag_of_the_pattern_is_known)
     assert_logged(log_hello, "%l|%L|%n|%v|%s", "warning|W|upstream|hello 7|log_test.c\n");
 }
 
+/* As a real Envoy 1.36.4 printed it (%g, %# and %v aside). */
+TEST(every_flag_of_spdlog_is_known)
+{
+    set_zone("UTC");
+    assert_logged(log_odd_text, "%a %A %b %B %C %D %x %I %p %R %X",
+                  "Wed Wednesday Mar March 26 03/04/26 03/04/26 05 AM 05:06 05:06:07\n");
+    assert_logged(log_odd_text, "%r|%c|%E", "05:06:07 AM|Wed Mar  4 05:06:07 2026|1772600767\n");
+    assert_logged(log_odd_text, "%@ %!", "src/dir/file.c:42 run\n");
+    assert_logged(log_hello, "%^%+%$%*|%o|%u", "hello 7|0|0\n");
+}
+
+TEST(flags_are_padded_and_cut)
+{
+    assert_logged(log_odd_text, "[%8l|%-8l|%=9l|%3!l|%2l]",
+                  "[   error|error   |  error  |err|error]\n");
+    assert_logged(log_odd_text, "%-8", "\n");
+}
+
+TEST(lines_are_escaped_on_demand)
+{
+    nu_log_set_escaped(true);
+    assert_logged(log_odd_text, "'%v\t\\", "\\'a\\n\\\"b\\\"\\377\\t\\\\\n");
+    nu_log_set_escaped(false);
+}
+
 TEST(what_is_no_flag_stays_in_the_text)
 {
     assert_logged(log_odd_text, "%q", "%q\n");
-    assert_logged(log_odd_text, "x%", "x%\n");
+    assert_logged(log_odd_text, "x%", "x\n");
     assert_logged(log_odd_text, "", "\n");
 }
 
