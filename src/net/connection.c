@@ -29,7 +29,7 @@ static const struct {
     {NU_BLOCK_LARGE, 2}, {NU_BLOCK_LARGE, 4},
 };
 
-/* The wait for the peer's end after ours. */
+/* The wait for the peer while closing: for its end, or for it to read on. */
 struct nu_linger {
     struct nu_timer timer;
     struct nu_connection *conn; /* borrowed */
@@ -348,16 +348,19 @@ static void on_linger_timeout(struct nu_timer *timer)
     finish(linger->conn, NU_CLOSED_BY_US);
 }
 
+/* Begins to wait, or begins anew. */
 static void begin_linger(struct nu_connection *conn)
 {
-    if (conn->linger)
+    if (conn->linger_ms == 0)
         return;
-    shutdown(conn->fd, SHUT_WR);
-    conn->linger = nu_alloc(sizeof(*conn->linger));
-    conn->linger->conn = conn;
-    nu_timer_init(&conn->linger->timer, on_linger_timeout);
+    if (!conn->linger) {
+        conn->linger = nu_alloc(sizeof(*conn->linger));
+        conn->linger->conn = conn;
+        nu_timer_init(&conn->linger->timer, on_linger_timeout);
+    }
     nu_timer_arm(conn->loop, &conn->linger->timer, conn->linger_ms);
-    nu_io_enable_read(&conn->io);
+    if (!conn->read_eof)
+        nu_io_enable_read(&conn->io);
 }
 
 /* Everything is written: what the mode of closing asks for comes next. */
@@ -396,6 +399,8 @@ static void flush(struct nu_connection *conn)
         }
         if (n < 0 || (size_t)n < bytes) {
             nu_io_enable_write(&conn->io, on_writable, conn);
+            if (conn->state == NU_CONNECTION_CLOSING && (n > 0 || !conn->linger))
+                begin_linger(conn);
             check_watermarks(conn);
             return;
         }

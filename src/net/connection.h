@@ -44,8 +44,8 @@ enum nu_close_reason {
 enum nu_close_mode {
     NU_CLOSE_NOW,    /* what is still in `out` is dropped */
     NU_CLOSE_FLUSH,  /* write what is in `out`, then close */
-    NU_CLOSE_LINGER, /* write, end our side, then wait up to linger_ms for the peer's end, so that a
-                        peer that is still sending reads our answer before it sees a reset */
+    NU_CLOSE_LINGER, /* write, then wait up to linger_ms for the peer to end first, so that one that
+                        is still sending reads our answer before it sees a reset */
     NU_CLOSE_RESET,  /* at once, with a TCP reset */
 };
 
@@ -88,11 +88,12 @@ struct nu_connection {
     struct nu_buf in;
     struct nu_buf out;
     struct nu_turn_task flush_task;
-    struct nu_linger *linger; /* owned; NULL unless lingering */
+    struct nu_linger *linger; /* owned; NULL unless CLOSING has to wait */
     uint64_t rx_bytes;        /* read from the socket since the start */
     uint64_t tx_bytes;
     uint32_t buffer_limit; /* bytes; 0 means none */
-    uint32_t linger_ms;
+    uint32_t linger_ms; /* how long CLOSING waits for the peer; 0: LINGER closes as FLUSH does, and
+                           FLUSH waits for ever */
     int fd;
     int error;               /* errno of the failure that ended it, or 0 */
     uint16_t read_holds;     /* reading is off while not 0 */
@@ -104,7 +105,7 @@ struct nu_connection {
     bool above_high;         /* on_above_high was called, on_below_low not yet */
     bool short_reads;        /* the last read was much smaller than its room */
     bool last_read_was_full; /* more may wait in the socket */
-    bool linger_expired;     /* the peer did not end its side while we lingered */
+    bool linger_expired;     /* the peer neither ended its side nor read on while we waited */
     bool redeliver;          /* on_data is due at the end of the turn */
 };
 

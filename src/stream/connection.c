@@ -46,12 +46,23 @@ void nu_hcm_finish(struct nu_hcm *hcm)
 
 /* --- The codec's side ------------------------------------------------------------------------- */
 
+/* The last request that the connection may carry. */
+static void note_last_request(struct nu_hcm_conn *conn)
+{
+    conn->drain = NU_HCM_CLOSING;
+    conn->stream->flags |= NU_STREAM_SAW_CLOSE;
+    nu_counter_inc(&conn->worker->stats->downstream_cx_max_requests_reached);
+}
+
 static struct nu_stream_decoder *on_new_stream(void *user, struct nu_stream_encoder *encoder)
 {
     struct nu_hcm_conn *conn = user;
+    uint32_t max = conn->config->max_requests_per_connection;
     nu_assert(!conn->stream);
     conn->stream = nu_hcm_stream_create(conn, encoder);
     conn->requests++;
+    if (nu_unlikely(max && conn->requests >= max))
+        note_last_request(conn);
     return &conn->stream->decoder;
 }
 
@@ -61,8 +72,7 @@ static void on_error(void *user, struct nu_stream_decoder *decoder,
     struct nu_hcm_conn *conn = user;
     struct nu_hcm_stream *stream = nu_container_of(decoder, struct nu_hcm_stream, decoder);
     nu_counter_inc(&conn->worker->stats->downstream_cx_protocol_error);
-    conn->closing = true;
-    conn->linger = true;
+    conn->drain = NU_HCM_CLOSING;
     nu_hcm_stream_codec_error(stream, error);
 }
 
@@ -87,26 +97,33 @@ void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn)
     conn->idle_since_us = nu_loop_now_us(loop_of(conn));
     if (!nu_connection_is_open(socket))
         return;
-    if (conn->closing)
+    if (conn->drain == NU_HCM_CLOSING)
         close_conn(conn);
     else if (socket->in.len || socket->read_eof)
         nu_connection_redeliver(socket);
 }
 
-/* Nothing is on its way: the connection is not needed any more. */
-static void drain_conn(struct nu_hcm_conn *conn)
+/* A connection without a request ends at once: whatever came now would be lost. */
+static void end_conn(struct nu_hcm_conn *conn)
 {
-    conn->draining = true;
-    conn->closing = true;
-    if (!conn->stream)
+    conn->drain = NU_HCM_CLOSING;
+    conn->linger = false;
+    if (!conn->stream && nu_connection_is_open(socket_of(conn)))
         close_conn(conn);
 }
 
+/* The process is about to end, and waits for its connections. */
 static void on_drain(struct nu_network_filter *self)
 {
-    struct nu_hcm_conn *conn = conn_of(self);
-    if (!conn->stream && nu_connection_is_open(socket_of(conn)))
-        drain_conn(conn);
+    end_conn(conn_of(self));
+}
+
+void nu_hcm_conn_start_drain(struct nu_hcm_conn *conn)
+{
+    if (conn->drain != NU_HCM_NOT_DRAINING)
+        return;
+    conn->drain = NU_HCM_DRAINING;
+    nu_timer_arm(loop_of(conn), &conn->drain_timer, conn->config->drain_timeout_ms);
 }
 
 /* --- Timers ----------------------------------------------------------------------------------- */
@@ -121,14 +138,25 @@ static void on_idle_timer(struct nu_timer *timer)
         return;
     }
     nu_counter_inc(&conn->worker->stats->downstream_cx_idle_timeout);
-    drain_conn(conn);
+    if (conn->requests == 0)
+        end_conn(conn);
+    else
+        nu_hcm_conn_start_drain(conn);
 }
 
 static void on_duration_timer(struct nu_timer *timer)
 {
     struct nu_hcm_conn *conn = nu_container_of(timer, struct nu_hcm_conn, duration_timer);
     nu_counter_inc(&conn->worker->stats->downstream_cx_max_duration_reached);
-    drain_conn(conn);
+    if (conn->requests == 0)
+        end_conn(conn);
+    else
+        nu_hcm_conn_start_drain(conn);
+}
+
+static void on_drain_timer(struct nu_timer *timer)
+{
+    end_conn(nu_container_of(timer, struct nu_hcm_conn, drain_timer));
 }
 
 static void start_timers(struct nu_hcm_conn *conn)
@@ -137,6 +165,7 @@ static void start_timers(struct nu_hcm_conn *conn)
     conn->idle_since_us = nu_loop_now_us(loop_of(conn));
     nu_timer_init(&conn->idle_timer, on_idle_timer);
     nu_timer_init(&conn->duration_timer, on_duration_timer);
+    nu_timer_init(&conn->drain_timer, on_drain_timer);
     if (config->idle_timeout_ms)
         nu_timer_arm(loop_of(conn), &conn->idle_timer, config->idle_timeout_ms);
     if (config->max_connection_duration_ms)
@@ -213,6 +242,7 @@ static void close_filter(struct nu_network_filter *self, enum nu_close_reason re
     bool local = reason == NU_CLOSED_BY_US && !socket_of(conn)->read_eof;
     nu_timer_cancel(&conn->idle_timer);
     nu_timer_cancel(&conn->duration_timer);
+    nu_timer_cancel(&conn->drain_timer);
     count_close(conn, local, conn->stream != NULL);
     conn->codec.codec.ops->on_closed(&conn->codec.codec,
                                      local ? NU_RESET_LOCAL : NU_RESET_CONNECTION_TERMINATION);

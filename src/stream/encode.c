@@ -35,49 +35,33 @@ static void count_class(struct nu_hcm_stream *stream, uint32_t status)
     }
 }
 
-/* HTTP/1.0 clients ask for keep-alive, and get it if the response's end can be told. */
-static bool ends_http10_connection(struct nu_hcm_stream *stream, const struct nu_headers *headers,
-                                   bool end)
+/* An HTTP/1.0 client reads to the connection's end when no length tells it where the response ends. */
+static bool is_framed_by_close(const struct nu_hcm_stream *stream, const struct nu_headers *headers)
 {
-    if (nu_likely(stream->info.protocol != NU_PROTOCOL_HTTP10))
-        return false;
-    bool has_end = end || nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH);
-    return !has_end || !nu_h1_server_is_keep_alive(&stream->conn->codec);
+    return nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10) &&
+           !nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH);
 }
 
-static bool reached_max_requests(const struct nu_hcm_stream *stream)
-{
-    uint32_t max = stream->config->max_requests_per_connection;
-    return max && stream->conn->requests >= max;
-}
-
-/* Decides whether the connection ends with this response. */
-static void decide_connection(struct nu_hcm_stream *stream, const struct nu_headers *headers,
-                              bool end)
+/* Decides whether the connection ends with this response, and says so in it. */
+static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *headers)
 {
     struct nu_hcm_conn *conn = stream->conn;
     struct nu_http_stats *stats = nu_stream_stats(stream);
-    if (!conn->closing && nu_unlikely(nu_server_conn_is_draining(conn->base.conn))) {
-        conn->closing = true;
+    if (conn->drain == NU_HCM_NOT_DRAINING &&
+        nu_unlikely(nu_server_conn_is_draining(conn->base.conn))) {
+        nu_hcm_conn_start_drain(conn);
         nu_counter_inc(&stats->downstream_cx_drain_close);
     }
-    if (!conn->closing && nu_unlikely(reached_max_requests(stream))) {
-        conn->closing = true;
-        nu_counter_inc(&stats->downstream_cx_max_requests_reached);
-    }
-    if (!nu_h1_server_is_keep_alive(&conn->codec) || ends_http10_connection(stream, headers, end))
-        conn->closing = true;
+    if (is_framed_by_close(stream, headers))
+        stream->flags |= NU_STREAM_SAW_CLOSE;
+    if (nu_stream_has(stream, NU_STREAM_SAW_CLOSE))
+        conn->drain = NU_HCM_CLOSING;
     if (nu_unlikely(!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))) {
         /* An answer before the end of the question: nobody waits for the rest of it. */
-        conn->closing = true;
-        conn->linger = true;
+        conn->drain = NU_HCM_CLOSING;
         nu_counter_inc(&stats->downstream_rq_response_before_rq_complete);
     }
-}
-
-static void set_connection_header(struct nu_hcm_stream *stream, struct nu_headers *headers)
-{
-    if (nu_unlikely(stream->conn->closing))
+    if (nu_unlikely(conn->drain != NU_HCM_NOT_DRAINING))
         nu_headers_set_id(headers, NU_HEADER_CONNECTION, NU_STR("close"));
     else if (nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10))
         nu_headers_set_id(headers, NU_HEADER_CONNECTION, NU_STR("keep-alive"));
@@ -105,8 +89,7 @@ void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *hea
         return;
     touch(stream);
     nu_hcm_mutate_response(stream, headers);
-    decide_connection(stream, headers, end);
-    set_connection_header(stream, headers);
+    decide_connection(stream, headers);
     uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
     stream->info.response_code = status;
     stream->info.tx_first_us = nu_loop_now_us(stream->loop);

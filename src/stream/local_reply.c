@@ -127,6 +127,9 @@ void nu_hcm_reply(struct nu_hcm_stream *stream, const struct nu_reply *reply)
         .content_type = NU_STR("text/plain"),
     };
     stream->flags |= NU_STREAM_LOCAL_REPLY;
+    /* What is called a bad request may have been read in a wrong way, and the next one as well. */
+    if (reply->status == 400 && !stream->config->h1.stream_error_on_invalid_message)
+        stream->flags |= NU_STREAM_SAW_CLOSE;
     stream->info.response_code_details = reply->details;
     stream->info.response_code = 0;
     struct nu_headers *headers = make_headers(stream, reply, &parts);

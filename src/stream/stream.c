@@ -43,6 +43,19 @@ static void stop_timers(struct nu_hcm_stream *stream)
     nu_timer_cancel(&stream->duration_timer);
 }
 
+/* Nothing of this request can still be on its way: the connection need not wait for the client. */
+static bool may_close_at_once(const struct nu_hcm_stream *stream)
+{
+    if (!nu_stream_has(stream, NU_STREAM_SAW_CLOSE))
+        return false;
+    bool is_read =
+        nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE) && !nu_stream_has(stream, NU_STREAM_IN_HEADERS);
+    bool framed_by_close = stream->info.protocol == NU_PROTOCOL_HTTP10 &&
+                           !(stream->response_headers &&
+                             nu_headers_has_id(stream->response_headers, NU_HEADER_CONTENT_LENGTH));
+    return is_read || framed_by_close;
+}
+
 static void write_access_log(struct nu_hcm_stream *stream)
 {
     if (stream->config->access_logs.count == 0)
@@ -91,6 +104,7 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
     if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN))
         nu_chain_close(&stream->chain);
     struct nu_hcm_conn *conn = stream->conn;
+    conn->linger = !may_close_at_once(stream);
     if (!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
         stream->encoder->ops->reset(stream->encoder, NU_RESET_LOCAL);
     stream->conn = NULL;
@@ -103,11 +117,9 @@ static void reset_stream(struct nu_hcm_stream *stream)
 {
     if (is_over(stream))
         return;
-    struct nu_hcm_conn *conn = stream->conn;
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_tx_reset);
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_rx_reset);
-    conn->closing = true;
-    conn->linger = true;
+    stream->conn->drain = NU_HCM_CLOSING;
     stream->encoder->ops->reset(stream->encoder, NU_RESET_LOCAL);
     stream->flags |= NU_STREAM_REQUEST_COMPLETE;
     nu_hcm_stream_end(stream);
@@ -224,10 +236,6 @@ static bool check_host(struct nu_hcm_stream *stream)
         nu_headers_fill_first(headers, NU_PLACE_AUTHORITY, NU_HEADER_AUTHORITY, standby);
         return true;
     }
-    if (!stream->config->h1.stream_error_on_invalid_message) {
-        stream->conn->closing = true;
-        stream->conn->linger = true;
-    }
     reply(stream, 400, NU_STR("missing_host_header"));
     return false;
 }
@@ -253,8 +261,6 @@ static bool normalize_path(struct nu_hcm_stream *stream, struct nu_header *path)
         return true;
     case NU_PATH_REJECT:
         nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_failed_path_normalization);
-        stream->conn->closing = true;
-        stream->conn->linger = true;
         reply(stream, 400, NU_STR("path_normalization_failed"));
         return false;
     case NU_PATH_REDIRECT:
@@ -315,8 +321,7 @@ static bool check_upgrade(struct nu_hcm_stream *stream, bool wants_upgrade)
     if (nu_likely(!wants_upgrade))
         return true;
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_ws_on_non_ws_route);
-    stream->conn->closing = true;
-    stream->conn->linger = true;
+    stream->flags |= NU_STREAM_SAW_CLOSE;
     reply(stream, 403, NU_STR("upgrade_failed"));
     return false;
 }
@@ -376,11 +381,12 @@ static void note_request(struct nu_hcm_stream *stream, bool end)
         stream->flags |= NU_STREAM_HEAD_REQUEST;
     if (nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE)))
         stream->flags |= NU_STREAM_GRPC;
+    if (nu_unlikely(!nu_h1_server_is_keep_alive(&stream->conn->codec)))
+        stream->flags |= NU_STREAM_SAW_CLOSE;
 }
 
-static void on_headers(struct nu_stream_decoder *decoder, bool end)
+static void look_at_request(struct nu_hcm_stream *stream, bool end)
 {
-    struct nu_hcm_stream *stream = stream_of(decoder);
     touch(stream);
     nu_timer_cancel(&stream->headers_timer);
     note_request(stream, end);
@@ -390,8 +396,7 @@ static void on_headers(struct nu_stream_decoder *decoder, bool end)
     if (nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10 &&
                     !stream->config->h1.accept_http_10)) {
         nu_stream_info_set_flag(&stream->info, NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);
-        stream->conn->closing = true;
-        stream->conn->linger = true;
+        stream->flags |= NU_STREAM_SAW_CLOSE;
         reply(stream, 426, NU_STR("low_version"));
         return;
     }
@@ -406,6 +411,14 @@ static void on_headers(struct nu_stream_decoder *decoder, bool end)
         return;
     open_chain(stream);
     nu_chain_decode_headers(&stream->chain, &stream->request_headers, end);
+}
+
+static void on_headers(struct nu_stream_decoder *decoder, bool end)
+{
+    struct nu_hcm_stream *stream = stream_of(decoder);
+    stream->flags |= NU_STREAM_IN_HEADERS;
+    look_at_request(stream, end);
+    stream->flags &= (uint16_t)~NU_STREAM_IN_HEADERS;
 }
 
 static void complete_request(struct nu_hcm_stream *stream)

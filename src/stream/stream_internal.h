@@ -14,6 +14,13 @@
 
 struct nu_hcm_stream;
 
+/* A connection's way to its end. */
+enum nu_hcm_drain {
+    NU_HCM_NOT_DRAINING,
+    NU_HCM_DRAINING, /* responses say "close"; the connection stays until the drain timer fires */
+    NU_HCM_CLOSING,  /* the connection ends with the present stream */
+};
+
 /* One connection. H1 has at most one stream at a time. */
 struct nu_hcm_conn {
     struct nu_network_filter base;
@@ -23,13 +30,13 @@ struct nu_hcm_conn {
     struct nu_hcm_stream *stream; /* NULL between requests */
     struct nu_timer idle_timer;   /* armed all the time; looks at idle_since_us when it fires */
     struct nu_timer duration_timer;
+    struct nu_timer drain_timer;
     uint64_t idle_since_us;
     uint64_t counted_rx; /* bytes that the statistics have */
     uint64_t counted_tx;
     uint32_t requests;
-    bool closing; /* after the present response */
-    bool draining;
-    bool linger; /* the client may still be sending: end our side first */
+    uint8_t drain; /* enum nu_hcm_drain */
+    bool linger;   /* the client may still be sending: it is to end first */
 };
 
 enum nu_stream_flag {
@@ -42,6 +49,8 @@ enum nu_stream_flag {
     NU_STREAM_LOCAL_REPLY = 1 << 6,
     NU_STREAM_HEAD_REQUEST = 1 << 7,
     NU_STREAM_GRPC = 1 << 8,
+    NU_STREAM_SAW_CLOSE = 1 << 9,   /* this exchange is the connection's last */
+    NU_STREAM_IN_HEADERS = 1 << 10, /* the request's head is being looked at */
 };
 
 struct nu_hcm_stream {
@@ -117,6 +126,8 @@ void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *hea
 
 /* --- connection.c --- */
 
+/* From now on responses say that the connection ends, which it does after the drain timeout. */
+void nu_hcm_conn_start_drain(struct nu_hcm_conn *conn);
 /* The stream is over: the connection waits for the next one, or ends. */
 void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn);
 
