@@ -101,7 +101,8 @@ void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
     return ptr;
 }
 
-void *nu_arena_calloc(struct nu_arena *arena, size_t size)
+/* Not inlined: the library's memset is shorter than what is made of one of known size. */
+NU_NOINLINE void *nu_arena_calloc(struct nu_arena *arena, size_t size)
 {
     void *ptr = nu_arena_alloc(arena, size);
     memset(ptr, 0, size);

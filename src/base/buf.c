@@ -56,7 +56,7 @@ void nu_buf_cache_clear(void)
     free_nodes = NULL;
 }
 
-void nu_buf_clear(struct nu_buf *buf)
+void nu_buf_clear_slices(struct nu_buf *buf)
 {
     struct nu_slice *slice = buf->first;
     while (slice) {

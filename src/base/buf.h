@@ -42,8 +42,14 @@ static inline void nu_buf_init(struct nu_buf *buf)
     buf->len = 0;
 }
 
+void nu_buf_clear_slices(struct nu_buf *buf);
+
 /* Drops all bytes. The buffer may be used again. */
-void nu_buf_clear(struct nu_buf *buf);
+static inline void nu_buf_clear(struct nu_buf *buf)
+{
+    if (buf->first)
+        nu_buf_clear_slices(buf);
+}
 
 static inline bool nu_buf_is_empty(const struct nu_buf *buf)
 {

@@ -15,6 +15,7 @@
 #define NU_NORETURN __attribute__((noreturn))
 #define NU_HOT __attribute__((hot))
 #define NU_COLD __attribute__((cold, noinline))
+#define NU_NOINLINE __attribute__((noinline))
 #define NU_ALIGNED(n) __attribute__((aligned(n)))
 
 #define nu_likely(x) __builtin_expect(!!(x), 1)

@@ -105,7 +105,14 @@ enum nu_result nu_str_to_u64(struct nu_str s, uint64_t *out)
         return NU_INVALID;
     uint64_t value = 0;
     bool overflow = false;
-    for (size_t i = 0; i < s.len; i++) {
+    size_t i = 0;
+    /* As many digits as always fit. */
+    for (size_t safe = nu_min_size(s.len, 19); i < safe; i++) {
+        if (!nu_ascii_is_digit(s.ptr[i]))
+            return NU_INVALID;
+        value = value * 10 + (uint64_t)(s.ptr[i] - '0');
+    }
+    for (; nu_unlikely(i < s.len); i++) {
         if (!nu_ascii_is_digit(s.ptr[i]))
             return NU_INVALID;
         overflow |= __builtin_mul_overflow(value, 10u, &value);

@@ -6,6 +6,7 @@
 #include "client/exchange.h"
 
 #include "base/assert.h"
+#include "http/status.h"
 
 enum {
     STARTED = 1 << 0,
@@ -149,10 +150,7 @@ static void end_if_complete(struct nu_exchange *exchange)
 
 static uint32_t status_of(const struct nu_headers *headers)
 {
-    uint64_t status = 0;
-    if (nu_str_to_u64(nu_headers_get_id(headers, NU_HEADER_STATUS), &status) != NU_OK)
-        return 0;
-    return (uint32_t)status;
+    return nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
 }
 
 static void on_headers(struct nu_stream_decoder *decoder, bool ended)

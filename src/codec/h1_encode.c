@@ -8,10 +8,21 @@
 #include "base/assert.h"
 #include "codec/h1_internal.h"
 
+/* Short texts, as most names and values are, are copied by two words that may overlap. */
 static inline char *put(char *p, struct nu_str s)
 {
-    memcpy(p, s.ptr, s.len);
-    return p + s.len;
+    const char *from = s.ptr;
+    size_t len = s.len;
+    if (len >= 8 && len <= 16) {
+        memcpy(p, from, 8);
+        memcpy(p + len - 8, from + len - 8, 8);
+    } else if (len >= 4 && len < 8) {
+        memcpy(p, from, 4);
+        memcpy(p + len - 4, from + len - 4, 4);
+    } else if (len) {
+        memcpy(p, from, len);
+    }
+    return p + len;
 }
 
 /* The first letter, and each behind one that is no letter or digit, in upper case. */
@@ -42,8 +53,7 @@ static char *put_header(char *p, struct nu_str name, const char *original, struc
     p = put_name(p, name, original, format);
     *p++ = ':';
     *p++ = ' ';
-    if (value.len)
-        p = put(p, value);
+    p = put(p, value);
     *p++ = '\r';
     *p++ = '\n';
     return p;
@@ -68,8 +78,7 @@ static char *put_first_line(char *p, const struct nu_h1_line *line)
 {
     p = put(p, line->first);
     *p++ = ' ';
-    if (line->second.len)
-        p = put(p, line->second);
+    p = put(p, line->second);
     return put(p, line->is_request ? NU_STR(" HTTP/1.1\r\n") : NU_STR("\r\n"));
 }
 

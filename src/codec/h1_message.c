@@ -354,8 +354,9 @@ static bool take_field(struct nu_h1_message *msg)
         return msg->phase != NU_H1_FAILED;
     if (nu_unlikely(msg->options->name_format == NU_H1_NAMES_PRESERVE))
         original = nu_arena_dup(msg->arena, field->name).ptr;
-    nu_header_name_lower(nu_unconst(field->name.ptr), field->name.len);
-    enum nu_header_id id = nu_header_id_of(field->name);
+    enum nu_header_id id = nu_header_id_of_token(field->name);
+    if (id == NU_HEADER_OTHER)
+        nu_header_name_lower(nu_unconst(field->name.ptr), field->name.len);
     if (nu_unlikely(id == NU_HEADER_HOST && nu_headers_has_id(msg->target, id))) {
         fail_syntax(msg);
         return false;

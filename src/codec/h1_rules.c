@@ -10,11 +10,6 @@
 
 #define FAIL(msg, status, details) nu_h1_message_fail(msg, status, NU_STR(details))
 
-static size_t count_id(const struct nu_headers *headers, enum nu_header_id id)
-{
-    return nu_headers_has_id(headers, id) ? nu_headers_count_of(headers, nu_header_name_of(id)) : 0;
-}
-
 /* Envoy's limits on what a Connection header may name. */
 enum { MAX_NOMINATED = 10 };
 
@@ -91,7 +86,7 @@ static int check_framing(struct nu_h1_message *msg)
 {
     struct nu_headers *headers = msg->headers;
     struct nu_str coding = nu_headers_get_id(headers, NU_HEADER_TRANSFER_ENCODING);
-    size_t lengths = count_id(headers, NU_HEADER_CONTENT_LENGTH);
+    size_t lengths = nu_headers_count_id(headers, NU_HEADER_CONTENT_LENGTH);
     msg->is_chunked = false;
     if (coding.ptr) {
         if (lengths && !msg->options->allow_chunked_length)

@@ -51,11 +51,9 @@ static void end_stream_if_done(struct nu_h1_server *server)
 
 static uint32_t status_of(const struct nu_headers *headers)
 {
-    uint64_t status = 0;
-    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_STATUS);
-    enum nu_result result = nu_str_to_u64(text, &status);
-    nu_assert(result == NU_OK && status >= 100 && status <= 999);
-    return (uint32_t)status;
+    uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
+    nu_assert(status != 0);
+    return status;
 }
 
 static void write_head(struct nu_h1_server *server, const struct nu_headers *headers,

@@ -4,14 +4,18 @@
 
 #include "http/header_name.h"
 
-/* One bit per ASCII character: the letters, the digits and -._~!$&'()*+,;=:@[]% */
-static const uint64_t authority_chars[2] = {0x2fff7ff200000000u, 0x47fffffeafffffffu};
+/* Which bytes an authority may hold: the letters, the digits and -._~!$&'()*+,;=:@[]% */
+__extension__ static const bool is_authority_char[256] = {
+    ['!'] = true,          ['$' ... '.'] = true, ['0' ... ';'] = true, ['='] = true,
+    ['@' ... '['] = true,  [']'] = true,         ['_'] = true,         ['a' ... 'z'] = true,
+    ['~'] = true,
+};
 
 bool nu_authority_is_valid(struct nu_str authority, bool allow_at)
 {
     for (size_t i = 0; i < authority.len; i++) {
-        unsigned char c = (unsigned char)authority.ptr[i];
-        if (c >= 128 || !(authority_chars[c / 64] >> (c % 64) & 1) || (c == '@' && !allow_at))
+        char c = authority.ptr[i];
+        if (!is_authority_char[(unsigned char)c] || (c == '@' && !allow_at))
             return false;
     }
     return true;

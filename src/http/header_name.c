@@ -2,6 +2,10 @@
 /* Header name ids through a perfect hash, and the character classes of names and values. */
 #include "http/header_name.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "http/header_hash_generated.h"
 
 static const struct nu_str names[NU_HEADER_ID_COUNT] = {
@@ -24,40 +28,59 @@ static inline uint32_t load_half(const char *p)
     return w;
 }
 
-/* Whether `len` bytes are equal, for short texts: by words that overlap at the end. */
-static inline bool is_equal(const char *a, const char *b, size_t len)
+#define ONES ((uint64_t)0x0101010101010101u)
+#define HALF_ONES 0x01010101u
+
+/* Whether `text`, with the bits of `fold` set in each byte, is `known`: by words that overlap at the
+ * end. */
+static inline bool is_equal(const char *known, const char *text, size_t len, unsigned fold)
 {
-    if (len < 8) {
-        if (len < 4)
-            return memcmp(a, b, len) == 0;
-        return load_half(a) == load_half(b) && load_half(a + len - 4) == load_half(b + len - 4);
+    if (len >= 8) {
+        size_t at = 0;
+        for (; at + 8 < len; at += 8) {
+            if (load_word(known + at) != (load_word(text + at) | fold * ONES))
+                return false;
+        }
+        return load_word(known + len - 8) == (load_word(text + len - 8) | fold * ONES);
     }
-    size_t at = 0;
-    for (; at + 8 < len; at += 8) {
-        if (load_word(a + at) != load_word(b + at))
+    if (len >= 4)
+        return load_half(known) == (load_half(text) | fold * HALF_ONES) &&
+               load_half(known + len - 4) == (load_half(text + len - 4) | fold * HALF_ONES);
+    for (size_t i = 0; i < len; i++) {
+        if (known[i] != (char)((unsigned char)text[i] | fold))
             return false;
     }
-    return load_word(a + len - 8) == load_word(b + len - 8);
+    return true;
 }
 
-enum nu_header_id nu_header_id_of(struct nu_str name)
+static inline enum nu_header_id id_of(struct nu_str name, unsigned fold)
 {
     if (name.len < 2 || name.len > NU_HEADER_HASH_MAX_LEN)
         return NU_HEADER_OTHER;
     const char *text = name.ptr;
     size_t len = name.len;
     unsigned id = nu_header_hash_slots[NU_HEADER_HASH(text, len)];
-    if (names[id].len != len || !is_equal(names[id].ptr, text, len))
+    if (names[id].len != len || !is_equal(names[id].ptr, text, len, fold))
         return NU_HEADER_OTHER;
     return (enum nu_header_id)id;
+}
+
+enum nu_header_id nu_header_id_of(struct nu_str name)
+{
+    return id_of(name, 0);
+}
+
+/* Among token characters only letters change when bit 0x20 is set, but for '_' and '^', which become
+ * characters that no known name has. */
+enum nu_header_id nu_header_id_of_token(struct nu_str name)
+{
+    return id_of(name, 0x20);
 }
 
 struct nu_str nu_header_name_of(enum nu_header_id id)
 {
     return names[id];
 }
-
-#define ONES ((uint64_t)0x0101010101010101u)
 
 /* Eight bytes at a time: bit 7 is set in each byte that holds 'A' to 'Z'. */
 static inline uint64_t upper_bits(uint64_t w)
@@ -113,8 +136,52 @@ bool nu_is_token_char(char c)
     return is_token[(unsigned char)c];
 }
 
+#ifdef __SSE2__
+static inline __m128i load_16(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* 0xff in each byte from `first` to `last`. */
+static inline __m128i in_range(__m128i v, char first, char last)
+{
+    __m128i from_first = _mm_sub_epi8(v, _mm_set1_epi8(first));
+    return _mm_cmpeq_epi8(_mm_min_epu8(from_first, _mm_set1_epi8((char)(last - first))), from_first);
+}
+
+/* A bit for each of 16 bytes that is no letter, digit or '-'. */
+static inline unsigned unusual_in_name(const char *p)
+{
+    __m128i v = load_16(p);
+    __m128i letter = in_range(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 'z');
+    __m128i other = _mm_or_si128(in_range(v, '0', '9'), _mm_cmpeq_epi8(v, _mm_set1_epi8('-')));
+    return 0xffffu ^ (unsigned)_mm_movemask_epi8(_mm_or_si128(letter, other));
+}
+
+/* A bit for each of 16 bytes that is a control character. */
+static inline unsigned control_in_value(const char *p)
+{
+    __m128i v = load_16(p);
+    __m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(in_range(v, 0, 0x1f), del));
+}
+#endif
+
 const char *nu_header_name_end(const char *p, const char *end)
 {
+#ifdef __SSE2__
+    while (end - p >= 16) {
+        unsigned unusual = unusual_in_name(p);
+        if (!unusual) {
+            p += 16;
+            continue;
+        }
+        p += __builtin_ctz(unusual);
+        if (!is_token[(unsigned char)*p])
+            return p;
+        p++;
+    }
+#endif
     while (p < end && is_token[(unsigned char)*p])
         p++;
     return p;
@@ -131,26 +198,16 @@ static inline bool is_value_char(char c)
     return (u >= 0x20 && u != 0x7f) || c == '\t';
 }
 
-/* Eight bytes at a time: bit 7 is set in bytes below 0x20 and in 0x7f; the lowest set one is right, the
- * ones above it may not be. */
-static inline uint64_t control_bits(uint64_t w)
-{
-    uint64_t below = (w - 0x20 * ONES) & ~w;
-    uint64_t not_del = w ^ 0x7f * ONES;
-    uint64_t del = (not_del - ONES) & ~not_del;
-    return (below | del) & 0x80 * ONES;
-}
-
 const char *nu_header_value_end(const char *p, const char *end)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    while (end - p >= 8) {
-        uint64_t found = control_bits(load_word(p));
-        if (!found) {
-            p += 8;
+#ifdef __SSE2__
+    while (end - p >= 16) {
+        unsigned control = control_in_value(p);
+        if (!control) {
+            p += 16;
             continue;
         }
-        p += __builtin_ctzll(found) / 8;
+        p += __builtin_ctz(control);
         if (*p != '\t')
             return p;
         p++;

@@ -20,6 +20,8 @@ enum nu_header_id {
 
 /* The id of a lower-case name, or NU_HEADER_OTHER. */
 enum nu_header_id nu_header_id_of(struct nu_str name);
+/* The same for a name in any case, which must be a token (nu_header_name_is_valid). */
+enum nu_header_id nu_header_id_of_token(struct nu_str name);
 /* The name of an id (not OTHER), a constant. */
 struct nu_str nu_header_name_of(enum nu_header_id id);
 

@@ -24,7 +24,7 @@ void nu_headers_clear(struct nu_headers *headers)
     memset(headers->present, 0, sizeof(headers->present));
 }
 
-NU_COLD static void grow(struct nu_headers *headers)
+static void grow(struct nu_headers *headers)
 {
     uint32_t cap = headers->cap ? headers->cap * 2 : 16;
     struct nu_header *entries = nu_arena_alloc(headers->arena, cap * sizeof(*entries));
@@ -32,6 +32,16 @@ NU_COLD static void grow(struct nu_headers *headers)
         memcpy(entries, headers->entries, headers->used * sizeof(*entries));
     headers->entries = entries;
     headers->cap = cap;
+}
+
+NU_COLD enum nu_header_id nu_headers_grow(struct nu_headers *headers, enum nu_header_id id)
+{
+    if (headers->used == headers->cap)
+        grow(headers);
+    /* Beyond the index a known name is kept like an unknown one, unless it was seen before. */
+    if (headers->used >= NU_HEADERS_INDEXED && !nu_headers_has_id(headers, id))
+        return NU_HEADER_OTHER;
+    return id;
 }
 
 static void set_present(struct nu_headers *headers, enum nu_header_id id, uint32_t index)
@@ -43,26 +53,6 @@ static void set_present(struct nu_headers *headers, enum nu_header_id id, uint32
 static void clear_present(struct nu_headers *headers, enum nu_header_id id)
 {
     headers->present[id / 64] &= ~((uint64_t)1 << (id % 64));
-}
-
-struct nu_header *nu_headers_add_ref(struct nu_headers *headers, enum nu_header_id id,
-                                     struct nu_str name, struct nu_str value)
-{
-    if (nu_unlikely(headers->used == headers->cap))
-        grow(headers);
-    uint32_t index = headers->used++;
-    struct nu_header *header = &headers->entries[index];
-    header->name = name;
-    header->value = value;
-    header->original_name = NULL;
-    /* Beyond the index a known name is kept like an unknown one, unless it was seen before. */
-    if (nu_unlikely(index >= NU_HEADERS_INDEXED) && id && !nu_headers_has_id(headers, id))
-        id = NU_HEADER_OTHER;
-    header->id = (uint16_t)id;
-    headers->count++;
-    if (id && !nu_headers_has_id(headers, id))
-        set_present(headers, id, index);
-    return header;
 }
 
 void nu_headers_reserve_first(struct nu_headers *headers, uint32_t n)
@@ -201,6 +191,16 @@ size_t nu_headers_count_of(const struct nu_headers *headers, struct nu_str name)
     const struct nu_header *header = find(headers, name);
     for (; header; header = find_from(headers, id, name, index_of(headers, header) + 1))
         count++;
+    return count;
+}
+
+size_t nu_headers_count_id(const struct nu_headers *headers, enum nu_header_id id)
+{
+    if (!nu_headers_has_id(headers, id))
+        return 0;
+    size_t count = 0;
+    for (uint32_t i = headers->first[id]; i < headers->used; i++)
+        count += headers->entries[i].id == id;
     return count;
 }
 

@@ -77,10 +77,30 @@ void nu_headers_reserve_first(struct nu_headers *headers, uint32_t n);
 void nu_headers_fill_first(struct nu_headers *headers, uint32_t index, enum nu_header_id id,
                            struct nu_str value);
 
+/* Makes room for one more entry, and says which id it is to be known by. */
+enum nu_header_id nu_headers_grow(struct nu_headers *headers, enum nu_header_id id);
+
 /* Adds an entry without copying: both views must live as long as the stream, and the name must be
  * lower case and fit the id. */
-struct nu_header *nu_headers_add_ref(struct nu_headers *headers, enum nu_header_id id,
-                                     struct nu_str name, struct nu_str value);
+static inline struct nu_header *nu_headers_add_ref(struct nu_headers *headers, enum nu_header_id id,
+                                                   struct nu_str name, struct nu_str value)
+{
+    if (nu_unlikely(headers->used == headers->cap || headers->used >= NU_HEADERS_INDEXED))
+        id = nu_headers_grow(headers, id);
+    uint32_t index = headers->used++;
+    struct nu_header *header = &headers->entries[index];
+    header->name = name;
+    header->value = value;
+    header->original_name = NULL;
+    header->id = (uint16_t)id;
+    headers->count++;
+    if (id && !nu_headers_has_id(headers, id)) {
+        headers->present[id / 64] |= (uint64_t)1 << (id % 64);
+        headers->first[id] = (uint16_t)index;
+    }
+    return header;
+}
+
 /* The same for a known name. */
 void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
 /* Gives the first entry of a known name this value (not copied) and removes its duplicates; adds
@@ -99,6 +119,19 @@ static inline void nu_headers_remove_id(struct nu_headers *headers, enum nu_head
 struct nu_header_set {
     uint64_t words[NU_HEADERS_WORDS];
 };
+
+/* A constant set of the names in an X-macro list: NU_HEADER_SET_OF(LIST), where LIST(X) is X(DATE)
+ * X(VIA) and so on, without NU_HEADER_ in front. */
+#define NU_HEADER_SET_OF(LIST) \
+    { \
+        .words = {0 LIST(NU_HEADER_SET_BIT0), 0 LIST(NU_HEADER_SET_BIT1), \
+                  0 LIST(NU_HEADER_SET_BIT2)}, \
+    }
+#define NU_HEADER_SET_BIT(id, word) ((id) / 64 == (word) ? UINT64_C(1) << (id) % 64 : 0)
+#define NU_HEADER_SET_BIT0(id) | NU_HEADER_SET_BIT(NU_HEADER_##id, 0)
+#define NU_HEADER_SET_BIT1(id) | NU_HEADER_SET_BIT(NU_HEADER_##id, 1)
+#define NU_HEADER_SET_BIT2(id) | NU_HEADER_SET_BIT(NU_HEADER_##id, 2)
+_Static_assert(NU_HEADERS_WORDS == 3, "NU_HEADER_SET_OF has one part per word");
 
 static inline void nu_header_set_add(struct nu_header_set *set, enum nu_header_id id)
 {
@@ -120,6 +153,9 @@ void nu_headers_remove_set(struct nu_headers *headers, const struct nu_header_se
 /* Removes one entry found by a walk. */
 void nu_headers_remove_entry(struct nu_headers *headers, struct nu_header *header);
 
+/* How many entries a known name has. */
+size_t nu_headers_count_id(const struct nu_headers *headers, enum nu_header_id id);
+
 /* Joins the values of a known name by ", " or another separator into arena memory; a single value
  * is returned as it is, none as NULL. */
 struct nu_str nu_headers_join_id(const struct nu_headers *headers, enum nu_header_id id,
@@ -128,8 +164,8 @@ struct nu_str nu_headers_join_id(const struct nu_headers *headers, enum nu_heade
 /* Walks the entries, holes left out; nothing may be added meanwhile (nu_headers_next allows
  * that). */
 #define nu_headers_for_each(header, headers) \
-    for (struct nu_header *header = (headers)->entries; \
-         header < (headers)->entries + (headers)->used; header++) \
+    for (struct nu_header *header = (headers)->entries, *header##_end = header + (headers)->used; \
+         header < header##_end; header++) \
         if (header->name.ptr)
 
 /* Name and value bytes of all entries, as Envoy counts them for its header limits and operators. */

@@ -109,21 +109,8 @@
     X(X_ENVOY_UPSTREAM_SERVICE_TIME) \
     X(X_REQUEST_ID)
 
-#define BIT_IN(id, word) \
-    ((NU_HEADER_##id) / 64 == (word) ? UINT64_C(1) << (NU_HEADER_##id) % 64 : 0)
-#define BIT0(id) | BIT_IN(id, 0)
-#define BIT1(id) | BIT_IN(id, 1)
-#define BIT2(id) | BIT_IN(id, 2)
-
-_Static_assert(NU_HEADERS_WORDS == 3, "the sets below have one line per word");
-
-const struct nu_header_set nu_joined_request_headers = {
-    .words = {0 REQUEST_NAMES(BIT0), 0 REQUEST_NAMES(BIT1), 0 REQUEST_NAMES(BIT2)},
-};
-
-const struct nu_header_set nu_joined_response_headers = {
-    .words = {0 RESPONSE_NAMES(BIT0), 0 RESPONSE_NAMES(BIT1), 0 RESPONSE_NAMES(BIT2)},
-};
+const struct nu_header_set nu_joined_request_headers = NU_HEADER_SET_OF(REQUEST_NAMES);
+const struct nu_header_set nu_joined_response_headers = NU_HEADER_SET_OF(RESPONSE_NAMES);
 
 void nu_headers_join_value(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
 {

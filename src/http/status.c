@@ -80,11 +80,3 @@ void nu_status_format(uint32_t status, char out[3])
     out[1] = (char)('0' + status / 10 % 10);
     out[2] = (char)('0' + status % 10);
 }
-
-unsigned nu_status_parse(struct nu_str text)
-{
-    uint64_t status;
-    if (text.len != 3 || nu_str_to_u64(text, &status) != NU_OK || status < 100)
-        return 0;
-    return (unsigned)status;
-}

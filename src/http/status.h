@@ -23,6 +23,12 @@ static inline bool nu_status_is_bodiless(uint32_t status)
 /* Three digits at `out`, no NUL; the code must be 100 to 999. */
 void nu_status_format(uint32_t status, char out[3]);
 /* Exactly three digits, from 100 on: the code, or 0 for any other text. */
-unsigned nu_status_parse(struct nu_str text);
+static inline unsigned nu_status_parse(struct nu_str text)
+{
+    if (text.len != 3 || text.ptr[0] == '0' || !nu_ascii_is_digit(text.ptr[0]) ||
+        !nu_ascii_is_digit(text.ptr[1]) || !nu_ascii_is_digit(text.ptr[2]))
+        return 0;
+    return (unsigned)((text.ptr[0] - '0') * 100 + (text.ptr[1] - '0') * 10 + (text.ptr[2] - '0'));
+}
 
 #endif

@@ -411,23 +411,24 @@ static void find_timeout(struct router *router, const struct nu_route *route,
 }
 
 /* Control headers that are for us and nobody behind us. */
+#define CONTROL_NAMES(X) \
+    X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS) \
+    X(X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS) \
+    X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE) \
+    X(X_ENVOY_UPSTREAM_STREAM_DURATION_MS) \
+    X(X_ENVOY_RETRY_ON) \
+    X(X_ENVOY_RETRY_GRPC_ON) \
+    X(X_ENVOY_MAX_RETRIES) \
+    X(X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT) \
+    X(X_ENVOY_RETRIABLE_STATUS_CODES) \
+    X(X_ENVOY_RETRIABLE_HEADER_NAMES) \
+    X(X_ENVOY_UPSTREAM_ALT_STAT_NAME)
+
 static void remove_control_headers(struct nu_headers *headers)
 {
-    static const enum nu_header_id consumed[] = {
-        NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS,
-        NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS,
-        NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE,
-        NU_HEADER_X_ENVOY_UPSTREAM_STREAM_DURATION_MS,
-        NU_HEADER_X_ENVOY_RETRY_ON,
-        NU_HEADER_X_ENVOY_RETRY_GRPC_ON,
-        NU_HEADER_X_ENVOY_MAX_RETRIES,
-        NU_HEADER_X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT,
-        NU_HEADER_X_ENVOY_RETRIABLE_STATUS_CODES,
-        NU_HEADER_X_ENVOY_RETRIABLE_HEADER_NAMES,
-        NU_HEADER_X_ENVOY_UPSTREAM_ALT_STAT_NAME,
-    };
-    for (size_t i = 0; i < NU_ARRAY_LEN(consumed); i++)
-        nu_headers_remove_id(headers, consumed[i]);
+    static const struct nu_header_set control = NU_HEADER_SET_OF(CONTROL_NAMES);
+    if (nu_unlikely(nu_headers_has_any(headers, &control)))
+        nu_headers_remove_set(headers, &control);
 }
 
 static void set_timeout_headers(struct router *router, const struct nu_route *route,
