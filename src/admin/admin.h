@@ -24,6 +24,7 @@ struct nu_admin;
 struct nu_cluster_manager;
 struct nu_json;
 struct nu_listener;
+struct nu_runtime_change;
 
 enum nu_server_state {
     NU_SERVER_LIVE,
@@ -54,6 +55,10 @@ struct nu_admin_ops {
     void (*drain_listeners)(void *owner, const struct nu_admin_drain *how);
     void (*reopen_logs)(void *owner);
     struct nu_runtime *(*runtime)(void *owner); /* borrowed: the present snapshot */
+    /* False if there is no admin layer. */
+    bool (*modify_runtime)(void *owner, const struct nu_runtime_change *changes, size_t count);
+    /* What the start waits for: NULL behind the last. */
+    const char *(*unready_target)(void *owner, size_t index);
     /* The listeners in their order: NULL behind the last. */
     const struct nu_listener *(*listener)(void *owner, size_t index);
 };

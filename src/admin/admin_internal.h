@@ -127,6 +127,21 @@ NU_ADMIN_HANDLER(nu_admin_hot_restart_version);
 NU_ADMIN_HANDLER(nu_admin_stats); /* stats.c */
 NU_ADMIN_HANDLER(nu_admin_stats_prometheus);
 NU_ADMIN_HANDLER(nu_admin_reset_counters);
+NU_ADMIN_HANDLER(nu_admin_clusters);       /* clusters.c */
+NU_ADMIN_HANDLER(nu_admin_listeners);      /* listeners.c */
+NU_ADMIN_HANDLER(nu_admin_logging);        /* logging.c */
+NU_ADMIN_HANDLER(nu_admin_runtime);        /* runtime.c */
+NU_ADMIN_HANDLER(nu_admin_runtime_modify);
+NU_ADMIN_HANDLER(nu_admin_certs);          /* absent.c */
+NU_ADMIN_HANDLER(nu_admin_contention);
+NU_ADMIN_HANDLER(nu_admin_cpuprofiler);
+NU_ADMIN_HANDLER(nu_admin_heapprofiler);
+NU_ADMIN_HANDLER(nu_admin_allocprofiler);
+NU_ADMIN_HANDLER(nu_admin_heap_dump);
+NU_ADMIN_HANDLER(nu_admin_recent_lookups);
+NU_ADMIN_HANDLER(nu_admin_recent_lookups_enable);
+NU_ADMIN_HANDLER(nu_admin_recent_lookups_stop);
+NU_ADMIN_HANDLER(nu_admin_init_dump);
 NU_ADMIN_HANDLER(nu_admin_help); /* help.c */
 /* Appends "admin commands are:" and the list. */
 void nu_admin_print_help(struct nu_strbuf *out);

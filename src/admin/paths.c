@@ -38,25 +38,81 @@ static const struct nu_admin_path_param prometheus_params[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct nu_admin_path_param enable_params[] = {
+    {"enable", "enable/disable the profiler", "y, n"},
+    {NULL, NULL, NULL},
+};
+
+static const struct nu_admin_path_param init_dump_params[] = {
+    {"mask",
+     "The desired component to dump unready targets. The mask is parsed as a Protobuf::FieldMask. "
+     "For example, get the unready targets of all listeners with /init_dump?mask=listener`",
+     NULL},
+    {NULL, NULL, NULL},
+};
+
+static const struct nu_admin_path_param clusters_params[] = {
+    {"format", "File format to use", "text, json"},
+    {NULL, NULL, NULL},
+};
+
+static const struct nu_admin_path_param logging_params[] = {
+    {"paths",
+     "Change multiple logging levels by setting to "
+     "<logger_name1>:<desired_level1>,<logger_name2>:<desired_level2>.",
+     NULL},
+    {"level", "desired logging level, this will change all loggers's level",
+     ", trace, debug, info, warning, error, critical, off"},
+    {NULL, NULL, NULL},
+};
+
 const struct nu_admin_path nu_admin_paths[] = {
+    {"/allocprofiler", "enable/disable the allocation profiler (if supported)",
+     nu_admin_allocprofiler, enable_params, true},
+    {"/certs", "print certs on machine", nu_admin_certs, NULL, false},
+    {"/clusters", "upstream cluster status", nu_admin_clusters, clusters_params, false},
+    {"/contention", "dump current mutex contention stats (if enabled)", nu_admin_contention, NULL,
+     false},
+    {"/cpuprofiler", "enable/disable the CPU profiler", nu_admin_cpuprofiler, enable_params, true},
     {"/drain_listeners", "drain listeners", nu_admin_drain_listeners, drain_params, true},
     {"/healthcheck/fail", "cause the server to fail health checks", nu_admin_healthcheck_fail, NULL,
      true},
     {"/healthcheck/ok", "cause the server to pass health checks", nu_admin_healthcheck_ok, NULL,
      true},
+    {"/heap_dump", "dump current heap (if supported)", nu_admin_heap_dump, NULL, false},
+    {"/heapprofiler", "enable/disable the heap profiler", nu_admin_heapprofiler, enable_params,
+     true},
     {"/help", "print out list of admin commands", nu_admin_help, NULL, false},
     {"/hot_restart_version", "print the hot restart compatibility version",
      nu_admin_hot_restart_version, NULL, false},
+    {"/init_dump", "dump current init manager information (experimental)", nu_admin_init_dump,
+     init_dump_params, false},
+    {"/listeners", "print listener info", nu_admin_listeners, clusters_params, false},
+    {"/logging", "query/change logging levels", nu_admin_logging, logging_params, true},
     {"/memory", "print current allocation/heap usage", nu_admin_memory, NULL, false},
     {"/quitquitquit", "exit the server", nu_admin_quit, NULL, true},
     {"/ready", "print server state, return 200 if LIVE, otherwise return 503", nu_admin_ready, NULL,
      false},
     {"/reopen_logs", "reopen access logs", nu_admin_reopen_logs, NULL, true},
     {"/reset_counters", "reset all counters to zero", nu_admin_reset_counters, NULL, true},
+    {"/runtime", "print runtime values", nu_admin_runtime, NULL, false},
+    {"/runtime_modify",
+     "Adds or modifies runtime values as passed in query parameters. To delete a previously added "
+     "key, use an empty string as the value. Note that deletion only applies to overrides added "
+     "via this endpoint; values loaded from disk can be modified via override but not deleted. "
+     "E.g. ?key1=value1&key2=value2...",
+     nu_admin_runtime_modify, NULL, true},
     {"/server_info", "print server version/status information", nu_admin_server_info, NULL, false},
     {"/stats", "print server stats", nu_admin_stats, stats_params, false},
     {"/stats/prometheus", "print server stats in prometheus format", nu_admin_stats_prometheus,
      prometheus_params, false},
+    {"/stats/recentlookups", "Show recent stat-name lookups", nu_admin_recent_lookups, NULL, false},
+    {"/stats/recentlookups/clear", "clear list of stat-name lookups and counter",
+     nu_admin_recent_lookups_stop, NULL, true},
+    {"/stats/recentlookups/disable", "disable recording of reset stat-name lookup names",
+     nu_admin_recent_lookups_stop, NULL, true},
+    {"/stats/recentlookups/enable", "enable recording of reset stat-name lookup names",
+     nu_admin_recent_lookups_enable, NULL, true},
     {NULL, NULL, NULL, NULL, false},
 };
 
@@ -92,10 +148,20 @@ static void answer_wrong_method(const struct nu_admin_request *request,
                    NU_STR_ARG(request->method));
 }
 
+static void answer_forbidden(const struct nu_admin_request *request,
+                             struct nu_admin_response *response)
+{
+    response->status = 403;
+    nu_strbuf_addf(&response->body, "request to path %.*s not allowed", NU_STR_ARG(request->path));
+}
+
 void nu_admin_handle(const struct nu_admin_request *request, struct nu_admin_response *response)
 {
     const struct nu_admin_path *row = nu_admin_find_path(request->path);
-    if (!row)
+    const struct nu_string_matcher_list *allowed = &request->admin->allowed_paths;
+    if (allowed->count && !nu_string_matches_any(allowed, request->path))
+        answer_forbidden(request, response);
+    else if (!row)
         answer_unknown(response);
     else if (row->mutates && !nu_str_eq(request->method, NU_STR("POST")))
         answer_wrong_method(request, response);

@@ -9,7 +9,7 @@
 
 enum nu_server_state nu_server_state(const struct nu_server *server)
 {
-    if (server->health_failed || server->draining)
+    if (server->listener_drain.health_failed || server->draining)
         return NU_SERVER_DRAINING;
     if (server->is_open)
         return NU_SERVER_LIVE;
@@ -57,42 +57,16 @@ static void reopen_logs(void *owner)
     nu_log_writer_reopen(server->log_writer);
 }
 
-/* --- Draining --------------------------------------------------------------------------------- */
-
-/* Tells every listener whether its connections are to be given up with their next response. */
-static void update_drains(struct nu_server *server)
-{
-    uint64_t now = nu_loop_now_us(server->loop);
-    for (size_t i = 0; server->listeners && i < server->listener_count; i++) {
-        struct nu_listener *listener = server->listeners[i];
-        bool give_up = server->health_failed && !listener->config->drain_on_modify_only;
-        nu_drain_set(&listener->drain, give_up ? NU_DRAIN_IMMEDIATE : NU_DRAIN_OFF, now, 0);
-    }
-}
-
 static void fail_health(void *owner, bool failed)
 {
     struct nu_server *server = owner;
-    server->health_failed = failed;
-    update_drains(server);
-}
-
-static void stop_listeners(struct nu_server *server, bool inbound_only)
-{
-    size_t stopped = 0;
-    for (size_t i = 0; i < server->listener_count; i++) {
-        struct nu_listener *listener = server->listeners[i];
-        if (inbound_only && listener->config->direction != NU_TRAFFIC_INBOUND)
-            continue;
-        nu_server_on_workers(server, nu_worker_stop_accepting, listener);
-        stopped++;
-    }
-    nu_process_stats_stopped(&server->process_stats, stopped);
+    nu_listener_drain_fail_health(&server->listener_drain, failed);
 }
 
 static void drain_listeners(void *owner, const struct nu_admin_drain *how)
 {
-    stop_listeners(owner, how->inbound_only);
+    struct nu_server *server = owner;
+    nu_listener_drain_begin(&server->listener_drain, how);
 }
 
 /* --- Runtime and listeners -------------------------------------------------------------------- */
@@ -101,6 +75,33 @@ static struct nu_runtime *get_runtime(void *owner)
 {
     const struct nu_server *server = owner;
     return server->runtime;
+}
+
+/* Every worker holds the snapshot that it reads, so that the old one goes with its last reader. */
+static bool modify_runtime(void *owner, const struct nu_runtime_change *changes, size_t count)
+{
+    struct nu_server *server = owner;
+    struct nu_runtime *runtime = nu_runtime_modify(server->runtime, changes, count);
+    if (!runtime)
+        return false;
+    nu_runtime_unref(&server->runtime);
+    server->runtime = runtime;
+    for (unsigned i = 0; server->workers && i < server->worker_count; i++)
+        nu_worker_set_runtime(server->workers[i], runtime);
+    nu_process_stats_runtime_loaded(&server->process_stats);
+    return true;
+}
+
+static const char *unready_target(void *owner, size_t index)
+{
+    struct nu_server *server = owner;
+    struct nu_init_target *target;
+    nu_list_for_each(target, &server->init.pending, struct nu_init_target, link)
+    {
+        if (index-- == 0)
+            return target->name;
+    }
+    return NULL;
 }
 
 static const struct nu_listener *get_listener(void *owner, size_t index)
@@ -120,6 +121,8 @@ static const struct nu_admin_ops ops = {
     .drain_listeners = drain_listeners,
     .reopen_logs = reopen_logs,
     .runtime = get_runtime,
+    .modify_runtime = modify_runtime,
+    .unready_target = unready_target,
     .listener = get_listener,
 };
 

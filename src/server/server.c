@@ -42,6 +42,7 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     server->stats = nu_stats_create();
     server->log_writer = nu_log_writer_create(options->file_flush_interval_ms);
     server->loop = nu_loop_create();
+    nu_listener_drain_init(&server->listener_drain, server);
     nu_process_stats_init(&server->process_stats, server);
     server->clusters = nu_cluster_manager_create(server->stats, server->loop);
     nu_init_manager_init(&server->init, "Server");
@@ -124,6 +125,7 @@ void nu_server_destroy(struct nu_server **server_ptr)
     destroy_workers(server);
     nu_admin_close(server->admin);
     destroy_listeners(server);
+    nu_listener_drain_finish(&server->listener_drain);
     nu_process_stats_finish(&server->process_stats);
     nu_server_ignore_signals(server);
     nu_timer_cancel(&server->drain_timer);

@@ -7,7 +7,8 @@
  *     signals.c  what each signal does
  *     drain.c    letting requests finish before the end
  *     admin.c    what the admin interface sees and may do
- *     process_stats.c  figures about the process
+ *     listener_drain.c  taking listeners out of traffic
+ *     process_stats.c   figures about the process
  *     server.c   the order of all this, and the end
  *
  * Everything here is on the main thread.
@@ -20,6 +21,7 @@
 #include "config/factory.h"
 #include "config/init_manager.h"
 #include "event/timer.h"
+#include "server/listener_drain.h"
 #include "server/process_stats.h"
 #include "server/server.h"
 #include "server/worker.h"
@@ -53,8 +55,8 @@ struct nu_server {
 
     struct nu_admin *admin; /* in the arena; NULL if there is none */
     struct nu_process_stats process_stats;
-    bool is_open;       /* listeners take connections */
-    bool health_failed; /* the admin interface asked to get no more traffic */
+    bool is_open; /* listeners take connections */
+    struct nu_listener_drain listener_drain;
 
     struct nu_signal *signals[NU_SERVER_SIGNALS];
     int exit_status;

@@ -67,6 +67,7 @@ static bool open_listeners(struct nu_server *server)
     nu_server_on_workers(server, nu_worker_accept, NULL);
     server->is_open = true;
     nu_process_stats_opened(&server->process_stats, server->listener_count, server->worker_count);
+    nu_listener_drain_on_open(&server->listener_drain);
     return true;
 }
 

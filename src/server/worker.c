@@ -9,6 +9,7 @@
 #include "access_log/access_log.h"
 #include "base/alloc.h"
 #include "base/thread.h"
+#include "runtime/runtime.h"
 #include "stats/server_stats.h"
 
 struct listener_link {
@@ -37,7 +38,7 @@ struct nu_worker *nu_worker_create(unsigned index, struct nu_stats *stats,
     nu_cluster_table_init(&worker->clusters, worker->loop);
     nu_cluster_manager_attach(clusters, &worker->clusters);
     worker->loop->clusters = &worker->clusters;
-    worker->loop->runtime = runtime;
+    worker->loop->runtime = nu_runtime_ref(runtime);
     return worker;
 }
 
@@ -75,6 +76,7 @@ static void *worker_thread(void *arg)
     finish_listeners(worker);
     nu_cluster_table_finish(&worker->clusters);
     nu_loop_run_once(worker->loop);
+    nu_runtime_unref(&worker->loop->runtime);
     nu_loop_destroy(&worker->loop);
     nu_access_log_thread_finish();
     nu_thread_leave();
@@ -108,6 +110,17 @@ void nu_worker_run(struct nu_worker *worker, nu_worker_fn fn, void *arg)
     struct call *call = nu_alloc(sizeof(*call));
     *call = (struct call){.task = {.fn = on_call}, .worker = worker, .fn = fn, .arg = arg};
     nu_loop_post(worker->loop, &call->task);
+}
+
+static void take_runtime(struct nu_worker *worker, void *arg)
+{
+    nu_runtime_unref(&worker->loop->runtime);
+    worker->loop->runtime = arg;
+}
+
+void nu_worker_set_runtime(struct nu_worker *worker, struct nu_runtime *runtime)
+{
+    nu_worker_run(worker, take_runtime, nu_runtime_ref(runtime));
 }
 
 void nu_worker_accept(struct nu_worker *worker, void *arg)
@@ -180,6 +193,7 @@ void nu_worker_destroy(struct nu_worker **worker_ptr)
     if (worker->loop) {
         finish_listeners(worker);
         nu_cluster_table_finish(&worker->clusters);
+        nu_runtime_unref(&worker->loop->runtime);
         nu_loop_destroy(&worker->loop);
     }
     nu_free(worker);

@@ -17,6 +17,8 @@ typedef void (*nu_worker_fn)(struct nu_worker *worker, void *arg);
 /* A worker with its loop and clusters; its thread does not run yet. `index` counts from 0. */
 struct nu_worker *nu_worker_create(unsigned index, struct nu_stats *stats,
                                    struct nu_cluster_manager *clusters, struct nu_runtime *runtime);
+/* Gives the worker another snapshot of the runtime (a reference of its own). */
+void nu_worker_set_runtime(struct nu_worker *worker, struct nu_runtime *runtime);
 /* Adds the worker's part of a listener; it accepts from nu_worker_accept on. Before it runs. */
 void nu_worker_add_listener(struct nu_worker *worker, struct nu_listener *listener);
 /* Starts the thread; false with errno if the system refuses. */
