@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the real binary share; NUNCIO names it. A test is about this long:
+
+    def test_a_route_answers(nuncio, origin):
+        proxy = nuncio(CONFIG, origin=origin().port)     # fills @origin@ in the text CONFIG
+        assert proxy.get("main", "/").status == 200      # through the port that replaced @main@
+
+Placeholders in a configuration: @admin@ is a port of the kernel's choice, @dir@ a folder of the test's
+own, a keyword of the call its value, and any other @name@ a free port, held for this test. Every
+process is ended by its id; one that printed a sanitizer's report or ended in an unexpected way fails
+the test.
+"""
+import os
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "compat")]
+
+from peers import Origin  # noqa: E402
+from process import Nuncio  # noqa: E402
+
+CONF = HERE.parent.parent / "conf"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+
+
+@pytest.fixture(scope="session")
+def nuncio_binary():
+    path = os.environ.get("NUNCIO")
+    if not path or not os.access(path, os.X_OK):
+        pytest.fail("NUNCIO names no program: run these tests by ctest, or set it")
+    return os.path.abspath(path)
+
+
+@pytest.fixture
+def nuncio(nuncio_binary, tmp_path):
+    """nuncio(config, *arguments, name=value...): a running nuncio, ended with the test."""
+    started = []
+
+    def start(config, *arguments, **options):
+        folder = tmp_path / f"nuncio{len(started)}"
+        folder.mkdir()
+        process = Nuncio(nuncio_binary, folder, config, arguments, **options)
+        started.append(process)
+        process.wait_ready()
+        return process
+
+    yield start
+    problems = [problem for process in started for problem in process.finish()]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def origin():
+    """origin(script=None): an upstream with a thread for each connection; see peers.Origin."""
+    started = []
+
+    def start(script=None):
+        started.append(Origin(script))
+        return started[-1]
+
+    yield start
+    problems = [problem for upstream in started for problem in upstream.finish()]
+    assert not problems, "\n".join(problems)
