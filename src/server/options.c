@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/json.h"
 #include "base/thread.h"
 #include "server/options_internal.h"
 
@@ -380,31 +379,4 @@ void nu_options_log_ignored(const struct nu_options *options)
         if (option->kind == NU_OPTION_IGNORED && options->given >> i & 1)
             nu_log(NU_LOG_MAIN, NU_LOG_WARN, "--%s has no effect: %s", option->name, option->help);
     }
-}
-
-static void print_text(struct nu_json *json, const char *key, const char *value)
-{
-    nu_json_key(json, nu_str_from(key));
-    nu_json_string(json, nu_str_from(value));
-}
-
-void nu_options_print(const struct nu_options *options, struct nu_json *json)
-{
-    nu_json_key(json, NU_STR("concurrency"));
-    nu_json_u64(json, options->concurrency);
-    print_text(json, "config_path", options->config_path);
-    print_text(json, "config_yaml", options->config_yaml);
-    print_text(json, "log_level", nu_log_level_name(options->log_level));
-    print_text(json, "component_log_level", options->component_log_level);
-    print_text(json, "log_path", options->log_path);
-    print_text(json, "log_format", options->log_format);
-    print_text(json, "service_cluster", options->service_cluster);
-    print_text(json, "service_node", options->service_node);
-    print_text(json, "service_zone", options->service_zone);
-    print_text(json, "admin_address_path", options->admin_address_path);
-    nu_json_key(json, NU_STR("drain_time"));
-    struct nu_strbuf seconds = {0};
-    nu_strbuf_addf(&seconds, "%us", options->drain_time_s);
-    nu_json_string(json, nu_strbuf_str(&seconds));
-    nu_strbuf_finish(&seconds);
 }

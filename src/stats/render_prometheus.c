@@ -465,9 +465,11 @@ static void print_set(struct nu_stats_render *render, const struct nu_prometheus
         return;
     for (uint32_t i = 0; i < metric->count; i++) {
         uint32_t next = next_position(set, positions[i]);
-        if (next == positions[i])
+        if (next == positions[i]) {
             print_position(render, set, next, out);
-        while (i + 1 < metric->count && positions[i + 1] < next)
+            continue;
+        }
+        while (i + 1 < metric->count && positions[i + 1] < next) /* codes ascend */
             i++;
     }
 }

@@ -270,10 +270,14 @@ static bool same_metric(const struct item *a, const struct item *b)
     return a->kind == b->kind && a->variant == b->variant && strcmp(a->suffix, b->suffix) == 0;
 }
 
-static int compare_items(const void *left, const void *right)
+/* By metric, and within one by the names as they are: tables are in the order of their use. */
+static int compare_items(const void *left, const void *right, void *arg)
 {
     const struct item *a = left;
     const struct item *b = right;
+    const struct nu_stat_layout *layout = arg;
+    char name_a[NU_STAT_NAME_MAX];
+    char name_b[NU_STAT_NAME_MAX];
     if (a->kind != b->kind)
         return a->kind < b->kind ? -1 : 1;
     if (a->variant != b->variant)
@@ -281,7 +285,8 @@ static int compare_items(const void *left, const void *right)
     int order = nu_stat_name_cmp(nu_str_from(a->suffix), nu_str_from(b->suffix));
     if (order != 0)
         return order;
-    return a->position < b->position ? -1 : a->position > b->position;
+    return nu_str_cmp(nu_stat_name_at(layout, a->position, name_a),
+                      nu_stat_name_at(layout, b->position, name_b));
 }
 
 /* A name without what the pattern cuts out. */
@@ -349,7 +354,7 @@ static void sort_by_metric(struct nu_shape *shape, const struct nu_stat_layout *
 {
     struct item *items = nu_calloc(layout->positions, sizeof(*items));
     uint32_t count = collect_items(shape, layout, items);
-    qsort(items, count, sizeof(*items), compare_items);
+    qsort_r(items, count, sizeof(*items), compare_items, nu_unconst(layout));
     shape->positions = nu_calloc(count, sizeof(*shape->positions));
     shape->metrics = nu_calloc(count, sizeof(*shape->metrics));
     shape->ranges =

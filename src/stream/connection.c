@@ -90,6 +90,18 @@ static void close_conn(struct nu_hcm_conn *conn)
     nu_connection_close(socket, conn->linger ? NU_CLOSE_LINGER : NU_CLOSE_FLUSH);
 }
 
+/* Counts what was received, and what was sent up to `tx_bytes`, since the last time. What the last
+ * time took for sent and never was, because the connection broke, is taken back. */
+static void count_bytes(struct nu_hcm_conn *conn, uint64_t tx_bytes)
+{
+    struct nu_http_stats *stats = conn->worker->stats;
+    uint64_t rx_bytes = socket_of(conn)->rx_bytes;
+    nu_counter_add(&stats->downstream_cx_rx_bytes_total, rx_bytes - conn->counted_rx);
+    nu_counter_add(&stats->downstream_cx_tx_bytes_total, tx_bytes - conn->counted_tx);
+    conn->counted_rx = rx_bytes;
+    conn->counted_tx = tx_bytes;
+}
+
 void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn)
 {
     struct nu_connection *socket = socket_of(conn);
@@ -97,6 +109,7 @@ void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn)
     conn->idle_since_us = nu_loop_now_us(loop_of(conn));
     if (!nu_connection_is_open(socket))
         return;
+    count_bytes(conn, socket->tx_bytes + socket->out.len);
     if (conn->drain == NU_HCM_CLOSING)
         close_conn(conn);
     else if (socket->in.len || socket->read_eof)
@@ -230,8 +243,7 @@ static void count_close(struct nu_hcm_conn *conn, bool local, bool active)
         nu_counter_inc(&stats->downstream_cx_delayed_close_timeout);
     nu_gauge_dec(&stats->downstream_cx_active);
     nu_gauge_dec(&stats->downstream_cx_http1_active);
-    nu_counter_add(&stats->downstream_cx_rx_bytes_total, socket->rx_bytes - conn->counted_rx);
-    nu_counter_add(&stats->downstream_cx_tx_bytes_total, socket->tx_bytes - conn->counted_tx);
+    count_bytes(conn, socket->tx_bytes);
     nu_histogram_record(&stats->downstream_cx_length_ms,
                         (nu_loop_now_us(loop_of(conn)) - conn->base.conn->accepted_us) / 1000);
 }

@@ -43,6 +43,7 @@ static void create_sets(struct nu_cluster *cluster)
     sets->lb = create_set(cluster, &nu_cluster_lb_stats_table, "");
     sets->membership = create_set(cluster, &nu_cluster_membership_stats_table, "");
     sets->update = create_set(cluster, &nu_cluster_update_stats_table, "");
+    sets->transport_match = create_set(cluster, &nu_transport_socket_match_stats_table, ".default");
     for (int i = 0; i < NU_PRIORITY_COUNT; i++)
         sets->breakers[i] =
             create_set(cluster, &nu_circuit_breaker_stats_table, breaker_suffixes[i]);
@@ -102,6 +103,9 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
 
 void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts)
 {
+    struct nu_transport_socket_match_stats *stats =
+        nu_stat_set_block(cluster->sets.transport_match);
+    nu_counter_add(&stats->total_match_count, hosts->count);
     cluster->hosts = nu_host_set_ref(hosts);
     nu_cluster_update_membership(cluster);
 }
@@ -123,6 +127,7 @@ static void destroy_sets(struct nu_cluster_sets *sets)
     nu_stat_set_destroy(&sets->lb);
     nu_stat_set_destroy(&sets->membership);
     nu_stat_set_destroy(&sets->update);
+    nu_stat_set_destroy(&sets->transport_match);
     for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
         nu_stat_set_destroy(&sets->breakers[i]);
         nu_stat_set_destroy(&sets->remaining[i]);

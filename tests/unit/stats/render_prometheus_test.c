@@ -90,6 +90,31 @@ TEST(codes_are_labels)
     teardown(&f);
 }
 
+#define UNSORTED_STATS(X, S) \
+    X(S, COUNTER, downstream_rq_2xx, "Good ones.") \
+    X(S, COUNTER, downstream_rq_1xx, "Interim ones.") \
+    X(S, COUNTER, downstream_rq_4xx, "Bad ones.")
+
+struct unsorted_stats {
+    UNSORTED_STATS(NU_STAT_FIELD, )
+};
+NU_STAT_TABLE(unsorted_stats, UNSORTED_STATS, "http.<prefix>", "In the order of their use.");
+
+TEST(series_of_one_metric_are_sorted_by_name_whatever_the_table_s_order)
+{
+    struct nu_stats *stats = nu_stats_create();
+    nu_stat_set_create(stats, &unsorted_stats_table, NU_STR("http.e"));
+    check_render(stats, "format=prometheus",
+                 "# TYPE envoy_http_downstream_rq_xx counter\n"
+                 "envoy_http_downstream_rq_xx{envoy_response_code_class=\"1\","
+                 "envoy_http_conn_manager_prefix=\"e\"} 0\n"
+                 "envoy_http_downstream_rq_xx{envoy_response_code_class=\"2\","
+                 "envoy_http_conn_manager_prefix=\"e\"} 0\n"
+                 "envoy_http_downstream_rq_xx{envoy_response_code_class=\"4\","
+                 "envoy_http_conn_manager_prefix=\"e\"} 0\n");
+    nu_stats_destroy(&stats);
+}
+
 TEST(kinds_follow_each_other_and_texts_only_on_demand)
 {
     struct nu_stats *stats = nu_stats_create();
