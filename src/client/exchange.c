@@ -56,6 +56,12 @@ static void charge_cluster(struct nu_cluster_local *cluster, bool is_internal, u
     nu_counter_inc(&responses->upstream_rq_completed);
 }
 
+static void charge_canary(struct nu_cluster_local *cluster, uint32_t status)
+{
+    nu_codes_inc(&cluster->canary->upstream_rq, status);
+    nu_counter_inc(&cluster->canary->upstream_rq_completed);
+}
+
 static void charge_code(struct nu_exchange *exchange, uint32_t status)
 {
     charge_cluster(exchange->params.cluster, exchange->params.is_internal, status);
@@ -138,11 +144,14 @@ void nu_exchange_cancel(struct nu_exchange *exchange)
     end(exchange);
 }
 
+/* A response that ends before its request ends the latter's connection: nobody reads the rest. */
 static void end_if_complete(struct nu_exchange *exchange)
 {
     if (!(exchange->flags & RESPONSE_ENDED))
         return;
     charge_time(exchange);
+    if (nu_unlikely(!(exchange->flags & REQUEST_ENDED)))
+        release_upstream(exchange);
     end(exchange);
 }
 
@@ -153,6 +162,12 @@ static uint32_t status_of(const struct nu_headers *headers)
     return nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
 }
 
+static bool is_canary(const struct nu_headers *headers)
+{
+    return nu_headers_has_id(headers, NU_HEADER_X_ENVOY_UPSTREAM_CANARY) &&
+           nu_str_eq(nu_headers_get_id(headers, NU_HEADER_X_ENVOY_UPSTREAM_CANARY), NU_STR("true"));
+}
+
 static void on_headers(struct nu_stream_decoder *decoder, bool ended)
 {
     struct nu_exchange *exchange = exchange_of_decoder(decoder);
@@ -160,6 +175,8 @@ static void on_headers(struct nu_stream_decoder *decoder, bool ended)
     exchange->flags |= RESPONSE_STARTED | (ended ? RESPONSE_ENDED : 0);
     exchange->info->upstream.first_rx_us = nu_loop_now_us(loop_of(exchange));
     charge_code(exchange, status);
+    if (nu_unlikely(is_canary(&exchange->response_headers)))
+        charge_canary(exchange->params.cluster, status);
     charge_host(exchange, status < 500);
     if (ended)
         exchange->info->upstream.last_rx_us = exchange->info->upstream.first_rx_us;
@@ -194,7 +211,7 @@ static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *tr
 static void on_1xx(struct nu_stream_decoder *decoder, struct nu_headers *headers)
 {
     struct nu_exchange *exchange = exchange_of_decoder(decoder);
-    nu_codes_inc(&exchange->stats->upstream_rq, status_of(headers));
+    charge_code(exchange, status_of(headers));
     if (exchange->ops->on_1xx)
         exchange->ops->on_1xx(exchange, headers);
 }
@@ -321,6 +338,8 @@ static void on_failure(struct nu_pool_request *request, enum nu_reset_reason rea
     charge_code(exchange, 503);
     if (reason != NU_RESET_OVERFLOW)
         charge_host(exchange, false);
+    else if (!request->had_connection)
+        exchange->info->upstream.host = (struct nu_address){0};
     fail(exchange, NU_EXCHANGE_RESET, reason, exchange->info->upstream.transport_failure_reason);
 }
 
@@ -334,7 +353,7 @@ static void give_up(struct nu_exchange *exchange, enum nu_exchange_failure_kind 
     bool started = exchange->flags & RESPONSE_STARTED;
     if (!started) {
         if (kind == NU_EXCHANGE_TIMEOUT)
-            charge_code(exchange, 504);
+            charge_code(exchange, exchange->params.timeout_status);
         charge_host(exchange, false);
     }
     exchange->flags |= OVER;
@@ -392,20 +411,31 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     exchange->pool_request.waiting = false;
 }
 
+/* NULL if there is no host, or no more pools are allowed. */
+static struct nu_pool *choose_pool(struct nu_exchange *exchange)
+{
+    struct nu_cluster_local *cluster = exchange->params.cluster;
+    int32_t index = nu_lb_choose(cluster->lb, &exchange->params.lb);
+    if (nu_likely(index != NU_LB_NONE))
+        return nu_pool_get(cluster, (uint32_t)index, exchange->params.priority);
+    nu_counter_inc(&cluster->lb_stats->lb_healthy_panic);
+    nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
+    return NULL;
+}
+
 void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
                        struct nu_headers *headers, bool ended)
 {
     init(exchange, params, headers);
     struct nu_cluster_local *cluster = params->cluster;
     exchange->info->upstream.attempt_count = 1;
-    int32_t index = nu_lb_choose(cluster->lb, &params->lb);
-    if (index == NU_LB_NONE) {
-        nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
+    struct nu_pool *pool = choose_pool(exchange);
+    if (!pool) {
         charge_code(exchange, 503);
         fail(exchange, NU_EXCHANGE_NO_HOST, NU_RESET_LOCAL, nu_str_make(NULL, 0));
         return;
     }
-    exchange->pool_request.pool = nu_pool_get(cluster, (uint32_t)index, params->priority);
+    exchange->pool_request.pool = pool;
     note_host(exchange);
     uint64_t max_ms = cluster->cluster->options.max_stream_duration_ms;
     if (max_ms)

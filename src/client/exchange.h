@@ -48,6 +48,7 @@ struct nu_exchange_params {
     enum nu_priority priority;
     struct nu_lb_context lb;
     uint64_t timeout_ms; /* from the request's end to the response's end; 0: none */
+    uint32_t timeout_status; /* what a timeout is answered with, for the statistics */
     bool is_internal;    /* which of the internal. and external. statistics are charged */
 };
 

@@ -70,12 +70,15 @@ void nu_h1_server_init(struct nu_h1_server *server, struct nu_connection *conn,
                        const struct nu_server_codec_callbacks *callbacks, void *user);
 /* Whether the request that is being answered allows another one on the connection. */
 bool nu_h1_server_is_keep_alive(const struct nu_h1_server *server);
+/* How many header names of the present request were left out, or refused, for an underscore. */
+unsigned nu_h1_server_underscores(const struct nu_h1_server *server);
 
 /* What is left of a client connection after an exchange. */
 enum nu_h1_end {
     NU_H1_END_REUSABLE,    /* it can take the next exchange */
     NU_H1_END_PEER_CLOSES, /* the server said that it will close it */
     NU_H1_END_SPENT,       /* it cannot be used again */
+    NU_H1_END_ABORTED,     /* nor this one: the exchange was given up, or broke */
 };
 
 /* What a client connection tells its pool. */

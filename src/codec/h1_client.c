@@ -166,7 +166,7 @@ static void reset(struct nu_stream_encoder *encoder, enum nu_reset_reason reason
     (void)reason;
     struct nu_h1_client *client = client_of_encoder(encoder);
     forget_exchange(client);
-    client->callbacks->on_complete(client->user, NU_H1_END_SPENT);
+    client->callbacks->on_complete(client->user, NU_H1_END_ABORTED);
 }
 
 static void hold_read(struct nu_stream_encoder *encoder)
@@ -198,7 +198,7 @@ static void fail_exchange(struct nu_h1_client *client, enum nu_reset_reason reas
     forget_exchange(client);
     decoder->ops->on_reset(decoder, reason, details);
     if (nu_connection_is_open(client->conn))
-        client->callbacks->on_complete(client->user, NU_H1_END_SPENT);
+        client->callbacks->on_complete(client->user, NU_H1_END_ABORTED);
 }
 
 static bool is_interim(const struct nu_h1_message *msg)
@@ -333,11 +333,14 @@ static void on_below_low(struct nu_codec *codec)
         client->decoder->ops->on_below_low(client->decoder);
 }
 
+/* As at the server's orderly end, a response that was begun is a broken one. */
 static void on_closed(struct nu_codec *codec, enum nu_reset_reason reason)
 {
     struct nu_h1_client *client = client_of_codec(codec);
-    if (client->message)
-        fail_exchange(client, reason);
+    if (!client->message)
+        return;
+    bool nothing_came = client->message->phase == NU_H1_START;
+    fail_exchange(client, nothing_came ? reason : NU_RESET_PROTOCOL_ERROR);
 }
 
 static void drain(struct nu_codec *codec)

@@ -359,3 +359,8 @@ bool nu_h1_server_is_keep_alive(const struct nu_h1_server *server)
 {
     return server->message && server->message->keep_alive && !(server->flags & FAILED);
 }
+
+unsigned nu_h1_server_underscores(const struct nu_h1_server *server)
+{
+    return server->message ? server->message->underscores : 0;
+}

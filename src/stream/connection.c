@@ -72,6 +72,8 @@ static void on_error(void *user, struct nu_stream_decoder *decoder,
     struct nu_hcm_conn *conn = user;
     struct nu_hcm_stream *stream = nu_container_of(decoder, struct nu_hcm_stream, decoder);
     nu_counter_inc(&conn->worker->stats->downstream_cx_protocol_error);
+    if (nu_str_eq(error->details, NU_STR("http1.unexpected_underscore")))
+        nu_counter_inc(&conn->worker->http1_stats->requests_rejected_with_underscores_in_headers);
     conn->drain = NU_HCM_CLOSING;
     nu_hcm_stream_codec_error(stream, error);
 }
@@ -151,7 +153,7 @@ static void on_idle_timer(struct nu_timer *timer)
         return;
     }
     nu_counter_inc(&conn->worker->stats->downstream_cx_idle_timeout);
-    if (conn->requests == 0)
+    if (!conn->has_protocol)
         end_conn(conn);
     else
         nu_hcm_conn_start_drain(conn);
@@ -161,7 +163,7 @@ static void on_duration_timer(struct nu_timer *timer)
 {
     struct nu_hcm_conn *conn = nu_container_of(timer, struct nu_hcm_conn, duration_timer);
     nu_counter_inc(&conn->worker->stats->downstream_cx_max_duration_reached);
-    if (conn->requests == 0)
+    if (!conn->has_protocol)
         end_conn(conn);
     else
         nu_hcm_conn_start_drain(conn);
@@ -198,14 +200,23 @@ static void open_filter(struct nu_network_filter *self)
     struct nu_http_stats *stats = conn->worker->stats;
     nu_counter_inc(&stats->downstream_cx_total);
     nu_gauge_inc(&stats->downstream_cx_active);
-    nu_counter_inc(&stats->downstream_cx_http1_total);
-    nu_gauge_inc(&stats->downstream_cx_http1_active);
+}
+
+/* The first bytes say which protocol it is, so only then is it counted. */
+static void note_protocol(struct nu_hcm_conn *conn)
+{
+    if (nu_likely(conn->has_protocol) || socket_of(conn)->in.len == 0)
+        return;
+    conn->has_protocol = true;
+    nu_counter_inc(&conn->worker->stats->downstream_cx_http1_total);
+    nu_gauge_inc(&conn->worker->stats->downstream_cx_http1_active);
 }
 
 static enum nu_network_status on_data(struct nu_network_filter *self, struct nu_buf *data, bool end)
 {
     struct nu_hcm_conn *conn = conn_of(self);
     (void)data;
+    note_protocol(conn);
     conn->codec.codec.ops->dispatch(&conn->codec.codec);
     /* A client that ended its side ended its interest: whatever is on its way is dropped. */
     if (end && nu_connection_is_open(socket_of(conn)))
@@ -242,7 +253,8 @@ static void count_close(struct nu_hcm_conn *conn, bool local, bool active)
     if (socket->linger_expired)
         nu_counter_inc(&stats->downstream_cx_delayed_close_timeout);
     nu_gauge_dec(&stats->downstream_cx_active);
-    nu_gauge_dec(&stats->downstream_cx_http1_active);
+    if (conn->has_protocol)
+        nu_gauge_dec(&stats->downstream_cx_http1_active);
     count_bytes(conn, socket->tx_bytes);
     nu_histogram_record(&stats->downstream_cx_length_ms,
                         (nu_loop_now_us(loop_of(conn)) - conn->base.conn->accepted_us) / 1000);

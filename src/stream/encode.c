@@ -73,13 +73,19 @@ static void end_response(struct nu_hcm_stream *stream)
     stream->info.tx_last_us = nu_loop_now_us(stream->loop);
 }
 
+void nu_hcm_send_1xx(struct nu_hcm_stream *stream, const struct nu_headers *headers)
+{
+    count_class(stream, nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS)));
+    stream->encoder->ops->encode_1xx(stream->encoder, headers);
+}
+
 void nu_hcm_encode_1xx(struct nu_filter_chain *chain, struct nu_headers *headers)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
     /* Of the upstream's interim responses only 100 goes on, and only where it is asked for. */
     bool is_100 = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS)) == 100;
     if (stream->conn && stream->config->proxy_100_continue && is_100)
-        stream->encoder->ops->encode_1xx(stream->encoder, headers);
+        nu_hcm_send_1xx(stream, headers);
 }
 
 void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *headers, bool end)

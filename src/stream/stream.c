@@ -311,7 +311,7 @@ static void answer_expectation(struct nu_hcm_stream *stream)
     struct nu_headers interim;
     nu_headers_init(&interim, stream->arena, 1);
     nu_headers_add_id(&interim, NU_HEADER_STATUS, NU_STR("100"));
-    stream->encoder->ops->encode_1xx(stream->encoder, &interim);
+    nu_hcm_send_1xx(stream, &interim);
     nu_headers_remove_id(headers, NU_HEADER_EXPECT);
 }
 
@@ -381,8 +381,12 @@ static void note_request(struct nu_hcm_stream *stream, bool end)
         stream->flags |= NU_STREAM_HEAD_REQUEST;
     if (nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE)))
         stream->flags |= NU_STREAM_GRPC;
-    if (nu_unlikely(!nu_h1_server_is_keep_alive(&stream->conn->codec)))
+    const struct nu_h1_server *codec = &stream->conn->codec;
+    if (nu_unlikely(!nu_h1_server_is_keep_alive(codec)))
         stream->flags |= NU_STREAM_SAW_CLOSE;
+    if (nu_unlikely(nu_h1_server_underscores(codec)))
+        nu_counter_add(&stream->conn->worker->http1_stats->dropped_headers_with_underscores,
+                       nu_h1_server_underscores(codec));
 }
 
 static void look_at_request(struct nu_hcm_stream *stream, bool end)

@@ -36,7 +36,8 @@ struct nu_hcm_conn {
     uint64_t counted_tx;
     uint32_t requests;
     uint8_t drain; /* enum nu_hcm_drain */
-    bool linger;   /* the client may still be sending: it is to end first */
+    bool has_protocol; /* bytes came */
+    bool linger;       /* the client may still be sending: it is to end first */
 };
 
 enum nu_stream_flag {
@@ -101,6 +102,8 @@ extern const struct nu_filter_chain_ops nu_hcm_chain_ops;
 
 /* --- encode.c --- */
 
+/* Sends an interim response and counts it. */
+void nu_hcm_send_1xx(struct nu_hcm_stream *stream, const struct nu_headers *headers);
 void nu_hcm_encode_1xx(struct nu_filter_chain *chain, struct nu_headers *headers);
 void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *headers, bool end);
 void nu_hcm_encode_data(struct nu_filter_chain *chain, struct nu_buf *data, bool end);

@@ -102,6 +102,8 @@ static void make_blocks(struct nu_cluster_local *local)
     local->stats = nu_stat_set_block(sets->traffic);
     local->responses[0] = nu_stat_set_block(sets->external);
     local->responses[1] = nu_stat_set_block(sets->internal);
+    local->canary = nu_stat_set_block(sets->canary);
+    local->lb_stats = nu_stat_set_block(sets->lb);
     for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
         local->breaker_stats[i] = nu_stat_set_block(sets->breakers[i]);
         if (sets->remaining[i])
@@ -138,6 +140,9 @@ static struct breaker_gauges gauges_of(struct nu_cluster_local *local, enum nu_p
     case NU_BREAKER_RETRIES:
         return (struct breaker_gauges){&open->rq_retry_open,
                                        left ? &left->remaining_retries : NULL};
+    case NU_BREAKER_POOLS:
+        return (struct breaker_gauges){&open->cx_pool_open,
+                                       left ? &left->remaining_cx_pools : NULL};
     case NU_BREAKER_KIND_COUNT:
         break;
     }

@@ -43,6 +43,7 @@ struct nu_cluster_sets {
     struct nu_stat_set *traffic;
     struct nu_stat_set *external; /* .external. */
     struct nu_stat_set *internal; /* .internal. */
+    struct nu_stat_set *canary;   /* .canary. */
     struct nu_stat_set *lb;
     struct nu_stat_set *membership;
     struct nu_stat_set *update;
@@ -76,7 +77,9 @@ struct nu_cluster_local {
     struct nu_cluster *cluster;             /* borrowed: outlives the workers' tables */
     struct nu_loop *loop;                   /* borrowed */
     struct nu_cluster_traffic_stats *stats; /* this thread's blocks; NULL before the first use */
+    struct nu_cluster_lb_stats *lb_stats;
     struct nu_response_stats *responses[2]; /* external, internal */
+    struct nu_response_stats *canary;
     struct nu_circuit_breaker_stats *breaker_stats[NU_PRIORITY_COUNT];
     struct nu_circuit_breaker_remaining_stats *remaining_stats[NU_PRIORITY_COUNT];
     struct nu_host_set *hosts; /* one reference */

@@ -16,7 +16,8 @@ const struct nu_breaker_limits nu_breaker_limits_default = {
     .max = {[NU_BREAKER_CONNECTIONS] = 1024,
             [NU_BREAKER_PENDING] = 1024,
             [NU_BREAKER_REQUESTS] = 1024,
-            [NU_BREAKER_RETRIES] = 3},
+            [NU_BREAKER_RETRIES] = 3,
+            [NU_BREAKER_POOLS] = UINT32_MAX},
 };
 
 static struct nu_stat_set *create_set(struct nu_cluster *cluster, const struct nu_stat_table *table,
@@ -40,6 +41,7 @@ static void create_sets(struct nu_cluster *cluster)
     sets->traffic = create_set(cluster, &nu_cluster_traffic_stats_table, "");
     sets->external = create_set(cluster, &nu_response_stats_table, ".external");
     sets->internal = create_set(cluster, &nu_response_stats_table, ".internal");
+    sets->canary = create_set(cluster, &nu_response_stats_table, ".canary");
     sets->lb = create_set(cluster, &nu_cluster_lb_stats_table, "");
     sets->membership = create_set(cluster, &nu_cluster_membership_stats_table, "");
     sets->update = create_set(cluster, &nu_cluster_update_stats_table, "");
@@ -89,7 +91,11 @@ static void init_remaining(struct nu_cluster *cluster, enum nu_priority priority
     nu_gauge_set(&stats->remaining_pending, limits->max[NU_BREAKER_PENDING]);
     nu_gauge_set(&stats->remaining_rq, limits->max[NU_BREAKER_REQUESTS]);
     nu_gauge_set(&stats->remaining_retries, limits->max[NU_BREAKER_RETRIES]);
-    nu_gauge_set(&stats->remaining_cx_pools, -1);
+    /* Without a limit Envoy counts down from its greatest number. */
+    if (limits->max[NU_BREAKER_POOLS] == UINT32_MAX)
+        nu_gauge_set(&stats->remaining_cx_pools, -1);
+    else
+        nu_gauge_set(&stats->remaining_cx_pools, limits->max[NU_BREAKER_POOLS]);
 }
 
 void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority,
@@ -124,6 +130,7 @@ static void destroy_sets(struct nu_cluster_sets *sets)
     nu_stat_set_destroy(&sets->traffic);
     nu_stat_set_destroy(&sets->external);
     nu_stat_set_destroy(&sets->internal);
+    nu_stat_set_destroy(&sets->canary);
     nu_stat_set_destroy(&sets->lb);
     nu_stat_set_destroy(&sets->membership);
     nu_stat_set_destroy(&sets->update);

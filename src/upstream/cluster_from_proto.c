@@ -25,6 +25,7 @@ static void read_limits(struct nu_cluster *cluster,
 {
     struct nu_breaker_limits limits = nu_breaker_limits_default;
     uint32_t *max = limits.max;
+    max[NU_BREAKER_POOLS] = nu_u32_or(proto->max_connection_pools, max[NU_BREAKER_POOLS]);
     max[NU_BREAKER_CONNECTIONS] = nu_u32_or(proto->max_connections, max[NU_BREAKER_CONNECTIONS]);
     max[NU_BREAKER_PENDING] = nu_u32_or(proto->max_pending_requests, max[NU_BREAKER_PENDING]);
     max[NU_BREAKER_REQUESTS] = nu_u32_or(proto->max_requests, max[NU_BREAKER_REQUESTS]);

@@ -121,6 +121,7 @@ static void attach(struct nu_upstream_conn *conn, struct nu_pool_request *reques
     struct nu_pool *pool = conn->pool;
     struct nu_cluster_traffic_stats *stats = stats_of(pool);
     if (!nu_breaker_allows(breaker_of(pool, NU_BREAKER_REQUESTS))) {
+        request->had_connection = true;
         overflow(pool, request);
         return;
     }
@@ -153,6 +154,7 @@ void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request)
 {
     request->pool = pool;
     request->waiting = false;
+    request->had_connection = false;
     nu_list_init(&request->link);
     struct nu_upstream_conn *conn = nu_list_first(&pool->idle, struct nu_upstream_conn, link);
     if (nu_likely(conn != NULL)) {
@@ -227,7 +229,8 @@ static void on_complete(void *user, enum nu_h1_end end)
     conn->request = NULL;
     count_request_end(pool);
     count_bytes(conn);
-    if (conn->conn.in.len)
+    conn->aborted = end == NU_H1_END_ABORTED;
+    if (conn->conn.in.len && !conn->aborted)
         nu_counter_inc(&stats_of(pool)->upstream_cx_protocol_error);
     if (end == NU_H1_END_PEER_CLOSES)
         nu_counter_inc(&stats_of(pool)->upstream_cx_close_notify);
@@ -351,7 +354,8 @@ static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
     count_down(pool, NU_BREAKER_CONNECTIONS);
     nu_histogram_record(&stats->upstream_cx_length_ms,
                         (nu_loop_now_us(base->loop) - conn->connect_start_us) / 1000);
-    count_destroy(conn, reason == NU_CLOSED_BY_US, conn->request != NULL);
+    count_destroy(conn, reason == NU_CLOSED_BY_US && !base->read_eof,
+                  conn->request || conn->aborted);
     if (before == CONNECTING)
         on_connect_failed(conn, reason);
     if (conn->request) {
@@ -480,20 +484,14 @@ static struct nu_pool *create_pool(struct nu_cluster_local *cluster, struct nu_h
     nu_list_init(&pool->busy);
     nu_list_init(&pool->waiting);
     nu_list_add_last(&cluster->pools, &pool->link);
+    nu_cluster_breaker_add(cluster, priority, NU_BREAKER_POOLS);
     return pool;
 }
 
-struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
-                            enum nu_priority priority)
-{
-    struct nu_pool **slot = &cluster->pool_of[index * NU_PRIORITY_COUNT + priority];
-    if (nu_unlikely(!*slot))
-        *slot = create_pool(cluster, cluster->hosts->hosts[index], priority);
-    return *slot;
-}
 
 static void free_pool(struct nu_pool *pool)
 {
+    count_down(pool, NU_BREAKER_POOLS);
     nu_list_remove(&pool->link);
     nu_host_unref(pool->host);
     nu_free(pool);
@@ -503,6 +501,37 @@ static void free_pool_if_done(struct nu_pool *pool)
 {
     if (pool->draining && !has_connections(pool) && nu_list_is_empty(&pool->waiting))
         free_pool(pool);
+}
+
+/* Makes room for another pool where one has no connection any more. */
+static void free_unused_pool(struct nu_cluster_local *cluster, enum nu_priority priority)
+{
+    for (uint32_t i = 0; i < cluster->hosts->count; i++) {
+        struct nu_pool **slot = &cluster->pool_of[i * NU_PRIORITY_COUNT + priority];
+        if (*slot && !has_connections(*slot) && nu_list_is_empty(&(*slot)->waiting)) {
+            free_pool(*slot);
+            *slot = NULL;
+            return;
+        }
+    }
+}
+
+struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
+                            enum nu_priority priority)
+{
+    struct nu_pool **slot = &cluster->pool_of[index * NU_PRIORITY_COUNT + priority];
+    if (nu_unlikely(!*slot)) {
+        const struct nu_breaker *breaker =
+            &cluster->cluster->breakers[priority].of[NU_BREAKER_POOLS];
+        if (!nu_breaker_allows(breaker))
+            free_unused_pool(cluster, priority);
+        if (!nu_breaker_allows(breaker)) {
+            nu_counter_inc(&cluster->stats->upstream_cx_pool_overflow);
+            return NULL;
+        }
+        *slot = create_pool(cluster, cluster->hosts->hosts[index], priority);
+    }
+    return *slot;
 }
 
 static void close_all(struct nu_list *list)

@@ -36,6 +36,7 @@ struct nu_upstream_conn {
     uint32_t requests; /* served so far */
     uint8_t state;
     bool drain;     /* close after the present request */
+    bool aborted;   /* a request was given up, which ends it */
     bool timed_out; /* the connect timeout ended it */
 };
 
@@ -57,6 +58,7 @@ struct nu_pool_request {
     struct nu_pool *pool;
     struct nu_list link; /* while waiting */
     bool waiting;
+    bool had_connection; /* a breaker kept it from one that was there */
 };
 
 struct nu_pool {
@@ -74,7 +76,8 @@ struct nu_pool {
     bool draining; /* the host went: no new connections, gone when empty */
 };
 
-/* The pool of the cluster's host at `index`, made on first use. */
+/* The pool of the cluster's host at `index`, made on first use; NULL if the cluster may not have one
+ * more. */
 struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
                             enum nu_priority priority);
 /* Asks for a stream. `request->ops` and `decoder` must be set. */

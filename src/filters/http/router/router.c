@@ -9,6 +9,7 @@
 #include "client/exchange.h"
 #include "format/format.h"
 #include "http/grpc.h"
+#include "http/status.h"
 #include "runtime/runtime.h"
 #include "stats/http_stats.h"
 
@@ -285,8 +286,9 @@ static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers,
     if (nu_unlikely(match->virtual_host->include_attempt_count_in_response))
         add_number(router, headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
                    info_of(router)->upstream.attempt_count);
-    nu_route_finalize_response(match, headers, request_of(router), info_of(router));
+    info_of(router)->response_code = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
     info_of(router)->response_code_details = NU_STR("via_upstream");
+    nu_route_finalize_response(match, headers, request_of(router), info_of(router));
     nu_chain_encode_headers(&router->base, headers, end);
 }
 
@@ -480,6 +482,7 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
         .priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT,
         .lb = {.override_host = chain->override_host},
         .timeout_ms = router->timeout_ms,
+        .timeout_status = router->alt_response ? 204 : 504,
         .is_internal = chain->info->is_internal,
     };
     router->exchange.ops = &exchange_ops;
