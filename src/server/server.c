@@ -111,6 +111,7 @@ static void destroy_workers(struct nu_server *server)
 
 static void destroy_listeners(struct nu_server *server)
 {
+    nu_listener_stops_finish(server);
     for (size_t i = 0; server->listeners && i < server->listener_count; i++)
         nu_listener_destroy(&server->listeners[i]);
     nu_free(server->listeners);

@@ -5,6 +5,7 @@
  *     build.c    configuration -> clusters, listeners; nothing is opened
  *     start.c    sockets, workers, waiting for what must be warm, opening
  *     signals.c  what each signal does
+ *     listener_stop.c  closing sockets without losing connections
  *     drain.c    letting requests finish before the end
  *     admin.c    what the admin interface sees and may do
  *     listener_drain.c  taking listeners out of traffic
@@ -22,6 +23,7 @@
 #include "config/init_manager.h"
 #include "event/timer.h"
 #include "server/listener_drain.h"
+#include "server/listener_stop.h"
 #include "server/process_stats.h"
 #include "server/server.h"
 #include "server/worker.h"
@@ -41,6 +43,7 @@ struct nu_server {
     struct nu_cluster_manager *clusters;
     const struct nu_listener_config **listener_configs;
     struct nu_listener **listeners;
+    struct nu_listener_stop *listener_stops;
     size_t listener_count;
     struct nu_worker **workers;
     unsigned worker_count;
@@ -51,6 +54,7 @@ struct nu_server {
     struct nu_drain drain;
     struct nu_timer drain_timer;
     uint32_t drain_limit_ms;
+    uint32_t drain_looks;
     bool draining;
 
     struct nu_admin *admin; /* in the arena; NULL if there is none */

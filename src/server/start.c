@@ -33,6 +33,7 @@ static bool bind_listeners(struct nu_server *server)
             return fail("", &error);
         nu_strbuf_finish(&error);
     }
+    nu_listener_stops_init(server);
     return true;
 }
 
@@ -61,18 +62,21 @@ static bool open_listeners(struct nu_server *server)
 {
     for (size_t i = 0; i < server->listener_count; i++) {
         struct nu_strbuf error = {0};
+        if (server->listener_stops[i].state != NU_LISTENER_RUNS)
+            continue;
         if (!nu_listener_open(server->listeners[i], &error))
             return fail("", &error);
+        nu_server_on_workers(server, nu_worker_accept, server->listeners[i]);
     }
-    nu_server_on_workers(server, nu_worker_accept, NULL);
     server->is_open = true;
     nu_process_stats_opened(&server->process_stats, server->listener_count, server->worker_count);
-    nu_listener_drain_on_open(&server->listener_drain);
     return true;
 }
 
 static void open_for_traffic(struct nu_server *server)
 {
+    if (server->draining)
+        return;
     if (!open_listeners(server)) {
         nu_server_stop(server, 1);
         return;
