@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from configs import PROXY
-from peers import connect
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -87,15 +86,14 @@ def test_without_a_drain_time_sigterm_ends_at_once_as_in_envoy(nuncio, origin):
 
 
 def test_a_drain_closes_idle_connections(nuncio, origin):
-    proxy, client, slow = busy_proxy(nuncio, origin)
-    idle = proxy.connect()
-    idle.send(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\n")
-    slow.answer.set()
-    client.wait_message(is_response=True)
-    idle.wait_message(is_response=True)
+    proxy = nuncio(PROXY, "--sigterm-drain-ms", "60000", origin=origin().port)
+    clients = [proxy.connect() for _ in range(4)]
+    for client in clients:
+        client.send(GET)
+        client.wait_message(is_response=True)
     proxy.signal(signal.SIGTERM)
-    idle.wait_end()
-    client.wait_end()
+    for client in clients:
+        client.wait_end()
     assert proxy.wait_exit() == 0
 
 
@@ -127,15 +125,13 @@ def test_connections_in_the_queue_are_served_by_a_drain(nuncio, origin):
 
 
 def test_a_connection_without_a_request_has_a_moment_for_its_first(nuncio, origin):
-    proxy, busy, slow = busy_proxy(nuncio, origin)
-    fresh = proxy.connect()
-    slow.answer.set()
+    proxy = nuncio(PROXY, origin=origin().port)
+    client = proxy.connect()
     proxy.signal(signal.SIGTERM)
     proxy.stderr.wait("draining")
-    fresh.send(GET)
-    fresh.wait_end()
-    busy.wait_end()
-    assert fresh.received.startswith(b"HTTP/1.1 200 OK\r\n")
+    client.send(GET)
+    client.wait_end()
+    assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
     assert proxy.wait_exit() == 0
 
 
