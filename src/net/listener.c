@@ -112,7 +112,7 @@ static void remove_socket_file(const struct nu_listener *listener, unsigned addr
 bool nu_listener_open(struct nu_listener *listener, struct nu_strbuf *error)
 {
     for (unsigned i = 0; i < listener->config->address_count; i++) {
-        for (unsigned s = 0; s < listener->socket_count; s++) {
+        for (unsigned s = 0; s < listener->socket_count && !listener->inherited[i]; s++) {
             if (!nu_socket_listen(*fd_slot(listener, i, s), &listener->config->addresses[i], error))
                 return false;
         }

@@ -7,8 +7,10 @@
 #include "server/server_internal.h"
 
 enum {
+    MARGIN_MS = 5000,        /* what the service manager grants on top of the drain */
     LOOK_MS = 20,            /* how often connections are counted */
     LOOKS_PER_SWEEP = 10,    /* how often idle ones are looked for */
+    LOOKS_PER_STATUS = 50,   /* how often the service manager is told */
 };
 
 static uint32_t count_connections(const struct nu_server *server)
@@ -39,8 +41,11 @@ void nu_server_on_drain_timer(struct nu_timer *timer)
         end_drain(server, left);
         return;
     }
-    if (++server->drain_looks % LOOKS_PER_SWEEP == 0)
+    server->drain_looks++;
+    if (server->drain_looks % LOOKS_PER_SWEEP == 0)
         nu_server_on_workers(server, nu_worker_drain, NULL);
+    if (server->drain_looks % LOOKS_PER_STATUS == 0)
+        nu_notify_send(&server->notify, "STATUS=Draining: %u connections are left", left);
     nu_timer_arm(server->loop, timer, LOOK_MS);
 }
 
@@ -49,6 +54,8 @@ void nu_server_drain(struct nu_server *server, uint32_t limit_ms)
     server->draining = true;
     server->drain_limit_ms = limit_ms;
     nu_drain_set(&server->drain, NU_DRAIN_IMMEDIATE, nu_loop_now_us(server->loop), 0);
+    nu_notify_send(&server->notify, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu\nSTATUS=Draining",
+                   (limit_ms + MARGIN_MS) * 1000ull);
     for (size_t i = 0; i < server->listener_count; i++)
         nu_server_stop_listener(server, i);
     nu_server_on_workers(server, nu_worker_drain, NULL);

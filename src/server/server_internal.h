@@ -22,10 +22,13 @@
 #include "config/factory.h"
 #include "config/init_manager.h"
 #include "event/timer.h"
+#include "server/inherit.h"
 #include "server/listener_drain.h"
 #include "server/listener_stop.h"
+#include "server/notify.h"
 #include "server/process_stats.h"
 #include "server/server.h"
+#include "server/watchdog.h"
 #include "server/worker.h"
 
 enum { NU_SERVER_SIGNALS = 4 };
@@ -61,6 +64,10 @@ struct nu_server {
     struct nu_process_stats process_stats;
     bool is_open; /* listeners take connections */
     struct nu_listener_drain listener_drain;
+
+    struct nu_notify notify;
+    struct nu_watchdog watchdog;
+    struct nu_inherited inherited; /* until the listeners took theirs */
 
     struct nu_signal *signals[NU_SERVER_SIGNALS];
     int exit_status;
