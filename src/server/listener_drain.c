@@ -33,8 +33,7 @@ static void update(struct nu_listener_drain *drain)
     struct nu_server *server = drain->server;
     for (size_t i = 0; server->listeners && i < server->listener_count; i++) {
         struct nu_listener *listener = server->listeners[i];
-        nu_drain_set(&listener->drain, mode_of(drain, listener), drain->start_us,
-                     period_us(drain));
+        nu_drain_set(&listener->drain, mode_of(drain, listener), drain->start_us, period_us(drain));
     }
 }
 

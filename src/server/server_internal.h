@@ -78,8 +78,8 @@ NU_MUST_USE bool nu_server_build(struct nu_server *server);
 /* What a *_from_proto function is given, for objects as old as the server. */
 struct nu_factory nu_server_factory(struct nu_server *server);
 
-/* Binds the sockets, starts the workers, and begins to wait for what must be warm; the listeners open
- * from the loop. False after printing why. */
+/* Binds the sockets, starts the workers, and begins to wait for what must be warm; the listeners
+ * open from the loop. False after printing why. */
 NU_MUST_USE bool nu_server_start(struct nu_server *server);
 /* Calls fn(worker, arg) on every worker's thread. */
 void nu_server_on_workers(struct nu_server *server, nu_worker_fn fn, void *arg);
