@@ -11,7 +11,9 @@
 #include "config/config.h"
 
 struct nu_access_logger_class;
+struct nu_dns_resolver;
 struct nu_filter_factory;
+struct nu_host_keeper;
 struct nu_init_manager;
 struct nu_log_writer;
 struct nu_loop;
@@ -40,6 +42,8 @@ struct nu_factory {
     struct nu_stats *stats;
     struct nu_log_writer *log_writer;
     struct nu_loop *loop; /* the main thread's */
+    struct nu_dns_resolver *dns;         /* of clusters that name no other one */
+    struct nu_host_keeper *host_keeper; /* makes hosts */
     /* Takes what must be ready before listeners open; NULL where nothing waits. */
     struct nu_init_manager *init;
     const struct nu_extensions *extensions;

@@ -5,12 +5,14 @@
  */
 #include "server/server_internal.h"
 
+#include "net/dns_from_proto.h"
 #include "net/listener_from_proto.h"
 #include "runtime/runtime.h"
 #include "server/extensions.h"
 #include "server/local_info.h"
 #include "server/stats_from_proto.h"
 #include "upstream/cluster_from_proto.h"
+#include "upstream/discovery.h"
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
 #include "envoy/extensions/regex_engines/v3/google_re2.pb-c.h"
@@ -29,6 +31,8 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .stats = server->stats,
         .log_writer = server->log_writer,
         .loop = server->loop,
+        .dns = server->dns,
+        .host_keeper = nu_cluster_manager_host_keeper(server->clusters),
         .init = &server->init,
         .extensions = &nu_built_in_extensions,
         .local = &server->local,
@@ -38,20 +42,41 @@ struct nu_factory nu_server_factory(struct nu_server *server)
     };
 }
 
+/* The resolver of clusters that name none. */
+static void build_dns(struct nu_server *server)
+{
+    struct nu_factory factory = nu_server_factory(server);
+    struct nu_dns_settings settings = {
+        .typed = server->bootstrap->typed_dns_resolver_config,
+        .resolution = server->bootstrap->dns_resolution_config,
+        .use_tcp = server->bootstrap->use_tcp_for_dns_lookups,
+    };
+    server->dns = nu_dns_cares_create(server->loop, server->stats,
+                                      nu_dns_options_from_proto(&factory, &settings));
+}
+
+static void build_cluster(struct nu_server *server, struct nu_factory *factory,
+                          const Envoy__Config__Cluster__V3__Cluster *proto)
+{
+    struct nu_cluster *cluster = nu_cluster_from_proto(factory, proto);
+    if (!cluster)
+        return;
+    if (nu_cluster_manager_add(server->clusters, cluster)) {
+        nu_cluster_start_discovery(cluster, &server->init);
+        return;
+    }
+    nu_config_error(&server->ctx, proto, "name", "cluster manager: duplicate cluster '%s'",
+                    proto->name);
+    nu_cluster_destroy(&cluster);
+}
+
 static void build_clusters(struct nu_server *server)
 {
     struct nu_factory factory = nu_server_factory(server);
     const Envoy__Config__Bootstrap__V3__Bootstrap__StaticResources *resources =
         server->bootstrap->static_resources;
-    for (size_t i = 0; resources && i < resources->n_clusters; i++) {
-        struct nu_cluster *cluster = nu_cluster_from_proto(&factory, resources->clusters[i]);
-        if (cluster && !nu_cluster_manager_add(server->clusters, cluster)) {
-            nu_config_error(&server->ctx, resources->clusters[i], "name",
-                            "cluster manager: duplicate cluster '%s'",
-                            resources->clusters[i]->name);
-            nu_cluster_destroy(&cluster);
-        }
-    }
+    for (size_t i = 0; resources && i < resources->n_clusters; i++)
+        build_cluster(server, &factory, resources->clusters[i]);
 }
 
 static void build_listeners(struct nu_server *server)
@@ -92,6 +117,7 @@ bool nu_server_build(struct nu_server *server)
     check_regex_engine(server);
     struct nu_factory factory = nu_server_factory(server);
     nu_stats_from_proto(&factory, server->bootstrap->stats_config, server->options);
+    build_dns(server);
     build_clusters(server);
     build_listeners(server);
     nu_server_build_admin(server);

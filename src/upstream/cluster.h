@@ -21,6 +21,8 @@
 #include "upstream/host.h"
 #include "upstream/lb.h"
 
+struct nu_cluster_manager;
+struct nu_discovery;
 struct nu_pool;
 
 /* Settings of a cluster's connections; from the configuration, with defaults resolved. */
@@ -62,7 +64,9 @@ struct nu_cluster {
     const struct nu_metadata *metadata; /* may be NULL */
     struct nu_breakers breakers[NU_PRIORITY_COUNT];
     struct nu_cluster_sets sets;
-    struct nu_host_set *hosts; /* the present set; main thread */
+    struct nu_host_set *hosts;          /* the present set; main thread */
+    struct nu_discovery *discovery;     /* owned; NULL when the hosts are configured */
+    struct nu_cluster_manager *manager; /* borrowed; NULL until a manager has it */
     bool added_via_api;
 };
 

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "upstream/discovery.h"
+
 enum {
     DEFAULT_CONNECT_TIMEOUT_MS = 5000,
     DEFAULT_BUFFER_LIMIT = 1 << 20,
@@ -113,7 +115,8 @@ void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *
         nu_stat_set_block(cluster->sets.transport_match);
     nu_counter_add(&stats->total_match_count, hosts->count);
     cluster->hosts = nu_host_set_ref(hosts);
-    nu_cluster_update_membership(cluster);
+    if (hosts->count)
+        nu_cluster_update_membership(cluster);
 }
 
 void nu_cluster_update_membership(struct nu_cluster *cluster)
@@ -122,7 +125,6 @@ void nu_cluster_update_membership(struct nu_cluster *cluster)
     nu_counter_inc(&stats->membership_change);
     nu_gauge_set(&stats->membership_total, cluster->hosts->count);
     nu_gauge_set(&stats->membership_healthy, cluster->hosts->count);
-    nu_gauge_set(&stats->max_host_weight, cluster->hosts->max_weight);
 }
 
 static void destroy_sets(struct nu_cluster_sets *sets)
@@ -147,6 +149,8 @@ void nu_cluster_destroy(struct nu_cluster **cluster_ptr)
     if (!cluster)
         return;
     *cluster_ptr = NULL;
+    if (cluster->discovery)
+        cluster->discovery->cls->destroy(cluster->discovery);
     nu_host_set_unref(cluster->hosts);
     destroy_sets(&cluster->sets);
     nu_arena_finish(&cluster->arena);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a cluster: settings with Envoy's defaults, limits, hosts. HTTP protocol options come from
- * typed_extension_protocol_options, or from the older fields of the cluster itself.
+ * Reading a cluster: settings with Envoy's defaults, limits, the kind of cluster. HTTP protocol options
+ * come from typed_extension_protocol_options, or from the older fields of the cluster itself.
  */
 #include "upstream/cluster_from_proto.h"
 
 #include "codec/h1_from_proto.h"
 #include "config/values.h"
 #include "http/metadata_from_proto.h"
-#include "net/address_from_proto.h"
+#include "upstream/cluster_from_proto_internal.h"
 
-#include "envoy/config/cluster/v3/cluster.pb-c.h"
+#include "envoy/extensions/clusters/dns/v3/dns_cluster.pb-c.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb-c.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
 
@@ -136,94 +136,45 @@ static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
     check_transport(factory, proto);
 }
 
-/* --- Hosts ------------------------------------------------------------------------------------ */
+/* --- Kinds of cluster ------------------------------------------------------------------------- */
 
-static struct nu_locality read_locality(struct nu_arena *arena,
-                                        const Envoy__Config__Core__V3__Locality *proto)
+/* Kinds that Envoy has, by the names of their factories. */
+static bool is_known_kind(struct nu_str name)
 {
-    struct nu_locality locality = {0};
-    if (proto) {
-        locality.region = nu_arena_dup(arena, nu_str_from(proto->region));
-        locality.zone = nu_arena_dup(arena, nu_str_from(proto->zone));
-        locality.sub_zone = nu_arena_dup(arena, nu_str_from(proto->sub_zone));
-    }
-    return locality;
+    return nu_str_starts_with(name, NU_STR("envoy.cluster.")) ||
+           nu_str_starts_with(name, NU_STR("envoy.clusters."));
 }
 
-static struct nu_host *
-host_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
-                const Envoy__Config__Endpoint__V3__LocalityLbEndpoints *group,
-                const Envoy__Config__Endpoint__V3__LbEndpoint *proto)
+static void read_named_kind(struct nu_factory *factory, struct nu_cluster *cluster,
+                            const cluster_proto *proto)
 {
-    struct nu_arena *arena = &cluster->arena;
-    struct nu_host_params params = {
-        .hostname = nu_str_from(proto->endpoint->hostname),
-        .locality = read_locality(arena, group->locality),
-        .metadata = nu_metadata_from_proto(proto->metadata, arena),
-        .weight = nu_u32_or(proto->load_balancing_weight, 1),
-        .priority = group->priority,
-    };
-    if (!nu_address_from_proto(factory, proto->endpoint, "address", proto->endpoint->address,
-                               "Consider setting the cluster type to 'STRICT_DNS', which resolves "
-                               "names",
-                               arena, &params.address))
-        return NULL;
-    return nu_host_create(factory->stats, &params);
+    const Envoy__Config__Cluster__V3__Cluster__CustomClusterType *kind = proto->cluster_type;
+    struct nu_str name = nu_str_from(kind->name);
+    const ProtobufCMessage *config = nu_config_any(factory->ctx, kind->typed_config);
+    if (config &&
+        config->descriptor == &envoy__extensions__clusters__dns__v3__dns_cluster__descriptor)
+        nu_strict_dns_from_proto(factory, cluster, proto, config);
+    else if (nu_str_eq(name, NU_STR("envoy.cluster.static")))
+        nu_static_hosts_from_proto(factory, cluster, proto);
+    else if (nu_str_eq(name, NU_STR("envoy.cluster.strict_dns")))
+        nu_strict_dns_from_proto(factory, cluster, proto, NULL);
+    else if (is_known_kind(name))
+        nu_config_error(factory->ctx, kind, "name",
+                        "'%s' is known to Envoy, not implemented by nuncio", kind->name);
+    else
+        nu_config_error(factory->ctx, kind, "name", "there is no cluster type '%s'", kind->name);
 }
 
-static size_t count_endpoints(const Envoy__Config__Endpoint__V3__ClusterLoadAssignment *proto)
+static void read_kind(struct nu_factory *factory, struct nu_cluster *cluster,
+                      const cluster_proto *proto)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < proto->n_endpoints; i++)
-        count += proto->endpoints[i]->n_lb_endpoints;
-    return count;
-}
-
-static bool check_endpoint(struct nu_factory *factory,
-                           const Envoy__Config__Endpoint__V3__LbEndpoint *proto)
-{
-    if (proto->host_identifier_case ==
-        ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT)
-        return true;
-    nu_config_error(factory->ctx, proto, "endpoint", "value is required");
-    return false;
-}
-
-static void read_static_hosts(struct nu_factory *factory, struct nu_cluster *cluster,
-                              const Envoy__Config__Endpoint__V3__ClusterLoadAssignment *proto,
-                              struct nu_host **hosts, uint32_t *count)
-{
-    for (size_t i = 0; i < proto->n_endpoints; i++) {
-        const Envoy__Config__Endpoint__V3__LocalityLbEndpoints *group = proto->endpoints[i];
-        if (group->priority != 0)
-            nu_config_error(factory->ctx, group, "priority",
-                            "priorities are known to Envoy, not implemented by nuncio");
-        for (size_t j = 0; j < group->n_lb_endpoints; j++) {
-            if (!check_endpoint(factory, group->lb_endpoints[j]))
-                continue;
-            struct nu_host *host = host_from_proto(factory, cluster, group, group->lb_endpoints[j]);
-            if (host)
-                hosts[(*count)++] = host;
-        }
-    }
-}
-
-static void read_hosts(struct nu_factory *factory, struct nu_cluster *cluster,
-                       const cluster_proto *proto)
-{
-    struct nu_host **hosts = NULL;
-    uint32_t count = 0;
-    bool is_static = proto->type == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STATIC;
-    if (proto->load_assignment && is_static) {
-        hosts = nu_arena_alloc(&cluster->arena,
-                               (count_endpoints(proto->load_assignment) + 1) * sizeof(*hosts));
-        read_static_hosts(factory, cluster, proto->load_assignment, hosts, &count);
-    }
-    struct nu_host_set *set = nu_host_set_create(hosts, count);
-    nu_cluster_set_first_hosts(cluster, set);
-    nu_host_set_unref(set);
-    for (uint32_t i = 0; i < count; i++)
-        nu_host_unref(hosts[i]);
+    if (proto->cluster_discovery_type_case ==
+        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE)
+        read_named_kind(factory, cluster, proto);
+    else if (proto->type == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS)
+        nu_strict_dns_from_proto(factory, cluster, proto, NULL);
+    else /* the others are refused by the schema */
+        nu_static_hosts_from_proto(factory, cluster, proto);
 }
 
 struct nu_cluster *nu_cluster_from_proto(struct nu_factory *factory, const cluster_proto *proto)
@@ -236,7 +187,7 @@ struct nu_cluster *nu_cluster_from_proto(struct nu_factory *factory, const clust
     cluster->metadata = nu_metadata_from_proto(proto->metadata, &cluster->arena);
     read_options(&own, cluster, proto);
     read_circuit_breakers(cluster, proto);
-    read_hosts(&own, cluster, proto);
+    read_kind(&own, cluster, proto);
     if (factory->ctx->errors.count != errors)
         nu_cluster_destroy(&cluster);
     return cluster;

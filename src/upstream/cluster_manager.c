@@ -18,6 +18,7 @@ struct nu_cluster_manager {
     struct nu_loop *loop;   /* borrowed */
     struct nu_map clusters; /* of struct nu_cluster, owned */
     struct nu_list tables;  /* of struct table_link */
+    struct nu_host_keeper host_keeper;
     struct nu_stat_set *stat_set;
     struct nu_cluster_manager_stats *counters;
 };
@@ -31,7 +32,13 @@ struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, str
         nu_stat_set_create(stats, &nu_cluster_manager_stats_table, NU_STR("cluster_manager"));
     manager->counters = nu_stat_set_block(manager->stat_set);
     nu_list_init(&manager->tables);
+    nu_host_keeper_init(&manager->host_keeper, stats, loop);
     return manager;
+}
+
+struct nu_host_keeper *nu_cluster_manager_host_keeper(struct nu_cluster_manager *manager)
+{
+    return &manager->host_keeper;
 }
 
 void nu_cluster_manager_destroy(struct nu_cluster_manager **manager_ptr)
@@ -51,6 +58,7 @@ void nu_cluster_manager_destroy(struct nu_cluster_manager **manager_ptr)
     {
         nu_free(table);
     }
+    nu_host_keeper_finish(&manager->host_keeper);
     nu_stat_set_destroy(&manager->stat_set);
     nu_free(manager);
 }
@@ -76,6 +84,7 @@ bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluste
     if (nu_map_get(&manager->clusters, cluster->name))
         return false;
     nu_map_put(&manager->clusters, cluster->name, cluster);
+    cluster->manager = manager;
     nu_counter_inc(&manager->counters->cluster_added);
     nu_gauge_inc(&manager->counters->active_clusters);
     return true;

@@ -9,14 +9,13 @@
 #include "upstream/cluster.h"
 
 struct nu_cluster_manager;
-struct nu_config_ctx;
-struct nu_init_manager;
-struct nu_dns_resolver;
 
 /* `stats` and `loop` (the main thread's) are borrowed. */
 struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, struct nu_loop *loop);
 /* After the workers' tables are finished. */
 void nu_cluster_manager_destroy(struct nu_cluster_manager **manager);
+/* What hosts of this process are made with. */
+struct nu_host_keeper *nu_cluster_manager_host_keeper(struct nu_cluster_manager *manager);
 
 /* The cluster of this name, or NULL. Main thread. */
 struct nu_cluster *nu_cluster_manager_find(const struct nu_cluster_manager *manager,

@@ -3,26 +3,79 @@
 #include "upstream/host.h"
 
 #include "base/alloc.h"
+#include "base/thread.h"
 #include "stats/cluster_stats.h"
+
+/* --- The keeper ------------------------------------------------------------------------------- */
+
+static void destroy_host(struct nu_host *host)
+{
+    nu_stat_set_destroy(&host->stats);
+    nu_free(nu_unconst(host->address_text.ptr));
+    nu_free(host);
+}
+
+static void bury(struct nu_host_keeper *keeper)
+{
+    struct nu_host *host = atomic_exchange_explicit(&keeper->dead, NULL, memory_order_acquire);
+    while (host) {
+        struct nu_host *next = host->next_dead;
+        destroy_host(host);
+        host = next;
+    }
+}
+
+static void on_dead(struct nu_task *task)
+{
+    bury(nu_container_of(task, struct nu_host_keeper, task));
+}
+
+/* From a worker. The first one on an empty list sends the message, which is free by then: it is taken
+ * from the loop's inbox before the list is emptied. */
+static void hand_back(struct nu_host *host)
+{
+    struct nu_host_keeper *keeper = host->keeper;
+    struct nu_host *head = atomic_load_explicit(&keeper->dead, memory_order_relaxed);
+    do {
+        host->next_dead = head;
+    } while (!atomic_compare_exchange_weak_explicit(&keeper->dead, &head, host,
+                                                    memory_order_release, memory_order_relaxed));
+    if (!head)
+        nu_loop_post(keeper->loop, &keeper->task);
+}
+
+void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
+                         struct nu_loop *loop)
+{
+    *keeper = (struct nu_host_keeper){.stats = stats, .loop = loop, .task = {.fn = on_dead}};
+}
+
+void nu_host_keeper_finish(struct nu_host_keeper *keeper)
+{
+    bury(keeper);
+}
+
+/* --- Hosts ------------------------------------------------------------------------------------ */
 
 static struct nu_str own_text(struct nu_str s)
 {
     return nu_str_make(nu_strndup(s.ptr ? s.ptr : "", s.len), s.len);
 }
 
-struct nu_host *nu_host_create(struct nu_stats *stats, const struct nu_host_params *params)
+struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_host_params *params)
 {
     struct nu_host *host = nu_calloc(1, sizeof(*host));
     atomic_init(&host->refs, 1);
+    host->keeper = keeper;
     host->address = params->address;
     char text[NU_ADDRESS_TEXT_MAX];
     host->address_text = own_text(nu_str_make(text, nu_address_format(&params->address, text)));
-    host->hostname = own_text(params->hostname);
+    host->hostname = params->hostname;
     host->locality = params->locality;
     host->metadata = params->metadata;
     host->weight = params->weight ? params->weight : 1;
     host->priority = params->priority;
-    host->stats = nu_stat_set_create_private(stats, &nu_host_stats_table);
+    host->stats = nu_stat_set_create_private(keeper->stats, &nu_host_stats_table);
     return host;
 }
 
@@ -36,11 +89,13 @@ void nu_host_unref(struct nu_host *host)
 {
     if (!host || atomic_fetch_sub_explicit(&host->refs, 1, memory_order_acq_rel) != 1)
         return;
-    nu_stat_set_destroy(&host->stats);
-    nu_free(nu_unconst(host->address_text.ptr));
-    nu_free(nu_unconst(host->hostname.ptr));
-    nu_free(host);
+    if (nu_thread_index() == NU_THREAD_MAIN)
+        destroy_host(host);
+    else
+        hand_back(host);
 }
+
+/* --- Host sets -------------------------------------------------------------------------------- */
 
 struct nu_host_set *nu_host_set_create(struct nu_host *const *hosts, uint32_t count)
 {

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of reading a cluster: settings in cluster_from_proto.c, what all kinds of cluster have in
+ * their load assignment in endpoints_from_proto.c, names in strict_dns_from_proto.c. Main thread.
+ */
+#ifndef NU_UPSTREAM_CLUSTER_FROM_PROTO_INTERNAL_H
+#define NU_UPSTREAM_CLUSTER_FROM_PROTO_INTERNAL_H
+
+#include "config/factory.h"
+#include "upstream/cluster_build.h"
+
+#include "envoy/config/cluster/v3/cluster.pb-c.h"
+
+/* One endpoint of the configuration: its message, and what its hosts have but for the address. */
+struct nu_endpoint {
+    const Envoy__Config__Endpoint__V3__LbEndpoint *proto;
+    struct nu_host_params host;
+};
+
+struct nu_endpoint_list {
+    struct nu_endpoint *items; /* in the cluster's arena */
+    size_t count;
+};
+
+/* All endpoints of the cluster's load assignment. What is wrong with one is an error, and leaves it
+ * out. */
+struct nu_endpoint_list nu_endpoints_from_proto(struct nu_factory *factory,
+                                                struct nu_cluster *cluster,
+                                                const Envoy__Config__Cluster__V3__Cluster *proto);
+
+/* Gives the cluster the hosts of its load assignment, which must be addresses. */
+void nu_static_hosts_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                                const Envoy__Config__Cluster__V3__Cluster *proto);
+/* Gives the cluster a discovery of names. `extension` holds its settings, or NULL: the cluster's own
+ * fields do. */
+void nu_strict_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                              const Envoy__Config__Cluster__V3__Cluster *proto,
+                              const ProtobufCMessage *extension);
+
+#endif

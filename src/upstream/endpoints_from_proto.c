@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading a load assignment: what endpoints of all kinds of cluster have, and the hosts of STATIC. */
+#include "upstream/cluster_from_proto_internal.h"
+
+#include "config/values.h"
+#include "http/metadata_from_proto.h"
+#include "net/address_from_proto.h"
+
+typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
+typedef Envoy__Config__Endpoint__V3__ClusterLoadAssignment assignment_proto;
+typedef Envoy__Config__Endpoint__V3__LocalityLbEndpoints group_proto;
+typedef Envoy__Config__Endpoint__V3__LbEndpoint endpoint_proto;
+
+static struct nu_locality read_locality(struct nu_arena *arena,
+                                        const Envoy__Config__Core__V3__Locality *proto)
+{
+    struct nu_locality locality = {0};
+    if (proto) {
+        locality.region = nu_arena_dup(arena, nu_str_from(proto->region));
+        locality.zone = nu_arena_dup(arena, nu_str_from(proto->zone));
+        locality.sub_zone = nu_arena_dup(arena, nu_str_from(proto->sub_zone));
+    }
+    return locality;
+}
+
+static size_t count_endpoints(const assignment_proto *proto)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < proto->n_endpoints; i++)
+        count += proto->endpoints[i]->n_lb_endpoints;
+    return count;
+}
+
+static bool check_endpoint(struct nu_factory *factory, const endpoint_proto *proto)
+{
+    if (proto->host_identifier_case ==
+        ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT)
+        return true;
+    nu_config_error(factory->ctx, proto, "endpoint", "value is required");
+    return false;
+}
+
+static void read_endpoint(struct nu_cluster *cluster, const endpoint_proto *proto,
+                          struct nu_locality locality, struct nu_endpoint *out)
+{
+    struct nu_arena *arena = &cluster->arena;
+    out->proto = proto;
+    out->host = (struct nu_host_params){
+        .hostname = nu_arena_dup(arena, nu_str_from(proto->endpoint->hostname)),
+        .locality = locality,
+        .metadata = nu_metadata_from_proto(proto->metadata, arena),
+        .weight = nu_u32_or(proto->load_balancing_weight, 1),
+    };
+}
+
+static void read_group(struct nu_factory *factory, struct nu_cluster *cluster,
+                       const group_proto *group, struct nu_endpoint_list *list)
+{
+    struct nu_locality locality = read_locality(&cluster->arena, group->locality);
+    if (group->priority != 0)
+        nu_config_error(factory->ctx, group, "priority",
+                        "priorities are known to Envoy, not implemented by nuncio");
+    for (size_t i = 0; i < group->n_lb_endpoints; i++) {
+        if (check_endpoint(factory, group->lb_endpoints[i]))
+            read_endpoint(cluster, group->lb_endpoints[i], locality, &list->items[list->count++]);
+    }
+}
+
+struct nu_endpoint_list nu_endpoints_from_proto(struct nu_factory *factory,
+                                                struct nu_cluster *cluster,
+                                                const cluster_proto *proto)
+{
+    struct nu_endpoint_list list = {0};
+    const assignment_proto *assignment = proto->load_assignment;
+    if (!assignment)
+        return list;
+    list.items =
+        nu_arena_alloc(&cluster->arena, (count_endpoints(assignment) + 1) * sizeof(*list.items));
+    for (size_t i = 0; i < assignment->n_endpoints; i++)
+        read_group(factory, cluster, assignment->endpoints[i], &list);
+    return list;
+}
+
+static struct nu_host *create_static_host(struct nu_factory *factory, struct nu_cluster *cluster,
+                                          struct nu_endpoint *item)
+{
+    const Envoy__Config__Endpoint__V3__Endpoint *endpoint = item->proto->endpoint;
+    if (!nu_address_from_proto(factory, endpoint, "address", endpoint->address,
+                               "Consider setting the cluster type to 'STRICT_DNS', which resolves "
+                               "names",
+                               &cluster->arena, &item->host.address))
+        return NULL;
+    return nu_host_create(factory->host_keeper, &item->host);
+}
+
+void nu_static_hosts_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                                const cluster_proto *proto)
+{
+    struct nu_endpoint_list list = nu_endpoints_from_proto(factory, cluster, proto);
+    struct nu_host **hosts =
+        nu_arena_alloc(&cluster->arena, (list.count + 1) * sizeof(struct nu_host *));
+    uint32_t count = 0;
+    for (size_t i = 0; i < list.count; i++) {
+        struct nu_host *host = create_static_host(factory, cluster, &list.items[i]);
+        if (host)
+            hosts[count++] = host;
+    }
+    struct nu_host_set *set = nu_host_set_create(hosts, count);
+    nu_cluster_set_first_hosts(cluster, set);
+    nu_host_set_unref(set);
+    for (uint32_t i = 0; i < count; i++)
+        nu_host_unref(hosts[i]);
+}

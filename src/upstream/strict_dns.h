@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * STRICT_DNS: every address of every configured name is a host. Each name is asked for again and
+ * again at its own pace. An answer replaces the hosts of its name, also an empty one; a failure
+ * leaves them. The cluster is warm after the first answer or failure of any name. Main thread.
+ */
+#ifndef NU_UPSTREAM_STRICT_DNS_H
+#define NU_UPSTREAM_STRICT_DNS_H
+
+#include "net/dns.h"
+#include "upstream/discovery.h"
+#include "upstream/host.h"
+
+struct nu_dns_endpoint {
+    struct nu_str name;
+    uint16_t port;
+    struct nu_host_params host; /* of its hosts, but for the address */
+};
+
+struct nu_strict_dns_params {
+    struct nu_dns_resolver *resolver;
+    bool owns_resolver; /* the discovery frees it */
+    enum nu_dns_family family;
+    uint64_t refresh_ms;
+    uint64_t jitter_ms;       /* up to so much later; 0: none */
+    uint64_t failure_base_ms; /* after a failure; doubles, at random below; 0: refresh_ms */
+    uint64_t failure_max_ms;
+    bool respect_ttl;   /* refresh when the answer has become too old instead */
+    bool wait_for_warm; /* listeners wait for it */
+    const struct nu_dns_endpoint *endpoints; /* borrowed: the cluster's arena */
+    size_t endpoint_count;
+};
+
+/* A discovery for `cluster`, which takes it over; it is not started. `keeper` and `loop` (the main
+ * thread's) are borrowed. */
+struct nu_discovery *nu_strict_dns_create(struct nu_cluster *cluster, struct nu_host_keeper *keeper,
+                                          struct nu_loop *loop,
+                                          const struct nu_strict_dns_params *params);
+
+#endif

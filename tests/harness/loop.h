@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Driving a loop whose sockets are the kernel's: turns it until a condition holds. What is waited for
+ * comes from the same process, so it comes soon; a test that waits in vain fails after ten seconds.
+ * With the fake clock installed timers fire only in harness_advance.
+ */
+#ifndef NU_TESTS_HARNESS_LOOP_H
+#define NU_TESTS_HARNESS_LOOP_H
+
+#include <event2/event.h>
+#include <time.h>
+
+#include "event/loop.h"
+#include "event/timer.h"
+#include "harness/test.h"
+
+enum { HARNESS_LIMIT_S = 10 };
+
+static inline void harness_ignore_(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+}
+
+static inline double harness_real_seconds_(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Turns `loop` until done(arg); false after ten seconds. */
+static inline bool harness_wait(struct nu_loop *loop, bool (*done)(void *arg), void *arg)
+{
+    double end = harness_real_seconds_() + HARNESS_LIMIT_S;
+    struct event *wake = event_new(loop->base, -1, EV_PERSIST, harness_ignore_, NULL);
+    struct timeval period = {.tv_usec = 2000};
+    event_add(wake, &period);
+    bool ok;
+    while (!(ok = done(arg)) && harness_real_seconds_() < end)
+        event_base_loop(loop->base, EVLOOP_ONCE);
+    event_free(wake);
+    return ok;
+}
+
+static inline bool harness_is_set_(void *arg)
+{
+    return *(bool *)arg;
+}
+
+/* Turns `loop` until *flag. */
+static inline bool harness_wait_flag(struct nu_loop *loop, bool *flag)
+{
+    return harness_wait(loop, harness_is_set_, flag);
+}
+
+static inline void harness_note_(struct nu_task *task)
+{
+    (void)task;
+}
+
+/* Moves the fake clock and lets the loop fire what is due. */
+static inline void harness_advance(struct nu_loop *loop, uint64_t ms)
+{
+    struct nu_task task = {.fn = harness_note_};
+    nu_clock_fake_advance(ms * 1000);
+    /* A message wakes the loop, which then looks at its timers. */
+    nu_loop_post(loop, &task);
+    nu_loop_run_once(loop);
+    nu_loop_run_once(loop);
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clusters from their configuration: what is made of it, and what is refused in which words. */
+#include "harness/config.h"
+#include "harness/loop.h"
+
+#include "config/factory.h"
+#include "net/dns_cares.h"
+#include "upstream/cluster_from_proto.h"
+#include "upstream/cluster_manager.h"
+#include "upstream/discovery.h"
+
+struct fixture {
+    struct config_fixture config;
+    struct nu_loop *loop;
+    struct nu_stats *stats;
+    struct nu_cluster_manager *manager;
+    struct nu_dns_options dns_options;
+    struct nu_dns_resolver *dns;
+    struct nu_cluster *cluster;
+};
+
+/* Builds the cluster of a YAML text into f->cluster. */
+static void build(struct fixture *f, const char *yaml)
+{
+    *f = (struct fixture){.loop = nu_loop_create(), .stats = nu_stats_create()};
+    config_open(&f->config);
+    f->manager = nu_cluster_manager_create(f->stats, f->loop);
+    f->dns = nu_dns_cares_create(f->loop, f->stats, &f->dns_options);
+    struct nu_factory factory = {
+        .ctx = &f->config.ctx,
+        .arena = &f->config.arena,
+        .stats = f->stats,
+        .loop = f->loop,
+        .dns = f->dns,
+        .host_keeper = nu_cluster_manager_host_keeper(f->manager),
+    };
+    const void *proto = config_yaml(&f->config, "envoy.config.cluster.v3.Cluster", yaml);
+    if (proto && !f->config.ctx.errors.count)
+        f->cluster = nu_cluster_from_proto(&factory, proto);
+    nu_error_list_sort(&f->config.ctx.errors);
+}
+
+static void finish(struct fixture *f)
+{
+    nu_cluster_destroy(&f->cluster);
+    nu_dns_resolver_destroy(&f->dns);
+    nu_cluster_manager_destroy(&f->manager);
+    nu_loop_destroy(&f->loop);
+    nu_stats_destroy(&f->stats);
+    config_close(&f->config);
+}
+
+#define ENDPOINT(address)                                                                          \
+    "load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: "         \
+    "{socket_address: {address: " address ", port_value: 80}}}}]}]}\n"
+#define CARES                                                                                      \
+    "\"@type\": "                                                                                  \
+    "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
+#define DNS_CLUSTER                                                                                \
+    "\"@type\": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster"
+
+static const char *const accepted_with_discovery[] = {
+    "name: c\ntype: STRICT_DNS\n" ENDPOINT("a.test"),
+    "name: c\ntype: STRICT_DNS\n" ENDPOINT("127.0.0.1"),
+    "name: c\ntype: STRICT_DNS",
+    "name: c\ntype: STRICT_DNS\ndns_resolvers: [{socket_address: {address: 1.2.3.4, port_value: "
+    "53}}]\nuse_tcp_for_dns_lookups: true\n" ENDPOINT("a.test"),
+    "name: c\ntype: STRICT_DNS\ndns_resolution_config: {resolvers: [{socket_address: {address: "
+    "'::1', port_value: 53}}]}\n" ENDPOINT("a.test"),
+    "name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: {" CARES
+    ", resolvers: [{socket_address: {address: 1.2.3.4, port_value: 0}}], query_tries: 2}}\n" ENDPOINT(
+        "a.test"),
+    "name: c\ntype: STRICT_DNS\ndns_failure_refresh_rate: {base_interval: 1s, max_interval: "
+    "1s}\n" ENDPOINT("a.test"),
+    "name: c\ncluster_type: {name: envoy.cluster.strict_dns}\n" ENDPOINT("a.test"),
+    "name: c\ncluster_type: {name: envoy.clusters.dns, typed_config: {" DNS_CLUSTER
+    ", dns_refresh_rate: 3s, respect_dns_ttl: true, dns_lookup_family: V4_ONLY}}\n" ENDPOINT(
+        "a.test"),
+};
+
+TEST(names_are_left_to_a_discovery)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(accepted_with_discovery); i++) {
+        struct fixture f;
+        build(&f, accepted_with_discovery[i]);
+        assert_config_errors(&f.config, "");
+        assert_non_null(f.cluster);
+        assert_non_null(f.cluster->discovery);
+        assert_int_equal(f.cluster->hosts->count, 0);
+        finish(&f);
+    }
+}
+
+static const char *const accepted_static[] = {
+    "name: c\n" ENDPOINT("127.0.0.1"),
+    "name: c\ntype: STATIC\n" ENDPOINT("'::1'"),
+    "name: c\ncluster_type: {name: envoy.cluster.static}\n" ENDPOINT("127.0.0.1"),
+    "name: c\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: "
+    "{pipe: {path: /x}}}}]}]}",
+};
+
+TEST(addresses_are_hosts_at_once)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(accepted_static); i++) {
+        struct fixture f;
+        build(&f, accepted_static[i]);
+        assert_config_errors(&f.config, "");
+        assert_non_null(f.cluster);
+        assert_null(f.cluster->discovery);
+        assert_int_equal(f.cluster->hosts->count, 1);
+        finish(&f);
+    }
+}
+
+struct refused_case {
+    const char *yaml;
+    const char *error;
+};
+
+static const struct refused_case refused[] = {
+    {"name: c\n" ENDPOINT("a.test"),
+     "t:2:112: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address."
+     "address: malformed IP address: a.test. Consider setting the cluster type to 'STRICT_DNS', "
+     "which resolves names"},
+    {"name: c\ntype: STRICT_DNS\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: "
+     "[{endpoint: {address: {pipe: {path: /x}}}}]}]}",
+     "t:3:85: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: a STRICT_DNS cluster "
+     "needs a name and a port here"},
+    {"name: c\ntype: STRICT_DNS\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: "
+     "[{endpoint: {hostname: x}}]}]}",
+     "t:3:75: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: address is necessary"},
+    {"name: c\ntype: STRICT_DNS\nload_assignment: {cluster_name: c, endpoints: [{priority: 1}]}",
+     "t:3:59: load_assignment.endpoints[0].priority: priorities are known to Envoy, not "
+     "implemented by nuncio"},
+    {"name: c\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{}]}]}",
+     "t:2:64: load_assignment.endpoints[0].lb_endpoints[0].endpoint: value is required"},
+    {"name: c\ntype: LOGICAL_DNS", "t:2:7: type: LOGICAL_DNS: known to Envoy, not implemented by "
+                                   "nuncio"},
+    {"name: c\ncluster_type: {name: envoy.clusters.aggregate}",
+     "t:2:22: cluster_type.name: 'envoy.clusters.aggregate' is known to Envoy, not implemented by "
+     "nuncio"},
+    {"name: c\ncluster_type: {name: foo}",
+     "t:2:22: cluster_type.name: there is no cluster type 'foo'"},
+    {"name: c\ncluster_type: {name: x, typed_config: {" DNS_CLUSTER
+     ", all_addresses_in_single_endpoint: true}}",
+     "t:2:148: cluster_type.typed_config.all_addresses_in_single_endpoint: logical DNS is known "
+     "to Envoy, not implemented by nuncio"},
+    {"name: c\ntype: STRICT_DNS\ndns_failure_refresh_rate: {base_interval: 2s, max_interval: 1s}",
+     "t:3:27: dns_failure_refresh_rate: max_interval must be greater than or equal to "
+     "base_interval"},
+    {"name: c\ntype: STRICT_DNS\ndns_resolvers: [{socket_address: {address: x.test, port_value: "
+     "53}}]",
+     "t:3:44: dns_resolvers[0].socket_address.address: malformed IP address: x.test. A DNS "
+     "resolver must be an IP address"},
+    {"name: c\ntype: STRICT_DNS\ndns_resolvers: [{pipe: {path: /x}}]",
+     "t:3:17: dns_resolvers[0]: a DNS resolver must be an IP address"},
+    {"name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: {\"@type\": "
+     "type.googleapis.com/envoy.extensions.network.dns_resolver.getaddrinfo.v3."
+     "GetAddrInfoDnsResolverConfig}}",
+     "t:3:62: typed_dns_resolver_config.typed_config: "
+     "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig "
+     "(envoy.network.dns_resolver.getaddrinfo): known to Envoy, not implemented by nuncio"},
+    {"name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: {" CARES
+     ", query_timeout_seconds: 100000, query_tries: 1000}}",
+     "t:3:176: typed_dns_resolver_config.typed_config.query_timeout_seconds: more than a day is "
+     "not implemented by nuncio\n"
+     "t:3:197: typed_dns_resolver_config.typed_config.query_tries: more than 100 is not "
+     "implemented by nuncio"},
+};
+
+TEST(what_cannot_be_done_is_refused_by_name)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(refused); i++) {
+        struct fixture f;
+        build(&f, refused[i].yaml);
+        assert_config_errors(&f.config, refused[i].error);
+        assert_null(f.cluster);
+        finish(&f);
+    }
+}
+
+TEST_MAIN()
