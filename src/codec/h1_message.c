@@ -253,16 +253,24 @@ static bool is_control(char c)
     return (u < 0x20 && u != '\t' && u != '\r' && u != '\n') || u == 0x7f;
 }
 
+/* Whether a line ends at `at` with a version that is one, of whatever number. */
+static bool ends_version(const char *at)
+{
+    return *at == '\r' && nu_ascii_is_digit(at[-1]) && at[-2] == '.';
+}
+
 /* llhttp refused a byte: which details word Envoy has for it. */
 static void note_error(struct nu_h1_message *msg, enum llhttp_errno code, const char *end)
 {
     const char *at = llhttp_get_error_pos(&msg->parser);
     bool in_section = msg->phase == NU_H1_HEAD || msg->phase == NU_H1_TRAILERS;
+    bool is_behind_method = msg->url.ptr || msg->reason.ptr || code == HPE_INVALID_URL;
+    bool is_known = at && at < end;
     if (code == HPE_INVALID_TRANSFER_ENCODING)
         nu_h1_message_fail(msg, 501, NU_STR("http1.invalid_transfer_encoding"));
-    else if (code == HPE_INVALID_VERSION && msg->is_request)
+    else if (code == HPE_INVALID_VERSION && msg->is_request && is_known && ends_version(at))
         nu_h1_message_fail(msg, 426, NU_STR("low_version"));
-    else if (in_section && (msg->url.ptr || msg->reason.ptr) && at && at < end && is_control(*at))
+    else if (in_section && is_behind_method && is_known && is_control(*at))
         nu_h1_message_fail(msg, 400, DETAILS_INVALID_CHARACTERS);
     else
         fail_syntax(msg);
