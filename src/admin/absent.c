@@ -12,8 +12,7 @@ void nu_admin_certs(const struct nu_admin_request *request, struct nu_admin_resp
     nu_admin_answer(response, 200, "{\n \"certificates\": []\n}\n");
 }
 
-void nu_admin_contention(const struct nu_admin_request *request,
-                         struct nu_admin_response *response)
+void nu_admin_contention(const struct nu_admin_request *request, struct nu_admin_response *response)
 {
     (void)request;
     nu_admin_answer(response, 200,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The admin listener: settings as Envoy's admin has them, from the bootstrap's `admin`, and its life.
+ * The admin listener: settings as Envoy's admin has them, from the bootstrap's `admin`, and its
+ * life.
  */
 #include "admin/admin_internal.h"
 #include "config/values.h"
@@ -41,7 +42,8 @@ static void fill_hcm(struct nu_admin *admin, struct nu_factory *factory)
     config->local_address = factory->local->address;
     config->is_admin = true;
     config->stats = nu_stat_set_create(factory->stats, &nu_http_stats_table, NU_STR("http.admin"));
-    config->http1_stats = nu_stat_set_create(factory->stats, &nu_http1_stats_table, NU_STR("http1"));
+    config->http1_stats =
+        nu_stat_set_create(factory->stats, &nu_http1_stats_table, NU_STR("http1"));
     config->listener_stats = nu_stat_set_create(factory->stats, &nu_listener_http_stats_table,
                                                 NU_STR("listener.admin.http.admin"));
     admin->filter = (struct nu_filter_entry){
@@ -133,8 +135,8 @@ struct nu_admin *nu_admin_from_proto(struct nu_factory *factory, const struct nu
     admin->loop = factory->loop;
     admin->local = factory->local;
     admin->extensions = factory->extensions;
-    (void)!nu_listen_address_from_proto(factory, proto, "address", proto->address,
-                                        &admin->address);
+    nu_admin_read_bootstrap(admin, factory);
+    (void)!nu_listen_address_from_proto(factory, proto, "address", proto->address, &admin->address);
     fill_hcm(admin, factory);
     fill_listener(admin);
     read_access_logs(admin, factory, proto);

@@ -72,8 +72,8 @@ struct nu_admin_parts {
 };
 
 /*
- * The admin interface of the bootstrap, in factory->arena; no socket yet. NULL without an address to
- * listen on, or after adding errors.
+ * The admin interface of the bootstrap, in factory->arena; no socket yet. NULL without an address
+ * to listen on, or after adding errors.
  */
 struct nu_admin *nu_admin_from_proto(struct nu_factory *factory,
                                      const struct nu_admin_parts *parts);

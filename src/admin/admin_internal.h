@@ -14,10 +14,18 @@
 #include "net/listener.h"
 #include "stream/hcm.h"
 
+struct Envoy__Config__Route__V3__RouteConfiguration;
+
 struct nu_admin {
     struct nu_admin_parts parts;
-    struct nu_stats *stats;            /* borrowed */
-    struct nu_loop *loop;              /* borrowed: the main thread's */
+    struct nu_stats *stats; /* borrowed */
+    struct nu_loop *loop;   /* borrowed: the main thread's */
+    /* The bootstrap with its node completed, and the route configurations that are somewhere in
+     * it. */
+    const struct Envoy__Config__Bootstrap__V3__Bootstrap *bootstrap;
+    const struct Envoy__Config__Route__V3__RouteConfiguration *const *route_configs;
+    size_t route_config_count;
+    const char *created;               /* when it was loaded, as JSON has timestamps */
     const struct nu_local_info *local; /* borrowed */
     const struct nu_extensions *extensions;
     struct nu_string_matcher_list allowed_paths; /* empty: all */
@@ -54,7 +62,8 @@ bool nu_admin_has_param(const struct nu_admin_request *request, const char *name
 
 /* What makes an answer slice by slice. */
 struct nu_admin_source {
-    /* Appends some `bytes` to `out`; returns whether there is more. Quick, whatever there is to say. */
+    /* Appends some `bytes` to `out`; returns whether there is more. Quick, whatever there is to
+     * say. */
     bool (*next)(void *state, struct nu_strbuf *out, size_t bytes);
     /* The answer is complete, or its client gone. May be NULL. */
     void (*finish)(void *state);
@@ -62,9 +71,9 @@ struct nu_admin_source {
 
 /* An answer on its way; zeroed it is "200, text, no body". */
 struct nu_admin_response {
-    uint32_t status;             /* 0 means 200 */
-    struct nu_str content_type;  /* a constant; empty means text */
-    struct nu_strbuf body;       /* owned by the stream; comes before what a source makes */
+    uint32_t status;            /* 0 means 200 */
+    struct nu_str content_type; /* a constant; empty means text */
+    struct nu_strbuf body;      /* owned by the stream; comes before what a source makes */
     const struct nu_admin_source *source; /* NULL: the body is all */
     void *state;                          /* the source's */
 };
@@ -87,6 +96,7 @@ struct nu_admin_path {
     void (*handle)(const struct nu_admin_request *request, struct nu_admin_response *response);
     const struct nu_admin_path_param *params; /* ends with a NULL name; NULL for none */
     bool mutates;                             /* wants POST */
+    bool is_off_home; /* not on the home page: nothing to see, or no form can be made for it */
 };
 
 /* All paths, sorted; ends with a NULL path. */
@@ -100,6 +110,9 @@ extern const struct nu_filter_class nu_admin_filter;
 void nu_admin_parse_params(struct nu_admin_request *request, struct nu_str text);
 /* Finds the handler and lets it answer. */
 void nu_admin_handle(const struct nu_admin_request *request, struct nu_admin_response *response);
+
+/* bootstrap.c: fills in what the interface shows of the bootstrap. */
+void nu_admin_read_bootstrap(struct nu_admin *admin, struct nu_factory *factory);
 
 /* "LIVE" and so on. */
 const char *nu_server_state_name(enum nu_server_state state);
@@ -127,12 +140,13 @@ NU_ADMIN_HANDLER(nu_admin_hot_restart_version);
 NU_ADMIN_HANDLER(nu_admin_stats); /* stats.c */
 NU_ADMIN_HANDLER(nu_admin_stats_prometheus);
 NU_ADMIN_HANDLER(nu_admin_reset_counters);
-NU_ADMIN_HANDLER(nu_admin_clusters);       /* clusters.c */
-NU_ADMIN_HANDLER(nu_admin_listeners);      /* listeners.c */
-NU_ADMIN_HANDLER(nu_admin_logging);        /* logging.c */
-NU_ADMIN_HANDLER(nu_admin_runtime);        /* runtime.c */
+NU_ADMIN_HANDLER(nu_admin_clusters);    /* clusters.c */
+NU_ADMIN_HANDLER(nu_admin_config_dump); /* config_dump.c */
+NU_ADMIN_HANDLER(nu_admin_listeners);   /* listeners.c */
+NU_ADMIN_HANDLER(nu_admin_logging);     /* logging.c */
+NU_ADMIN_HANDLER(nu_admin_runtime);     /* runtime.c */
 NU_ADMIN_HANDLER(nu_admin_runtime_modify);
-NU_ADMIN_HANDLER(nu_admin_certs);          /* absent.c */
+NU_ADMIN_HANDLER(nu_admin_certs); /* absent.c */
 NU_ADMIN_HANDLER(nu_admin_contention);
 NU_ADMIN_HANDLER(nu_admin_cpuprofiler);
 NU_ADMIN_HANDLER(nu_admin_heapprofiler);
@@ -142,6 +156,7 @@ NU_ADMIN_HANDLER(nu_admin_recent_lookups);
 NU_ADMIN_HANDLER(nu_admin_recent_lookups_enable);
 NU_ADMIN_HANDLER(nu_admin_recent_lookups_stop);
 NU_ADMIN_HANDLER(nu_admin_init_dump);
+NU_ADMIN_HANDLER(nu_admin_home); /* home.c */
 NU_ADMIN_HANDLER(nu_admin_help); /* help.c */
 /* Appends "admin commands are:" and the list. */
 void nu_admin_print_help(struct nu_strbuf *out);

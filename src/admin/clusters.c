@@ -28,13 +28,13 @@ struct figure {
 
 #define FIGURE(field, is_gauge) \
     { \
-        #field, offsetof(struct nu_host_stats, field), is_gauge \
+#field, offsetof(struct nu_host_stats, field), is_gauge \
     }
 
 /* In the text's order: by name. */
 static const struct figure figures[] = {
-    FIGURE(cx_active, true),  FIGURE(cx_connect_fail, false), FIGURE(cx_total, false),
-    FIGURE(rq_active, true),  FIGURE(rq_error, false),        FIGURE(rq_success, false),
+    FIGURE(cx_active, true),   FIGURE(cx_connect_fail, false), FIGURE(cx_total, false),
+    FIGURE(rq_active, true),   FIGURE(rq_error, false),        FIGURE(rq_success, false),
     FIGURE(rq_timeout, false), FIGURE(rq_total, false),
 };
 

@@ -20,7 +20,7 @@ struct admin_stream {
     struct nu_admin_response response;
     struct nu_filter_timer timer;
     struct nu_buf form; /* the body of a posted form */
-    unsigned high; /* nested high watermarks of the client's side */
+    unsigned high;      /* nested high watermarks of the client's side */
     bool answering;
     bool ended;
     bool is_head;

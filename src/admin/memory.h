@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much memory the process has, from the C library and the kernel. Any thread; not for hot paths. */
+/* How much memory the process has, from the C library and the kernel. Any thread; not for hot
+ * paths. */
 #ifndef NU_ADMIN_MEMORY_H
 #define NU_ADMIN_MEMORY_H
 

@@ -61,19 +61,6 @@ static void print_text(struct nu_json *json, struct nu_str key, struct nu_str va
     nu_json_string(json, value);
 }
 
-/* Node as Envoy completes it: who it is from the command line, what it runs from the build. */
-static void print_node(struct nu_json *json, const struct nu_admin *admin)
-{
-    Envoy__Config__Core__V3__Node node = ENVOY__CONFIG__CORE__V3__NODE__INIT;
-    if (admin->parts.bootstrap->node)
-        node = *admin->parts.bootstrap->node;
-    node.id = nu_unconst(admin->local->node_id.ptr ? admin->local->node_id.ptr : "");
-    node.cluster = nu_unconst(admin->local->cluster.ptr ? admin->local->cluster.ptr : "");
-    node.user_agent_name = nu_unconst("nuncio");
-    nu_json_key(json, NU_STR("node"));
-    nu_config_print(json, &node.base, NULL);
-}
-
 void nu_admin_server_info(const struct nu_admin_request *request,
                           struct nu_admin_response *response)
 {
@@ -91,7 +78,8 @@ void nu_admin_server_info(const struct nu_admin_request *request,
     nu_json_object_begin(&json);
     ops_of(request)->print_options(owner_of(request), &json);
     nu_json_object_end(&json);
-    print_node(&json, admin);
+    nu_json_key(&json, NU_STR("node"));
+    nu_config_print(&json, &admin->bootstrap->node->base, NULL);
     nu_json_object_end(&json);
     nu_strbuf_add_char(&response->body, '\n');
     response->content_type = NU_ADMIN_JSON;

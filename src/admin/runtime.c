@@ -25,8 +25,7 @@ void nu_admin_runtime_modify(const struct nu_admin_request *request,
     struct nu_runtime_change *changes =
         nu_arena_alloc(request->arena, request->param_count * sizeof(*changes));
     for (size_t i = 0; i < request->param_count; i++)
-        changes[i] =
-            (struct nu_runtime_change){request->params[i].name, request->params[i].value};
+        changes[i] = (struct nu_runtime_change){request->params[i].name, request->params[i].value};
     if (parts->ops->modify_runtime(parts->owner, changes, request->param_count))
         nu_admin_answer(response, 200, "OK\n");
     else

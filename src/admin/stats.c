@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /stats and its kin: the registry's renderings as sources of slices. */
 #include "admin/admin_internal.h"
-#include "stats/render.h"
+#include "admin/stats_page.h"
 
 static bool next_slice(void *state, struct nu_strbuf *out, size_t bytes)
 {
@@ -29,12 +29,25 @@ static bool is_repeated(const struct nu_admin_request *request, size_t i)
     return false;
 }
 
+static bool is_html_format(const struct nu_admin_param *param)
+{
+    return nu_str_eq(param->name, NU_STR("format")) &&
+           (nu_str_eq(param->value, NU_STR("html")) ||
+            nu_str_eq(param->value, NU_STR("active-html")));
+}
+
+static bool wants_html(const struct nu_admin_request *request)
+{
+    struct nu_admin_param format = {NU_STR("format"), nu_admin_param(request, "format")};
+    return is_html_format(&format);
+}
+
 static enum nu_result read_options(const struct nu_admin_request *request,
                                    struct nu_stats_options *options, struct nu_strbuf *error)
 {
     for (size_t i = 0; i < request->param_count; i++) {
         const struct nu_admin_param *param = &request->params[i];
-        if (is_repeated(request, i))
+        if (is_repeated(request, i) || is_html_format(param))
             continue;
         enum nu_result result = nu_stats_options_set(options, param->name, param->value, error);
         if (result != NU_OK)
@@ -53,6 +66,10 @@ static void answer(const struct nu_admin_request *request, struct nu_stats_optio
         return;
     }
     admin->parts.ops->refresh_stats(admin->parts.owner);
+    if (wants_html(request)) {
+        nu_admin_answer_stats_page(request, options, response);
+        return;
+    }
     if (options->format == NU_STATS_JSON)
         response->content_type = NU_ADMIN_JSON;
     response->source = &render_source;

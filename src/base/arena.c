@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arenas over blocks. The first block is a small one; what does not fit gets a block of the fitting
- * class, so a configuration's arena grows by larger steps than a stream's.
+ * Arenas over blocks. The first two blocks are small ones, which hold an ordinary stream; what does
+ * not fit gets a block of the fitting class, so a configuration's arena grows by larger steps.
  */
 #include "base/arena.h"
 
@@ -86,7 +86,8 @@ void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
         nu_unpoison(ptr, size);
         return ptr;
     }
-    enum nu_block_class step = arena->blocks ? NU_BLOCK_MEDIUM : NU_BLOCK_SMALL;
+    bool is_large = arena->blocks && arena->blocks->next_free;
+    enum nu_block_class step = is_large ? NU_BLOCK_MEDIUM : NU_BLOCK_SMALL;
     bool is_oversized = rounded + ALIGN > nu_block_size(step);
     struct nu_arena before = *arena;
     take_block(arena, is_oversized ? nu_block_get_size(rounded + ALIGN) : nu_block_get(step), 0);

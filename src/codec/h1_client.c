@@ -54,14 +54,13 @@ static void complete_exchange(struct nu_h1_client *client)
 
 /* --- Sending ---------------------------------------------------------------------------------- */
 
-static void note_sent(struct nu_h1_client *client, size_t bytes, bool is_head)
+static void note_sent(struct nu_h1_client *client, size_t bytes, size_t field_bytes)
 {
     struct nu_stream_info *info = client->decoder->info;
     if (!info)
         return;
     info->upstream.wire_bytes_sent += bytes;
-    if (is_head)
-        info->upstream.header_bytes_sent += bytes;
+    info->upstream.header_bytes_sent += field_bytes;
 }
 
 /* Methods whose requests carry no body and need no length when they have none (Envoy's choice). */
@@ -114,18 +113,17 @@ static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers 
 {
     struct nu_h1_client *client = client_of_encoder(encoder);
     struct nu_str method = nu_headers_get_id(headers, NU_HEADER_METHOD);
-    struct nu_str host = nu_headers_get_id(headers, NU_HEADER_AUTHORITY);
+    const struct nu_header *host = nu_headers_find_id(headers, NU_HEADER_AUTHORITY);
     struct nu_h1_framing framing = choose_framing(client, headers, method, end);
     client->message->expects_no_body = nu_str_eq(method, NU_STR("HEAD"));
     struct nu_h1_line line = {
         .first = method,
-        .second = target_of(client, headers, host),
+        .second = target_of(client, headers, host ? host->value : nu_str_make(NULL, 0)),
         .is_request = true,
     };
-    size_t bytes;
-    nu_h1_write_head(&client->conn->out, &line, headers, &framing, client->options->name_format,
-                     host, &bytes);
-    note_sent(client, bytes, true);
+    struct nu_h1_written written = nu_h1_write_head(&client->conn->out, &line, headers, &framing,
+                                                    client->options->name_format, host);
+    note_sent(client, written.bytes, written.field_bytes);
     nu_connection_write(client->conn);
     if (end)
         finish_request(client);
@@ -144,7 +142,7 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
     } else {
         nu_buf_move_all(out, data);
     }
-    note_sent(client, out->len - before, false);
+    note_sent(client, out->len - before, 0);
     nu_connection_write(client->conn);
     if (end)
         finish_request(client);
@@ -153,10 +151,13 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
 static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers *trailers)
 {
     struct nu_h1_client *client = client_of_encoder(encoder);
-    bool send = client->options->enable_trailers;
+    struct nu_buf *out = &client->conn->out;
+    size_t before = out->len;
+    size_t field_bytes = 0;
     if (client->flags & CHUNKED_OUT)
-        nu_h1_write_last_chunk(&client->conn->out, send ? trailers : NULL,
-                               client->options->name_format);
+        field_bytes = nu_h1_write_last_chunk(out, client->options->enable_trailers ? trailers : NULL,
+                                             client->options->name_format);
+    note_sent(client, out->len - before, field_bytes);
     nu_connection_write(client->conn);
     finish_request(client);
 }
@@ -267,14 +268,13 @@ static void pass_parsed(struct nu_h1_client *client, struct nu_h1_message *msg)
         complete_exchange(client);
 }
 
-static void note_received(struct nu_h1_client *client, size_t bytes, bool in_head)
+static void note_received(struct nu_h1_client *client, size_t bytes)
 {
     struct nu_stream_info *info = client->decoder->info;
     if (!info)
         return;
     info->upstream.wire_bytes_received += bytes;
-    if (in_head)
-        info->upstream.header_bytes_received += bytes;
+    info->upstream.header_bytes_received = client->message->field_bytes;
 }
 
 static void read_response(struct nu_h1_client *client)
@@ -282,9 +282,8 @@ static void read_response(struct nu_h1_client *client)
     struct nu_h1_message *msg = client->message;
     struct nu_buf *in = &client->conn->in;
     size_t before = in->len;
-    bool in_head = msg->phase <= NU_H1_HEAD;
     nu_h1_message_feed(msg, in);
-    note_received(client, before - in->len, in_head);
+    note_received(client, before - in->len);
     if (msg->phase == NU_H1_FAILED)
         fail_exchange(client, NU_RESET_PROTOCOL_ERROR);
     else

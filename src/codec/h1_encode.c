@@ -106,22 +106,24 @@ static char *put_framing(char *p, const struct nu_h1_framing *framing,
     return put(p, NU_STR("\r\n"));
 }
 
-void nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
-                      const struct nu_headers *headers, const struct nu_h1_framing *framing,
-                      enum nu_h1_name_format format, struct nu_str host, size_t *head_bytes)
+struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
+                                      const struct nu_headers *headers,
+                                      const struct nu_h1_framing *framing,
+                                      enum nu_h1_name_format format, const struct nu_header *host)
 {
-    enum { FIXED_PARTS = 160 };
-    size_t size = line->first.len + line->second.len + host.len + headers_size(headers);
-    size += FIXED_PARTS;
+    enum { FIXED_PARTS = 160, EMPTY_LINE = 2 };
+    size_t size = line->first.len + line->second.len + headers_size(headers) + FIXED_PARTS;
     char *start = nu_buf_reserve(out, size);
-    char *p = put_first_line(start, line);
-    if (host.ptr)
-        p = put_header(p, NU_STR("host"), NULL, host, format);
+    char *fields = put_first_line(start, line);
+    char *p = fields;
+    if (host)
+        p = put_header(p, NU_STR("host"), host->original_name, host->value, format);
     p = put_headers(p, headers, format, framing->drop_content_length);
     p = put_framing(p, framing, format);
-    *head_bytes = (size_t)(p - start);
-    nu_debug_assert(*head_bytes <= size);
-    nu_buf_commit(out, *head_bytes);
+    size_t bytes = (size_t)(p - start);
+    nu_debug_assert(bytes <= size);
+    nu_buf_commit(out, bytes);
+    return (struct nu_h1_written){bytes, (size_t)(p - fields) - EMPTY_LINE};
 }
 
 void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data)
@@ -133,17 +135,19 @@ void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data)
     nu_buf_append(out, NU_STR("\r\n"));
 }
 
-void nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trailers,
-                            enum nu_h1_name_format format)
+size_t nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trailers,
+                              enum nu_h1_name_format format)
 {
     if (!trailers || nu_headers_count(trailers) == 0) {
         nu_buf_append(out, NU_STR("0\r\n\r\n"));
-        return;
+        return 0;
     }
     nu_buf_append(out, NU_STR("0\r\n"));
     size_t size = headers_size(trailers) + 2;
     char *start = nu_buf_reserve(out, size);
     char *p = put_headers(start, trailers, format, false);
+    size_t field_bytes = (size_t)(p - start);
     p = put(p, NU_STR("\r\n"));
     nu_buf_commit(out, (size_t)(p - start));
+    return field_bytes;
 }

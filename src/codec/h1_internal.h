@@ -50,6 +50,7 @@ struct nu_h1_message {
     struct nu_h1_field field; /* `line` is NULL before the first line ended */
     uint32_t parsed;          /* bytes of the first line that llhttp saw */
     uint32_t header_count;
+    uint32_t field_bytes; /* of all fields, as Envoy counts header bytes */
     uint16_t underscores; /* names with an underscore that were dropped or refused */
     uint8_t phase;        /* enum nu_h1_phase */
     bool is_request;
@@ -102,13 +103,21 @@ struct nu_h1_framing {
     bool drop_content_length;
 };
 
-void nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
-                      const struct nu_headers *headers, const struct nu_h1_framing *framing,
-                      enum nu_h1_name_format format, struct nu_str host, size_t *head_bytes);
+/* What a head took: all of it, and its fields alone, as Envoy counts header bytes. */
+struct nu_h1_written {
+    size_t bytes;
+    size_t field_bytes;
+};
+
+/* `host` is the authority, which goes first as Host, or NULL. */
+struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
+                                      const struct nu_headers *headers,
+                                      const struct nu_h1_framing *framing,
+                                      enum nu_h1_name_format format, const struct nu_header *host);
 /* Moves `data` to `out` as one chunk. */
 void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data);
-/* The last chunk and the trailers (may be NULL). */
-void nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trailers,
-                            enum nu_h1_name_format format);
+/* The last chunk and the trailers (may be NULL); returns the bytes of the latter. */
+size_t nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trailers,
+                              enum nu_h1_name_format format);
 
 #endif

@@ -66,7 +66,9 @@ static bool check_version(struct nu_h1_message *msg, struct nu_str rest)
     static const struct nu_str prefix = NU_STR_INIT(" HTTP/");
     bool is_well_formed = rest.len == 11 && nu_str_starts_with(rest, prefix) &&
                           is_digit_pair(rest.ptr + prefix.len) && rest.ptr[9] == '\r';
-    if (nu_likely(is_well_formed && rest.ptr[6] == '1' && rest.ptr[8] <= '1'))
+    char least_minor = msg->options->accept_http_10 ? '0' : '1';
+    if (nu_likely(is_well_formed && rest.ptr[6] == '1' && rest.ptr[8] >= least_minor &&
+                  rest.ptr[8] <= '1'))
         return true;
     if (is_well_formed || nu_str_eq(rest, NU_STR("\r\n")))
         nu_h1_message_fail(msg, 426, NU_STR("low_version"));
@@ -352,8 +354,10 @@ static void add_header(struct nu_h1_message *msg, enum nu_header_id id, const ch
 /* Takes over the field line that was read; false when the message failed. */
 static bool take_field(struct nu_h1_message *msg)
 {
+    enum { FIELD_EXTRA = sizeof(":\r\n") - 1 };
     const struct nu_h1_field *field = &msg->field;
     const char *original = NULL;
+    msg->field_bytes += (uint32_t)(field->name.len + field->value.len) + FIELD_EXTRA;
     if (++msg->header_count > msg->options->max_headers) {
         nu_h1_message_fail(msg, 431, DETAILS_TOO_MANY_HEADERS);
         return false;

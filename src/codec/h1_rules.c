@@ -75,10 +75,27 @@ static bool read_connection(struct nu_h1_message *msg, struct connection_tokens 
     return true;
 }
 
+static bool has_token(struct nu_str list, struct nu_str token)
+{
+    while (list.ptr) {
+        if (nu_str_eq_nocase(nu_str_trim(nu_str_split(&list, ',')), token))
+            return true;
+    }
+    return false;
+}
+
+/* Envoy obeys the old name as well. */
+static bool proxy_connection_closes(const struct nu_headers *headers)
+{
+    return nu_unlikely(nu_headers_has_id(headers, NU_HEADER_PROXY_CONNECTION)) &&
+           has_token(nu_headers_get_id(headers, NU_HEADER_PROXY_CONNECTION), NU_STR("close"));
+}
+
 static void decide_keep_alive(struct nu_h1_message *msg, const struct connection_tokens *tokens)
 {
     bool http11 = msg->parser.http_minor >= 1;
-    msg->keep_alive = http11 ? !tokens->close : tokens->keep_alive && !tokens->close;
+    bool closes = tokens->close || proxy_connection_closes(msg->headers);
+    msg->keep_alive = !closes && (http11 || tokens->keep_alive);
 }
 
 /* Content-Length beside Transfer-Encoding, codings but "chunked", repeated lengths. */
@@ -134,11 +151,12 @@ static struct nu_str method_of(const struct nu_h1_message *msg)
     return nu_str_make(msg->head, (size_t)(msg->url.ptr - msg->head) - 1);
 }
 
-/* Host becomes :authority. */
+/* Host becomes :authority, with the spelling of its name. */
 static int take_host(struct nu_h1_message *msg, struct nu_str from_target)
 {
     struct nu_headers *headers = msg->headers;
     struct nu_str host = nu_headers_get_id(headers, NU_HEADER_HOST);
+    const char *original = host.ptr ? nu_headers_find_id(headers, NU_HEADER_HOST)->original_name : NULL;
     nu_headers_remove_id(headers, NU_HEADER_HOST);
     if (from_target.ptr)
         host = from_target;
@@ -146,6 +164,8 @@ static int take_host(struct nu_h1_message *msg, struct nu_str from_target)
         return FAIL(msg, 400, "http.invalid_authority");
     if (host.ptr)
         nu_headers_fill_first(headers, NU_PLACE_AUTHORITY, NU_HEADER_AUTHORITY, host);
+    if (nu_unlikely(original))
+        nu_headers_find_id(headers, NU_HEADER_AUTHORITY)->original_name = original;
     return 0;
 }
 
@@ -190,17 +210,29 @@ static int read_target(struct nu_h1_message *msg, struct nu_str method)
     }
 }
 
+/* What follows a CONNECT is no body of a request (RFC 9110 9.3.6). */
+static int check_connect(struct nu_h1_message *msg)
+{
+    if (msg->is_chunked)
+        return FAIL(msg, 501, "http1.invalid_transfer_encoding");
+    if (msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0)
+        return FAIL(msg, 400, "http1.body_disallowed");
+    return 0;
+}
+
 int nu_h1_check_request(struct nu_h1_message *msg)
 {
     struct nu_headers *headers = msg->headers;
     struct connection_tokens tokens = {0};
+    struct nu_str method = method_of(msg);
     int code = check_framing(msg);
     if (code)
+        return code;
+    if (nu_unlikely(nu_str_eq(method, NU_STR("CONNECT"))) && (code = check_connect(msg)) != 0)
         return code;
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION) && !read_connection(msg, &tokens))
         return FAIL(msg, 400, "http1.connection_header_rejected");
     decide_keep_alive(msg, &tokens);
-    struct nu_str method = method_of(msg);
     if (!is_known_method(method))
         return FAIL(msg, 400, "http1.codec_error");
     nu_headers_fill_first(headers, NU_PLACE_METHOD, NU_HEADER_METHOD, method);

@@ -60,18 +60,19 @@ static void write_head(struct nu_h1_server *server, const struct nu_headers *hea
                        uint32_t status, const struct nu_h1_framing *framing)
 {
     char first[] = "HTTP/1.1 xxx";
+    if (nu_unlikely(server->codec.protocol == NU_PROTOCOL_HTTP10))
+        first[7] = '0';
     nu_u64_to_chars(status, first + 9);
     struct nu_h1_line line = {
         .first = nu_str_make(first, sizeof(first) - 1),
         .second = nu_status_reason(status),
     };
-    size_t bytes;
-    nu_h1_write_head(&server->conn->out, &line, headers, framing, server->options->name_format,
-                     nu_str_make(NULL, 0), &bytes);
+    struct nu_h1_written written = nu_h1_write_head(&server->conn->out, &line, headers, framing,
+                                                    server->options->name_format, NULL);
     struct nu_stream_info *info = server->decoder->info;
     if (info) {
-        info->header_bytes_sent += bytes;
-        info->wire_bytes_sent += bytes;
+        info->header_bytes_sent += written.field_bytes;
+        info->wire_bytes_sent += written.bytes;
     }
     nu_connection_write(server->conn);
 }
@@ -150,10 +151,17 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
 static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers *trailers)
 {
     struct nu_h1_server *server = server_of_encoder(encoder);
-    bool send = server->options->enable_trailers;
+    struct nu_buf *out = &server->conn->out;
+    struct nu_stream_info *info = server->decoder->info;
+    size_t before = out->len;
+    size_t field_bytes = 0;
     if (server->flags & CHUNKED_OUT)
-        nu_h1_write_last_chunk(&server->conn->out, send ? trailers : NULL,
-                               server->options->name_format);
+        field_bytes = nu_h1_write_last_chunk(out, server->options->enable_trailers ? trailers : NULL,
+                                             server->options->name_format);
+    if (info) {
+        info->header_bytes_sent += field_bytes;
+        info->wire_bytes_sent += out->len - before;
+    }
     nu_connection_write(server->conn);
     finish_response(server);
 }
@@ -251,14 +259,13 @@ static void note_head(struct nu_h1_server *server, struct nu_h1_message *msg)
         server->decoder->info->protocol = server->codec.protocol;
 }
 
-static void count_bytes(struct nu_h1_server *server, size_t bytes, bool in_head)
+static void count_bytes(struct nu_h1_server *server, size_t bytes)
 {
     struct nu_stream_info *info = server->decoder->info;
     if (!info)
         return;
     info->wire_bytes_received += bytes;
-    if (in_head)
-        info->header_bytes_received += bytes;
+    info->header_bytes_received = server->message->field_bytes;
 }
 
 /* Feeds the message and passes on what came out; returns whether the connection can go on. */
@@ -267,9 +274,8 @@ static bool read_request(struct nu_h1_server *server)
     struct nu_h1_message *msg = server->message;
     struct nu_buf *in = &server->conn->in;
     size_t before = in->len;
-    bool in_head = msg->phase <= NU_H1_HEAD;
     nu_h1_message_feed(msg, in);
-    count_bytes(server, before - in->len, in_head);
+    count_bytes(server, before - in->len);
     if (msg->phase == NU_H1_FAILED) {
         fail_request(server);
         return false;

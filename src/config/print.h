@@ -10,6 +10,8 @@
 
 #include "base/json.h"
 
+struct nu_field_mask;
+
 /* Whether the value of a field is a secret; it is then printed as "[redacted]". */
 typedef bool nu_config_redact_fn(const ProtobufCMessage *message,
                                  const ProtobufCFieldDescriptor *field);
@@ -17,5 +19,25 @@ typedef bool nu_config_redact_fn(const ProtobufCMessage *message,
 /* Writes the message as one JSON value. `redact` may be NULL. */
 void nu_config_print(struct nu_json *json, const ProtobufCMessage *message,
                      nu_config_redact_fn *redact);
+
+struct nu_config_print_options {
+    nu_config_redact_fn *redact;      /* may be NULL */
+    const struct nu_field_mask *mask; /* what is printed of the message; NULL for all */
+    bool with_type;                   /* "@type" comes first, as in an Any */
+};
+
+/*
+ * A printing that is asked for one part after the other, so that a large message does not hold its
+ * thread up. The message and the mask must stay as they are meanwhile.
+ */
+struct nu_config_printer;
+
+struct nu_config_printer *nu_config_printer_create(const ProtobufCMessage *message,
+                                                   const struct nu_config_print_options *options);
+/* Writes the next part, a value or a bracket; returns whether there is more. `json->out` may be
+ * another one each time. */
+bool nu_config_printer_next(struct nu_config_printer *printer, struct nu_json *json);
+/* Ends a printing at any point; NULL inside is allowed. */
+void nu_config_printer_destroy(struct nu_config_printer **printer);
 
 #endif

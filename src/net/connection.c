@@ -328,6 +328,12 @@ static void on_readable(int fd, short what, void *arg)
     }
 }
 
+void nu_connection_read_now(struct nu_connection *conn)
+{
+    if (nu_connection_is_open(conn) && nu_io_is_read_enabled(&conn->io))
+        on_readable(conn->fd, EV_READ, conn);
+}
+
 static void check_watermarks(struct nu_connection *conn)
 {
     if (conn->buffer_limit == 0)

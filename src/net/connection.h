@@ -141,6 +141,10 @@ static inline void nu_connection_write(struct nu_connection *conn)
 void nu_connection_hold_read(struct nu_connection *conn);
 void nu_connection_release_read(struct nu_connection *conn);
 
+/* Reads what waits in the socket now, as when it becomes readable: before a connection is given up as
+ * idle, so that a request that has arrived is not lost. May end the connection. */
+void nu_connection_read_now(struct nu_connection *conn);
+
 /* Calls on_data again at the end of the turn, for bytes that the owner left in `in`. */
 void nu_connection_redeliver(struct nu_connection *conn);
 

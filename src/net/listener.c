@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -29,12 +30,24 @@ static int *fd_slot(const struct nu_listener *listener, unsigned address, unsign
     return &listener->fds[address * listener->socket_count + socket];
 }
 
-static bool open_address(struct nu_listener *listener, unsigned address, int inherited,
-                         struct nu_strbuf *error)
+/* An inherited socket is bound and listens; what we need besides is set here. */
+static void take_inherited(struct nu_listener *listener, unsigned address, int fd)
+{
+    const struct nu_address *wanted = &listener->config->addresses[address].address;
+    int one = 1;
+    bool is_unix = wanted->family == NU_ADDRESS_UNIX;
+    if (!is_unix)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    *fd_slot(listener, address, 0) = fd;
+    listener->inherited[address] = true;
+    listener->bound[address] = is_unix ? *wanted : nu_socket_local_address(fd);
+}
+
+static bool open_address(struct nu_listener *listener, unsigned address, struct nu_strbuf *error)
 {
     struct nu_listen_params params = listener->config->addresses[address];
     for (unsigned i = 0; i < listener->socket_count; i++) {
-        int fd = inherited >= 0 ? inherited : nu_socket_bind(&params, error);
+        int fd = nu_socket_bind(&params, error);
         if (fd < 0)
             return false;
         *fd_slot(listener, address, i) = fd;
@@ -73,8 +86,11 @@ struct nu_listener *nu_listener_create(const struct nu_listener_config *config, 
     for (size_t i = 0; i < count; i++)
         listener->fds[i] = -1;
     listener->bound = nu_calloc(config->address_count, sizeof(*listener->bound));
+    listener->inherited = nu_calloc(config->address_count, sizeof(*listener->inherited));
     for (unsigned i = 0; i < config->address_count; i++) {
-        if (!open_address(listener, i, inherited ? inherited[i] : -1, error)) {
+        if (inherited && inherited[i] >= 0) {
+            take_inherited(listener, i, inherited[i]);
+        } else if (!open_address(listener, i, error)) {
             nu_listener_destroy(&listener);
             return NULL;
         }
@@ -89,19 +105,30 @@ struct nu_listener *nu_listener_create(const struct nu_listener_config *config, 
 static void remove_socket_file(const struct nu_listener *listener, unsigned address)
 {
     const struct nu_address *bound = &listener->bound[address];
-    if (bound->family == NU_ADDRESS_UNIX && bound->path && bound->path[0] != '@')
+    if (!listener->inherited[address] && bound->family == NU_ADDRESS_UNIX && bound->path && bound->path[0] != '@')
         unlink(bound->path);
 }
 
 bool nu_listener_open(struct nu_listener *listener, struct nu_strbuf *error)
 {
     for (unsigned i = 0; i < listener->config->address_count; i++) {
-        for (unsigned s = 0; s < listener->socket_count; s++) {
+        for (unsigned s = 0; s < listener->socket_count && !listener->inherited[i]; s++) {
             if (!nu_socket_listen(*fd_slot(listener, i, s), &listener->config->addresses[i], error))
                 return false;
         }
     }
     return true;
+}
+
+void nu_listener_refuse_new(struct nu_listener *listener)
+{
+    for (unsigned i = 0; i < listener->config->address_count; i++) {
+        if (listener->inherited[i])
+            continue;
+        remove_socket_file(listener, i);
+        for (unsigned s = 0; s < listener->socket_count; s++)
+            nu_socket_refuse_new(*fd_slot(listener, i, s));
+    }
 }
 
 void nu_listener_close(struct nu_listener *listener)
@@ -128,6 +155,7 @@ void nu_listener_destroy(struct nu_listener **listener_ptr)
     *listener_ptr = NULL;
     nu_listener_close(listener);
     nu_stat_set_destroy(&listener->stats);
+    nu_free(listener->inherited);
     nu_free(listener->bound);
     nu_free(listener->fds);
     nu_free(listener);

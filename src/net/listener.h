@@ -58,17 +58,25 @@ struct nu_listener {
     int *fds;                 /* address_count times socket_count, owned; -1 where closed */
     unsigned socket_count;    /* per address: the workers' number, or 1 */
     struct nu_address *bound; /* as bound, by address */
+    bool *inherited;          /* by address: others have the socket as well; it is not ours to end */
 };
 
 /*
- * Opens and binds the sockets for `workers` workers; nobody can connect before nu_listener_open. Returns NULL with the reason in `error`. `inherited` may
- * name an open listen socket to use in place of a new one (socket activation), or be -1. Main thread.
+ * Opens and binds the sockets for `workers` workers; nobody can connect before nu_listener_open. Returns
+ * NULL with the reason in `error`. `inherited` may be NULL; else it has for each address an open listen
+ * socket to take over in place of a new one (socket activation), or -1. Main thread.
  */
 struct nu_listener *nu_listener_create(const struct nu_listener_config *config, unsigned workers,
                                        struct nu_stats *stats, const struct nu_drain *process_drain,
                                        const int *inherited, struct nu_strbuf *error);
 /* Lets connections in: the sockets listen from here on. False with the reason in `error`. Main thread. */
 NU_MUST_USE bool nu_listener_open(struct nu_listener *listener, struct nu_strbuf *error);
+/*
+ * The first half of closing without losses: nobody new can begin to connect, but whoever did still gets
+ * through. The workers go on accepting for a moment, then stop, then the sockets are closed. Inherited
+ * sockets stay as they are. Main thread.
+ */
+void nu_listener_refuse_new(struct nu_listener *listener);
 /* Closes the sockets: nobody can connect any more. After the workers stopped accepting. Main thread. */
 void nu_listener_close(struct nu_listener *listener);
 /* Closes the sockets and frees the listener, after every worker's part is gone. */

@@ -27,11 +27,16 @@ bool nu_listen_address_from_proto(struct nu_factory *factory, const void *owner,
                                "A listener needs an address, not a name", factory->arena,
                                &out->address))
         return false;
-    if (proto->address_case == ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_PIPE)
-        out->unix_mode = proto->pipe->mode;
-    else
+    if (proto->address_case != ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_PIPE) {
         out->ipv4_compat = proto->socket_address->ipv4_compat;
-    return true;
+        return true;
+    }
+    out->unix_mode = proto->pipe->mode;
+    if (!out->unix_mode || out->address.path[0] != '@')
+        return true;
+    nu_config_error(factory->ctx, proto->pipe, "mode",
+                    "Cannot set mode for Abstract AF_UNIX sockets");
+    return false;
 }
 
 static enum nu_socket_option_when option_phase(const Envoy__Config__Core__V3__SocketOption *proto)
@@ -87,17 +92,31 @@ static size_t add_keepalive(struct nu_factory *factory, const listener_proto *pr
     return count;
 }
 
+/* The listener's own options, or those that an additional address has instead. */
 static void read_options(struct nu_factory *factory, const listener_proto *proto,
+                         Envoy__Config__Core__V3__SocketOption **list, size_t count,
                          struct nu_listen_params *params)
 {
     enum { KEEPALIVE_OPTIONS = 4 };
-    size_t room = proto->n_socket_options + KEEPALIVE_OPTIONS;
+    size_t room = count + KEEPALIVE_OPTIONS;
     struct nu_socket_option *options = nu_arena_calloc(factory->arena, room * sizeof(*options));
-    for (size_t i = 0; i < proto->n_socket_options; i++)
-        options[i] = read_option(factory, proto->socket_options[i]);
-    params->option_count =
-        proto->n_socket_options + add_keepalive(factory, proto, options + proto->n_socket_options);
+    for (size_t i = 0; i < count; i++)
+        options[i] = read_option(factory, list[i]);
+    params->option_count = count + add_keepalive(factory, proto, options + count);
     params->options = options;
+}
+
+static void read_additional(struct nu_factory *factory, const listener_proto *proto, size_t index,
+                            struct nu_listen_params *params)
+{
+    const Envoy__Config__Listener__V3__AdditionalAddress *additional =
+        proto->additional_addresses[index];
+    if (additional->socket_options)
+        read_options(factory, proto, additional->socket_options->socket_options,
+                     additional->socket_options->n_socket_options, params);
+    bool ok = nu_listen_address_from_proto(factory, additional, "address", additional->address,
+                                           params);
+    (void)ok; /* the error is in the list */
 }
 
 static void read_addresses(struct nu_factory *factory, const listener_proto *proto,
@@ -110,7 +129,7 @@ static void read_addresses(struct nu_factory *factory, const listener_proto *pro
         .transparent = nu_bool_or(proto->transparent, false),
         .freebind = nu_bool_or(proto->freebind, false),
     };
-    read_options(factory, proto, &shared);
+    read_options(factory, proto, proto->socket_options, proto->n_socket_options, &shared);
     size_t count = 1 + proto->n_additional_addresses;
     if (count > MAX_ADDRESSES) {
         nu_config_error(factory->ctx, proto, "additional_addresses",
@@ -118,14 +137,12 @@ static void read_addresses(struct nu_factory *factory, const listener_proto *pro
         return;
     }
     struct nu_listen_params *params = nu_arena_alloc(factory->arena, count * sizeof(*params));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         params[i] = shared;
-        const void *owner = i ? (const void *)proto->additional_addresses[i - 1] : proto;
-        bool ok = nu_listen_address_from_proto(
-            factory, owner, "address",
-            i ? proto->additional_addresses[i - 1]->address : proto->address, &params[i]);
-        (void)ok; /* the error is in the list */
-    }
+    bool ok = nu_listen_address_from_proto(factory, proto, "address", proto->address, &params[0]);
+    (void)ok; /* the error is in the list */
+    for (size_t i = 1; i < count; i++)
+        read_additional(factory, proto, i - 1, &params[i]);
     config->addresses = params;
     config->address_count = (uint8_t)count;
 }

@@ -33,7 +33,7 @@ struct nu_network_filter_class {
     /* The connection's output crossed a watermark. May be NULL. */
     void (*on_above_high)(struct nu_network_filter *self);
     void (*on_below_low)(struct nu_network_filter *self);
-    /* The listener stops: idle connections should go. May be NULL. */
+    /* The listener stops: an idle connection should go. Asked again every now and then. May be NULL. */
     void (*on_drain)(struct nu_network_filter *self);
     /* The last call. */
     void (*close)(struct nu_network_filter *self, enum nu_close_reason reason);

@@ -3,6 +3,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
@@ -130,6 +131,21 @@ bool nu_socket_listen(int fd, const struct nu_listen_params *params, struct nu_s
         return false;
     }
     return true;
+}
+
+void nu_socket_refuse_new(int fd)
+{
+    enum { FLAGS_OFFSET = 13, SYN = 0x02, SYN_ACK = 0x12 };
+    static struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_OFFSET),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN_ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {NU_ARRAY_LEN(code), code};
+    int ignored = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+    (void)ignored;
 }
 
 struct nu_address nu_socket_local_address(int fd)

@@ -46,6 +46,14 @@ int nu_socket_bind(const struct nu_listen_params *params, struct nu_strbuf *erro
 NU_MUST_USE bool nu_socket_listen(int fd, const struct nu_listen_params *params,
                                   struct nu_strbuf *error);
 
+/*
+ * Lets nobody new begin to connect: TCP's SYN packets are dropped from now on, while connections whose
+ * handshake is under way still come up and can be accepted. A client that is turned away tries again
+ * after a second, when the socket is closed or another process has it. Never fails: where it has no
+ * effect (unix sockets), the caller's close comes a moment earlier than it should.
+ */
+void nu_socket_refuse_new(int fd);
+
 /* The address that a socket is bound to (with the port the kernel chose for port 0). */
 struct nu_address nu_socket_local_address(int fd);
 

@@ -156,6 +156,7 @@ static void build_timeouts(struct nu_route_build *build, struct nu_route *route,
     route->idle_timeout = duration(build, proto, "idle_timeout", proto->idle_timeout);
     if (!max)
         return;
+    route->has_duration_rules = true;
     route->max_stream_duration =
         duration(build, max, "max_stream_duration", max->max_stream_duration);
     route->grpc_timeout_max =

@@ -47,6 +47,8 @@ struct nu_route {
     /* CLUSTER */
     uint64_t timeout_ms; /* 15000 by default; 0: none */
     struct nu_route_duration idle_timeout;
+    /* max_stream_duration stands there: it alone, and no route timeout, limits a stream. */
+    bool has_duration_rules;
     struct nu_route_duration max_stream_duration;
     struct nu_route_duration grpc_timeout_max;    /* honour grpc-timeout up to this; 0: any */
     struct nu_route_duration grpc_timeout_offset; /* subtracted from it */

@@ -13,8 +13,7 @@ enum nu_server_state nu_server_state(const struct nu_server *server)
         return NU_SERVER_DRAINING;
     if (server->is_open)
         return NU_SERVER_LIVE;
-    return server->init.state == NU_INIT_IDLE ? NU_SERVER_PRE_INITIALIZING
-                                              : NU_SERVER_INITIALIZING;
+    return server->init.state == NU_INIT_IDLE ? NU_SERVER_PRE_INITIALIZING : NU_SERVER_INITIALIZING;
 }
 
 static enum nu_server_state get_state(void *owner)

@@ -11,19 +11,15 @@
 #include "admin/admin.h"
 #include "event/timer.h"
 
-struct nu_listener_stop;
 struct nu_server;
 
 struct nu_listener_drain {
     struct nu_server *server;
-    struct nu_listener_stop *stops; /* one per listener, in the server's arena */
-    struct nu_timer timer;          /* the end of the graceful period */
+    struct nu_timer timer; /* the end of the graceful period */
     uint64_t start_us;
     bool health_failed;
-    bool graceful;            /* the graceful period began */
+    bool graceful;             /* the graceful period began */
     struct nu_admin_drain how; /* of the graceful period */
-    bool stop_asked;          /* before the listeners were open: stop them then */
-    bool stop_inbound_only;
 };
 
 void nu_listener_drain_init(struct nu_listener_drain *drain, struct nu_server *server);
@@ -31,7 +27,5 @@ void nu_listener_drain_finish(struct nu_listener_drain *drain);
 
 void nu_listener_drain_fail_health(struct nu_listener_drain *drain, bool failed);
 void nu_listener_drain_begin(struct nu_listener_drain *drain, const struct nu_admin_drain *how);
-/* The listeners take connections from now on. */
-void nu_listener_drain_on_open(struct nu_listener_drain *drain);
 
 #endif

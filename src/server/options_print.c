@@ -93,13 +93,13 @@ static void print_life(const struct nu_options *options, struct nu_json *json)
     print_bool(json, "skip_hot_restart_on_no_parent", options->skip_hot_restart_on_no_parent);
 }
 
-/* Options that are accepted and change nothing: shown as what they are, off. There is no hot restart,
- * whatever was asked for. */
+/* Options that are accepted and change nothing: shown as what they are, off. There is no hot
+ * restart, whatever was asked for. */
 static void print_without_effect(struct nu_json *json)
 {
     static const char *const off[] = {
-        "enable_mutex_tracing",      "cpuset_threads",
-        "use_dynamic_base_id",       "enable_fine_grain_logging",
+        "enable_mutex_tracing",          "cpuset_threads",
+        "use_dynamic_base_id",           "enable_fine_grain_logging",
         "skip_hot_restart_parent_stats",
     };
     print_bool(json, "disable_hot_restart", true);

@@ -54,8 +54,7 @@ static void refresh_runtime(struct nu_process_stats *stats)
     const struct nu_runtime *runtime = stats->owner->runtime;
     nu_gauge_set(&stats->runtime->num_layers, (int64_t)nu_runtime_layer_count(runtime));
     nu_gauge_set(&stats->runtime->num_keys, (int64_t)nu_runtime_key_count(runtime));
-    nu_gauge_set(&stats->runtime->admin_overrides_active,
-                 nu_runtime_has_admin_overrides(runtime));
+    nu_gauge_set(&stats->runtime->admin_overrides_active, nu_runtime_has_admin_overrides(runtime));
 }
 
 /* Brings a counter that is kept elsewhere to `value`. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Figures about the process as a whole: server., listener_manager., runtime., filesystem. Few of them
- * are counted as they happen; most are read from where they are known, each time that statistics are
- * shown or a flush interval ends. Main thread.
+ * Figures about the process as a whole: server., listener_manager., runtime., filesystem. Few of
+ * them are counted as they happen; most are read from where they are known, each time that
+ * statistics are shown or a flush interval ends. Main thread.
  */
 #ifndef NU_SERVER_PROCESS_STATS_H
 #define NU_SERVER_PROCESS_STATS_H

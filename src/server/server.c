@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "net/dns.h"
@@ -36,6 +37,7 @@ struct nu_server *nu_server_create(const struct nu_options *options)
 {
     struct nu_server *server = nu_calloc(1, sizeof(*server));
     server->options = options;
+    server->notify.fd = -1;
     nu_arena_init(&server->arena);
     nu_config_ctx_init(&server->ctx, &server->arena);
     server->ctx.allow_unknown = options->allow_unknown_static_fields;
@@ -63,6 +65,7 @@ struct nu_server *nu_server_create(const struct nu_options *options)
 void nu_server_stop(struct nu_server *server, int status)
 {
     server->exit_status = status;
+    nu_notify_send(&server->notify, "STOPPING=1\nSTATUS=Ending");
     nu_loop_stop(server->loop);
 }
 
@@ -88,8 +91,10 @@ int nu_server_run(struct nu_server *server)
 {
     server->worker_count = server->options->concurrency;
     nu_server_watch_signals(server);
+    nu_inherited_init(&server->inherited);
     if (!start_log(server))
         return 1;
+    nu_notify_init(&server->notify, getenv("NOTIFY_SOCKET"));
     if (server->options->base_id_path)
         write_base_id(server->options);
     nu_process_stats_start(&server->process_stats);
@@ -112,6 +117,7 @@ static void destroy_workers(struct nu_server *server)
 
 static void destroy_listeners(struct nu_server *server)
 {
+    nu_listener_stops_finish(server);
     for (size_t i = 0; server->listeners && i < server->listener_count; i++)
         nu_listener_destroy(&server->listeners[i]);
     nu_free(server->listeners);
@@ -124,6 +130,7 @@ void nu_server_destroy(struct nu_server **server_ptr)
         return;
     *server_ptr = NULL;
     destroy_workers(server);
+    nu_watchdog_finish(&server->watchdog);
     nu_admin_close(server->admin);
     destroy_listeners(server);
     nu_listener_drain_finish(&server->listener_drain);
@@ -136,6 +143,8 @@ void nu_server_destroy(struct nu_server **server_ptr)
     nu_dns_resolver_destroy(&server->dns);
     nu_runtime_unref(&server->runtime);
     nu_loop_destroy(&server->loop);
+    nu_inherited_finish(&server->inherited);
+    nu_notify_finish(&server->notify);
     nu_log_set_file(NULL);
     nu_log_writer_destroy(&server->log_writer);
     nu_stats_destroy(&server->stats);

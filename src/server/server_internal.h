@@ -5,6 +5,7 @@
  *     build.c    configuration -> clusters, listeners; nothing is opened
  *     start.c    sockets, workers, waiting for what must be warm, opening
  *     signals.c  what each signal does
+ *     listener_stop.c  closing sockets without losing connections
  *     drain.c    letting requests finish before the end
  *     admin.c    what the admin interface sees and may do
  *     listener_drain.c  taking listeners out of traffic
@@ -21,9 +22,13 @@
 #include "config/factory.h"
 #include "config/init_manager.h"
 #include "event/timer.h"
+#include "server/inherit.h"
 #include "server/listener_drain.h"
+#include "server/listener_stop.h"
+#include "server/notify.h"
 #include "server/process_stats.h"
 #include "server/server.h"
+#include "server/watchdog.h"
 #include "server/worker.h"
 
 enum { NU_SERVER_SIGNALS = 4 };
@@ -42,6 +47,7 @@ struct nu_server {
     struct nu_cluster_manager *clusters;
     const struct nu_listener_config **listener_configs;
     struct nu_listener **listeners;
+    struct nu_listener_stop *listener_stops;
     size_t listener_count;
     struct nu_worker **workers;
     unsigned worker_count;
@@ -52,12 +58,17 @@ struct nu_server {
     struct nu_drain drain;
     struct nu_timer drain_timer;
     uint32_t drain_limit_ms;
+    uint32_t drain_looks;
     bool draining;
 
     struct nu_admin *admin; /* in the arena; NULL if there is none */
     struct nu_process_stats process_stats;
     bool is_open; /* listeners take connections */
     struct nu_listener_drain listener_drain;
+
+    struct nu_notify notify;
+    struct nu_watchdog watchdog;
+    struct nu_inherited inherited; /* until the listeners took theirs */
 
     struct nu_signal *signals[NU_SERVER_SIGNALS];
     int exit_status;
@@ -68,8 +79,8 @@ NU_MUST_USE bool nu_server_build(struct nu_server *server);
 /* What a *_from_proto function is given, for objects as old as the server. */
 struct nu_factory nu_server_factory(struct nu_server *server);
 
-/* Binds the sockets, starts the workers, and begins to wait for what must be warm; the listeners open
- * from the loop. False after printing why. */
+/* Binds the sockets, starts the workers, and begins to wait for what must be warm; the listeners
+ * open from the loop. False after printing why. */
 NU_MUST_USE bool nu_server_start(struct nu_server *server);
 /* Calls fn(worker, arg) on every worker's thread. */
 void nu_server_on_workers(struct nu_server *server, nu_worker_fn fn, void *arg);

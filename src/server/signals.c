@@ -10,12 +10,13 @@ static void on_end(int number, void *arg)
 {
     struct nu_server *server = arg;
     bool abrupt = number == SIGINT || server->draining || server->options->sigterm_drain_ms == 0;
-    nu_log(NU_LOG_MAIN, NU_LOG_WARN, "caught %s: %s", number == SIGINT ? "SIGINT" : "SIGTERM",
-           abrupt ? "ending now" : "draining");
     if (abrupt)
         nu_server_stop(server, 0);
     else
         nu_server_drain(server, server->options->sigterm_drain_ms);
+    /* After it has begun, so that who reads the line can rely on it. */
+    nu_log(NU_LOG_MAIN, NU_LOG_WARN, "caught %s: %s", number == SIGINT ? "SIGINT" : "SIGTERM",
+           abrupt ? "ending now" : "draining");
 }
 
 static void on_usr1(int number, void *arg)

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 
@@ -20,6 +22,15 @@ static bool fail(const char *what, struct nu_strbuf *error)
     return false;
 }
 
+/* By address of the listener: the service manager's socket, or -1; in the server's arena. */
+static const int *take_sockets(struct nu_server *server, const struct nu_listener_config *config)
+{
+    int *fds = nu_arena_alloc(&server->arena, config->address_count * sizeof(*fds));
+    for (unsigned i = 0; i < config->address_count; i++)
+        fds[i] = nu_inherited_take(&server->inherited, &config->addresses[i].address);
+    return fds;
+}
+
 static bool bind_listeners(struct nu_server *server)
 {
     server->listeners = nu_calloc(server->listener_count + 1, sizeof(*server->listeners));
@@ -27,12 +38,15 @@ static bool bind_listeners(struct nu_server *server)
         const struct nu_listener_config *config = server->listener_configs[i];
         struct nu_strbuf error = {0};
         nu_strbuf_addf(&error, "listener '%.*s': ", NU_STR_ARG(config->name));
-        server->listeners[i] = nu_listener_create(config, server->worker_count, server->stats,
-                                                  &server->drain, NULL, &error);
+        server->listeners[i] =
+            nu_listener_create(config, server->worker_count, server->stats, &server->drain,
+                               take_sockets(server, config), &error);
         if (!server->listeners[i])
             return fail("", &error);
         nu_strbuf_finish(&error);
     }
+    nu_inherited_finish(&server->inherited);
+    nu_listener_stops_init(server);
     return true;
 }
 
@@ -61,23 +75,28 @@ static bool open_listeners(struct nu_server *server)
 {
     for (size_t i = 0; i < server->listener_count; i++) {
         struct nu_strbuf error = {0};
+        if (server->listener_stops[i].state != NU_LISTENER_RUNS)
+            continue;
         if (!nu_listener_open(server->listeners[i], &error))
             return fail("", &error);
+        nu_server_on_workers(server, nu_worker_accept, server->listeners[i]);
     }
-    nu_server_on_workers(server, nu_worker_accept, NULL);
     server->is_open = true;
     nu_process_stats_opened(&server->process_stats, server->listener_count, server->worker_count);
-    nu_listener_drain_on_open(&server->listener_drain);
     return true;
 }
 
 static void open_for_traffic(struct nu_server *server)
 {
+    if (server->draining)
+        return;
     if (!open_listeners(server)) {
         nu_server_stop(server, 1);
         return;
     }
     nu_log(NU_LOG_MAIN, NU_LOG_INFO, "all clusters initialized. starting main dispatch loop");
+    nu_notify_send(&server->notify, "READY=1\nMAINPID=%d\nSTATUS=Serving: %zu listeners, %u workers",
+                   (int)getpid(), server->listener_count, server->worker_count);
     if (server->options->mode == NU_MODE_INIT_ONLY)
         nu_server_stop(server, 0);
 }
@@ -102,10 +121,22 @@ void nu_server_on_init_timer(struct nu_timer *timer)
     open_for_traffic(server);
 }
 
+static void start_watchdog(struct nu_server *server)
+{
+    struct nu_watchdog *watchdog = &server->watchdog;
+    watchdog->stats = server->stats;
+    watchdog->loop = server->loop;
+    watchdog->notify = &server->notify;
+    uint64_t manager_us =
+        nu_notify_watchdog_us(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), (int)getpid());
+    nu_watchdog_start(watchdog, server->workers, server->worker_count, manager_us);
+}
+
 bool nu_server_start(struct nu_server *server)
 {
     if (!bind_listeners(server) || !start_workers(server))
         return false;
+    start_watchdog(server);
     nu_timer_arm(server->loop, &server->init_timer, INIT_LIMIT_MS);
     nu_init_manager_start(&server->init, on_init_ready);
     return true;

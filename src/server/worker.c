@@ -123,19 +123,19 @@ void nu_worker_set_runtime(struct nu_worker *worker, struct nu_runtime *runtime)
     nu_worker_run(worker, take_runtime, nu_runtime_ref(runtime));
 }
 
-void nu_worker_accept(struct nu_worker *worker, void *arg)
-{
-    (void)arg;
-    struct listener_link *link;
-    nu_list_for_each(link, &worker->listeners, struct listener_link, link)
-    {
-        nu_worker_listener_start(link->wl);
-    }
-}
-
 static bool is_meant(const struct listener_link *link, const void *listener)
 {
     return !listener || link->wl->listener == listener;
+}
+
+void nu_worker_accept(struct nu_worker *worker, void *arg)
+{
+    struct listener_link *link;
+    nu_list_for_each(link, &worker->listeners, struct listener_link, link)
+    {
+        if (is_meant(link, arg))
+            nu_worker_listener_start(link->wl);
+    }
 }
 
 void nu_worker_stop_accepting(struct nu_worker *worker, void *arg)

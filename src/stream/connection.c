@@ -127,10 +127,26 @@ static void end_conn(struct nu_hcm_conn *conn)
         close_conn(conn);
 }
 
-/* The process is about to end, and waits for its connections. */
+/* A client that has just connected is about to send its request. */
+static bool is_fresh(const struct nu_hcm_conn *conn)
+{
+    enum { FRESH_MS = 1000 };
+    uint64_t age_us = nu_loop_now_us(loop_of(conn)) - conn->base.conn->accepted_us;
+    return conn->requests == 0 && age_us < FRESH_MS * 1000;
+}
+
+/* The process is about to end, and waits for its connections. One with a request, be it only the
+ * first byte of it, is served to the end of the response. */
 static void on_drain(struct nu_network_filter *self)
 {
-    end_conn(conn_of(self));
+    struct nu_hcm_conn *conn = conn_of(self);
+    if (!conn->stream)
+        nu_connection_read_now(socket_of(conn));
+    bool is_idle = !conn->stream && socket_of(conn)->in.len == 0;
+    if (!is_idle)
+        conn->drain = NU_HCM_CLOSING;
+    else if (!is_fresh(conn))
+        end_conn(conn);
 }
 
 void nu_hcm_conn_start_drain(struct nu_hcm_conn *conn)

@@ -35,15 +35,19 @@ static void count_class(struct nu_hcm_stream *stream, uint32_t status)
     }
 }
 
-/* An HTTP/1.0 client reads to the connection's end when no length tells it where the response ends. */
-static bool is_framed_by_close(const struct nu_hcm_stream *stream, const struct nu_headers *headers)
+/* An HTTP/1.0 client reads to the connection's end when no length tells it where the response ends;
+ * even an empty response closes then. */
+static void decide_http10(struct nu_hcm_stream *stream, const struct nu_headers *headers, bool end)
 {
-    return nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10) &&
-           !nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH);
+    if (nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH))
+        return;
+    stream->flags |= NU_STREAM_SAW_CLOSE;
+    if (!end)
+        stream->flags |= NU_STREAM_FRAMED_BY_CLOSE;
 }
 
 /* Decides whether the connection ends with this response, and says so in it. */
-static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *headers)
+static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *headers, bool end)
 {
     struct nu_hcm_conn *conn = stream->conn;
     struct nu_http_stats *stats = nu_stream_stats(stream);
@@ -52,8 +56,8 @@ static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *h
         nu_hcm_conn_start_drain(conn);
         nu_counter_inc(&stats->downstream_cx_drain_close);
     }
-    if (is_framed_by_close(stream, headers))
-        stream->flags |= NU_STREAM_SAW_CLOSE;
+    if (nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10))
+        decide_http10(stream, headers, end);
     if (nu_stream_has(stream, NU_STREAM_SAW_CLOSE))
         conn->drain = NU_HCM_CLOSING;
     if (nu_unlikely(!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))) {
@@ -95,7 +99,7 @@ void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *hea
         return;
     touch(stream);
     nu_hcm_mutate_response(stream, headers);
-    decide_connection(stream, headers);
+    decide_connection(stream, headers, end);
     uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
     stream->info.response_code = status;
     stream->info.tx_first_us = nu_loop_now_us(stream->loop);

@@ -32,7 +32,8 @@ struct nu_hcm {
 /* The manager as a network filter; its configuration is the struct nu_hcm. */
 extern const struct nu_network_filter_class nu_hcm_filter;
 
-/* Makes the tables of header names; for whoever fills a manager, before its first request. Any thread. */
+/* Makes the tables of header names; for whoever fills a manager, before its first request. Any
+ * thread. */
 void nu_hcm_make_header_sets(void);
 /* Frees the workers' parts, when no connection is left. The config's owner frees the rest. */
 void nu_hcm_finish(struct nu_hcm *hcm);

@@ -318,12 +318,18 @@ static void read_access_logs(struct nu_factory *factory, struct nu_hcm_config *c
                                           &config->access_logs);
 }
 
+static void finish_hcm(void *hcm)
+{
+    nu_hcm_finish(hcm);
+}
+
 static const void *create_hcm(struct nu_factory *outer, const ProtobufCMessage *message)
 {
     const hcm_proto *proto = (const void *)message;
     struct nu_factory factory = *outer;
     size_t errors = factory.ctx->errors.count;
     struct nu_hcm *hcm = nu_arena_calloc(factory.arena, sizeof(*hcm));
+    nu_arena_on_free(factory.arena, finish_hcm, hcm);
     struct nu_hcm_config *config = &hcm->config;
     config->stat_prefix = nu_arena_dup(factory.arena, nu_str_from(proto->stat_prefix));
     factory.http_stat_prefix =

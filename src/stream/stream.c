@@ -50,10 +50,7 @@ static bool may_close_at_once(const struct nu_hcm_stream *stream)
         return false;
     bool is_read =
         nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE) && !nu_stream_has(stream, NU_STREAM_IN_HEADERS);
-    bool framed_by_close = stream->info.protocol == NU_PROTOCOL_HTTP10 &&
-                           !(stream->response_headers &&
-                             nu_headers_has_id(stream->response_headers, NU_HEADER_CONTENT_LENGTH));
-    return is_read || framed_by_close;
+    return is_read || nu_stream_has(stream, NU_STREAM_FRAMED_BY_CLOSE);
 }
 
 static void write_access_log(struct nu_hcm_stream *stream)
@@ -128,15 +125,22 @@ static void reset_stream(struct nu_hcm_stream *stream)
 /* --- Timeouts --------------------------------------------------------------------------------- */
 
 /* A timeout of ours: an answer while none was begun, else the end. */
-static void time_out(struct nu_hcm_stream *stream, uint32_t status, struct nu_str body,
-                     struct nu_str details)
+static void time_out(struct nu_hcm_stream *stream, const struct nu_reply *answer)
 {
     if (nu_stream_has(stream, NU_STREAM_RESPONSE_STARTED)) {
-        stream->info.response_code_details = details;
+        stream->info.response_code_details = answer->details;
         reset_stream(stream);
         return;
     }
-    nu_hcm_reply_simple(stream, status, body, details);
+    nu_hcm_reply(stream, answer);
+}
+
+static void time_out_with(struct nu_hcm_stream *stream, uint32_t status, struct nu_str body,
+                          struct nu_str details)
+{
+    struct nu_reply answer = {
+        .status = status, .body = body, .details = details, .grpc_status = -1};
+    time_out(stream, &answer);
 }
 
 /* 408 tells the client that its request was not complete. */
@@ -155,31 +159,36 @@ static void on_idle_timer(struct nu_timer *timer)
     }
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_idle_timeout);
     nu_stream_info_set_flag(&stream->info, NU_FLAG_STREAM_IDLE_TIMEOUT);
-    time_out(stream, timeout_status(stream), NU_STR("stream timeout"),
-             NU_STR("stream_idle_timeout"));
+    time_out_with(stream, timeout_status(stream), NU_STR("stream timeout"),
+                  NU_STR("stream_idle_timeout"));
 }
 
 static void on_request_timer(struct nu_timer *timer)
 {
     struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, request_timer);
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_timeout);
-    time_out(stream, timeout_status(stream), NU_STR("request timeout"),
-             NU_STR("request_overall_timeout"));
+    time_out_with(stream, timeout_status(stream), NU_STR("request timeout"),
+                  NU_STR("request_overall_timeout"));
 }
 
 static void on_headers_timer(struct nu_timer *timer)
 {
     struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, headers_timer);
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_header_timeout);
-    time_out(stream, 408, NU_STR("request header timeout"), NU_STR("request_header_timeout"));
+    time_out_with(stream, 408, NU_STR("request header timeout"), NU_STR("request_header_timeout"));
 }
 
 static void on_duration_timer(struct nu_timer *timer)
 {
     struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, duration_timer);
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_max_duration_reached);
-    time_out(stream, timeout_status(stream), NU_STR("downstream duration timeout"),
-             NU_STR("max_duration_timeout"));
+    struct nu_reply answer = {
+        .status = timeout_status(stream),
+        .body = NU_STR("downstream duration timeout"),
+        .details = NU_STR("max_duration_timeout"),
+        .grpc_status = NU_GRPC_DEADLINE_EXCEEDED,
+    };
+    time_out(stream, &answer);
 }
 
 static void arm(struct nu_hcm_stream *stream, struct nu_timer *timer, void (*fn)(struct nu_timer *),
@@ -200,6 +209,20 @@ static void start_timers(struct nu_hcm_stream *stream)
     arm(stream, &stream->duration_timer, on_duration_timer, config->max_stream_duration_ms);
 }
 
+/* The time that the stream has taken already counts. */
+static void apply_duration(struct nu_hcm_stream *stream, const struct nu_route *route)
+{
+    if (nu_likely(!route->has_duration_rules))
+        return;
+    uint64_t limit_ms;
+    nu_timer_cancel(&stream->duration_timer);
+    if (!nu_hcm_find_duration(stream, route, &limit_ms))
+        return;
+    uint64_t used_ms = (nu_loop_now_us(stream->loop) - stream->info.start_us) / 1000;
+    nu_timer_arm(stream->loop, &stream->duration_timer,
+                 limit_ms > used_ms ? limit_ms - used_ms : 0);
+}
+
 /* What the route says in place of the connection manager. */
 static void apply_route_timeouts(struct nu_hcm_stream *stream)
 {
@@ -212,11 +235,7 @@ static void apply_route_timeouts(struct nu_hcm_stream *stream)
         if (route->idle_timeout.ms)
             nu_timer_arm(stream->loop, &stream->idle_timer, route->idle_timeout.ms);
     }
-    if (route->max_stream_duration.is_set) {
-        nu_timer_cancel(&stream->duration_timer);
-        if (route->max_stream_duration.ms)
-            nu_timer_arm(stream->loop, &stream->duration_timer, route->max_stream_duration.ms);
-    }
+    apply_duration(stream, route);
 }
 
 /* --- The request ------------------------------------------------------------------------------ */
@@ -391,29 +410,25 @@ static void note_request(struct nu_hcm_stream *stream, bool end)
 
 static void look_at_request(struct nu_hcm_stream *stream, bool end)
 {
+    bool wants_upgrade = asks_for_upgrade(&stream->request_headers);
     touch(stream);
     nu_timer_cancel(&stream->headers_timer);
+    /* What follows such a head is a tunnel's, whether it comes about or not. */
+    if (nu_unlikely(wants_upgrade || is_connect(&stream->request_headers)))
+        end = false;
     note_request(stream, end);
     if (end)
         nu_timer_cancel(&stream->request_timer);
     answer_expectation(stream);
-    if (nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10 &&
-                    !stream->config->h1.accept_http_10)) {
-        nu_stream_info_set_flag(&stream->info, NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);
-        stream->flags |= NU_STREAM_SAW_CLOSE;
-        reply(stream, 426, NU_STR("low_version"));
-        return;
-    }
     if (!check_host(stream) || !check_path(stream))
         return;
     normalize_host(stream);
-    bool wants_upgrade = asks_for_upgrade(&stream->request_headers);
     nu_hcm_mutate_request(stream);
     find_route(stream);
     apply_route_timeouts(stream);
+    open_chain(stream);
     if (!check_upgrade(stream, wants_upgrade))
         return;
-    open_chain(stream);
     nu_chain_decode_headers(&stream->chain, &stream->request_headers, end);
 }
 

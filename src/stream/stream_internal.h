@@ -52,6 +52,7 @@ enum nu_stream_flag {
     NU_STREAM_GRPC = 1 << 8,
     NU_STREAM_SAW_CLOSE = 1 << 9,   /* this exchange is the connection's last */
     NU_STREAM_IN_HEADERS = 1 << 10, /* the request's head is being looked at */
+    NU_STREAM_FRAMED_BY_CLOSE = 1 << 11, /* the response's body ends with the connection */
 };
 
 struct nu_hcm_stream {
@@ -126,6 +127,13 @@ void nu_hcm_mutate_request(struct nu_hcm_stream *stream);
 void nu_hcm_append_via(struct nu_headers *headers, struct nu_str via);
 /* 4.3: removes hop-by-hop headers, adds date, server, via and the request id. */
 void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *headers);
+
+/* --- duration.c --- */
+
+/* How long the stream may last on this route; false: as long as it wants. Brings the request's
+ * grpc-timeout up to it. */
+bool nu_hcm_find_duration(struct nu_hcm_stream *stream, const struct nu_route *route,
+                          uint64_t *limit_ms);
 
 /* --- connection.c --- */
 

@@ -125,7 +125,6 @@ static void attach(struct nu_upstream_conn *conn, struct nu_pool_request *reques
         overflow(pool, request);
         return;
     }
-    nu_timer_cancel(&conn->timer);
     set_state(conn, BUSY);
     conn->request = request;
     conn->requests++;
@@ -207,17 +206,18 @@ static void count_bytes(struct nu_upstream_conn *conn)
     conn->counted_tx = conn->conn.tx_bytes;
 }
 
-static void arm_idle_timer(struct nu_upstream_conn *conn)
+static void arm_idle_timer(struct nu_upstream_conn *conn, uint64_t idle_us)
 {
-    uint64_t idle_ms = options_of(conn->pool)->idle_timeout_ms;
-    if (idle_ms)
-        nu_timer_arm(conn->pool->cluster->loop, &conn->timer, idle_ms);
+    uint64_t limit_ms = options_of(conn->pool)->idle_timeout_ms;
+    uint64_t idle_ms = idle_us / 1000;
+    if (limit_ms)
+        nu_timer_arm(conn->conn.loop, &conn->timer, limit_ms > idle_ms ? limit_ms - idle_ms : 0);
 }
 
 static void become_idle(struct nu_upstream_conn *conn)
 {
     set_state(conn, IDLE);
-    arm_idle_timer(conn);
+    conn->idle_since_us = nu_loop_now_us(conn->pool->cluster->loop);
     serve_waiting(conn->pool);
 }
 
@@ -261,6 +261,7 @@ static void on_connected(struct nu_connection *base)
         nu_timer_arm(base->loop, &conn->duration_timer, max_ms);
     nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connected to %.*s", (unsigned long long)conn->id,
            NU_STR_ARG(pool->host->address_text));
+    arm_idle_timer(conn, 0);
     become_idle(conn);
 }
 
@@ -376,17 +377,29 @@ static const struct nu_connection_ops connection_ops = {
     .on_closed = on_closed,
 };
 
-/* The connect timeout, or the idle timeout. */
+static void on_connect_timeout(struct nu_upstream_conn *conn)
+{
+    conn->timed_out = true;
+    nu_counter_inc(&stats_of(conn->pool)->upstream_cx_connect_timeout);
+    nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+}
+
+/* The connect timeout; later a look at how long the connection was idle, so that a request costs no
+ * timer work. */
 static void on_timer(struct nu_timer *timer)
 {
     struct nu_upstream_conn *conn = nu_container_of(timer, struct nu_upstream_conn, timer);
-    struct nu_cluster_traffic_stats *stats = stats_of(conn->pool);
     if (conn->state == CONNECTING) {
-        conn->timed_out = true;
-        nu_counter_inc(&stats->upstream_cx_connect_timeout);
-    } else {
-        nu_counter_inc(&stats->upstream_cx_idle_timeout);
+        on_connect_timeout(conn);
+        return;
     }
+    uint64_t idle_us =
+        conn->state == IDLE ? nu_loop_now_us(conn->conn.loop) - conn->idle_since_us : 0;
+    if (idle_us / 1000 < options_of(conn->pool)->idle_timeout_ms) {
+        arm_idle_timer(conn, idle_us);
+        return;
+    }
+    nu_counter_inc(&stats_of(conn->pool)->upstream_cx_idle_timeout);
     nu_connection_close(&conn->conn, NU_CLOSE_NOW);
 }
 

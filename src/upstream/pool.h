@@ -24,13 +24,14 @@ struct nu_upstream_conn {
     struct nu_h1_client codec;
     struct nu_pool *pool;            /* borrowed */
     struct nu_list link;             /* in the pool's list of its state */
-    struct nu_timer timer;           /* connect timeout, then idle timeout */
+    struct nu_timer timer;           /* connect timeout; then armed all the time, see on_timer */
     struct nu_timer duration_timer;  /* maximum age */
     struct nu_pool_request *request; /* being served; NULL while idle */
     struct nu_address local;
     uint64_t id;
     uint64_t connect_start_us;
     uint64_t connect_end_us;
+    uint64_t idle_since_us;
     uint64_t counted_rx; /* bytes that the statistics have */
     uint64_t counted_tx;
     uint32_t requests; /* served so far */

@@ -8,7 +8,6 @@
 #include "base/random.h"
 #include "client/exchange.h"
 #include "format/format.h"
-#include "http/grpc.h"
 #include "http/status.h"
 #include "runtime/runtime.h"
 #include "stats/http_stats.h"
@@ -17,6 +16,7 @@ struct router {
     struct nu_filter base;
     struct nu_exchange exchange;
     struct nu_router_stats *stats;
+    struct nu_cluster_local *cluster; /* of the route; NULL for none, or an unknown one */
     uint64_t timeout_ms;
     bool alt_response; /* x-envoy-upstream-rq-timeout-alt-response: a timeout is 204 */
     bool forwarding;   /* the exchange was started */
@@ -374,22 +374,6 @@ static bool answer_bad_header(struct router *router, struct nu_headers *headers)
     return false;
 }
 
-/* A gRPC request's own deadline, where the route honours it. */
-static bool grpc_timeout(const struct nu_route *route, const struct nu_headers *headers,
-                         uint64_t *timeout_ms)
-{
-    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_GRPC_TIMEOUT);
-    uint64_t asked;
-    if (!route->grpc_timeout_max.is_set || !text.ptr || !nu_grpc_timeout_parse(text, &asked))
-        return false;
-    if (route->grpc_timeout_offset.is_set && route->grpc_timeout_offset.ms < asked)
-        asked -= route->grpc_timeout_offset.ms;
-    if (route->grpc_timeout_max.ms && asked > route->grpc_timeout_max.ms)
-        asked = route->grpc_timeout_max.ms;
-    *timeout_ms = asked;
-    return true;
-}
-
 static bool number_header(const struct nu_headers *headers, enum nu_header_id id, uint64_t *out)
 {
     struct nu_str text = nu_headers_get_id(headers, id);
@@ -400,8 +384,7 @@ static bool number_header(const struct nu_headers *headers, enum nu_header_id id
 static void find_timeout(struct router *router, const struct nu_route *route,
                          struct nu_headers *headers)
 {
-    router->timeout_ms = route->timeout_ms;
-    grpc_timeout(route, headers, &router->timeout_ms);
+    router->timeout_ms = route->has_duration_rules ? 0 : route->timeout_ms;
     uint64_t asked;
     if (number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS, &asked))
         router->timeout_ms = asked;
@@ -433,8 +416,7 @@ static void remove_control_headers(struct nu_headers *headers)
         nu_headers_remove_set(headers, &control);
 }
 
-static void set_timeout_headers(struct router *router, const struct nu_route *route,
-                                struct nu_headers *headers)
+static void set_timeout_headers(struct router *router, struct nu_headers *headers)
 {
     uint64_t per_try = 0;
     bool has_per_try =
@@ -442,8 +424,7 @@ static void set_timeout_headers(struct router *router, const struct nu_route *ro
         per_try && (router->timeout_ms == 0 || per_try < router->timeout_ms);
     remove_control_headers(headers);
     uint64_t expected = has_per_try ? per_try : router->timeout_ms;
-    if (!config_of(router)->suppress_envoy_headers && expected &&
-        !route->max_stream_duration.is_set)
+    if (!config_of(router)->suppress_envoy_headers && expected)
         add_number(router, headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, expected);
 }
 
@@ -457,8 +438,14 @@ static bool is_in_maintenance(struct router *router, struct nu_str cluster)
     return nu_runtime_feature_enabled(runtime, key, 0, nu_random_u64());
 }
 
-static void note_cluster(struct router *router, const struct nu_cluster *cluster)
+/* Looks for the route's cluster, and tells the stream, which may end before it comes to us. */
+static void find_cluster(struct router *router)
 {
+    struct nu_str name = match_of(router)->cluster;
+    router->cluster = nu_cluster_table_find(router->base.chain->loop->clusters, name);
+    if (nu_unlikely(!router->cluster))
+        return;
+    const struct nu_cluster *cluster = router->cluster->cluster;
     struct nu_upstream_info *info = &info_of(router)->upstream;
     info->cluster = cluster->name;
     info->cluster_observability = cluster->observability_name;
@@ -474,7 +461,7 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
     bool suppress = config_of(router)->suppress_envoy_headers;
     nu_route_finalize_request(match, headers, chain->info, suppress);
     find_timeout(router, route, headers);
-    set_timeout_headers(router, route, headers);
+    set_timeout_headers(router, headers);
     if (nu_unlikely(match->virtual_host->include_request_attempt_count))
         nu_headers_set_id(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT, NU_STR("1"));
     struct nu_exchange_params params = {
@@ -495,13 +482,13 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
 static void route_request(struct router *router, struct nu_headers *headers, bool end)
 {
     const struct nu_route_match *match = match_of(router);
-    struct nu_cluster_local *cluster =
-        nu_cluster_table_find(router->base.chain->loop->clusters, match->cluster);
-    if (!cluster) {
+    if (nu_unlikely(!router->cluster || !nu_str_eq(router->cluster->cluster->name, match->cluster)))
+        find_cluster(router);
+    struct nu_cluster_local *cluster = router->cluster;
+    if (nu_unlikely(!cluster)) {
         answer_no_cluster(router);
         return;
     }
-    note_cluster(router, cluster->cluster);
     if (nu_unlikely(config_of(router)->strict_headers) && answer_bad_header(router, headers))
         return;
     if (nu_unlikely(is_in_maintenance(router, match->cluster))) {
@@ -576,7 +563,10 @@ static void on_downstream_low(struct nu_filter *self)
 static void open_filter(struct nu_filter *self)
 {
     struct router *router = router_of(self);
+    const struct nu_route_match *match = match_of(router);
     router->stats = nu_stat_set_block(config_of(router)->stats);
+    if (nu_likely(match->route && match->route->action == NU_ROUTE_CLUSTER))
+        find_cluster(router);
 }
 
 static void close_filter(struct nu_filter *self)

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of the process: signals, draining, logs."""
+import re
+import signal
+import socket
+import threading
+
+import pytest
+
+from configs import PROXY
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+class Slow:
+    """An upstream's script that answers when it is told to."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+
+    def __call__(self, peer):
+        peer.wait_message(is_response=False)
+        self.asked.set()
+        self.answer.wait(30)
+        peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        peer.wait_end()
+
+
+def busy_proxy(nuncio, origin, *arguments, **options):
+    """A proxy with a request under way: itself, the client, and what lets the answer come."""
+    slow = Slow()
+    proxy = nuncio(PROXY, *arguments, origin=origin(slow).port, **options)
+    client = proxy.connect()
+    client.send(GET)
+    assert slow.asked.wait(30)
+    return proxy, client, slow
+
+
+def test_sigterm_lets_a_running_request_finish(nuncio, origin):
+    proxy, client, slow = busy_proxy(nuncio, origin)
+    proxy.signal(signal.SIGTERM)
+    proxy.stderr.wait("caught SIGTERM: draining")
+    slow.answer.set()
+    client.wait_end()
+    assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n" in client.received
+    assert proxy.wait_exit() == 0
+    assert "drained" in proxy.stderr.text
+
+
+def test_a_drain_ends_after_its_bound(nuncio, origin):
+    proxy, client, slow = busy_proxy(nuncio, origin, "--sigterm-drain-ms", "300")
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait_exit() == 0
+    assert "the drain is over after 300 ms: closing 1 connections" in proxy.stderr.text
+    client.wait_end()
+    assert client.received == b""
+    slow.answer.set()
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_a_drain(nuncio, origin, second):
+    proxy, _, slow = busy_proxy(nuncio, origin, "--sigterm-drain-ms", "60000")
+    proxy.signal(signal.SIGTERM)
+    proxy.stderr.wait("draining")
+    proxy.signal(second)
+    assert proxy.wait_exit() == 0
+    slow.answer.set()
+
+
+def test_sigint_ends_at_once(nuncio, origin):
+    proxy, _, slow = busy_proxy(nuncio, origin, "--sigterm-drain-ms", "60000")
+    proxy.signal(signal.SIGINT)
+    assert proxy.wait_exit() == 0
+    assert "caught SIGINT: ending now" in proxy.stderr.text
+    slow.answer.set()
+
+
+def test_without_a_drain_time_sigterm_ends_at_once_as_in_envoy(nuncio, origin):
+    proxy, _, slow = busy_proxy(nuncio, origin, "--sigterm-drain-ms", "0")
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait_exit() == 0
+    assert "caught SIGTERM: ending now" in proxy.stderr.text
+    slow.answer.set()
+
+
+def test_a_drain_closes_idle_connections(nuncio, origin):
+    proxy = nuncio(PROXY, "--sigterm-drain-ms", "60000", origin=origin().port)
+    clients = [proxy.connect() for _ in range(4)]
+    for client in clients:
+        client.send(GET)
+        client.wait_message(is_response=True)
+    proxy.signal(signal.SIGTERM)
+    for client in clients:
+        client.wait_end()
+    assert proxy.wait_exit() == 0
+
+
+def test_nobody_can_connect_while_the_process_drains(nuncio, origin):
+    proxy, _, slow = busy_proxy(nuncio, origin)
+    proxy.signal(signal.SIGTERM)
+    proxy.stderr.wait("draining")
+    with pytest.raises(OSError):
+        while True:  # handshakes that have begun still succeed for a moment
+            socket.create_connection(("127.0.0.1", proxy.port("main")), timeout=5).close()
+    slow.answer.set()
+    assert proxy.wait_exit() == 0
+
+
+def test_connections_in_the_queue_are_served_by_a_drain(nuncio, origin):
+    """The workers are stopped while clients connect: the signal is there before any accept."""
+    proxy = nuncio(PROXY, "--concurrency", "2", origin=origin().port)
+    proxy.get("main")
+    proxy.signal(signal.SIGSTOP)
+    clients = [proxy.connect() for _ in range(20)]
+    for client in clients:
+        client.send(GET)
+    proxy.signal(signal.SIGTERM)
+    proxy.signal(signal.SIGCONT)
+    for client in clients:
+        client.wait_end()
+        assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert proxy.wait_exit() == 0
+
+
+def test_a_connection_without_a_request_has_a_moment_for_its_first(nuncio, origin):
+    proxy = nuncio(PROXY, origin=origin().port)
+    client = proxy.connect()
+    proxy.signal(signal.SIGTERM)
+    proxy.stderr.wait("draining")
+    client.send(GET)
+    client.wait_end()
+    assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert proxy.wait_exit() == 0
+
+
+def test_sighup_changes_nothing(nuncio, origin):
+    proxy = nuncio(PROXY, origin=origin().port)
+    proxy.signal(signal.SIGHUP)
+    proxy.stderr.wait("caught SIGHUP: nothing to do")
+    assert proxy.get("main").status == 200
+
+
+def test_sigusr1_opens_the_log_again(nuncio, origin, tmp_path):
+    log, old = tmp_path / "app.log", tmp_path / "old.log"
+    proxy = nuncio(PROXY, "--log-path", log, origin=origin().port, ready=None)
+    while not log.exists() or "main dispatch loop" not in log.read_text():
+        pass
+    log.rename(old)
+    proxy.signal(signal.SIGUSR1)
+    while not log.exists():
+        pass
+    proxy.signal(signal.SIGHUP)
+    while "caught SIGHUP" not in log.read_text():
+        pass
+    assert "caught SIGHUP" not in old.read_text()
+    assert proxy.stderr.text == ""
+
+
+def test_a_log_that_cannot_be_opened_ends_the_start(nuncio, origin):
+    proxy = nuncio(PROXY, "--log-path", "/nosuch/app.log", origin=origin().port, ready=None,
+                   expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert "--log-path: unable to open file '/nosuch/app.log': No such file" in proxy.stderr.text
+
+
+def test_log_options_are_obeyed(nuncio, origin):
+    proxy = nuncio(PROXY, "--log-format", "<%l|%n|%v>", "--log-format-escaped", "-l", "error",
+                   "--component-log-level", "main:info", origin=origin().port,
+                   ready="<info|main|all clusters initialized. starting main dispatch loop>\n")
+    assert re.fullmatch(r"(<info\|main\|.*>\n)+", proxy.stderr.text)
+
+
+def test_init_only_starts_and_exits(nuncio, origin):
+    proxy = nuncio(PROXY, "--mode", "init_only", origin=origin().port)
+    assert proxy.wait_exit() == 0
+
+
+def test_an_address_in_use_ends_the_start(nuncio, origin):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        proxy = nuncio(PROXY, origin=origin().port, main=port, ready=None, expect_exit=1)
+        assert proxy.wait_exit() == 1
+    assert f"listener 'main': cannot bind '127.0.0.1:{port}': Address already in use" \
+        in proxy.stderr.text
