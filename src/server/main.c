@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program: options, then serve or validate. */
+/* The program: options, then serve or validate; or another program, which asks a running one. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/block.h"
 #include "base/thread.h"
+#include "server/health.h"
 #include "server/log_setup.h"
 #include "server/process.h"
 #include "server/server.h"
@@ -32,6 +34,8 @@ static int serve(const struct nu_options *options)
 int main(int argc, char **argv)
 {
     struct nu_options options;
+    if (argc > 1 && strcmp(argv[1], "health") == 0)
+        return nu_health_main(argc, argv);
     switch (nu_options_parse(argc, argv, &options)) {
     case NU_OPTIONS_EXIT_OK:
         return 0;
