@@ -11,14 +11,14 @@
  *
  * Life of an instance: open, then any of decode_* and encode_* in the order in which the parts of the
  * message come (1xx, headers, data, trailers), then log, then close. `close` is always called, also
- * when the client goes away; everything that the instance started (timers, calls) must be given up
- * there. A member that is NULL means "continue" and costs nothing.
+ * when the client goes away; timers and calls that are still on their way are given up behind it. A
+ * member that is NULL means "continue" and costs nothing.
  *
  * Threads: everything about one stream happens on one worker thread. A callback must not block.
  *
- * Every function below takes the instance (`self`) that calls it. Where a function may end the
- * stream, it says so: the instance's memory then stays valid until the callback returns, but no
- * further call may be made on it except from `log` and `close`.
+ * Every function below takes the instance (`self`) that calls it. Some may end the stream, and say
+ * so: log and close then run before they return. The instance's memory stays valid until the
+ * callback that is running returns; what is asked of an ended stream is not done.
  */
 #ifndef NUNCIO_FILTER_H
 #define NUNCIO_FILTER_H
@@ -49,22 +49,24 @@ enum nu_headers_status {
     /* The same, but over the limit the sender is held back instead. */
     NU_HEADERS_STOP_ALL_AND_WATERMARK,
     /* Go on, but tell the next filters that more follows although the message ended here: the filter
-     * will add a body or trailers. */
+     * will inject a body, the last piece with end = true. */
     NU_HEADERS_CONTINUE_AND_DONT_END,
 };
 
 /* What a data callback wants the chain to do next. */
 enum nu_data_status {
-    NU_DATA_CONTINUE,
+    NU_DATA_CONTINUE, /* what this filter stopped before goes first: headers, then kept data */
     NU_DATA_STOP_AND_BUFFER,    /* keep the data; over the limit 413 or 500 */
     NU_DATA_STOP_AND_WATERMARK, /* keep the data; over the limit the sender is held back */
-    NU_DATA_STOP_NO_BUFFER,     /* the filter took the data, or drops it */
+    NU_DATA_STOP_NO_BUFFER,     /* the filter took the data; what is left of it is dropped */
 };
 
 enum nu_trailers_status {
-    NU_TRAILERS_CONTINUE,
+    NU_TRAILERS_CONTINUE, /* as NU_DATA_CONTINUE */
     NU_TRAILERS_STOP,
 };
+
+struct nu_plugin_config; /* nuncio/plugin.h */
 
 struct nu_filter_class {
     uint32_t abi;         /* NUNCIO_FILTER_ABI */
@@ -72,14 +74,33 @@ struct nu_filter_class {
     size_t instance_size; /* of the struct that begins with struct nu_filter */
     bool is_terminal;     /* ends the chain: it answers or forwards every request (the router) */
 
-    /* The stream exists; headers were not seen yet. */
+    /*
+     * Plug-ins only: makes the configuration that every instance is handed, from the `config` member
+     * (nuncio/plugin.h). Main thread, while loading. NULL after nu_plugin_config_error. It is shared
+     * by all threads and must not change. NULL for a filter without a configuration. Freed with
+     * config_destroy, which may be NULL, when nothing uses it any more.
+     */
+    const void *(*config_create)(struct nu_plugin_config *config);
+    void (*config_destroy)(const void *config);
+
+    /*
+     * State of a thread, for one configuration: `worker_size` zeroed bytes which every instance of
+     * that thread finds in self->worker. worker_open is called on the thread before the first
+     * instance is made, worker_close when the configuration goes away, on the main thread, when no
+     * thread runs the filter any more. 0 and NULL for none.
+     */
+    size_t worker_size;
+    void (*worker_open)(void *worker, const void *config);
+    void (*worker_close)(void *worker, const void *config);
+
+    /* The stream exists; headers were not seen yet. It cannot be answered or reset from here. */
     void (*open)(struct nu_filter *self);
     /* The last call. The stream's headers and values are still readable. */
     void (*close)(struct nu_filter *self);
 
     /*
-     * `end`: nothing follows. `headers` may be changed. `data` may be changed, drained, added to; what
-     * is in it when NU_DATA_CONTINUE is returned goes on.
+     * `end`: nothing follows, and it is told once. `headers` may be changed. `data` may be changed,
+     * drained, added to; what is in it when NU_DATA_CONTINUE is returned goes on. It may be empty.
      */
     enum nu_headers_status (*decode_headers)(struct nu_filter *self, struct nu_headers *headers,
                                              bool end);
@@ -96,7 +117,7 @@ struct nu_filter_class {
     /* The stream is over and its outcome final; the access log is written after this. */
     void (*log)(struct nu_filter *self);
 
-    /* The client takes no more response bytes for now, or takes them again. Nested pairs happen. */
+    /* The client takes no more response bytes for now, or takes them again, in turn. */
     void (*on_downstream_high)(struct nu_filter *self);
     void (*on_downstream_low)(struct nu_filter *self);
 };
@@ -105,7 +126,10 @@ struct nu_filter_class {
 struct nu_filter {
     const struct nu_filter_class *cls;
     const void *config;            /* the chain's configuration for this filter */
-    const void *route_config;      /* the most specific per-route one, or NULL; resolved once */
+    /* The most specific per-route configuration, or NULL. Resolved once, and again when the route
+     * changes (nu_filter_clear_route_cache). */
+    const void *route_config;
+    void *worker;                  /* this thread's state, see worker_size; NULL for none */
     struct nu_filter_chain *chain; /* private */
     uint8_t index;                 /* private: place in the chain */
     uint8_t state[2];              /* private: decode, encode */
@@ -131,9 +155,10 @@ struct nu_reply {
 };
 
 /*
- * Answers the request. The reply runs through the encode callbacks of all filters. Allowed while no
- * response headers were sent; afterwards it resets the stream. Ends the stream if the request is
- * complete: return a STOP status right after it.
+ * Answers the request, which then goes no further. The reply runs through the encode callbacks of all
+ * filters, this one's too; but a response that they have begun to see is replaced behind them, and
+ * once its headers were sent to the client the stream is reset. May end the stream: return a STOP
+ * status right after it.
  */
 NUNCIO_API void nu_filter_reply(struct nu_filter *self, uint32_t status, struct nu_str body,
                                 struct nu_str details);
@@ -143,30 +168,49 @@ NUNCIO_API void nu_filter_reset(struct nu_filter *self);
 
 /* --- Going on --------------------------------------------------------------------------------- */
 
-/* Resumes what this filter stopped: headers first, then what was buffered. Never from inside this
- * filter's own callback of the same direction (return CONTINUE there instead). */
+/* Resumes what this filter stopped: headers first, then the data it kept, then trailers. A filter that
+ * stopped everything now sees the data and trailers itself. Never from inside this filter's own
+ * callback of the same direction (return CONTINUE there instead). May end the stream. */
 NUNCIO_API void nu_filter_continue_decoding(struct nu_filter *self);
 NUNCIO_API void nu_filter_continue_encoding(struct nu_filter *self);
 
 /* --- Bodies ----------------------------------------------------------------------------------- */
 
-/* What is buffered because this filter stopped, or NULL. It may be changed in place. */
+/* What is kept because this filter stopped, or NULL. It may be changed in place. */
 NUNCIO_API struct nu_buf *nu_filter_decoding_buffer(struct nu_filter *self);
 NUNCIO_API struct nu_buf *nu_filter_encoding_buffer(struct nu_filter *self);
-/* Moves the bytes of `data` behind what is buffered (inside a callback: behind the present message
- * part), as if they had come from the sender; the next filters see them. */
+/*
+ * Moves the bytes of `data` behind what this filter passes on or keeps, as if they had come from the
+ * sender; the next filters see them.
+ * In its headers callback: as (more of) the body, behind the headers.
+ * In its data callback: behind the data of the callback.
+ * In its trailers callback: before the trailers.
+ * Outside, while it has stopped: behind what is kept.
+ */
 NUNCIO_API void nu_filter_add_decoded_data(struct nu_filter *self, struct nu_buf *data);
 NUNCIO_API void nu_filter_add_encoded_data(struct nu_filter *self, struct nu_buf *data);
-/* Passes bytes to the next filter at once, past the buffer: for filters that returned
- * NU_DATA_STOP_NO_BUFFER and stream on their own. */
+/* Passes bytes to the next filter at once, past what is kept, the headers before them: for filters
+ * that returned NU_DATA_STOP_NO_BUFFER, or stopped headers, and stream on their own. Takes all of
+ * `data`. After `end` nothing passes any more. May end the stream. */
 NUNCIO_API void nu_filter_inject_decoded_data(struct nu_filter *self, struct nu_buf *data,
                                               bool end);
 NUNCIO_API void nu_filter_inject_encoded_data(struct nu_filter *self, struct nu_buf *data,
                                               bool end);
-/* Adds trailers to a message that ends with the present data callback (end is true there). */
+/* Adds trailers to a message that ends with the present data callback of this filter (`end` is true
+ * there); the next filters see them. NULL anywhere else. */
 NUNCIO_API struct nu_headers *nu_filter_add_decoded_trailers(struct nu_filter *self);
 NUNCIO_API struct nu_headers *nu_filter_add_encoded_trailers(struct nu_filter *self);
-/* The limit of the buffers above, in bytes. */
+/* A new, empty buffer for bytes that the filter makes or keeps; freed with the stream. */
+NUNCIO_API struct nu_buf *nu_filter_buffer(struct nu_filter *self);
+/*
+ * Holds the sender back, or lets it go: for filters that keep data themselves. Calls nest, and what
+ * is held at the end of the stream is let go.
+ */
+NUNCIO_API void nu_filter_hold_request(struct nu_filter *self);
+NUNCIO_API void nu_filter_release_request(struct nu_filter *self);
+NUNCIO_API void nu_filter_hold_response(struct nu_filter *self);
+NUNCIO_API void nu_filter_release_response(struct nu_filter *self);
+/* How much may be kept of a message by all filters together, in bytes; 0: no limit. */
 NUNCIO_API uint32_t nu_filter_decoder_buffer_limit(const struct nu_filter *self);
 NUNCIO_API void nu_filter_set_decoder_buffer_limit(struct nu_filter *self, uint32_t bytes);
 NUNCIO_API uint32_t nu_filter_encoder_buffer_limit(const struct nu_filter *self);
@@ -185,16 +229,18 @@ NUNCIO_API void *nu_filter_alloc(struct nu_filter *self, size_t size);
 /* A copy in such memory. */
 NUNCIO_API struct nu_str nu_filter_copy(struct nu_filter *self, struct nu_str s);
 
-/* The chosen route is looked up again before the router runs: call it after changing what routes
- * match on. */
+/* Looks the route up again: call it after changing what routes match on. The filters' route_config
+ * follows; which filters run does not change. */
 NUNCIO_API void nu_filter_clear_route_cache(struct nu_filter *self);
 /* The name of the route's cluster and of the route; empty without one. */
 NUNCIO_API struct nu_str nu_filter_cluster_name(struct nu_filter *self);
 NUNCIO_API struct nu_str nu_filter_route_name(struct nu_filter *self);
 /*
- * Runs the request again from the start of the chain with the headers as they are now (an internal
- * redirect). Only while the whole request was received and no response was sent; returns false where
- * it is not possible. Ends this stream's filters.
+ * Runs the request again from the start of the chain, with its headers as they are now and the body
+ * that is kept, as if it had just come: an internal redirect. It works while the whole request was
+ * received, nothing of its body has gone past the filters, no response was begun, and at most ten
+ * times; else false, and nothing has happened. After true the stream's filters are at their end: log
+ * and close follow soon, then new instances see the request.
  */
 NUNCIO_API bool nu_filter_recreate_stream(struct nu_filter *self);
 /* Asks the load balancer for this upstream ("1.2.3.4:80") if the cluster has it and it is usable. */
@@ -224,72 +270,55 @@ NUNCIO_API struct nu_str nu_filter_state(struct nu_filter *self, struct nu_str k
 
 /* --- Timers and calls ------------------------------------------------------------------------- */
 
-/* A timer, embedded in the instance; `private_` is nuncio's. */
+/* A timer, embedded in the instance (zeroed memory). The filter sets on_timer, the rest is nuncio's. */
 struct nu_filter_timer {
     void (*on_timer)(struct nu_filter *self);
     struct nu_filter *self;
-    void *private_[4];
+    void *private_[6];
 };
 
-/* Calls timer->on_timer(self) once after `delay_ms`; arming again moves it. */
+/* Calls timer->on_timer(self) once after `delay_ms`; arming again moves it. Not from log or close. */
 NUNCIO_API void nu_filter_timer_arm(struct nu_filter *self, struct nu_filter_timer *timer,
                                     uint64_t delay_ms);
-/* Harmless on a timer that is not armed. `close` must cancel what is armed. */
+/* Harmless on a timer that is not armed. What is armed at the end of the stream is cancelled. */
 NUNCIO_API void nu_filter_timer_cancel(struct nu_filter_timer *timer);
 
-/* How a call to a cluster ended. */
+/* How a call to a cluster ended. Everything in it is valid during the callback. */
 struct nu_call_result {
-    bool ok; /* a response came; else it failed (no host, reset, timeout) */
-    uint32_t status;
-    const struct nu_headers *headers; /* valid during the callback */
-    struct nu_buf *body;              /* valid during the callback */
-    struct nu_str failure;            /* why, when not ok */
+    bool ok;         /* a whole response came, whatever its status */
+    uint32_t status; /* of the response; when not ok, what a client would have got: 503, 504, 500 */
+    const struct nu_headers *headers; /* NULL when not ok */
+    struct nu_buf *body;              /* may be empty, never NULL */
+    struct nu_str failure;            /* why, when not ok: one word */
 };
 
 struct nu_filter_call; /* one call on its way */
 
 struct nu_call_request {
     struct nu_str cluster;
-    struct nu_str method;
-    struct nu_str path;
-    struct nu_str authority;
+    struct nu_str method;    /* empty: GET */
+    struct nu_str path;      /* empty: / */
+    struct nu_str authority; /* empty: the cluster's name */
     const struct nu_reply_header *headers;
     size_t header_count;
-    struct nu_str body; /* copied */
-    uint32_t timeout_ms;
+    struct nu_str body;          /* may be empty; gets a content-length unless `headers` has one */
+    uint32_t timeout_ms;         /* for the whole call; 0: none */
+    uint32_t max_response_bytes; /* a larger body fails the call; 0: 1 MiB */
 };
 
 /*
- * Sends a request to a cluster and calls on_done(self, result) once, never from inside this function.
- * Returns a handle for cancel, or NULL if the cluster does not exist.
+ * Sends a request (everything is copied) to a cluster and calls on_done(self, result) once, never from
+ * inside this function. Returns a handle for cancel, valid until on_done is called; or NULL, and
+ * on_done is not called, if the cluster does not exist. Not from log or close.
  */
 NUNCIO_API struct nu_filter_call *
 nu_filter_http_call(struct nu_filter *self, const struct nu_call_request *request,
                     void (*on_done)(struct nu_filter *self, const struct nu_call_result *result));
-/* Gives a call up; on_done is not called. `close` must cancel what is on its way. */
+/* Gives a call up; on_done is not called. What is on its way at the end of the stream is given up. */
 NUNCIO_API void nu_filter_call_cancel(struct nu_filter_call *call);
 
 /* A line in the application log, component "filter". Levels: 0 trace ... 5 critical. */
 NUNCIO_API void nu_filter_log(struct nu_filter *self, int level, struct nu_str message);
-
-/* --- Plug-ins --------------------------------------------------------------------------------- */
-
-/*
- * What a plug-in library exports, under the symbol `nuncio_plugin`. The ABI number is read before
- * anything else of the library is used.
- */
-struct nuncio_plugin {
-    uint32_t abi; /* NUNCIO_FILTER_ABI */
-    const struct nu_filter_class *filter;
-    /*
-     * Makes a configuration from the JSON text of the `config` member ("{}" if there is none). Main
-     * thread. On failure returns false with a message in `error` (`error_size` bytes, NUL-terminated).
-     * `*config` is then handed to every instance, on all threads, and freed with config_destroy after
-     * the last one. Both may be NULL for a filter without a configuration.
-     */
-    bool (*config_create)(struct nu_str json, const void **config, char *error, size_t error_size);
-    void (*config_destroy)(const void *config);
-};
 
 #ifdef __cplusplus
 }

@@ -51,7 +51,7 @@ static void fill_hcm(struct nu_admin *admin, struct nu_factory *factory)
         .name = NU_STR("envoy.filters.http.admin"),
         .config = admin,
     };
-    nu_filter_chain_config_init(&config->filters, &admin->filter, 1);
+    nu_filter_chain_config_init(&config->filters, factory->arena, &admin->filter, 1);
     nu_hcm_make_header_sets();
 }
 

@@ -20,6 +20,7 @@
 
 struct event_base;
 struct nu_cluster_table;
+struct nu_filter_client;
 struct nu_runtime;
 struct nu_timer_wheel;
 
@@ -47,6 +48,7 @@ struct nu_loop {
     /* What the thread has besides, set by the loop's owner for those who know what it is. */
     struct nu_cluster_table *clusters; /* its clusters; NULL for none */
     struct nu_runtime *runtime;        /* its runtime snapshot; NULL for none */
+    const struct nu_filter_client *client; /* how filters call clusters; NULL for none */
     struct nu_loop_private *private_;
 };
 

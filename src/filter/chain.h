@@ -7,8 +7,9 @@
  *     owner -> nu_chain_decode_headers/data/trailers -> filters ... terminal filter
  *     owner <- ops->encode_headers/data/trailers     <- filters ... terminal filter
  *
- * The rules of stopping, buffering and continuing are Envoy's filter manager's. Each direction has one
- * buffer; `buffered_at` says which filter is the next to see what is in it.
+ * The rules of stopping, buffering and continuing are Envoy's filter manager's, with one difference:
+ * what filters stop is kept for each filter and not in one buffer, so that no filter ever sees bytes
+ * twice or misses some when two filters stop at the same time.
  */
 #ifndef NU_FILTER_CHAIN_H
 #define NU_FILTER_CHAIN_H
@@ -16,6 +17,7 @@
 #include "nuncio/filter.h"
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "event/loop.h"
 #include "http/headers.h"
 #include "http/stream_info.h"
@@ -23,29 +25,47 @@
 
 enum { NU_FILTERS_MAX = 64 };
 
+enum nu_direction {
+    NU_DECODE,
+    NU_ENCODE,
+};
+
 /* One filter of a configured chain. */
 struct nu_filter_entry {
     const struct nu_filter_class *cls;
     struct nu_str name; /* as configured: the key of per-route configuration */
     const void *config; /* borrowed from the factory's owner */
     bool disabled;      /* unless a route enables it */
+    void **workers;     /* threads' states by number; NULL unless the class has some */
+};
+
+/* What a route says about a filter: made by its factory, only for filters of that class. */
+struct nu_filter_route_config {
+    const struct nu_filter_class *cls;
+    const void *config;
+};
+
+/* The parts of a message that filters have callbacks for. */
+enum nu_filter_phase {
+    NU_PHASE_NONE,
+    NU_PHASE_HEADERS,
+    NU_PHASE_DATA,
+    NU_PHASE_TRAILERS,
+    NU_PHASE_COUNT,
 };
 
 /* A configured chain: immutable, shared by all workers. */
 struct nu_filter_chain_config {
     const struct nu_filter_entry *entries;
     uint8_t count;
-    size_t instance_bytes; /* of all instances together, aligned */
+    size_t instance_bytes;          /* of all instances together, aligned */
+    uint64_t at[2][NU_PHASE_COUNT]; /* which filters a part of a message has to visit: bits */
 };
 
-/* Sums up the instances; `entries` must live as long as the config. */
-void nu_filter_chain_config_init(struct nu_filter_chain_config *config,
-                                 const struct nu_filter_entry *entries, uint8_t count);
-
-enum nu_direction {
-    NU_DECODE,
-    NU_ENCODE,
-};
+/* Sums up the instances and makes the threads' states; both, like `entries`, live in `arena` or as
+ * long. Main thread. */
+void nu_filter_chain_config_init(struct nu_filter_chain_config *config, struct nu_arena *arena,
+                                 struct nu_filter_entry *entries, uint8_t count);
 
 /* What the chain asks of its owner. All are called on the stream's thread. */
 struct nu_filter_chain_ops {
@@ -58,36 +78,51 @@ struct nu_filter_chain_ops {
     void (*reply)(struct nu_filter_chain *chain, const struct nu_reply *reply);
     /* Ends the stream without a response. */
     void (*reset)(struct nu_filter_chain *chain);
-    /* Holds back, or lets go, the client's bytes. Calls pair. */
+    /* A message outgrew the limit: counts it. A local reply follows. */
+    void (*on_too_large)(struct nu_filter_chain *chain, enum nu_direction dir);
+    /* Holds back, or lets go, the client's bytes. Calls pair; none is open after nu_chain_abort. */
     void (*hold_request)(struct nu_filter_chain *chain);
     void (*release_request)(struct nu_filter_chain *chain);
     /* The most specific per-route configuration of a filter, or NULL; may set *disabled. */
-    const void *(*route_config)(struct nu_filter_chain *chain, const struct nu_filter_entry *entry,
-                                bool *disabled);
+    const struct nu_filter_route_config *(*route_config)(struct nu_filter_chain *chain,
+                                                         const struct nu_filter_entry *entry,
+                                                         bool *disabled);
     /* The stream's route as it is now; never NULL, but its route may be. */
     const struct nu_route_match *(*route)(struct nu_filter_chain *chain);
     void (*clear_route_cache)(struct nu_filter_chain *chain);
-    bool (*recreate)(struct nu_filter_chain *chain);
-    struct nu_filter_call *(*http_call)(struct nu_filter *filter,
-                                        const struct nu_call_request *request,
-                                        void (*on_done)(struct nu_filter *self,
-                                                        const struct nu_call_result *result));
+    /* Whether the request may be started over once more. */
+    bool (*can_recreate)(struct nu_filter_chain *chain);
+    /* Starts the request over, later: see nu_filter_recreate_stream. The chain was aborted; `body` is
+     * taken. */
+    void (*recreate)(struct nu_filter_chain *chain, struct nu_buf *body);
+};
+
+/* What one filter stopped. */
+struct nu_chain_kept {
+    struct nu_buf data;
+    bool present; /* there is data to pass on, perhaps none but the end */
+    bool end;     /* nothing follows it */
+};
+
+/* The callback that runs. */
+struct nu_chain_call {
+    struct nu_buf *data; /* what a data callback is looking at */
+    int16_t filter;      /* its index, or -1 */
+    uint8_t phase;       /* enum nu_filter_phase */
 };
 
 /* One direction of a message on its way through the filters. */
 struct nu_chain_half {
     struct nu_headers *headers;  /* NULL until they come */
     struct nu_headers *trailers; /* NULL unless there are some */
-    struct nu_buf buffered;      /* what filters stopped */
-    struct nu_buf *passing;      /* the data that a callback is looking at; NULL outside of one */
-    uint32_t limit;              /* of `buffered`, bytes; 0: none */
-    int16_t buffered_at;         /* the next filter to see `buffered` */
-    int16_t calling;             /* the filter whose callback runs, or -1 */
-    bool ended;                  /* the message's end was received */
-    bool aborted;                /* nothing passes any more */
-    bool over_limit;             /* the sender is held back */
-    bool in_trailers;            /* a trailers callback runs */
-    bool headers_out;            /* the headers went past the last filter */
+    struct nu_chain_kept *kept;  /* by filter; NULL until something is stopped */
+    struct nu_chain_call call;
+    uint32_t limit;      /* of all that is kept, bytes; 0: none */
+    uint8_t kept_count;  /* how many filters keep something */
+    bool ended;          /* the message's end was received */
+    bool aborted;        /* nothing passes any more */
+    bool over_limit;     /* the sender is held back */
+    bool headers_out;    /* the headers went past the last filter */
 };
 
 struct nu_filter_chain {
@@ -99,7 +134,11 @@ struct nu_filter_chain {
     struct nu_filter **filters;  /* in the arena */
     struct nu_str override_host; /* empty: none */
     struct nu_chain_half half[2];
-    uint16_t downstream_high; /* nested high watermarks of the client's side */
+    struct nu_list timers;    /* armed ones of filters */
+    struct nu_list calls;     /* of struct nu_filter_call */
+    uint32_t downstream_high; /* nested high watermarks of the client's side */
+    uint32_t request_holds;   /* how often the client's bytes are held back */
+    bool opening;
     bool closed;
 };
 
@@ -123,7 +162,8 @@ void nu_chain_encode_headers(struct nu_filter *self, struct nu_headers *headers,
 void nu_chain_encode_data(struct nu_filter *self, struct nu_buf *data, bool end);
 void nu_chain_encode_trailers(struct nu_filter *self, struct nu_headers *trailers);
 
-/* A local reply's head and body through all encode filters; the request goes no further. */
+/* A local reply's head and body through all encode filters, or past them if they have begun to see a
+ * response; the request goes no further. */
 void nu_chain_encode_reply(struct nu_filter_chain *chain, struct nu_headers *headers,
                            struct nu_buf *body);
 
@@ -132,11 +172,40 @@ static inline bool nu_chain_response_sent(const struct nu_filter_chain *chain)
 {
     return chain->half[NU_ENCODE].headers_out;
 }
-/* Nothing passes any more in either direction: the stream is over. */
+/* Nothing passes any more in either direction, and nobody is held back: the stream is over. */
 void nu_chain_abort(struct nu_filter_chain *chain);
+/* The route changed: looks up what it says about each filter. */
+void nu_chain_refresh_route_configs(struct nu_filter_chain *chain);
 
-/* The client takes no more bytes for now, or takes them again: told to every filter. */
+/* Holds back, or lets go, the client's bytes; calls nest. */
+void nu_chain_hold_request(struct nu_filter_chain *chain);
+void nu_chain_release_request(struct nu_filter_chain *chain);
+
+/* The client takes no more bytes for now, or takes them again; calls nest, and the filters hear of
+ * the first and the last. */
 void nu_chain_downstream_high(struct nu_filter_chain *chain);
 void nu_chain_downstream_low(struct nu_filter_chain *chain);
+
+/* --- Calls to clusters ------------------------------------------------------------------------ */
+
+/* The part of a call that the chain sees; the client embeds it. */
+struct nu_filter_call {
+    struct nu_list link; /* in chain->calls */
+    struct nu_filter *self;
+    void (*on_done)(struct nu_filter *self, const struct nu_call_result *result);
+    const struct nu_filter_client *client;
+};
+
+/* The HTTP client behind nu_filter_http_call. The client module has one; who owns a loop puts it
+ * there (loop->client). */
+struct nu_filter_client {
+    /* Begins a call, or returns NULL if there is no such cluster. Ends it later, exactly once, with
+     * nu_filter_call_done, unless it is cancelled. */
+    struct nu_filter_call *(*start)(struct nu_loop *loop, const struct nu_call_request *request);
+    void (*cancel)(struct nu_filter_call *call);
+};
+
+/* Reports the end of a call to its filter; afterwards the call belongs to the client alone. */
+void nu_filter_call_done(struct nu_filter_call *call, const struct nu_call_result *result);
 
 #endif

@@ -19,8 +19,10 @@ struct nu_filter_factory {
      */
     bool (*create)(struct nu_factory *factory, const ProtobufCMessage *config,
                    const struct nu_filter_class **cls, const void **out);
-    /* Makes a per-route configuration, NULL after adding an error. NULL with route_type. */
-    const void *(*create_route)(struct nu_factory *factory, const ProtobufCMessage *config);
+    /* Makes a per-route configuration for filters of a class. False after adding an error. NULL
+     * without route_type. */
+    bool (*create_route)(struct nu_factory *factory, const ProtobufCMessage *config,
+                         const struct nu_filter_class **cls, const void **out);
 };
 
 /* The factory whose configuration (or per-route configuration) has this message type, or NULL. */

@@ -11,6 +11,17 @@ static bool has_cluster(void *context, struct nu_str name)
     return factory->has_cluster(factory->owner, name);
 }
 
+/* The configuration with the class that it is for: it stands under a filter's name, which may be that of
+ * another kind of filter. */
+static const void *create_config(struct nu_factory *factory, const struct nu_filter_factory *filter,
+                                 const ProtobufCMessage *message)
+{
+    struct nu_filter_route_config *config = nu_arena_calloc(factory->arena, sizeof(*config));
+    if (!filter->create_route(factory, message, &config->cls, &config->config))
+        return NULL;
+    return config;
+}
+
 static const void *filter_config(void *context, struct nu_arena *arena, const char *name,
                                  const struct Google__Protobuf__Any *config, bool is_optional)
 {
@@ -22,7 +33,7 @@ static const void *filter_config(void *context, struct nu_arena *arena, const ch
     const struct nu_filter_factory *filter = nu_filter_factory_find_route(
         factory.extensions->http_filters, nu_str_from(message->descriptor->name));
     if (filter)
-        return filter->create_route(&factory, message);
+        return create_config(&factory, filter, message);
     if (!is_optional)
         nu_config_error(
             factory.ctx, config, NULL,

@@ -254,7 +254,7 @@ static void read_filters(struct nu_factory *factory, struct nu_hcm_config *confi
             ok = false;
     }
     if (ok)
-        nu_filter_chain_config_init(&config->filters, entries, (uint8_t)count);
+        nu_filter_chain_config_init(&config->filters, factory->arena, entries, (uint8_t)count);
 }
 
 /* --- The manager ------------------------------------------------------------------------------ */

@@ -75,6 +75,22 @@ static void free_stream(void *obj)
     nu_arena_destroy(&arena);
 }
 
+/* The request that is to start over at the end of this turn. */
+struct nu_stream_restart {
+    struct nu_turn_task task;
+    struct nu_hcm_stream *stream;
+    struct nu_buf body;
+    uint8_t count; /* times so far */
+};
+
+static void drop_restart(struct nu_hcm_stream *stream)
+{
+    if (nu_likely(!stream->restart))
+        return;
+    nu_list_remove(&stream->restart->task.link);
+    nu_buf_clear(&stream->restart->body);
+}
+
 static void count_end(struct nu_hcm_stream *stream)
 {
     struct nu_http_stats *stats = nu_stream_stats(stream);
@@ -91,6 +107,7 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
         return;
     stream->flags |= NU_STREAM_OVER;
     stop_timers(stream);
+    drop_restart(stream);
     stream->info.end_us = nu_loop_now_us(stream->loop);
     count_end(stream);
     if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN)) {
@@ -532,22 +549,30 @@ static void chain_reset(struct nu_filter_chain *chain)
     reset_stream(nu_hcm_stream_of_chain(chain));
 }
 
+static void chain_on_too_large(struct nu_filter_chain *chain, enum nu_direction dir)
+{
+    struct nu_http_stats *stats = nu_stream_stats(nu_hcm_stream_of_chain(chain));
+    nu_counter_inc(dir == NU_DECODE ? &stats->downstream_rq_too_large : &stats->rs_too_large);
+}
+
+/* The last releases come from the end of the stream, and free the connection for the next one. */
 static void chain_hold_request(struct nu_filter_chain *chain)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
-    if (!is_over(stream))
+    if (stream->conn)
         stream->encoder->ops->hold_read(stream->encoder);
 }
 
 static void chain_release_request(struct nu_filter_chain *chain)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
-    if (!is_over(stream))
+    if (stream->conn)
         stream->encoder->ops->release_read(stream->encoder);
 }
 
-static const void *chain_route_config(struct nu_filter_chain *chain,
-                                      const struct nu_filter_entry *entry, bool *disabled)
+static const struct nu_filter_route_config *
+chain_route_config(struct nu_filter_chain *chain, const struct nu_filter_entry *entry,
+                   bool *disabled)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
     if (nu_likely(!stream->route.virtual_host || !nu_route_has_filter_configs(&stream->route)))
@@ -557,7 +582,9 @@ static const void *chain_route_config(struct nu_filter_chain *chain,
 
 static void chain_clear_route_cache(struct nu_filter_chain *chain)
 {
-    find_route(nu_hcm_stream_of_chain(chain));
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    find_route(stream);
+    apply_route_timeouts(stream);
 }
 
 static const struct nu_route_match *chain_route(struct nu_filter_chain *chain)
@@ -565,21 +592,47 @@ static const struct nu_route_match *chain_route(struct nu_filter_chain *chain)
     return &nu_hcm_stream_of_chain(chain)->route;
 }
 
-/* The request starts over with its headers as they are; what was buffered of it goes along. */
-static bool chain_recreate(struct nu_filter_chain *chain)
+enum { RESTARTS_MAX = 10 };
+
+static bool chain_can_recreate(struct nu_filter_chain *chain)
 {
-    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
-    struct nu_buf body = chain->half[NU_DECODE].buffered;
-    nu_buf_init(&chain->half[NU_DECODE].buffered);
+    const struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    return !is_over(stream) && (!stream->restart || stream->restart->count < RESTARTS_MAX);
+}
+
+/* The request starts over with its headers as they are; what was kept of it goes along. */
+static void restart(struct nu_turn_task *task)
+{
+    struct nu_stream_restart *again = nu_container_of(task, struct nu_stream_restart, task);
+    struct nu_hcm_stream *stream = again->stream;
+    struct nu_filter_chain *chain = &stream->chain;
+    struct nu_headers *trailers = chain->half[NU_DECODE].trailers;
+    struct nu_buf body = again->body;
+    nu_buf_init(&again->body);
     nu_chain_log(chain);
     nu_chain_close(chain);
     find_route(stream);
+    apply_route_timeouts(stream);
     open_chain(stream);
-    nu_chain_decode_headers(chain, &stream->request_headers, body.len == 0);
+    nu_chain_decode_headers(chain, &stream->request_headers, body.len == 0 && !trailers);
     if (body.len)
-        nu_chain_decode_data(chain, &body, true);
+        nu_chain_decode_data(chain, &body, !trailers);
+    if (trailers)
+        nu_chain_decode_trailers(chain, trailers);
     nu_buf_clear(&body);
-    return true;
+}
+
+static void chain_recreate(struct nu_filter_chain *chain, struct nu_buf *body)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    if (!stream->restart) {
+        stream->restart = nu_arena_calloc(stream->arena, sizeof(*stream->restart));
+        stream->restart->stream = stream;
+        nu_turn_task_init(&stream->restart->task, restart);
+    }
+    stream->restart->count++;
+    nu_buf_move_all(&stream->restart->body, body);
+    nu_loop_at_turn_end(stream->loop, &stream->restart->task);
 }
 
 const struct nu_filter_chain_ops nu_hcm_chain_ops = {
@@ -589,11 +642,13 @@ const struct nu_filter_chain_ops nu_hcm_chain_ops = {
     .encode_trailers = nu_hcm_encode_trailers,
     .reply = chain_reply,
     .reset = chain_reset,
+    .on_too_large = chain_on_too_large,
     .hold_request = chain_hold_request,
     .release_request = chain_release_request,
     .route_config = chain_route_config,
     .clear_route_cache = chain_clear_route_cache,
     .route = chain_route,
+    .can_recreate = chain_can_recreate,
     .recreate = chain_recreate,
 };
 

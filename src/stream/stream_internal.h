@@ -13,6 +13,7 @@
 #include "stream/hcm.h"
 
 struct nu_hcm_stream;
+struct nu_stream_restart;
 
 /* A connection's way to its end. */
 enum nu_hcm_drain {
@@ -74,6 +75,7 @@ struct nu_hcm_stream {
     struct nu_timer request_timer;
     struct nu_timer headers_timer;
     struct nu_timer duration_timer;
+    struct nu_stream_restart *restart; /* in the arena; NULL unless a filter recreated the stream */
     uint64_t active_us;
     uint64_t idle_timeout_ms;
     uint16_t flags; /* enum nu_stream_flag */

@@ -199,14 +199,17 @@ static bool create(struct nu_factory *factory, const ProtobufCMessage *message,
     return true;
 }
 
-static const void *create_route(struct nu_factory *factory, const ProtobufCMessage *message)
+static bool create_route(struct nu_factory *factory, const ProtobufCMessage *message,
+                         const struct nu_filter_class **cls, const void **out)
 {
     const route_proto *proto = (const void *)message;
     if (proto->overrides)
-        return read_config(factory, proto->overrides);
+        return create(factory, &proto->overrides->base, cls, out);
     struct prime_config *config = nu_arena_calloc(factory->arena, sizeof(*config));
     config->disabled = true;
-    return config;
+    *cls = &prime_authz_class;
+    *out = config;
+    return true;
 }
 
 const struct nu_filter_factory nu_prime_authz_factory = {

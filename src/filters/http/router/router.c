@@ -309,14 +309,12 @@ static void on_1xx(struct nu_exchange *exchange, struct nu_headers *headers)
 
 static void on_above_high(struct nu_exchange *exchange)
 {
-    struct nu_filter_chain *chain = router_of_exchange(exchange)->base.chain;
-    chain->ops->hold_request(chain);
+    nu_filter_hold_request(&router_of_exchange(exchange)->base);
 }
 
 static void on_below_low(struct nu_exchange *exchange)
 {
-    struct nu_filter_chain *chain = router_of_exchange(exchange)->base.chain;
-    chain->ops->release_request(chain);
+    nu_filter_release_request(&router_of_exchange(exchange)->base);
 }
 
 static void on_host(struct nu_exchange *exchange, const struct nu_host *host)
