@@ -20,8 +20,12 @@ static struct nu_h1_message *message_of(llhttp_t *parser)
 int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str details)
 {
     if (msg->phase != NU_H1_FAILED) {
+        msg->error = (struct nu_codec_error){
+            .status = status,
+            .details = details,
+            .has_head = msg->phase > NU_H1_HEAD,
+        };
         msg->phase = NU_H1_FAILED;
-        msg->error = (struct nu_codec_error){.status = status, .details = details};
     }
     return HPE_USER;
 }

@@ -250,6 +250,19 @@ static bool is_bodiless(uint32_t status)
     return status / 100 == 1 || status == 204 || status == 304;
 }
 
+/* What a server's Connection headers name is left as it is, as Envoy leaves it. */
+static void read_response_connection(const struct nu_headers *headers,
+                                     struct connection_tokens *tokens)
+{
+    nu_headers_for_each(header, headers)
+    {
+        if (header->id != NU_HEADER_CONNECTION)
+            continue;
+        tokens->close |= has_token(header->value, NU_STR("close"));
+        tokens->keep_alive |= has_token(header->value, NU_STR("keep-alive"));
+    }
+}
+
 int nu_h1_check_response(struct nu_h1_message *msg)
 {
     struct nu_headers *headers = msg->headers;
@@ -265,8 +278,8 @@ int nu_h1_check_response(struct nu_h1_message *msg)
         return code;
     if (no_framing && msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0)
         return FAIL(msg, 502, "http1.content_length_not_allowed");
-    if (nu_headers_has_id(headers, NU_HEADER_CONNECTION) && !read_connection(msg, &tokens))
-        return FAIL(msg, 502, "http1.connection_header_rejected");
+    if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))
+        read_response_connection(headers, &tokens);
     decide_keep_alive(msg, &tokens);
     char *text = nu_arena_alloc(msg->arena, 3);
     nu_u64_to_chars(status, text);

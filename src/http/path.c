@@ -280,11 +280,9 @@ static bool apply_escaped_slashes(const struct nu_path_rules *rules, struct nu_a
 {
     if (rules->escaped_slashes == NU_ESCAPED_SLASHES_KEEP || !nu_path_has_escaped_slashes(*path))
         return true;
-    if (rules->escaped_slashes == NU_ESCAPED_SLASHES_REJECT)
-        return false;
     *path = nu_path_unescape_slashes(arena, *path);
     *redirect = rules->escaped_slashes == NU_ESCAPED_SLASHES_REDIRECT;
-    return true;
+    return rules->escaped_slashes != NU_ESCAPED_SLASHES_REJECT;
 }
 
 enum nu_path_verdict nu_path_apply(const struct nu_path_rules *rules, struct nu_arena *arena,
@@ -298,8 +296,10 @@ enum nu_path_verdict nu_path_apply(const struct nu_path_rules *rules, struct nu_
             return NU_PATH_REJECT;
         p = nu_str_first(p, fragment);
     }
-    if (!apply_escaped_slashes(rules, arena, &p, &redirect))
+    if (!apply_escaped_slashes(rules, arena, &p, &redirect)) {
+        *path = p; /* as Envoy's log shows it */
         return NU_PATH_REJECT;
+    }
     if (rules->normalize && !nu_path_normalize(arena, &p))
         return NU_PATH_REJECT;
     if (rules->merge_slashes)

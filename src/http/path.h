@@ -32,7 +32,7 @@ enum nu_path_verdict {
 };
 
 /* Applies the rules in Envoy's order: fragment, escaped slashes, normalisation, slash merging.
- * `*path` gets the outcome, except on REJECT. */
+ * `*path` gets the outcome; on REJECT, as far as it got by then. */
 enum nu_path_verdict nu_path_apply(const struct nu_path_rules *rules, struct nu_arena *arena,
                                    struct nu_str *path);
 

@@ -102,7 +102,7 @@ static void compile_add(const struct nu_match_factory *factory, struct add *add,
     add->action = action_of(factory, proto);
     if (is_protected(&add->name))
         nu_config_error(factory->ctx, proto->header, "key",
-                        ":-prefixed or host headers may not be modified");
+                        ":-prefixed or host headers may not be modified: '%s'", proto->header->key);
     set_value(factory, add, needs, proto->header);
 }
 
@@ -121,7 +121,8 @@ nu_header_edits_from_source(const struct nu_match_factory *factory,
         edits->removes[i] = make_name(arena, source->removes[i]);
         if (is_protected(&edits->removes[i]))
             nu_config_error_at(factory->ctx, source->owner, source->remove_field, i,
-                               ":-prefixed or host headers may not be removed");
+                               ":-prefixed or host headers may not be removed: '%s'",
+                               source->removes[i]);
     }
     edits->add_count = source->add_count;
     edits->adds = nu_arena_calloc(arena, source->add_count * sizeof(*edits->adds));

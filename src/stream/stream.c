@@ -528,6 +528,8 @@ static const struct nu_stream_decoder_ops decoder_ops = {
 void nu_hcm_stream_codec_error(struct nu_hcm_stream *stream, const struct nu_codec_error *error)
 {
     nu_stream_info_set_flag(&stream->info, NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);
+    if (error->has_head)
+        stream->flags |= NU_STREAM_HEADERS_SEEN;
     if (nu_stream_has(stream, NU_STREAM_RESPONSE_STARTED)) {
         stream->info.response_code_details = error->details;
         reset_stream(stream);

@@ -52,10 +52,14 @@ class Run:
         path.write_text(self.fill(config.template(spec)))
         return path
 
+    def args(self):
+        """The case's arguments; nuncio may be given more, where it needs a word to act as Envoy."""
+        more = [] if self.program.is_envoy else self.case.spec.get("nuncio", {}).get("args", [])
+        return [self.fill(arg) for arg in [*self.case.spec.get("args", []), *more]]
+
     def start(self):
         path = self.write_files()
-        args = [self.fill(arg) for arg in self.case.spec.get("args", [])]
-        return Server(self.program, path, args, self.folder, self.case.spec.get("env"))
+        return Server(self.program, path, self.args(), self.folder, self.case.spec.get("env"))
 
     def close(self):
         for upstream in self.upstreams.values():
@@ -99,7 +103,7 @@ def observe_validation(case, program):
 
 def _observe_validate(run):
     path = run.write_files()
-    args = ["--mode", "validate", *(run.fill(arg) for arg in run.case.spec.get("args", []))]
+    args = ["--mode", "validate", *run.args()]
     return _observe_process(run, Server(run.program, path, args, run.folder))
 
 

@@ -79,9 +79,9 @@ TEST(what_routing_needs_may_not_be_edited)
                         "    - header: {key: Host, value: x}\n"
                         "    response_headers_to_remove: [a, ':status']\n",
                   AT "10:21:" FIRST "request_headers_to_add[0].header.key: :-prefixed or host "
-                     "headers may not be modified\n" AT "11:37:" FIRST
+                     "headers may not be modified: 'Host'\n" AT "11:37:" FIRST
                      "response_headers_to_remove[1]: :-prefixed or host headers may not be "
-                     "removed\n");
+                     "removed: ':status'\n");
 }
 
 TEST(append_may_be_said_in_one_way)
