@@ -436,11 +436,9 @@ static void on_flush_task(struct nu_turn_task *task)
         redeliver(conn);
     bool may_write = conn->state == NU_CONNECTION_OPEN || conn->state == NU_CONNECTION_CLOSING;
     if (may_write && conn->io.write_event)
-        check_watermarks(conn);
+        check_watermarks(conn); /* the socket is full: all that was added stays here */
     else if (may_write)
         flush(conn);
-    else if (may_write)
-        check_watermarks(conn); /* the socket is full: all that was added stays here */
 }
 
 static void on_writable(int fd, short what, void *arg)
