@@ -62,7 +62,9 @@ const struct nu_transport_class nu_raw_transport = {
 static void set_state(struct nu_connection *conn, enum nu_connection_state state)
 {
     static const uint8_t legal[] = {
-        [NU_CONNECTION_CONNECTING] = 1 << NU_CONNECTION_OPEN | 1 << NU_CONNECTION_CLOSED,
+        [NU_CONNECTION_CONNECTING] = 1 << NU_CONNECTION_SECURING | 1 << NU_CONNECTION_OPEN |
+                                     1 << NU_CONNECTION_CLOSED,
+        [NU_CONNECTION_SECURING] = 1 << NU_CONNECTION_OPEN | 1 << NU_CONNECTION_CLOSED,
         [NU_CONNECTION_OPEN] = 1 << NU_CONNECTION_CLOSING | 1 << NU_CONNECTION_CLOSED,
         [NU_CONNECTION_CLOSING] = 1 << NU_CONNECTION_CLOSED,
         [NU_CONNECTION_CLOSED] = 0,
@@ -116,6 +118,14 @@ static void finish(struct nu_connection *conn, enum nu_close_reason reason)
     nu_buf_clear(&conn->out);
     conn->ops->on_closed(conn, reason);
     nu_buf_clear(&conn->in);
+    nu_free(conn->transport_failure);
+    conn->transport_failure = NULL;
+}
+
+void nu_connection_set_transport_failure(struct nu_connection *conn, struct nu_str reason)
+{
+    nu_free(conn->transport_failure);
+    conn->transport_failure = reason.len ? nu_strndup(reason.ptr, reason.len) : NULL;
 }
 
 static void fail(struct nu_connection *conn, int error)
@@ -170,6 +180,29 @@ void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
     nu_io_enable_write(&conn->io, on_writable, conn);
 }
 
+static void on_open(struct nu_connection *conn)
+{
+    set_state(conn, NU_CONNECTION_OPEN);
+    if (conn->transport_in)
+        nu_connection_redeliver(conn);
+    conn->ops->on_connected(conn);
+}
+
+static void go_on_securing(struct nu_connection *conn)
+{
+    switch (conn->transport->handshake(conn)) {
+    case NU_TRANSPORT_READY:
+        on_open(conn);
+        return;
+    case NU_TRANSPORT_WAITS:
+        return;
+    case NU_TRANSPORT_FAILED:
+        conn->error = errno;
+        finish(conn, NU_CLOSED_CONNECT_FAIL);
+        return;
+    }
+}
+
 static void on_connect_done(struct nu_connection *conn)
 {
     int error = 0;
@@ -182,9 +215,13 @@ static void on_connect_done(struct nu_connection *conn)
         return;
     }
     nu_io_disable_write(&conn->io);
-    set_state(conn, NU_CONNECTION_OPEN);
     nu_connection_start(conn);
-    conn->ops->on_connected(conn);
+    if (nu_likely(!conn->transport->handshake)) {
+        on_open(conn);
+        return;
+    }
+    set_state(conn, NU_CONNECTION_SECURING);
+    go_on_securing(conn);
 }
 
 /* Links `n` bytes that were read into the blocks to `in`; drops the blocks that stayed empty. */
@@ -296,20 +333,23 @@ static void on_eof(struct nu_connection *conn)
     conn->ops->on_data(conn);
 }
 
-static void on_readable(int fd, short what, void *arg)
+/* Nothing keeps us from reading on. */
+static bool may_read(const struct nu_connection *conn)
 {
-    (void)fd;
-    (void)what;
-    struct nu_connection *conn = arg;
-    if (nu_unlikely(conn->state == NU_CONNECTION_CLOSING)) {
+    return conn->state == NU_CONNECTION_OPEN && !conn->read_holds && !is_over_limit(conn);
+}
+
+/* In a state in which bytes are not the owner's. */
+static void read_unopened(struct nu_connection *conn)
+{
+    if (conn->state == NU_CONNECTION_CLOSING)
         discard_input(conn);
-        return;
-    }
-    if (nu_unlikely(conn->read_holds || is_over_limit(conn))) {
-        /* Unregistering is left until bytes really come, since most holds end before. */
-        nu_io_disable_read(&conn->io);
-        return;
-    }
+    else if (conn->state == NU_CONNECTION_SECURING)
+        go_on_securing(conn);
+}
+
+static void read_some(struct nu_connection *conn)
+{
     for (int i = 0; i < READS_PER_EVENT; i++) {
         ssize_t n = read_once(conn);
         if (n == 0) {
@@ -322,10 +362,24 @@ static void on_readable(int fd, short what, void *arg)
             return;
         }
         conn->ops->on_data(conn);
-        if (!conn->last_read_was_full || conn->state != NU_CONNECTION_OPEN || conn->read_holds ||
-            is_over_limit(conn))
-            return;
+        if (!conn->last_read_was_full || !may_read(conn))
+            break;
     }
+    if (nu_unlikely(conn->transport_in) && may_read(conn))
+        nu_connection_redeliver(conn);
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct nu_connection *conn = arg;
+    if (nu_likely(may_read(conn)))
+        read_some(conn);
+    else if (conn->state != NU_CONNECTION_OPEN)
+        read_unopened(conn);
+    else /* Unregistering is left until bytes really come, since most holds end before. */
+        nu_io_disable_read(&conn->io);
 }
 
 void nu_connection_read_now(struct nu_connection *conn)
@@ -338,7 +392,7 @@ static void check_watermarks(struct nu_connection *conn)
 {
     if (conn->buffer_limit == 0)
         return;
-    if (!conn->above_high && nu_connection_is_out_full(conn)) {
+    if (!conn->above_high && conn->out.len > conn->buffer_limit) {
         conn->above_high = true;
         conn->ops->on_above_high(conn);
     } else if (conn->above_high && conn->out.len <= conn->buffer_limit / 2) {
@@ -385,10 +439,26 @@ static void on_all_written(struct nu_connection *conn)
         conn->ops->on_drained(conn);
 }
 
-/* Writes until `out` is empty or the socket is full. */
-static void flush(struct nu_connection *conn)
+/* Whether the socket takes no more for now. */
+static bool is_blocked(const struct nu_connection *conn, ssize_t n, size_t bytes)
 {
-    while (conn->out.len) {
+    return n < 0 || (conn->transport->buffers ? conn->transport_out > 0 : (size_t)n < bytes);
+}
+
+static void wait_for_room(struct nu_connection *conn, bool progressed)
+{
+    nu_io_enable_write(&conn->io, on_writable, conn);
+    if (conn->state == NU_CONNECTION_CLOSING && (progressed || !conn->linger))
+        begin_linger(conn);
+    check_watermarks(conn);
+}
+
+/* Writes until nothing is left. False when it has to wait, or when the connection failed. */
+static bool write_out(struct nu_connection *conn)
+{
+    while (conn->out.len || conn->transport_out) {
+        if (nu_unlikely(conn->transport_waits && !conn->transport_out))
+            return false;
         struct iovec iov[WRITE_IOVECS];
         size_t bytes;
         int count = nu_buf_to_iovec(&conn->out, iov, WRITE_IOVECS, &bytes);
@@ -397,23 +467,42 @@ static void flush(struct nu_connection *conn)
             continue;
         if (n < 0 && errno != EAGAIN) {
             fail(conn, errno);
-            return;
+            return false;
         }
         if (n > 0) {
             conn->tx_bytes += (uint64_t)n;
             nu_buf_drain(&conn->out, (size_t)n);
         }
-        if (n < 0 || (size_t)n < bytes) {
-            nu_io_enable_write(&conn->io, on_writable, conn);
-            if (conn->state == NU_CONNECTION_CLOSING && (n > 0 || !conn->linger))
-                begin_linger(conn);
-            check_watermarks(conn);
-            return;
+        if (is_blocked(conn, n, bytes)) {
+            wait_for_room(conn, n > 0);
+            return false;
         }
     }
+    return true;
+}
+
+/* The transport's last words, once. Returns whether there are any. */
+static bool end_transport(struct nu_connection *conn)
+{
+    bool ends = conn->state == NU_CONNECTION_CLOSING || conn->write_ended;
+    if (nu_likely(!conn->transport->end) || !ends || conn->transport_ended)
+        return false;
+    conn->transport_ended = true;
+    conn->transport->end(conn);
+    return conn->transport_out > 0;
+}
+
+/* Writes until `out` is empty or the socket is full. */
+static void flush(struct nu_connection *conn)
+{
+    do {
+        if (!write_out(conn))
+            return;
+    } while (end_transport(conn));
     nu_io_disable_write(&conn->io);
     check_watermarks(conn);
-    if (conn->state != NU_CONNECTION_CLOSED && conn->out.len == 0)
+    bool may_end = conn->state == NU_CONNECTION_OPEN || conn->state == NU_CONNECTION_CLOSING;
+    if (may_end && conn->out.len == 0)
         on_all_written(conn);
 }
 
@@ -424,18 +513,11 @@ static void redeliver(struct nu_connection *conn)
     if (conn->state != NU_CONNECTION_OPEN || conn->read_holds)
         return;
     conn->ops->on_data(conn);
-    if (conn->state == NU_CONNECTION_OPEN && !conn->read_holds && !conn->read_eof &&
-        !is_over_limit(conn))
-        nu_io_enable_read(&conn->io);
-}
-
-/* The flush task, which is done for this turn, waits for the next one with the delivery. */
-static void await_next_turn(struct nu_connection *conn)
-{
-    conn->redeliver_later = false;
-    conn->redeliver = true;
-    nu_list_remove(&conn->flush_task.link);
-    nu_loop_at_next_turn(conn->loop, &conn->flush_task);
+    if (!may_read(conn) || conn->read_eof)
+        return;
+    nu_io_enable_read(&conn->io);
+    if (nu_unlikely(conn->transport_in))
+        read_some(conn);
 }
 
 static void on_flush_task(struct nu_turn_task *task)
@@ -443,15 +525,12 @@ static void on_flush_task(struct nu_turn_task *task)
     struct nu_connection *conn = nu_container_of(task, struct nu_connection, flush_task);
     if (nu_unlikely(conn->redeliver))
         redeliver(conn);
-    bool may_write = conn->state == NU_CONNECTION_OPEN || conn->state == NU_CONNECTION_CLOSING;
-    if (!may_write)
-        return;
-    if (nu_likely(!conn->io.write_event))
+    bool may_write =
+        conn->state != NU_CONNECTION_CONNECTING && conn->state != NU_CONNECTION_CLOSED;
+    if (may_write && conn->io.write_event)
+        check_watermarks(conn); /* the socket is full: all that was added stays here */
+    else if (may_write)
         flush(conn);
-    else
-        check_watermarks(conn); /* the socket is full, and `out` grows behind it */
-    if (nu_unlikely(conn->redeliver_later) && conn->state == NU_CONNECTION_OPEN)
-        await_next_turn(conn);
 }
 
 static void on_writable(int fd, short what, void *arg)
@@ -476,18 +555,12 @@ void nu_connection_redeliver(struct nu_connection *conn)
     nu_loop_at_turn_end(conn->loop, &conn->flush_task);
 }
 
-void nu_connection_redeliver_later(struct nu_connection *conn)
-{
-    conn->redeliver_later = true;
-    nu_loop_at_turn_end(conn->loop, &conn->flush_task);
-}
-
 void nu_connection_release_read(struct nu_connection *conn)
 {
     nu_assert(conn->read_holds > 0);
     if (--conn->read_holds > 0 || conn->state != NU_CONNECTION_OPEN)
         return;
-    if (conn->in.len)
+    if (conn->in.len || conn->transport_in)
         nu_connection_redeliver(conn);
     else if (!conn->read_eof)
         nu_io_enable_read(&conn->io);
@@ -503,8 +576,9 @@ void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode)
 {
     if (conn->state == NU_CONNECTION_CLOSED)
         return;
-    bool now =
-        conn->state == NU_CONNECTION_CONNECTING || mode == NU_CLOSE_NOW || mode == NU_CLOSE_RESET;
+    bool unopened =
+        conn->state == NU_CONNECTION_CONNECTING || conn->state == NU_CONNECTION_SECURING;
+    bool now = unopened || mode == NU_CLOSE_NOW || mode == NU_CLOSE_RESET;
     if (now) {
         if (mode == NU_CLOSE_RESET)
             set_reset_on_close(conn->fd);

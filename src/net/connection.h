@@ -11,7 +11,9 @@
  * everything with one system call. Reading is adaptive: a connection whose reads fill the block gets
  * larger ones, up to 256 KiB at once, and idle connections hold no block at all.
  *
- * States: CONNECTING -> OPEN -> CLOSING (flushing, or lingering for the peer's end) -> CLOSED.
+ * States: CONNECTING -> SECURING -> OPEN -> CLOSING (flushing, or lingering for the peer's end) ->
+ * CLOSED; SECURING only where a transport has a handshake, and for accepted connections never: there
+ * the handshake is done by reading.
  * ops->on_closed is called exactly once, last; the memory may be freed (deferred) from there on.
  */
 #ifndef NU_NET_CONNECTION_H
@@ -27,6 +29,7 @@ struct nu_linger;
 
 enum nu_connection_state {
     NU_CONNECTION_CONNECTING,
+    NU_CONNECTION_SECURING, /* connected, the transport shakes hands */
     NU_CONNECTION_OPEN,
     NU_CONNECTION_CLOSING,
     NU_CONNECTION_CLOSED,
@@ -64,15 +67,34 @@ struct nu_connection_ops {
     void (*on_closed)(struct nu_connection *conn, enum nu_close_reason reason);
 };
 
+enum nu_transport_state {
+    NU_TRANSPORT_READY,
+    NU_TRANSPORT_WAITS, /* for the peer */
+    NU_TRANSPORT_FAILED,
+};
+
 /*
  * What moves bytes between a connection and its socket: plain reads and writes, or TLS. `read` fills
- * the iovecs and returns the bytes, 0 at the peer's end, or -1 with errno; `write` the same. EAGAIN
- * means not now.
+ * the iovecs and returns the bytes, 0 at the peer's end, or -1 with errno; EAGAIN means not now.
+ * `write` returns the bytes that it took, or -1.
+ *
+ * A transport that holds bytes of its own says so in the connection: transport_in when a read would
+ * give more although the socket is empty, transport_out for what waits to be sent (write is then called
+ * with no iovecs as well), transport_waits while nothing can be taken before the peer has spoken.
  */
 struct nu_transport_class {
     const char *name;
+    bool is_secure; /* hides the bytes from others */
+    bool buffers; /* keeps what the socket does not take: a short write does not mean a full socket */
     ssize_t (*read)(struct nu_connection *conn, const struct iovec *iov, int count);
     ssize_t (*write)(struct nu_connection *conn, const struct iovec *iov, int count);
+    /* Goes on with the handshake of a connected socket; NULL if there is none. */
+    enum nu_transport_state (*handshake)(struct nu_connection *conn);
+    /* Our side ends: a last message may be put into transport_out. NULL if there is none. */
+    void (*end)(struct nu_connection *conn);
+    /* The server name that the client asked for, empty for none; lives as long as the connection. NULL
+     * where there are no names. */
+    struct nu_str (*server_name)(const struct nu_connection *conn);
     /* Frees the transport's state; NULL if it has none. */
     void (*finish)(struct nu_connection *conn);
 };
@@ -89,6 +111,8 @@ struct nu_connection {
     struct nu_buf out;
     struct nu_turn_task flush_task;
     struct nu_linger *linger; /* owned; NULL unless CLOSING has to wait */
+    size_t transport_out;     /* bytes that the transport has yet to send */
+    char *transport_failure;  /* why the transport failed, or NULL; owned */
     uint64_t rx_bytes;        /* read from the socket since the start */
     uint64_t tx_bytes;
     uint32_t buffer_limit; /* bytes; 0 means none */
@@ -107,7 +131,9 @@ struct nu_connection {
     bool last_read_was_full; /* more may wait in the socket */
     bool linger_expired;     /* the peer neither ended its side nor read on while we waited */
     bool redeliver;          /* on_data is due at the end of the turn */
-    bool redeliver_later;    /* on_data is due in the next turn */
+    bool transport_in;       /* the transport has input that no event will tell of */
+    bool transport_waits;    /* for the peer: nothing can be written before */
+    bool transport_ended;    /* it was told that our side ends */
 };
 
 /* Takes over an accepted, non-blocking socket. Reading starts with nu_connection_start. */
@@ -148,20 +174,15 @@ void nu_connection_read_now(struct nu_connection *conn);
 
 /* Calls on_data again at the end of the turn, for bytes that the owner left in `in`. */
 void nu_connection_redeliver(struct nu_connection *conn);
-/* The same, but in the next turn, when others were served and `out` was written. */
-void nu_connection_redeliver_later(struct nu_connection *conn);
-
-/* Whether `out` holds more than the buffer limit, told about yet or not. */
-static inline bool nu_connection_is_out_full(const struct nu_connection *conn)
-{
-    return conn->buffer_limit && conn->out.len > conn->buffer_limit;
-}
 
 /* Ends the connection. A second call may only make it harsher. on_closed is called from inside for
  * NOW and RESET, later for FLUSH and LINGER unless nothing is left to write. */
 void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode);
 /* Ends our side only (FIN) once `out` is written. */
 void nu_connection_end_write(struct nu_connection *conn);
+
+/* For transports: why the connection is about to fail; copied, readable in on_closed. */
+void nu_connection_set_transport_failure(struct nu_connection *conn, struct nu_str reason);
 
 /* Our own address, asked from the kernel. */
 struct nu_address nu_connection_local_address(const struct nu_connection *conn);
