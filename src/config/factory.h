@@ -20,12 +20,14 @@ struct nu_loop;
 struct nu_network_filter_factory;
 struct nu_runtime;
 struct nu_stats;
+struct nu_transport_socket_class;
 
 /* The extensions that are built in, one NULL-terminated list for each kind. */
 struct nu_extensions {
     const struct nu_filter_factory *const *http_filters;
     const struct nu_network_filter_factory *const *network_filters;
     const struct nu_access_logger_class *const *access_loggers;
+    const struct nu_transport_socket_class *const *transport_sockets;
 };
 
 /* Who this process is; from node, the command line and the machine. */

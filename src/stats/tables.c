@@ -4,6 +4,7 @@
 #include "stats/http_stats.h"
 #include "stats/listener_stats.h"
 #include "stats/server_stats.h"
+#include "stats/tls_stats.h"
 
 NU_STAT_TABLE(nu_server_stats, NU_SERVER_STATS, "server", "The process.");
 NU_STAT_TABLE(nu_compilation_stats, NU_COMPILATION_STATS, "server.compilation_settings",
@@ -58,6 +59,9 @@ NU_STAT_TABLE(nu_transport_socket_match_stats, NU_TRANSPORT_SOCKET_MATCH_STATS,
               "cluster.<name>.<match>", "Transport sockets chosen by a match.");
 NU_STAT_TABLE(nu_host_stats, NU_HOST_STATS, "(in /clusters)", "A host.");
 
+NU_STAT_TABLE(nu_tls_stats, NU_TLS_STATS, "listener.<address>.ssl, cluster.<name>.ssl",
+              "TLS connections.");
+
 const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_server_stats_table,
     &nu_compilation_stats_table,
@@ -86,6 +90,8 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_circuit_breaker_remaining_stats_table,
     &nu_transport_socket_match_stats_table,
     &nu_host_stats_table,
+    &nu_tls_stats_table,
+    &nu_tls_negotiated_stats_table,
 };
 const size_t nu_stat_table_count = NU_ARRAY_LEN(nu_stat_tables);
 

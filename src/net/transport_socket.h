@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transport sockets: what a filter chain or a cluster is configured with to put a transport between
+ * its connections and their sockets. Plain TCP is the absence of one.
+ */
+#ifndef NU_NET_TRANSPORT_SOCKET_H
+#define NU_NET_TRANSPORT_SOCKET_H
+
+#include "config/factory.h"
+#include "net/connection.h"
+
+struct Envoy__Config__Core__V3__TransportSocket;
+
+/* One kind of transport socket; static const. */
+struct nu_transport_socket_class {
+    const char *name;            /* canonical, such as "envoy.transport_sockets.tls" */
+    const char *downstream_type; /* full name of the configuration's message for listeners */
+    const char *upstream_type;   /* for clusters; may be the same */
+    /*
+     * Makes the configuration, which lives until the factory's arena is freed; NULL after adding an
+     * error. `scope` is the statistics' prefix: "listener.X" or "cluster.X". Main thread.
+     */
+    void *(*create)(struct nu_factory *factory, const ProtobufCMessage *config,
+                    struct nu_str scope);
+    /* Puts the transport on an accepted connection, before it reads. NULL if it has none for them. */
+    void (*accept)(struct nu_connection *conn, void *config);
+    /* Puts it on a connection that has just begun to connect. `hostname` is the host's. */
+    void (*connect)(struct nu_connection *conn, void *config, struct nu_str hostname);
+};
+
+/* A configured transport socket; cls is NULL for plain TCP. */
+struct nu_transport_socket {
+    const struct nu_transport_socket_class *cls;
+    void *config; /* borrowed: the configuration's */
+};
+
+/* Plain TCP, by name. */
+extern const struct nu_transport_socket_class nu_raw_buffer_socket;
+
+/*
+ * Reads a transport socket of a listener's chain (`is_upstream` false) or of a cluster; NULL is plain
+ * TCP. False after adding an error. Main thread.
+ */
+NU_MUST_USE bool
+nu_transport_socket_from_proto(struct nu_factory *factory,
+                               const struct Envoy__Config__Core__V3__TransportSocket *proto,
+                               bool is_upstream, struct nu_str scope,
+                               struct nu_transport_socket *out);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contexts. OpenSSL asks back while a handshake runs: for the certificate that fits the server name,
+ * for the protocol to speak, for ticket keys, and for a verdict on the peer.
+ */
+#include "tls/context.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "tls/transport.h"
+
+struct nu_tls_context {
+    struct nu_tls_settings settings;
+    struct nu_stat_set *stats; /* borrowed: the registry frees these two */
+    struct nu_stat_set *negotiated;
+    struct nu_tls_ticket_key random_ticket_key;
+    uint8_t session_id_context[SHA256_DIGEST_LENGTH];
+    struct nu_tls_context_local *locals[NU_THREAD_MAX]; /* owned; each by its thread */
+};
+
+const struct nu_tls_settings *nu_tls_context_settings(const struct nu_tls_context *context)
+{
+    return &context->settings;
+}
+
+static struct nu_tls_context *context_of(SSL_CTX *ctx)
+{
+    return SSL_CTX_get_app_data(ctx);
+}
+
+/* --- Certificates ----------------------------------------------------------------------------- */
+
+static bool use_certificate(SSL *ssl, const struct nu_tls_certificate *certificate)
+{
+    return SSL_use_cert_and_key(ssl, certificate->leaf, certificate->key, certificate->chain, 1) ==
+           1;
+}
+
+static struct nu_str lower_server_name(SSL *ssl, char *buffer, size_t size)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    size_t len = name ? strlen(name) : 0;
+    if (len >= size)
+        return nu_str_make(NULL, 0);
+    for (size_t i = 0; i < len; i++)
+        buffer[i] = nu_ascii_lower(name[i]);
+    return nu_str_make(buffer, len);
+}
+
+/*
+ * Gives OpenSSL the certificates for the server name, one of each key type, of which it takes the one
+ * that the client can use. The first of the configuration stands in where none is for the name.
+ */
+static int on_choose_certificate(SSL *ssl, void *arg)
+{
+    const struct nu_tls_settings *settings = arg;
+    char buffer[256];
+    struct nu_str name = lower_server_name(ssl, buffer, sizeof(buffer));
+    bool used = false;
+    SSL_certs_clear(ssl); /* the context's, which would be there for their key type */
+    for (size_t i = 0; i < settings->certificate_count && name.len; i++) {
+        if (nu_tls_certificate_is_for(&settings->certificates[i], name))
+            used |= use_certificate(ssl, &settings->certificates[i]);
+    }
+    if (used)
+        return 1;
+    if (settings->require_sni)
+        return 0;
+    return use_certificate(ssl, &settings->certificates[0]) ? 1 : 0;
+}
+
+static bool set_certificates(SSL_CTX *ctx, struct nu_tls_settings *settings)
+{
+    bool choose = settings->certificate_count > 1 || settings->require_sni;
+    if (settings->is_server && choose)
+        SSL_CTX_set_cert_cb(ctx, on_choose_certificate, settings);
+    if (settings->certificate_count == 0)
+        return true;
+    /* The first one also tells OpenSSL that there are certificates at all. */
+    const struct nu_tls_certificate *first = &settings->certificates[0];
+    return SSL_CTX_use_cert_and_key(ctx, first->leaf, first->key, first->chain, 1) == 1;
+}
+
+/* --- Verification ----------------------------------------------------------------------------- */
+
+static int on_verify(X509_STORE_CTX *store, void *arg)
+{
+    struct nu_tls_context *context = arg;
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const struct nu_tls_settings *settings = &context->settings;
+    struct nu_str name = {0};
+    if (settings->verify_server_name)
+        name = nu_str_from(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    int ok = nu_tls_validator_verify(&settings->validator, store, name,
+                                     nu_tls_context_local(context)->stats);
+    if (!ok)
+        nu_tls_transport_note_verify_failure(ssl, X509_STORE_CTX_get_error(store));
+    return ok;
+}
+
+static STACK_OF(X509_NAME) * ca_names(const struct nu_tls_validator *validator)
+{
+    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+    for (int i = 0; i < sk_X509_num(validator->ca_list); i++) {
+        X509_NAME *subject = X509_get_subject_name(sk_X509_value(validator->ca_list, i));
+        sk_X509_NAME_push(names, X509_NAME_dup(subject));
+    }
+    return names;
+}
+
+static void set_verification(SSL_CTX *ctx, struct nu_tls_context *context)
+{
+    const struct nu_tls_settings *settings = &context->settings;
+    const struct nu_tls_validator *validator = &settings->validator;
+    int mode = SSL_VERIFY_NONE;
+    if (!nu_tls_validator_is_empty(validator) || settings->verify_server_name)
+        mode = SSL_VERIFY_PEER;
+    if (settings->require_client_certificate)
+        mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    SSL_CTX_set_verify(ctx, mode, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, on_verify, context);
+    if (!validator->trusted)
+        return;
+    X509_STORE_up_ref(validator->trusted);
+    SSL_CTX_set_cert_store(ctx, validator->trusted);
+    if (settings->is_server)
+        SSL_CTX_set_client_CA_list(ctx, ca_names(validator));
+}
+
+/* --- Protocols -------------------------------------------------------------------------------- */
+
+/* The first of ours that the client names; without one the handshake goes on and none is chosen. */
+static int on_choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                              const unsigned char *in, unsigned in_len, void *arg)
+{
+    (void)ssl;
+    const struct nu_tls_settings *settings = arg;
+    int result = SSL_select_next_proto(nu_unconst(out), out_len,
+                                       (const unsigned char *)settings->alpn.ptr,
+                                       (unsigned)settings->alpn.len, in, in_len);
+    return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+static void set_protocols(SSL_CTX *ctx, struct nu_tls_settings *settings)
+{
+    if (settings->alpn.len == 0)
+        return;
+    if (settings->is_server)
+        SSL_CTX_set_alpn_select_cb(ctx, on_choose_protocol, settings);
+    else
+        SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)settings->alpn.ptr,
+                                (unsigned)settings->alpn.len);
+}
+
+/* --- Sessions --------------------------------------------------------------------------------- */
+
+static bool set_up_ticket(const struct nu_tls_ticket_key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                          EVP_MAC_CTX *mac, bool encrypt)
+{
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, nu_unconst(key->hmac_key),
+                                          sizeof(key->hmac_key)),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, nu_unconst("SHA256"), 0),
+        OSSL_PARAM_construct_end(),
+    };
+    if (EVP_MAC_CTX_set_params(mac, params) != 1)
+        return false;
+    return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes_key, iv, encrypt) == 1;
+}
+
+/* A ticket is made with the first key and read with any; one of an older key is made anew. */
+static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                         EVP_MAC_CTX *mac, int encrypt)
+{
+    const struct nu_tls_settings *settings = &context_of(SSL_get_SSL_CTX(ssl))->settings;
+    if (encrypt) {
+        const struct nu_tls_ticket_key *key = &settings->ticket_keys[0];
+        memcpy(name, key->name, sizeof(key->name));
+        if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
+            return -1;
+        return set_up_ticket(key, iv, cipher, mac, true) ? 1 : -1;
+    }
+    for (size_t i = 0; i < settings->ticket_key_count; i++) {
+        const struct nu_tls_ticket_key *key = &settings->ticket_keys[i];
+        if (memcmp(name, key->name, sizeof(key->name)) != 0)
+            continue;
+        if (!set_up_ticket(key, iv, cipher, mac, false))
+            return -1;
+        return i == 0 ? 1 : 2;
+    }
+    return 0;
+}
+
+static void set_server_sessions(SSL_CTX *ctx, struct nu_tls_context *context)
+{
+    const struct nu_tls_settings *settings = &context->settings;
+    SSL_CTX_set_session_id_context(ctx, context->session_id_context,
+                                   sizeof(context->session_id_context));
+    SSL_CTX_set_session_cache_mode(ctx, settings->no_session_cache ? SSL_SESS_CACHE_OFF
+                                                                   : SSL_SESS_CACHE_SERVER);
+    if (settings->session_timeout_s)
+        SSL_CTX_set_timeout(ctx, (long)settings->session_timeout_s);
+    if (settings->no_tickets) {
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(ctx, 0);
+    } else {
+        SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket_key);
+        SSL_CTX_set_num_tickets(ctx, 1);
+    }
+}
+
+/* A client keeps the newest sessions. */
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct nu_tls_context *context = context_of(SSL_get_SSL_CTX(ssl));
+    struct nu_tls_context_local *local = nu_tls_context_local(context);
+    uint32_t max = context->settings.max_sessions;
+    if (local->session_count == max) {
+        SSL_SESSION_free(local->sessions[0]);
+        memmove(local->sessions, local->sessions + 1, (max - 1) * sizeof(SSL_SESSION *));
+        local->session_count--;
+    }
+    local->sessions[local->session_count++] = session;
+    return 1;
+}
+
+static void set_client_sessions(SSL_CTX *ctx, const struct nu_tls_settings *settings)
+{
+    if (settings->max_sessions == 0)
+        return;
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, on_new_session);
+}
+
+/* --- Making an SSL_CTX ------------------------------------------------------------------------ */
+
+static uint64_t options_of(const struct nu_tls_settings *settings)
+{
+    uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
+    if (settings->is_server && !settings->prefer_client_ciphers)
+        options |= SSL_OP_CIPHER_SERVER_PREFERENCE;
+    return options;
+}
+
+static bool set_names(SSL_CTX *ctx, const struct nu_tls_settings *settings)
+{
+    return SSL_CTX_set_cipher_list(ctx, settings->cipher_list) == 1 &&
+           SSL_CTX_set1_groups_list(ctx, settings->curve_list) == 1 &&
+           (!settings->sigalg_list || SSL_CTX_set1_sigalgs_list(ctx, settings->sigalg_list) == 1);
+}
+
+static SSL_CTX *make_ctx(struct nu_tls_context *context)
+{
+    struct nu_tls_settings *settings = &context->settings;
+    SSL_CTX *ctx = SSL_CTX_new(settings->is_server ? TLS_server_method() : TLS_client_method());
+    nu_assert(ctx);
+    SSL_CTX_set_app_data(ctx, context);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(ctx, options_of(settings));
+    bool ok = SSL_CTX_set_min_proto_version(ctx, settings->min_version) == 1 &&
+              SSL_CTX_set_max_proto_version(ctx, settings->max_version) == 1 &&
+              set_names(ctx, settings) && set_certificates(ctx, settings);
+    if (!ok) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    set_verification(ctx, context);
+    set_protocols(ctx, settings);
+    if (settings->is_server)
+        set_server_sessions(ctx, context);
+    else
+        set_client_sessions(ctx, settings);
+    return ctx;
+}
+
+struct nu_tls_context_local *nu_tls_context_local(struct nu_tls_context *context)
+{
+    struct nu_tls_context_local **slot = &context->locals[nu_thread_index()];
+    if (nu_likely(*slot != NULL))
+        return *slot;
+    struct nu_tls_context_local *local = nu_calloc(1, sizeof(*local));
+    *slot = local;
+    local->stats = nu_stat_set_block(context->stats);
+    local->negotiated = nu_stat_set_block(context->negotiated);
+    local->sessions = nu_calloc(context->settings.max_sessions + 1, sizeof(*local->sessions));
+    local->ctx = make_ctx(context);
+    nu_assert(local->ctx); /* it was tried when the context was created */
+    return local;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+/* Sessions may be resumed only where the same certificates and the same demands hold. */
+static void hash_identity(struct nu_tls_context *context)
+{
+    const struct nu_tls_settings *settings = &context->settings;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+    for (size_t i = 0; i < settings->certificate_count; i++) {
+        if (X509_digest(settings->certificates[i].leaf, EVP_sha256(), hash, &len) == 1)
+            EVP_DigestUpdate(md, hash, len);
+    }
+    for (int i = 0; i < sk_X509_num(settings->validator.ca_list); i++) {
+        if (X509_digest(sk_X509_value(settings->validator.ca_list, i), EVP_sha256(), hash, &len) ==
+            1)
+            EVP_DigestUpdate(md, hash, len);
+    }
+    for (size_t i = 0; i < settings->validator.san_count; i++) {
+        struct nu_str text = settings->validator.sans[i].text.text;
+        EVP_DigestUpdate(md, text.ptr, text.len);
+    }
+    EVP_DigestUpdate(md, &settings->require_client_certificate, sizeof(bool));
+    EVP_DigestFinal_ex(md, context->session_id_context, NULL);
+    EVP_MD_CTX_free(md);
+}
+
+static void choose_ticket_keys(struct nu_tls_context *context)
+{
+    if (context->settings.ticket_key_count)
+        return;
+    int ok = RAND_bytes((unsigned char *)&context->random_ticket_key,
+                        sizeof(context->random_ticket_key));
+    nu_assert(ok == 1);
+    context->settings.ticket_keys = &context->random_ticket_key;
+    context->settings.ticket_key_count = 1;
+}
+
+struct nu_tls_context *nu_tls_context_create(const struct nu_tls_settings *settings,
+                                             struct nu_stats *stats, struct nu_str scope,
+                                             struct nu_strbuf *error)
+{
+    struct nu_tls_context *context = nu_calloc(1, sizeof(*context));
+    context->settings = *settings;
+    nu_tls_transport_prepare();
+    choose_ticket_keys(context);
+    hash_identity(context);
+    ERR_clear_error();
+    SSL_CTX *trial = make_ctx(context);
+    if (!trial) {
+        nu_strbuf_add_cstr(error, "OpenSSL refuses these settings: ");
+        nu_tls_add_openssl_reason(error);
+        nu_tls_context_destroy(&context);
+        return NULL;
+    }
+    SSL_CTX_free(trial);
+    context->stats = nu_stat_set_create(stats, &nu_tls_stats_table, scope);
+    context->negotiated = nu_stat_set_create(stats, &nu_tls_negotiated_stats_table, scope);
+    return context;
+}
+
+static void free_local(struct nu_tls_context_local *local)
+{
+    if (!local)
+        return;
+    for (uint32_t i = 0; i < local->session_count; i++)
+        SSL_SESSION_free(local->sessions[i]);
+    nu_free(local->sessions);
+    SSL_CTX_free(local->ctx);
+    nu_free(local);
+}
+
+void nu_tls_context_destroy(struct nu_tls_context **context_ptr)
+{
+    struct nu_tls_context *context = *context_ptr;
+    if (!context)
+        return;
+    *context_ptr = NULL;
+    for (unsigned i = 0; i < NU_THREAD_MAX; i++)
+        free_local(context->locals[i]);
+    for (size_t i = 0; i < context->settings.certificate_count; i++)
+        nu_tls_certificate_finish(&context->settings.certificates[i]);
+    nu_tls_validator_finish(&context->settings.validator);
+    OPENSSL_cleanse(&context->random_ticket_key, sizeof(context->random_ticket_key));
+    nu_free(context);
+}

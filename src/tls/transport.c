@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The transport. Reading decrypts until the caller's room is full or the socket is empty. Writing
+ * encrypts what fits a bounded buffer and sends it; what the socket does not take stays in
+ * cipher_out, and the connection is told through transport_out.
+ */
+#include "tls/transport.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "tls/names.h"
+
+enum {
+    RECORD = 16384,           /* the most that one record holds */
+    CIPHER_BUFFER = 65536,    /* encrypted bytes that wait for the socket, at most */
+    WORTH_AN_OWN_RECORD = 4096, /* shorter slices are put together first */
+    WRITE_IOVECS = 16,
+};
+
+struct tls_transport {
+    struct nu_connection *conn;         /* borrowed: owns this */
+    struct nu_tls_context *context;     /* borrowed */
+    struct nu_tls_context_local *local; /* borrowed: the thread's */
+    SSL *ssl;                           /* owned */
+    struct nu_buf cipher_in;
+    struct nu_buf cipher_out;
+    int verify_error; /* X509_V_OK unless the peer's certificate was refused */
+    bool is_done;     /* the handshake is */
+    bool has_failed;
+    bool raw_eof; /* the socket's end was read */
+    bool has_ended; /* close_notify was written */
+};
+
+static struct tls_transport *tls_of(const struct nu_connection *conn)
+{
+    return conn->transport_state;
+}
+
+/* --- OpenSSL's view of the socket -------------------------------------------------------------- */
+
+static int bio_read(BIO *bio, char *out, int size)
+{
+    struct tls_transport *tls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (size <= 0)
+        return 0;
+    if (tls->cipher_in.len == 0) {
+        if (tls->raw_eof)
+            return 0;
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    size_t n = nu_buf_copy_out(&tls->cipher_in, 0, out, (size_t)size);
+    nu_buf_drain(&tls->cipher_in, n);
+    return (int)n;
+}
+
+static int bio_write(BIO *bio, const char *data, int size)
+{
+    struct tls_transport *tls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (size <= 0)
+        return 0;
+    nu_buf_append(&tls->cipher_out, nu_str_make(data, (size_t)size));
+    return size;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *ptr)
+{
+    (void)number;
+    (void)ptr;
+    const struct tls_transport *tls = BIO_get_data(bio);
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_PENDING:
+        return (long)tls->cipher_in.len;
+    case BIO_CTRL_EOF:
+        return tls->raw_eof && tls->cipher_in.len == 0;
+    default:
+        return 0;
+    }
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static BIO_METHOD *bio_method;
+
+void nu_tls_transport_prepare(void)
+{
+    if (bio_method)
+        return;
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "nuncio");
+    nu_assert(bio_method);
+    BIO_meth_set_read(bio_method, bio_read);
+    BIO_meth_set_write(bio_method, bio_write);
+    BIO_meth_set_ctrl(bio_method, bio_ctrl);
+    BIO_meth_set_create(bio_method, bio_create);
+}
+
+/* --- Failures ---------------------------------------------------------------------------------- */
+
+void nu_tls_transport_note_verify_failure(SSL *ssl, int verify_error)
+{
+    struct tls_transport *tls = SSL_get_app_data(ssl);
+    tls->verify_error = verify_error;
+}
+
+/* "TLS_error:|code:library:function:REASON:detail:TLS_error_end", the form of Envoy's text. */
+static void describe(struct tls_transport *tls, struct nu_strbuf *out)
+{
+    nu_strbuf_add_cstr(out, "TLS_error:");
+    unsigned long code;
+    while ((code = ERR_get_error()) != 0) {
+        const char *reason = ERR_reason_error_string(code);
+        nu_strbuf_addf(out, "|%lu:SSL routines:%s", code, reason ? reason : "unknown");
+        if (tls->verify_error != X509_V_OK)
+            nu_strbuf_addf(out, ":verify cert failed: %s",
+                           X509_verify_cert_error_string(tls->verify_error));
+    }
+    nu_strbuf_add_cstr(out, ":TLS_error_end");
+}
+
+static void count_failure(struct tls_transport *tls, unsigned long code)
+{
+    struct nu_tls_stats *stats = tls->local->stats;
+    if (ERR_GET_REASON(code) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+        nu_counter_inc(&stats->fail_verify_no_cert);
+    else if (tls->verify_error == X509_V_OK)
+        nu_counter_inc(&stats->connection_error);
+}
+
+/* The connection cannot go on. What OpenSSL still has to say to the peer, an alert, is sent. */
+static ssize_t fail(struct tls_transport *tls)
+{
+    if (!tls->has_failed) {
+        tls->has_failed = true;
+        count_failure(tls, ERR_peek_error());
+        struct nu_strbuf text = {0};
+        describe(tls, &text);
+        nu_connection_set_transport_failure(tls->conn, nu_strbuf_str(&text));
+        nu_strbuf_finish(&text);
+    }
+    ERR_clear_error();
+    errno = EPROTO;
+    return -1;
+}
+
+/* --- The handshake ----------------------------------------------------------------------------- */
+
+static void count_handshake(struct tls_transport *tls)
+{
+    struct nu_tls_stats *stats = tls->local->stats;
+    struct nu_tls_negotiated_stats *negotiated = tls->local->negotiated;
+    nu_counter_inc(&stats->handshake);
+    if (SSL_session_reused(tls->ssl))
+        nu_counter_inc(&stats->session_reused);
+    if (!SSL_get0_peer_certificate(tls->ssl))
+        nu_counter_inc(&stats->no_certificate);
+    nu_tls_negotiated_count(negotiated, NU_STR("versions"),
+                            nu_str_from(SSL_get_version(tls->ssl)));
+    nu_tls_negotiated_count(negotiated, NU_STR("ciphers"),
+                            nu_str_from(SSL_get_cipher_name(tls->ssl)));
+    int group = (int)SSL_get_negotiated_group(tls->ssl);
+    nu_tls_negotiated_count(negotiated, NU_STR("curves"), nu_tls_curve_name(group));
+}
+
+static void on_handshake_done(struct tls_transport *tls)
+{
+    tls->is_done = true;
+    tls->conn->transport_waits = false;
+    count_handshake(tls);
+    if (tls->conn->out.len)
+        nu_connection_write(tls->conn);
+}
+
+static void note_output(struct tls_transport *tls)
+{
+    tls->conn->transport_out = tls->cipher_out.len;
+    if (tls->cipher_out.len)
+        nu_connection_write(tls->conn);
+}
+
+/* --- Reading ----------------------------------------------------------------------------------- */
+
+/* One large read of the socket. Returns its bytes, 0 at its end, -1 with errno. */
+static ssize_t fill(struct tls_transport *tls)
+{
+    struct nu_block *block = nu_block_get(NU_BLOCK_LARGE);
+    ssize_t n = read(tls->conn->fd, block->data, nu_block_room(block));
+    int error = errno;
+    if (n > 0) {
+        block->fill = (uint32_t)n;
+        nu_buf_add_block(&tls->cipher_in, block, nu_str_make(block->data, (size_t)n));
+    }
+    nu_block_unref(block);
+    if (n == 0)
+        tls->raw_eof = true;
+    errno = error;
+    return n;
+}
+
+enum step {
+    STEP_MORE,    /* try again: there is new input */
+    STEP_WAIT,    /* nothing to be had now */
+    STEP_END,     /* the peer ended its side */
+    STEP_FAILED,  /* errno says why */
+};
+
+/* OpenSSL gave nothing: is there more for it to read? */
+static enum step after_shortage(struct tls_transport *tls, int result)
+{
+    int error = SSL_get_error(tls->ssl, result);
+    if (error == SSL_ERROR_ZERO_RETURN)
+        return STEP_END;
+    if (error == SSL_ERROR_WANT_READ && !tls->raw_eof) {
+        ssize_t n = fill(tls);
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR ? STEP_WAIT : STEP_FAILED;
+        if (n > 0)
+            return STEP_MORE;
+    }
+    /* The socket's end without close_notify ends the stream as well, as Envoy takes it. */
+    bool ended = tls->raw_eof && tls->cipher_in.len == 0;
+    if (ended && (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_SYSCALL ||
+                  ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
+        ERR_clear_error();
+        return STEP_END;
+    }
+    fail(tls);
+    return STEP_FAILED;
+}
+
+/* Takes the handshake as far as it goes. */
+static enum step shake(struct tls_transport *tls)
+{
+    for (;;) {
+        ERR_clear_error();
+        int result = SSL_do_handshake(tls->ssl);
+        note_output(tls);
+        if (result == 1) {
+            on_handshake_done(tls);
+            return STEP_MORE;
+        }
+        enum step step = after_shortage(tls, result);
+        note_output(tls);
+        if (step != STEP_MORE)
+            return step;
+    }
+}
+
+/* Decrypts into one piece of the caller's room; `*filled` says how much. */
+static enum step read_piece(struct tls_transport *tls, const struct iovec *piece, size_t *filled)
+{
+    *filled = 0;
+    while (*filled < piece->iov_len) {
+        ERR_clear_error();
+        size_t n = 0;
+        int result = SSL_read_ex(tls->ssl, (char *)piece->iov_base + *filled,
+                                 piece->iov_len - *filled, &n);
+        *filled += n;
+        if (result == 1)
+            continue;
+        enum step step = after_shortage(tls, result);
+        if (step != STEP_MORE)
+            return step;
+    }
+    return STEP_MORE;
+}
+
+static ssize_t tls_read(struct nu_connection *conn, const struct iovec *iov, int count)
+{
+    struct tls_transport *tls = tls_of(conn);
+    enum step step = STEP_MORE;
+    size_t total = 0;
+    if (tls->has_failed) {
+        errno = EPROTO;
+        return -1;
+    }
+    if (!tls->is_done)
+        step = shake(tls);
+    for (int i = 0; i < count && step == STEP_MORE; i++) {
+        size_t filled;
+        step = read_piece(tls, &iov[i], &filled);
+        total += filled;
+    }
+    int error = errno;
+    note_output(tls);
+    /* The room is full: there may be more that no event will tell of. */
+    conn->transport_in = step == STEP_MORE && (tls->cipher_in.len || SSL_has_pending(tls->ssl));
+    /* An end or a failure behind good bytes is met again by the next read. */
+    if (total) {
+        conn->transport_in |= step == STEP_END || step == STEP_FAILED;
+        return (ssize_t)total;
+    }
+    if (step == STEP_END)
+        return 0;
+    errno = step == STEP_WAIT ? EAGAIN : error;
+    return -1;
+}
+
+/* --- Writing ----------------------------------------------------------------------------------- */
+
+/* Sends what is encrypted. False when the socket is full or broken (errno). */
+static bool send_cipher(struct tls_transport *tls)
+{
+    while (tls->cipher_out.len) {
+        struct iovec iov[WRITE_IOVECS];
+        size_t bytes;
+        int count = nu_buf_to_iovec(&tls->cipher_out, iov, WRITE_IOVECS, &bytes);
+        ssize_t n = writev(tls->conn->fd, iov, count);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        nu_buf_drain(&tls->cipher_out, (size_t)n);
+        if ((size_t)n < bytes) {
+            errno = EAGAIN;
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A walk over the caller's bytes. */
+struct cursor {
+    const struct iovec *iov;
+    int count;
+    size_t offset; /* in iov[0] */
+};
+
+static void advance(struct cursor *at, size_t n)
+{
+    at->offset += n;
+    while (at->count && at->offset >= at->iov->iov_len) {
+        at->offset -= at->iov->iov_len;
+        at->iov++;
+        at->count--;
+    }
+}
+
+/* The next bytes for one record: a long slice as it is, short ones put together in `room`. */
+static struct nu_str next_record(const struct cursor *at, char *room)
+{
+    size_t first = at->iov->iov_len - at->offset;
+    const char *start = (const char *)at->iov->iov_base + at->offset;
+    if (first >= WORTH_AN_OWN_RECORD || at->count == 1)
+        return nu_str_make(start, nu_min_size(first, RECORD));
+    size_t len = 0;
+    size_t offset = at->offset;
+    for (int i = 0; i < at->count && len < RECORD; i++) {
+        size_t n = nu_min_size(at->iov[i].iov_len - offset, RECORD - len);
+        memcpy(room + len, (const char *)at->iov[i].iov_base + offset, n);
+        len += n;
+        offset = 0;
+    }
+    return nu_str_make(room, len);
+}
+
+/* Encrypts until the bound; returns the plain bytes used, or -1. */
+static ssize_t encrypt(struct tls_transport *tls, struct cursor *at)
+{
+    char room[RECORD];
+    size_t used = 0;
+    while (at->count && tls->cipher_out.len < CIPHER_BUFFER) {
+        struct nu_str record = next_record(at, room);
+        size_t n = 0;
+        ERR_clear_error();
+        if (SSL_write_ex(tls->ssl, record.ptr, record.len, &n) != 1) {
+            return fail(tls);
+        }
+        advance(at, n);
+        used += n;
+    }
+    return (ssize_t)used;
+}
+
+static ssize_t tls_write(struct nu_connection *conn, const struct iovec *iov, int count)
+{
+    struct tls_transport *tls = tls_of(conn);
+    struct cursor at = {.iov = iov, .count = count};
+    ssize_t used = 0;
+    bool open = send_cipher(tls);
+    advance(&at, 0);
+    if (open && at.count && tls->is_done && !tls->has_failed) {
+        used = encrypt(tls, &at);
+        if (used >= 0)
+            open = send_cipher(tls);
+    }
+    int error = errno;
+    conn->transport_out = tls->cipher_out.len;
+    if (!open && error != EAGAIN) {
+        errno = error;
+        return -1;
+    }
+    return used;
+}
+
+/* --- Life -------------------------------------------------------------------------------------- */
+
+static enum nu_transport_state tls_handshake(struct nu_connection *conn)
+{
+    struct tls_transport *tls = tls_of(conn);
+    switch (shake(tls)) {
+    case STEP_MORE:
+        return NU_TRANSPORT_READY;
+    case STEP_WAIT:
+        return NU_TRANSPORT_WAITS;
+    case STEP_END:
+        errno = 0;
+        nu_connection_set_transport_failure(conn, nu_str_make(NULL, 0));
+        return NU_TRANSPORT_FAILED;
+    case STEP_FAILED:
+        break;
+    }
+    return NU_TRANSPORT_FAILED;
+}
+
+static void tls_end(struct nu_connection *conn)
+{
+    struct tls_transport *tls = tls_of(conn);
+    if (tls->has_ended || tls->has_failed || !tls->is_done)
+        return;
+    tls->has_ended = true;
+    ERR_clear_error();
+    SSL_shutdown(tls->ssl);
+    ERR_clear_error();
+    conn->transport_out = tls->cipher_out.len;
+}
+
+static void tls_finish(struct nu_connection *conn)
+{
+    struct tls_transport *tls = tls_of(conn);
+    /* An alert that says why, or the close_notify: sent if the socket takes it, and not waited for. */
+    tls_end(conn);
+    if (conn->fd >= 0)
+        send_cipher(tls);
+    SSL_free(tls->ssl);
+    nu_buf_clear(&tls->cipher_in);
+    nu_buf_clear(&tls->cipher_out);
+    nu_free(tls);
+    conn->transport_state = NULL;
+}
+
+static struct nu_str tls_server_name(const struct nu_connection *conn)
+{
+    return nu_str_from(SSL_get_servername(tls_of(conn)->ssl, TLSEXT_NAMETYPE_host_name));
+}
+
+static const struct nu_transport_class tls_class = {
+    .name = "tls",
+    .is_secure = true,
+    .server_name = tls_server_name,
+    .read = tls_read,
+    .write = tls_write,
+    .handshake = tls_handshake,
+    .end = tls_end,
+    .finish = tls_finish,
+    .buffers = true,
+};
+
+static struct tls_transport *attach(struct nu_connection *conn, struct nu_tls_context *context)
+{
+    struct tls_transport *tls = nu_calloc(1, sizeof(*tls));
+    tls->conn = conn;
+    tls->context = context;
+    tls->local = nu_tls_context_local(context);
+    tls->verify_error = X509_V_OK;
+    tls->ssl = SSL_new(tls->local->ctx);
+    nu_assert(tls->ssl);
+    SSL_set_app_data(tls->ssl, tls);
+    BIO *bio = BIO_new(bio_method);
+    nu_assert(bio);
+    BIO_set_data(bio, tls);
+    SSL_set_bio(tls->ssl, bio, bio);
+    conn->transport = &tls_class;
+    conn->transport_state = tls;
+    conn->transport_waits = true;
+    return tls;
+}
+
+void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
+{
+    SSL_set_accept_state(attach(conn, context)->ssl);
+}
+
+/* Offers the newest session. One of TLS 1.3 is used up by that: it must not be seen twice. */
+static void resume_session(struct tls_transport *tls)
+{
+    struct nu_tls_context_local *local = tls->local;
+    if (local->session_count == 0)
+        return;
+    SSL_SESSION *session = local->sessions[local->session_count - 1];
+    SSL_set_session(tls->ssl, session);
+    if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)
+        return;
+    local->session_count--;
+    SSL_SESSION_free(session);
+}
+
+void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
+                    struct nu_str hostname)
+{
+    struct tls_transport *tls = attach(conn, context);
+    const struct nu_tls_settings *settings = nu_tls_context_settings(context);
+    struct nu_str name = settings->server_name;
+    if (settings->auto_host_sni && hostname.len)
+        name = hostname;
+    SSL_set_connect_state(tls->ssl);
+    if (name.len) {
+        char *text = nu_strndup(name.ptr, name.len);
+        SSL_set_tlsext_host_name(tls->ssl, text);
+        nu_free(text);
+    }
+    resume_session(tls);
+}
+
+const SSL *nu_tls_of(const struct nu_connection *conn)
+{
+    return conn->transport == &tls_class ? tls_of(conn)->ssl : NULL;
+}

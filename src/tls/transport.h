@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS as the transport of a connection. OpenSSL never sees the socket: it reads from a buffer that one
+ * large read filled, and writes to a buffer that one write empties, so that many records cost one
+ * system call and a handshake never waits inside OpenSSL.
+ *
+ *     socket -> cipher_in  -> SSL -> the connection's `in`
+ *     socket <- cipher_out <- SSL <- the connection's `out`
+ *
+ * The connection's thread.
+ */
+#ifndef NU_TLS_TRANSPORT_H
+#define NU_TLS_TRANSPORT_H
+
+#include "net/connection.h"
+#include "tls/context.h"
+
+/* Makes what all connections need; once, before the first of them. Main thread. */
+void nu_tls_transport_prepare(void);
+
+/* Makes an accepted connection speak TLS. Before nu_connection_start. */
+void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context);
+/*
+ * Makes a connection that is about to connect speak TLS: it counts as connected when the handshake is
+ * done. `hostname` is the host's, used where the context says so.
+ */
+void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
+                    struct nu_str hostname);
+
+/* The connection's SSL, or NULL if it does not speak TLS; borrowed, for reading what was agreed. */
+const SSL *nu_tls_of(const struct nu_connection *conn);
+
+/* The verdict on the peer's certificate, from inside OpenSSL's callback: the failure's text. */
+void nu_tls_transport_note_verify_failure(SSL *ssl, int verify_error);
+
+#endif
