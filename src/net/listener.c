@@ -310,6 +310,8 @@ static void add_connection(struct nu_worker_listener *wl, int fd, uint8_t fd_ind
     nu_gauge_inc(&wl->stats->downstream_cx_active);
     nu_counter_inc(&wl->worker_stats->downstream_cx_total);
     nu_gauge_inc(&wl->worker_stats->downstream_cx_active);
+    if (config->chain.transport.cls)
+        config->chain.transport.cls->accept(&conn->conn, config->chain.transport.config);
     nu_connection_start(&conn->conn);
     open_filters(conn);
 }

@@ -16,6 +16,7 @@
 #include "net/drain.h"
 #include "net/network_filter.h"
 #include "net/socket.h"
+#include "net/transport_socket.h"
 #include "stats/listener_stats.h"
 #include "stats/stats.h"
 
@@ -30,6 +31,7 @@ enum nu_traffic_direction {
 /* A chain of network filters for the connections that match it. */
 struct nu_filter_chain_spec {
     struct nu_str name;
+    struct nu_transport_socket transport;
     const struct nu_network_filter_entry *filters;
     uint8_t filter_count;
     const struct nu_metadata *metadata; /* may be NULL */

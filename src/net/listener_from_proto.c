@@ -10,7 +10,6 @@
 #include "net/address_from_proto.h"
 
 #include "envoy/config/listener/v3/listener.pb-c.h"
-#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb-c.h"
 
 typedef Envoy__Config__Listener__V3__Listener listener_proto;
 typedef Envoy__Config__Listener__V3__FilterChain chain_proto;
@@ -201,13 +200,14 @@ static void check_order(struct nu_factory *factory, const chain_proto *proto, si
                     proto->filters[i]->name, entry->cls->name);
 }
 
-static void check_transport(struct nu_factory *factory, const chain_proto *proto)
+static void read_transport(struct nu_factory *factory, const chain_proto *proto,
+                           struct nu_filter_chain_spec *chain)
 {
-    if (proto->transport_socket)
-        nu_config_any_of(
-            factory->ctx, proto->transport_socket, "typed_config",
-            proto->transport_socket->typed_config,
-            &envoy__extensions__transport_sockets__raw_buffer__v3__raw_buffer__descriptor);
+    struct nu_str scope =
+        nu_arena_concat(factory->arena, NU_STR("listener."), factory->listener_stat_name);
+    bool ok = nu_transport_socket_from_proto(factory, proto->transport_socket, false, scope,
+                                             &chain->transport);
+    (void)ok; /* the error is in the list */
 }
 
 static void read_chain(struct nu_factory *factory, const chain_proto *proto,
@@ -216,7 +216,7 @@ static void read_chain(struct nu_factory *factory, const chain_proto *proto,
     enum { MAX_FILTERS = 32 };
     chain->name = nu_arena_dup(factory->arena, nu_str_from(proto->name));
     chain->metadata = nu_metadata_from_proto(proto->metadata, factory->arena);
-    check_transport(factory, proto);
+    read_transport(factory, proto, chain);
     if (proto->n_filters == 0 || proto->n_filters > MAX_FILTERS) {
         nu_config_error(factory->ctx, proto, "filters",
                         "a filter chain must have between 1 and %d network filters", MAX_FILTERS);

@@ -9,6 +9,7 @@
 #include "filters/http/prime_authz/prime_authz.h"
 #include "filters/http/router/router_from_proto.h"
 #include "stream/hcm_from_proto.h"
+#include "tls/tls_from_proto.h"
 
 static const struct nu_filter_factory *const http_filters[] = {
     &nu_prime_authz_factory,
@@ -28,8 +29,15 @@ static const struct nu_access_logger_class *const access_loggers[] = {
     NULL,
 };
 
+static const struct nu_transport_socket_class *const transport_sockets[] = {
+    &nu_raw_buffer_socket,
+    &nu_tls_socket,
+    NULL,
+};
+
 const struct nu_extensions nu_built_in_extensions = {
     .http_filters = http_filters,
     .network_filters = network_filters,
     .access_loggers = access_loggers,
+    .transport_sockets = transport_sockets,
 };

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "codec/h1.h"
 #include "event/loop.h"
+#include "net/transport_socket.h"
 #include "stats/cluster_stats.h"
 #include "stats/stats.h"
 #include "upstream/breaker.h"
@@ -34,6 +35,7 @@ struct nu_cluster_options {
     uint64_t max_connection_duration_ms;  /* 0: never */
     uint64_t max_stream_duration_ms;      /* 0: never */
     struct nu_h1_options h1;
+    struct nu_transport_socket transport;
     bool tcp_keepalive;
     uint32_t keepalive_probes; /* 0: the system's */
     uint32_t keepalive_time_s;

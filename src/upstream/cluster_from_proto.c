@@ -11,7 +11,6 @@
 #include "upstream/cluster_from_proto_internal.h"
 
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb-c.h"
-#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb-c.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
 
 typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
@@ -112,13 +111,16 @@ static void read_keepalive(struct nu_cluster_options *options, const cluster_pro
     options->keepalive_interval_s = nu_u32_or(keepalive->keepalive_interval, 0);
 }
 
-static void check_transport(struct nu_factory *factory, const cluster_proto *proto)
+static void read_transport(struct nu_factory *factory, struct nu_cluster *cluster,
+                           const cluster_proto *proto)
 {
-    if (proto->transport_socket)
-        nu_config_any_of(
-            factory->ctx, proto->transport_socket, "typed_config",
-            proto->transport_socket->typed_config,
-            &envoy__extensions__transport_sockets__raw_buffer__v3__raw_buffer__descriptor);
+    struct nu_strbuf scope = {0};
+    nu_strbuf_add(&scope, NU_STR("cluster."));
+    nu_stats_sanitize(&scope, cluster->observability_name);
+    bool ok = nu_transport_socket_from_proto(factory, proto->transport_socket, true,
+                                             nu_strbuf_str(&scope), &cluster->options.transport);
+    (void)ok; /* the error is in the list */
+    nu_strbuf_finish(&scope);
 }
 
 static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
@@ -133,7 +135,7 @@ static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
     options->max_requests_per_connection = nu_u32_or(proto->max_requests_per_connection, 0);
     read_protocol_options(factory, options, proto);
     read_keepalive(options, proto);
-    check_transport(factory, proto);
+    read_transport(factory, cluster, proto);
 }
 
 /* --- Kinds of cluster ------------------------------------------------------------------------- */

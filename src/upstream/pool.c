@@ -306,10 +306,12 @@ static void count_destroy(struct nu_upstream_conn *conn, bool local, bool active
     }
 }
 
-/* "delayed connect error: Connection refused", as Envoy words it. */
+/* "delayed connect error: Connection refused", as Envoy words it, or what TLS says. */
 static struct nu_str connect_failure_text(const struct nu_upstream_conn *conn, char *buffer,
                                           size_t size)
 {
+    if (conn->conn.transport_failure)
+        return nu_str_from(conn->conn.transport_failure);
     if (conn->timed_out || !conn->conn.error)
         return nu_str_make(NULL, 0);
     int len = snprintf(buffer, size, "delayed connect error: %s", strerror(conn->conn.error));
@@ -457,6 +459,9 @@ static void open_connection(struct nu_pool *pool)
     count_up(pool, NU_BREAKER_CONNECTIONS);
     nu_connection_connect(&conn->conn, loop, &pool->host->address, &connection_ops,
                           options->buffer_limit_bytes, set_up_socket, options);
+    if (options->transport.cls)
+        options->transport.cls->connect(&conn->conn, options->transport.config,
+                                        pool->host->hostname);
     nu_h1_client_init(&conn->codec, &conn->conn, &options->h1, &codec_callbacks, conn);
     nu_timer_arm(loop, &conn->timer, options->connect_timeout_ms);
 }

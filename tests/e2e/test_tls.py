@@ -1,0 +1,522 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS on both sides of the real binary, with Python's ssl module as the peer."""
+import hashlib
+import os
+import shutil
+import socket
+import ssl
+import struct
+
+import pytest
+
+from configs import ADMIN, HCM, PROXY, ROUTER
+from lib.wire import head_bytes
+from pki import RSA, Authority
+
+TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+HEAD = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+
+pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+
+
+def pem(pki, name):
+    return (f"{{certificate_chain: {{filename: {pki}/{name}.crt}}, "
+            f"private_key: {{filename: {pki}/{name}.key}}}}")
+
+
+def downstream(pki, names, extra="", outer=""):
+    """A chain's transport_socket with these certificates."""
+    certificates = ", ".join(pem(pki, name) for name in names)
+    return f"""    - transport_socket:
+        name: tls
+        typed_config:
+          "@type": {TLS}DownstreamTlsContext
+          {outer}
+          common_tls_context:
+            tls_certificates: [{certificates}]
+            {extra}
+      filters:
+"""
+
+
+def upstream(text):
+    """A cluster's transport_socket."""
+    return f"""    type: STATIC
+    transport_socket:
+      name: tls
+      typed_config: {{"@type": {TLS}UpstreamTlsContext, {text}}}
+"""
+
+
+def serving(pki, *names, extra="", outer="", config=PROXY):
+    return config.replace("    - filters:\n", downstream(pki, names or ("server",), extra, outer))
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pki")
+    authority = Authority(folder)
+    authority.issue("server", "DNS:a.test,DNS:*.wild.test,IP:127.0.0.1")
+    authority.issue("rsa", "DNS:rsa.test,DNS:both.test", RSA)
+    authority.issue("ecdsa", "DNS:both.test")
+    authority.issue("client", "DNS:client.test,URI:spiffe://test/client")
+    authority.issue("stranger", "URI:spiffe://elsewhere/client")
+    authority.issue("revoked", "URI:spiffe://test/revoked")
+    authority.issue_expired("expired", "URI:spiffe://test/expired")
+    authority.revoke("revoked")
+    authority.write_crl()
+    Authority(folder, "other-ca").issue("foreign", "URI:spiffe://test/foreign")
+    return folder
+
+
+class Client:
+    """A TLS connection with one request on it."""
+
+    def __init__(self, pki, port, name="a.test", certificate=None, session=None, context=None):
+        self.context = context or ssl.create_default_context(cafile=f"{pki}/ca.crt")
+        self.context.check_hostname = False
+        if certificate:
+            self.context.load_cert_chain(f"{pki}/{certificate}.crt", f"{pki}/{certificate}.key")
+        plain = socket.create_connection(("127.0.0.1", port), 20)
+        self.sock = self.context.wrap_socket(plain, server_hostname=name, session=session)
+
+    def get(self):
+        self.sock.sendall(HEAD)
+        return self.sock.recv(65536).decode()
+
+    @property
+    def peer_name(self):
+        return dict(item[0] for item in self.sock.getpeercert()["subject"])["commonName"]
+
+    def close(self):
+        self.sock.close()
+
+
+def test_a_request_over_tls_says_https_to_the_upstream(nuncio, origin, pki):
+    server = origin()
+    proxy = nuncio(serving(pki), origin=server.port)
+    client = Client(pki, proxy.port("main"))
+    assert client.get().startswith("HTTP/1.1 200 OK")
+    client.close()
+    assert b"x-forwarded-proto: https\r\n" in server.received[0]
+    stats = proxy.stats()
+    scope = f"listener.127.0.0.1_{proxy.port('main')}.ssl."
+    assert stats[scope + "handshake"] == 1
+    assert stats[scope + "versions.TLSv1.3"] == 1
+    assert stats[scope + "no_certificate"] == 1
+    assert stats[scope + "connection_error"] == 0
+
+
+@pytest.mark.parametrize("asked, got", [("a.test", "server"), ("A.TEST", "server"),
+                                        ("x.wild.test", "server"), ("rsa.test", "rsa"),
+                                        ("a.b.wild.test", "server"), ("unknown.test", "server"),
+                                        ("both.test", "ecdsa")])
+def test_the_certificate_follows_the_server_name(nuncio, origin, pki, asked, got):
+    proxy = nuncio(serving(pki, "server", "rsa", "ecdsa"), origin=origin().port)
+    client = Client(pki, proxy.port("main"), asked)
+    assert client.peer_name == got
+    client.close()
+
+
+def test_a_client_without_ecdsa_gets_the_rsa_certificate(nuncio, origin, pki):
+    proxy = nuncio(serving(pki, "ecdsa", "rsa"), origin=origin().port)
+    context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+    client = Client(pki, proxy.port("main"), "both.test", context=context)
+    assert client.peer_name == "rsa"
+    client.close()
+
+
+def test_require_sni_refuses_unknown_names(nuncio, origin, pki):
+    proxy = nuncio(serving(pki, outer="require_sni: true"), origin=origin().port)
+    Client(pki, proxy.port("main"), "a.test").close()
+    with pytest.raises(ssl.SSLError):
+        Client(pki, proxy.port("main"), "unknown.test")
+
+
+VALIDATION = """validation_context:
+              trusted_ca: {filename: @pki@/ca.crt}
+              crl: {filename: @pki@/ca.crl}
+              match_typed_subject_alt_names:
+              - {san_type: URI, matcher: {prefix: "spiffe://test/"}}"""
+
+
+@pytest.mark.parametrize("certificate, counter", [("client", None), (None, "fail_verify_no_cert"),
+                                                  ("expired", "fail_verify_error"),
+                                                  ("revoked", "fail_verify_error"),
+                                                  ("foreign", "fail_verify_error"),
+                                                  ("stranger", "fail_verify_san")])
+def test_client_certificates_are_judged(nuncio, origin, pki, certificate, counter):
+    config = serving(pki, extra=VALIDATION, outer="require_client_certificate: true")
+    proxy = nuncio(config, origin=origin().port, pki=pki)
+    if counter is None:
+        client = Client(pki, proxy.port("main"), certificate=certificate)
+        assert client.get().startswith("HTTP/1.1 200")
+        client.close()
+        return
+    with pytest.raises(OSError):
+        # With TLS 1.3 the client learns of the refusal when it reads.
+        Client(pki, proxy.port("main"), certificate=certificate).get()
+    scope = f"listener.127.0.0.1_{proxy.port('main')}.ssl."
+    stats = proxy.stats()
+    assert {name for name in stats if name.startswith(scope + "fail") and stats[name]} == \
+        {scope + counter}
+    assert stats["http.main.downstream_rq_total"] == 0
+
+
+def test_expired_certificates_pass_where_allowed(nuncio, origin, pki):
+    extra = VALIDATION.replace("crl: {filename: @pki@/ca.crl}", "allow_expired_certificate: true")
+    config = serving(pki, extra=extra, outer="require_client_certificate: true")
+    proxy = nuncio(config, origin=origin().port, pki=pki)
+    client = Client(pki, proxy.port("main"), certificate="expired")
+    assert client.get().startswith("HTTP/1.1 200")
+    client.close()
+
+
+def fingerprint(pki, name):
+    text = (pki / f"{name}.crt").read_text()
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text)).hexdigest()
+
+
+@pytest.mark.parametrize("certificate, passes", [("client", True), ("stranger", False)])
+def test_pinned_certificates(nuncio, origin, pki, certificate, passes):
+    extra = f"""validation_context:
+              trusted_ca: {{filename: {pki}/ca.crt}}
+              verify_certificate_hash: ["{fingerprint(pki, "client")}"]"""
+    config = serving(pki, extra=extra, outer="require_client_certificate: true")
+    proxy = nuncio(config, origin=origin().port)
+    if passes:
+        client = Client(pki, proxy.port("main"), certificate=certificate)
+        assert client.get().startswith("HTTP/1.1 200")
+        client.close()
+    else:
+        with pytest.raises(OSError):
+            Client(pki, proxy.port("main"), certificate=certificate).get()
+
+
+def test_untrusted_clients_pass_with_accept_untrusted_and_are_counted(nuncio, origin, pki):
+    extra = f"""validation_context:
+              trusted_ca: {{filename: {pki}/ca.crt}}
+              trust_chain_verification: ACCEPT_UNTRUSTED"""
+    proxy = nuncio(serving(pki, extra=extra), origin=origin().port)
+    client = Client(pki, proxy.port("main"), certificate="foreign")
+    assert client.get().startswith("HTTP/1.1 200")
+    client.close()
+    assert proxy.stats()[f"listener.127.0.0.1_{proxy.port('main')}.ssl.fail_verify_error"] == 1
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_are_resumed_at_every_worker(nuncio, origin, pki, version):
+    proxy = nuncio(serving(pki), origin=origin().port)
+    context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+    context.minimum_version = context.maximum_version = version
+    client = Client(pki, proxy.port("main"), context=context)
+    client.get()
+    session = client.sock.session
+    client.close()
+    for _ in range(8):
+        client = Client(pki, proxy.port("main"), context=context, session=session)
+        assert client.sock.session_reused
+        client.get()
+        session = client.sock.session
+        client.close()
+
+
+def test_no_session_is_resumed_where_both_kinds_are_off(nuncio, origin, pki):
+    outer = """disable_stateless_session_resumption: true
+          disable_stateful_session_resumption: true"""
+    proxy = nuncio(serving(pki, outer=outer), origin=origin().port)
+    client = Client(pki, proxy.port("main"))
+    client.get()
+    again = Client(pki, proxy.port("main"), session=client.sock.session, context=client.context)
+    assert not again.sock.session_reused
+    again.close()
+    client.close()
+
+
+def test_alpn_takes_our_first_that_the_client_has(nuncio, origin, pki):
+    proxy = nuncio(serving(pki, extra="alpn_protocols: [http/1.1, http/1.0]"),
+                   origin=origin().port)
+    for offered, chosen in ((["http/1.0", "http/1.1"], "http/1.1"), (["http/1.0"], "http/1.0"),
+                            (["other"], None)):
+        context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+        context.set_alpn_protocols(offered)
+        client = Client(pki, proxy.port("main"), context=context)
+        assert client.sock.selected_alpn_protocol() == chosen
+        client.close()
+
+
+def test_garbage_in_place_of_a_handshake_is_counted_and_closed(nuncio, origin, pki):
+    proxy = nuncio(serving(pki), origin=origin().port)
+    peer = proxy.connect("main")
+    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    peer.wait_end()
+    assert proxy.stats()[f"listener.127.0.0.1_{proxy.port('main')}.ssl.connection_error"] == 1
+    assert Client(pki, proxy.port("main")).get().startswith("HTTP/1.1 200")
+
+
+def test_a_handshake_in_single_bytes(nuncio, origin, pki):
+    proxy = nuncio(serving(pki), origin=origin().port)
+    context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+    context.check_hostname = False
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="a.test")
+    sock = socket.create_connection(("127.0.0.1", proxy.port("main")), 20)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def until_done(action):
+        while True:
+            try:
+                done = action()
+            except ssl.SSLWantReadError:
+                done = None
+            for byte in outgoing.read():
+                sock.sendall(bytes([byte]))
+            if done is not None:
+                return done
+            incoming.write(sock.recv(65536))
+
+    until_done(lambda: tls.do_handshake() or True)
+    until_done(lambda: tls.write(HEAD))
+    assert until_done(lambda: tls.read(65536)).startswith(b"HTTP/1.1 200")
+    sock.close()
+
+
+# --- Upstream ---
+
+def tls_origin(pki, script=None, **options):
+    """A script for `origin` that speaks TLS and answers one request."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    name = options.get("certificate", "server")
+    context.load_cert_chain(f"{pki}/{name}.crt", f"{pki}/{name}.key")
+    if options.get("ask_client"):
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(f"{pki}/ca.crt")
+    names = []
+    context.sni_callback = lambda sock, asked, ctx: names.append(asked)
+
+    def serve(peer):
+        peer.sock.setblocking(True)
+        try:
+            sock = context.wrap_socket(peer.sock.dup(), server_side=True)
+            (script or answer)(sock)
+            sock.close()
+        except (ssl.SSLError, ConnectionError):
+            pass  # the case is about the proxy's side
+
+    serve.names = names
+    return serve
+
+
+def answer(sock):
+    received = b""
+    while b"\r\n\r\n" not in received:
+        piece = sock.recv(65536)
+        if not piece:
+            return
+        received += piece
+    sock.sendall(head_bytes("HTTP/1.1 200 OK\ncontent-length: 2\nconnection: close", "ok"))
+
+
+def secured(text, config=PROXY):
+    return config.replace("    type: STATIC\n", upstream(text))
+
+
+def test_upstream_tls_asks_for_the_name_and_verifies_it(nuncio, origin, pki):
+    script = tls_origin(pki, ask_client=True)
+    config = secured(f"""sni: a.test, auto_sni_san_validation: true,
+        common_tls_context: {{tls_certificates: [{pem(pki, "client")}],
+          validation_context: {{trusted_ca: {{filename: {pki}/ca.crt}}}}}}""")
+    proxy = nuncio(config, origin=origin(script).port)
+    assert proxy.get("main").status == 200
+    assert script.names == ["a.test"]
+    stats = proxy.stats()
+    assert stats["cluster.origin.ssl.handshake"] == 1
+    assert stats["cluster.origin.ssl.versions.TLSv1.2"] == 1  # Envoy's default for clients
+
+
+def test_without_a_validation_context_nothing_is_verified_and_no_name_asked(nuncio, origin, pki):
+    script = tls_origin(pki, certificate="foreign")
+    proxy = nuncio(secured("common_tls_context: {}"), origin=origin(script).port)
+    assert proxy.get("main").status == 200
+    assert script.names == [None]
+
+
+@pytest.mark.parametrize("certificate, counter", [("foreign", "fail_verify_error"),
+                                                  ("expired", "fail_verify_error"),
+                                                  ("rsa", "fail_verify_san")])
+def test_a_server_that_is_not_trusted_is_a_connect_failure(nuncio, origin, pki, certificate,
+                                                           counter):
+    script = tls_origin(pki, certificate=certificate)
+    config = secured(f"""sni: a.test, common_tls_context: {{validation_context: {{
+        trusted_ca: {{filename: {pki}/ca.crt}},
+        match_typed_subject_alt_names: [{{san_type: DNS, matcher: {{exact: a.test}}}}]}}}}""")
+    proxy = nuncio(config, origin=origin(script).port)
+    response = proxy.get("main")
+    assert response.status == 503
+    assert response.text.startswith("upstream connect error or disconnect/reset before headers. "
+                                    "reset reason: remote connection failure, transport failure "
+                                    "reason: TLS_error:|")
+    assert "certificate verify failed:verify cert failed: " in response.text
+    stats = proxy.stats()
+    assert stats["cluster.origin.ssl." + counter] == 1
+    assert stats["cluster.origin.upstream_cx_connect_fail"] == 1
+
+
+def test_a_server_that_speaks_no_tls_is_a_connect_failure(nuncio, origin):
+    def script(peer):
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        peer.wait_end()
+
+    proxy = nuncio(secured("common_tls_context: {}"), origin=origin(script).port)
+    response = proxy.get("main")
+    assert response.status == 503 and "TLS_error:|" in response.text
+    assert proxy.stats()["cluster.origin.ssl.connection_error"] == 1
+
+
+def test_upstream_sessions_are_resumed(nuncio, origin, pki):
+    reused = []
+
+    def script(sock):
+        reused.append(sock.session_reused)
+        answer(sock)
+
+    proxy = nuncio(secured("sni: a.test, common_tls_context: {}"), "--concurrency", "1",
+                   origin=origin(tls_origin(pki, script)).port)
+    for _ in range(3):
+        assert proxy.get("main").status == 200
+    assert reused == [False, True, True]
+
+
+# --- Bodies ---
+
+SIZE = 24 << 20
+TWO_HOPS = PROXY.replace("  clusters:\n", f"""  - name: second
+    address: {{socket_address: {{address: 127.0.0.1, port_value: @second@}}}}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": {HCM}
+          stat_prefix: second
+          route_config:
+            virtual_hosts:
+            - {{name: all, domains: ["*"], routes: [{{match: {{prefix: /}}, route: {{cluster: last}}}}]}}
+          http_filters:
+          - {{name: router, typed_config: {{"@type": {ROUTER}}}}}
+  clusters:
+  - name: last
+    load_assignment:
+      cluster_name: last
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: @last@}}}}}}
+""")
+
+
+def echo(peer):
+    """Sends the body back as it comes, with the length of the request's."""
+    received = b""
+    peer.sock.setblocking(True)
+    while b"\r\n\r\n" not in received:
+        received += peer.sock.recv(65536)
+    head, _, rest = received.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    peer.sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % length + rest)
+    left = length - len(rest)
+    while left:
+        piece = peer.sock.recv(65536)
+        if not piece:
+            return
+        peer.sock.sendall(piece)
+        left -= len(piece)
+
+
+def test_large_bodies_pass_two_tls_hops_unchanged(nuncio, origin, pki):
+    config = serving(pki, config=secured("common_tls_context: {}", TWO_HOPS))
+    server = origin(echo)
+    proxy = nuncio(config.replace("@origin@", "@second@"), last=server.port)
+    client = Client(pki, proxy.port("main"))
+    body = os.urandom(1 << 20) * (SIZE >> 20)
+    client.sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % SIZE)
+    import threading  # pylint: disable=import-outside-toplevel
+    sender = threading.Thread(target=client.sock.sendall, args=(body,))
+    sender.start()
+    received = bytearray()
+    while b"\r\n\r\n" not in received or len(received) - received.index(b"\r\n\r\n") - 4 < SIZE:
+        piece = client.sock.recv(1 << 16)
+        assert piece, "ended early"
+        received += piece
+    sender.join()
+    assert received[received.index(b"\r\n\r\n") + 4:] == body
+    client.close()
+
+
+def test_a_slow_reader_holds_the_upstream_back(nuncio, origin, pki):
+    """The proxy must not keep a body that the client does not read."""
+    sent = []
+
+    def flood(sock):
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (1 << 30))
+        sock.settimeout(1)
+        try:
+            while True:
+                sent.append(sock.send(bytes(1 << 16)))
+        except (TimeoutError, OSError):
+            pass
+
+    config = serving(pki, config=secured("common_tls_context: {}"))
+    proxy = nuncio(config, origin=origin(tls_origin(pki, flood)).port)
+    client = Client(pki, proxy.port("main"))
+    client.sock.sendall(HEAD)
+    client.sock.recv(100)
+    proxy.stderr.wait("", 0)
+    import threading  # pylint: disable=import-outside-toplevel
+    done = threading.Event()
+    while not done.wait(0.2):
+        before = sum(sent)
+        if done.wait(0.4) or sum(sent) == before:
+            break
+    assert sum(sent) < 64 << 20
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+# --- Configurations that are refused ---
+
+def refusal(nuncio, config, **values):
+    proxy = nuncio(config, ready=None, expect_exit=1, origin=1, **values)
+    proxy.wait_exit()
+    return proxy.stderr.text
+
+
+@pytest.mark.parametrize("old, new, says", [
+    ("server.crt", "missing.crt", "missing.crt"),
+    ("server.crt", "server.key", "Failed to load certificate chain from"),
+    ("server.key", "server.crt", "Failed to load private key from"),
+    ("server.key", "client.key", "Failed to load private key from"),
+    ("tls_certificates: [", "tls_params: {cipher_suites: [NO-SUCH]}, x: [", "'NO-SUCH' is not known"),
+    ("tls_certificates: [", "alpn_protocols: [h2], x: [",
+     "HTTP/2 is known to Envoy, not implemented by nuncio"),
+    ("tls_certificates: [", "tls_params: {cipher_suites: [TLS_AES_128_GCM_SHA256]}, x: [",
+     "TLS 1.3 suite"),
+])
+def test_bad_contexts_are_refused_by_name(nuncio, pki, old, new, says):
+    config = serving(pki)
+    assert old in config
+    if ", x: [" in new:
+        field = new.split(", x: [", maxsplit=1)[0]
+        config = config.replace("            tls_certificates: [",
+                                f"            {field}\n            tls_certificates: [")
+    else:
+        config = config.replace(old, new)
+    text = refusal(nuncio, config)
+    assert says.replace("suite", "cipher suite") in text
+    assert "nuncio.yaml:" in text
+
+
+def test_a_server_needs_a_certificate(nuncio, pki):
+    config = serving(pki).replace("tls_certificates: [" + pem(pki, "server") + "]", "")
+    assert "No TLS certificates found for server context" in refusal(nuncio, config)
