@@ -8,6 +8,8 @@
 #include "config/values.h"
 #include "http/metadata_from_proto.h"
 #include "net/address_from_proto.h"
+#include "stats/listener_stats.h"
+#include "stats/stats.h"
 
 #include "envoy/config/listener/v3/listener.pb-c.h"
 
@@ -280,6 +282,14 @@ static struct nu_str stat_name(struct nu_factory *factory, const listener_proto 
     return copy;
 }
 
+/* Configurations of filters never come late here, and still their statistics are shown, as in Envoy. */
+static void show_config_stats(const struct nu_factory *factory)
+{
+    const char *prefix =
+        nu_arena_printf(factory->arena, "listener.%.*s", NU_STR_ARG(factory->listener_stat_name));
+    (void)nu_stat_set_create(factory->stats, &nu_listener_config_stats_table, nu_str_from(prefix));
+}
+
 static struct nu_str name_of(struct nu_factory *factory, const listener_proto *proto,
                              const struct nu_listener_config *config)
 {
@@ -307,6 +317,7 @@ const struct nu_listener_config *nu_listener_config_from_proto(struct nu_factory
         proto->drain_type == ENVOY__CONFIG__LISTENER__V3__LISTENER__DRAIN_TYPE__MODIFY_ONLY;
     config->metadata = nu_metadata_from_proto(proto->metadata, factory.arena);
     factory.listener_stat_name = config->stat_name;
+    show_config_stats(&factory);
     factory.buffer_limit_bytes = config->buffer_limit_bytes;
     for (size_t i = 0; i < proto->n_listener_filters; i++)
         nu_config_error_at(factory.ctx, proto, "listener_filters", i,

@@ -83,13 +83,23 @@ const struct nu_histogram_state *nu_stat_read_histogram(const struct nu_stat_set
     return state->total ? state : NULL;
 }
 
+static bool was_recorded(const struct nu_stat_set *set, size_t offset)
+{
+    for (const struct nu_stat_block *block = first_block(set); block; block = block->next) {
+        const struct nu_histogram *histogram = field(block, offset);
+        if (atomic_load_explicit(&histogram->table, memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
 bool nu_stat_exists(const struct nu_stat_set *set, uint32_t position)
 {
-    unsigned kind = nu_stat_desc_at(set->layout, position)->kind;
-    if (!nu_stat_kind_is_lazy(kind))
+    const struct nu_stat_desc *desc = nu_stat_desc_at(set->layout, position);
+    if (!nu_stat_kind_is_lazy(desc->kind))
         return true;
-    if (kind == NU_STAT_LAZY_HISTOGRAM)
-        return nu_stat_read_histogram(set, position) != NULL;
+    if (desc->kind == NU_STAT_LAZY_HISTOGRAM)
+        return was_recorded(set, desc->offset);
     return nu_stat_read(set, position).used;
 }
 

@@ -269,11 +269,15 @@ static void create_stats(struct nu_factory *factory, struct nu_hcm_config *confi
 {
     config->stats = create_set(factory, &nu_http_stats_table, factory->http_stat_prefix);
     config->http1_stats = create_set(factory, &nu_http1_stats_table, NU_STR("http1"));
-    const char *prefix = nu_arena_printf(factory->arena, "listener.%.*s.%.*s",
-                                         NU_STR_ARG(factory->listener_stat_name),
-                                         NU_STR_ARG(factory->http_stat_prefix));
+    const char *tracing = nu_arena_printf(factory->arena, "%.*s.tracing",
+                                          NU_STR_ARG(factory->http_stat_prefix));
+    /* Nothing is traced, and still shown, as in Envoy. */
+    (void)create_set(factory, &nu_tracing_stats_table, nu_str_from(tracing));
+    const char *listener = nu_arena_printf(factory->arena, "listener.%.*s.%.*s",
+                                           NU_STR_ARG(factory->listener_stat_name),
+                                           NU_STR_ARG(factory->http_stat_prefix));
     config->listener_stats =
-        create_set(factory, &nu_listener_http_stats_table, nu_str_from(prefix));
+        create_set(factory, &nu_listener_http_stats_table, nu_str_from(listener));
 }
 
 static void fill_process(struct nu_factory *factory, struct nu_hcm_config *config)

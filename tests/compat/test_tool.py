@@ -84,6 +84,13 @@ def test_a_difference_on_purpose_replaces_one_place_and_must_be_one():
     assert apply_differences(seen, [{"at": "client/a/end", "is": "open"}])[1]
 
 
+def test_a_difference_on_purpose_may_leave_out_lines_that_are_there():
+    seen = {"log": {"access": ["a", "b", "c"]}}
+    leave = [{"at": "log/access", "without": ["b", "x"]}]
+    changed, complaints = apply_differences(seen, leave)
+    assert changed["log"]["access"] == ["a", "c"] and len(complaints) == 1
+
+
 def test_header_order_is_a_difference_and_said_to_be_only_that():
     lines = compare({"received": ["a\r\n", "b\r\n"]}, {"received": ["b\r\n", "a\r\n"]})
     assert any("another order" in line for line in lines)

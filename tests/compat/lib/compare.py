@@ -24,11 +24,21 @@ def _walk(tree, path):
     return tree, int(last) if isinstance(tree, list) else last
 
 
+def _leave_out(lines, difference):
+    """Takes the lines away that nuncio does not have; complains about those that Envoy lacks, too."""
+    unknown = [line for line in difference["without"] if line not in lines]
+    lines[:] = [line for line in lines if line not in difference["without"]]
+    return [f"{difference['at']}: Envoy has no line {line!r}" for line in unknown]
+
+
 def apply_differences(expected, differences):
     """The expectation with the differences on purpose put in; complains about stale ones."""
     expected, complaints = copy.deepcopy(expected), []
     for difference in differences:
         holder, key = _walk(expected, difference["at"])
+        if "without" in difference:
+            complaints += _leave_out(holder[key], difference)
+            continue
         known = holder[key] if isinstance(holder, list) else holder.get(key)
         if known == difference["is"]:
             complaints.append(f"{difference['at']}: marked as different, yet Envoy does the same")
