@@ -8,6 +8,8 @@ import threading
 import pytest
 
 from configs import PROXY
+from lib.wire import StepTimeout
+from peers import connect
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -121,6 +123,40 @@ def test_connections_in_the_queue_are_served_by_a_drain(nuncio, origin):
     for client in clients:
         client.wait_end()
         assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert proxy.wait_exit() == 0
+
+
+def connect_until_refused(port, results):
+    """One request for each connection; notes what was lost: a client that got in, but no answer."""
+    while True:
+        try:
+            client = connect(port)
+        except OSError:
+            return
+        client.send(GET)
+        try:
+            client.wait_message(is_response=True)
+        except StepTimeout:
+            pass  # `received` tells
+        results.append(bytes(client.received))
+        client.close()
+
+
+def test_no_connection_is_lost_by_a_drain(nuncio, origin):
+    """Clients connect all the time while the listeners go: who got in is served."""
+    proxy = nuncio(PROXY, origin=origin().port)
+    port, results = proxy.port("main"), []
+    clients = [threading.Thread(target=connect_until_refused, args=(port, results))
+               for _ in range(8)]
+    for client in clients:
+        client.start()
+    while len(results) < 100:
+        pass
+    proxy.signal(signal.SIGTERM)
+    for client in clients:
+        client.join()
+    lost = [got for got in results if not got.endswith(b"\r\n\r\nok")]
+    assert not lost
     assert proxy.wait_exit() == 0
 
 
