@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of the process: signals, draining, logs."""
+import os
 import re
 import signal
 import socket
+import subprocess
 import threading
+import time
 
 import pytest
 
 from configs import PROXY
 from lib.wire import StepTimeout
 from peers import connect
+from process import Nuncio
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -220,3 +224,47 @@ def test_an_address_in_use_ends_the_start(nuncio, origin):
         assert proxy.wait_exit() == 1
     assert f"listener 'main': cannot bind '127.0.0.1:{port}': Address already in use" \
         in proxy.stderr.text
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
+
+@pytest.fixture
+def as_init(nuncio_binary, tmp_path, origin):
+    """A nuncio that is PID 1 of a namespace of its own, and its process id out here."""
+    may = subprocess.run(["unshare", "--pid", "--fork", "true"], check=False, capture_output=True)
+    if may.returncode != 0:
+        pytest.skip("no PID namespace may be made here")
+    wrapper = tmp_path / "as-init"
+    wrapper.write_text(f'#!/bin/sh\nexec unshare --pid --fork --kill-child {nuncio_binary} "$@"\n')
+    wrapper.chmod(0o755)
+    process = Nuncio(str(wrapper), tmp_path, PROXY, [], origin=origin().port)
+    process.wait_ready()
+    pid = children(process.pid)[0]
+    yield process, pid
+    if process.process.poll() is None:
+        os.kill(pid, signal.SIGTERM)
+        process.wait_exit()
+    assert not process.finish()
+
+
+def test_pid_1_drains_on_sigterm(as_init):
+    process, pid = as_init
+    assert process.get("main").status == 200
+    os.kill(pid, signal.SIGTERM)
+    assert process.wait_exit() == 0
+    assert "drained" in process.stderr.text
+
+
+def test_pid_1_reaps_orphans(as_init):
+    """A process whose parent went away becomes PID 1's, and must not stay a zombie."""
+    _, pid = as_init
+    for _ in range(5):
+        subprocess.run(["nsenter", "-t", str(pid), "-p", "sh", "-c", "(read x <&0 &) <&0"],
+                       check=True, stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while children(pid) and time.monotonic() < deadline:
+        pass
+    assert not children(pid)
