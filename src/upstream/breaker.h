@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Circuit breakers: how many connections, pending requests, requests, retries and connection pools a
- * cluster may have at once, per priority. The counts are the process's, shared by all workers through relaxed atomics
- * on cache lines of their own; like Envoy's they are approximate under contention, since looking and
- * counting are two steps.
+ * cluster may have at once, per priority. The counts are the process's, shared by all workers
+ * through relaxed atomics on cache lines of their own; like Envoy's they are approximate under
+ * contention, since looking and counting are two steps.
  */
 #ifndef NU_UPSTREAM_BREAKER_H
 #define NU_UPSTREAM_BREAKER_H
@@ -30,7 +30,8 @@ enum nu_breaker_kind {
 
 struct nu_breaker {
     _Alignas(64) _Atomic uint32_t current;
-    uint32_t max; /* constant */
+    uint32_t max;      /* constant */
+    atomic_bool stuck; /* the limit is 0 and something was counted: open for ever, as Envoy's */
 };
 
 struct nu_breakers {
@@ -43,18 +44,15 @@ static inline bool nu_breaker_allows(const struct nu_breaker *breaker)
     return atomic_load_explicit(&breaker->current, memory_order_relaxed) < breaker->max;
 }
 
-/* Counts one more; returns whether that reached the limit (the breaker opened). */
-static inline bool nu_breaker_add(struct nu_breaker *breaker)
+/* Counts one more, or one less; both return the count before. */
+static inline uint32_t nu_breaker_add(struct nu_breaker *breaker)
 {
-    uint32_t before = atomic_fetch_add_explicit(&breaker->current, 1, memory_order_relaxed);
-    return before + 1 == breaker->max;
+    return atomic_fetch_add_explicit(&breaker->current, 1, memory_order_relaxed);
 }
 
-/* Counts one less; returns whether the breaker closed by it. */
-static inline bool nu_breaker_sub(struct nu_breaker *breaker)
+static inline uint32_t nu_breaker_sub(struct nu_breaker *breaker)
 {
-    uint32_t before = atomic_fetch_sub_explicit(&breaker->current, 1, memory_order_relaxed);
-    return before == breaker->max;
+    return atomic_fetch_sub_explicit(&breaker->current, 1, memory_order_relaxed);
 }
 
 #endif

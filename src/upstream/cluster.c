@@ -149,30 +149,34 @@ static struct breaker_gauges gauges_of(struct nu_cluster_local *local, enum nu_p
     return (struct breaker_gauges){NULL, NULL};
 }
 
+/* More may be counted than the limit allows: a first connection always is. */
 void nu_cluster_breaker_add(struct nu_cluster_local *local, enum nu_priority priority,
                             enum nu_breaker_kind kind)
 {
-    bool opened = nu_breaker_add(&local->cluster->breakers[priority].of[kind]);
+    struct nu_breaker *breaker = &local->cluster->breakers[priority].of[kind];
+    uint32_t before = nu_breaker_add(breaker);
     bool track = local->remaining_stats[priority] != NULL;
-    if (nu_likely(!opened && !track))
+    if (nu_likely(before + 1 < breaker->max && !track))
         return;
     struct breaker_gauges gauges = gauges_of(local, priority, kind);
-    if (opened)
+    bool is_first = breaker->max == 0 && !atomic_exchange(&breaker->stuck, true);
+    if (before + 1 == breaker->max || is_first)
         nu_gauge_inc(gauges.open);
-    if (track)
+    if (track && before < breaker->max)
         nu_gauge_dec(gauges.remaining);
 }
 
 void nu_cluster_breaker_sub(struct nu_cluster_local *local, enum nu_priority priority,
                             enum nu_breaker_kind kind)
 {
-    bool closed = nu_breaker_sub(&local->cluster->breakers[priority].of[kind]);
+    struct nu_breaker *breaker = &local->cluster->breakers[priority].of[kind];
+    uint32_t before = nu_breaker_sub(breaker);
     bool track = local->remaining_stats[priority] != NULL;
-    if (nu_likely(!closed && !track))
+    if (nu_likely(before < breaker->max && !track))
         return;
     struct breaker_gauges gauges = gauges_of(local, priority, kind);
-    if (closed)
+    if (before == breaker->max)
         nu_gauge_dec(gauges.open);
-    if (track)
+    if (track && before <= breaker->max)
         nu_gauge_inc(gauges.remaining);
 }

@@ -5,20 +5,23 @@
  * chosen is due again 1/weight later, and the one that is due first is next. The heap keeps hosts that
  * are due at the same time in the order in which they were added.
  */
+#include <math.h>
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "base/random.h"
 #include "upstream/lb.h"
 
 struct entry {
     double due;
-    uint64_t order; /* grows with every adding: the tie-breaker */
-    uint32_t index; /* of the host */
+    uint64_t order;  /* grows with every adding: the tie-breaker */
+    uint64_t chosen; /* how often so far */
+    uint32_t index;  /* of the host */
 };
 
 struct round_robin {
     struct nu_lb base;
     uint32_t next; /* without weights */
-    double now;    /* deadline of the last choice */
     uint64_t order;
     struct entry *heap; /* owned; NULL without weights */
 };
@@ -47,13 +50,20 @@ static void sift_down(struct entry *heap, uint32_t count, uint32_t i)
     }
 }
 
+/* Counted from the beginning and not from the last deadline: so hosts that are due at the same time
+ * are so exactly, and every cycle is like the first. */
+static void set_due(const struct round_robin *lb, struct entry *entry)
+{
+    entry->due = (double)(entry->chosen + 1) / lb->base.hosts->hosts[entry->index]->weight;
+}
+
 static int32_t choose_by_deadline(struct round_robin *lb)
 {
     struct entry *top = &lb->heap[0];
     uint32_t index = top->index;
-    lb->now = top->due;
-    top->due = lb->now + 1.0 / lb->base.hosts->hosts[index]->weight;
+    top->chosen++;
     top->order = lb->order++;
+    set_due(lb, top);
     sift_down(lb->heap, lb->base.hosts->count, 0);
     return (int32_t)index;
 }
@@ -72,19 +82,47 @@ static int32_t choose(struct nu_lb *base, const struct nu_lb_context *context)
     return (int32_t)lb->next++;
 }
 
-static void build_heap(struct round_robin *lb)
+static int by_last_choice(const void *a_ptr, const void *b_ptr)
+{
+    const struct entry *a = a_ptr;
+    const struct entry *b = b_ptr;
+    if (a->due < b->due || b->due < a->due)
+        return a->due < b->due ? -1 : 1;
+    return a->index < b->index ? -1 : 1;
+}
+
+/* When each host was chosen last at the time `start`, in that order: so they were added again. */
+static void fill_heap(struct round_robin *lb, double start)
+{
+    uint32_t count = lb->base.hosts->count;
+    for (uint32_t i = 0; i < count; i++) {
+        double weight = lb->base.hosts->hosts[i]->weight;
+        double chosen = floor(start * weight);
+        lb->heap[i] =
+            (struct entry){.due = chosen / weight, .chosen = (uint64_t)chosen, .index = i};
+    }
+    qsort(lb->heap, count, sizeof(*lb->heap), by_last_choice);
+    for (uint32_t i = 0; i < count; i++) {
+        set_due(lb, &lb->heap[i]);
+        lb->heap[i].order = lb->order++;
+    }
+}
+
+/* Begins anywhere in the cycle of choices, which takes a time of 1, as if all those before had been
+ * made. So frequent changes of hosts do not favour the heavy ones, which a cycle begins with. */
+static void build_heap(struct round_robin *lb, double start)
 {
     uint32_t count = lb->base.hosts->count;
     lb->heap = nu_alloc(count * sizeof(*lb->heap));
-    for (uint32_t i = 0; i < count; i++) {
-        double period = 1.0 / lb->base.hosts->hosts[i]->weight;
-        lb->heap[i] = (struct entry){.due = period, .order = lb->order++, .index = i};
-    }
+    fill_heap(lb, start);
     for (uint32_t i = count / 2; i > 0; i--)
         sift_down(lb->heap, count, i - 1);
-    /* Begin somewhere in the sequence. */
-    for (uint64_t skip = nu_random_below(count); skip > 0; skip--)
-        choose_by_deadline(lb);
+}
+
+static double random_start(void)
+{
+    enum { STEPS = 1 << 30 };
+    return (double)nu_random_below(STEPS) / STEPS;
 }
 
 static struct nu_lb *create(const struct nu_host_set *hosts)
@@ -95,7 +133,7 @@ static struct nu_lb *create(const struct nu_host_set *hosts)
     if (hosts->count == 0)
         return &lb->base;
     if (hosts->weighted)
-        build_heap(lb);
+        build_heap(lb, random_start());
     else
         lb->next = (uint32_t)nu_random_below(hosts->count);
     return &lb->base;

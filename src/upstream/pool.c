@@ -52,6 +52,7 @@ static void count_down(struct nu_pool *pool, enum nu_breaker_kind kind)
     nu_cluster_breaker_sub(pool->cluster, pool->priority, kind);
 }
 
+static void free_pool_if_done(struct nu_pool *pool);
 static void serve_waiting(struct nu_pool *pool);
 static void open_connections(struct nu_pool *pool);
 
@@ -162,6 +163,7 @@ void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request)
     }
     if (!nu_breaker_allows(breaker_of(pool, NU_BREAKER_PENDING))) {
         overflow(pool, request);
+        free_pool_if_done(pool);
         return;
     }
     nu_list_add_last(&pool->waiting, &request->link);
@@ -216,9 +218,12 @@ static void arm_idle_timer(struct nu_upstream_conn *conn, uint64_t idle_us)
 
 static void become_idle(struct nu_upstream_conn *conn)
 {
+    struct nu_pool *pool = conn->pool;
     set_state(conn, IDLE);
-    conn->idle_since_us = nu_loop_now_us(conn->pool->cluster->loop);
-    serve_waiting(conn->pool);
+    conn->idle_since_us = nu_loop_now_us(pool->cluster->loop);
+    serve_waiting(pool);
+    if (nu_unlikely(pool->draining) && conn->state == IDLE)
+        nu_connection_close(&conn->conn, NU_CLOSE_NOW);
 }
 
 /* The exchange on a connection is over. */
@@ -340,8 +345,6 @@ static void free_conn(void *obj)
     nu_free(obj);
 }
 
-static void free_pool_if_done(struct nu_pool *pool);
-
 static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
 {
     struct nu_upstream_conn *conn = conn_of(base);
@@ -361,6 +364,8 @@ static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
                   conn->request || conn->aborted);
     if (before == CONNECTING)
         on_connect_failed(conn, reason);
+    else
+        nu_histogram_record(&stats->upstream_rq_per_cx, conn->requests);
     if (conn->request) {
         conn->request = NULL;
         count_request_end(pool);
@@ -502,14 +507,20 @@ static struct nu_pool *create_pool(struct nu_cluster_local *cluster, struct nu_h
     nu_list_init(&pool->busy);
     nu_list_init(&pool->waiting);
     nu_list_add_last(&cluster->pools, &pool->link);
-    nu_cluster_breaker_add(cluster, priority, NU_BREAKER_POOLS);
     return pool;
 }
 
+static void stop_use(struct nu_pool *pool)
+{
+    if (!pool->in_use)
+        return;
+    pool->in_use = false;
+    count_down(pool, NU_BREAKER_POOLS);
+}
 
 static void free_pool(struct nu_pool *pool)
 {
-    count_down(pool, NU_BREAKER_POOLS);
+    stop_use(pool);
     nu_list_remove(&pool->link);
     nu_host_unref(pool->host);
     nu_free(pool);
@@ -517,38 +528,33 @@ static void free_pool(struct nu_pool *pool)
 
 static void free_pool_if_done(struct nu_pool *pool)
 {
-    if (pool->draining && !has_connections(pool) && nu_list_is_empty(&pool->waiting))
+    if (has_connections(pool) || !nu_list_is_empty(&pool->waiting))
+        return;
+    stop_use(pool);
+    if (pool->draining)
         free_pool(pool);
 }
 
-/* Makes room for another pool where one has no connection any more. */
-static void free_unused_pool(struct nu_cluster_local *cluster, enum nu_priority priority)
+/* Envoy's pools exist while they have something to do: only those count. False if no more may. */
+static bool begin_use(struct nu_pool *pool)
 {
-    for (uint32_t i = 0; i < cluster->hosts->count; i++) {
-        struct nu_pool **slot = &cluster->pool_of[i * NU_PRIORITY_COUNT + priority];
-        if (*slot && !has_connections(*slot) && nu_list_is_empty(&(*slot)->waiting)) {
-            free_pool(*slot);
-            *slot = NULL;
-            return;
-        }
+    if (!nu_breaker_allows(breaker_of(pool, NU_BREAKER_POOLS))) {
+        nu_counter_inc(&stats_of(pool)->upstream_cx_pool_overflow);
+        return false;
     }
+    pool->in_use = true;
+    count_up(pool, NU_BREAKER_POOLS);
+    return true;
 }
 
 struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
                             enum nu_priority priority)
 {
     struct nu_pool **slot = &cluster->pool_of[index * NU_PRIORITY_COUNT + priority];
-    if (nu_unlikely(!*slot)) {
-        const struct nu_breaker *breaker =
-            &cluster->cluster->breakers[priority].of[NU_BREAKER_POOLS];
-        if (!nu_breaker_allows(breaker))
-            free_unused_pool(cluster, priority);
-        if (!nu_breaker_allows(breaker)) {
-            nu_counter_inc(&cluster->stats->upstream_cx_pool_overflow);
-            return NULL;
-        }
+    if (nu_unlikely(!*slot))
         *slot = create_pool(cluster, cluster->hosts->hosts[index], priority);
-    }
+    if (nu_unlikely(!(*slot)->in_use) && !begin_use(*slot))
+        return NULL;
     return *slot;
 }
 

@@ -74,11 +74,12 @@ struct nu_pool {
     struct nu_list waiting; /* requests, oldest first */
     uint32_t connecting_count;
     uint32_t waiting_count;
-    bool draining; /* the host went: no new connections, gone when empty */
+    bool in_use;   /* has connections or requests, and counts as one for its breaker */
+    bool draining; /* the host went: only for those who wait already, gone when empty */
 };
 
-/* The pool of the cluster's host at `index`, made on first use; NULL if the cluster may not have one
- * more. */
+/* The pool of the cluster's host at `index`, made on first use; NULL if the cluster may not use one
+ * more. nu_pool_start follows. */
 struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
                             enum nu_priority priority);
 /* Asks for a stream. `request->ops` and `decoder` must be set. */

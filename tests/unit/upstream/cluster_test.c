@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Host sets on their way to a table, the last reference of a host, breakers and their gauges. */
+#include "harness/cluster.h"
+
+#include <pthread.h>
+
+#include "base/thread.h"
+
+/* --- Host sets -------------------------------------------------------------------------------- */
+
+static struct nu_host_set *one_host(struct cluster_fixture *f, const char *address)
+{
+    struct nu_host *host = cluster_host(f, address, 1);
+    return cluster_host_set(&host, 1);
+}
+
+TEST(table_gets_new_hosts_by_message)
+{
+    struct cluster_fixture f;
+    cluster_fixture_init(&f);
+    cluster_fixture_start(&f, one_host(&f, "1.0.0.1:80"));
+    struct nu_host_set *hosts = one_host(&f, "1.0.0.2:80");
+    nu_cluster_manager_set_hosts(f.manager, f.cluster, hosts);
+    assert_str(cluster_local(&f)->hosts->hosts[0]->address_text, "1.0.0.1:80");
+    nu_loop_run_once(f.loop);
+    assert_str(cluster_local(&f)->hosts->hosts[0]->address_text, "1.0.0.2:80");
+    assert_ptr_equal(cluster_local(&f)->lb->hosts, hosts);
+    nu_host_set_unref(hosts);
+    cluster_fixture_finish(&f);
+}
+
+TEST(membership_is_counted)
+{
+    struct cluster_fixture f;
+    cluster_fixture_init(&f);
+    cluster_fixture_start(&f, one_host(&f, "1.0.0.1:80"));
+    assert_int_equal(cluster_stat(&f, "membership_total"), 1);
+    assert_int_equal(cluster_stat(&f, "membership_change"), 1);
+    struct nu_host_set *nobody = nu_host_set_create(NULL, 0);
+    nu_cluster_manager_set_hosts(f.manager, f.cluster, nobody);
+    nu_host_set_unref(nobody);
+    assert_int_equal(cluster_stat(&f, "membership_total"), 0);
+    assert_int_equal(cluster_stat(&f, "membership_healthy"), 0);
+    assert_int_equal(cluster_stat(&f, "membership_change"), 2);
+    cluster_fixture_finish(&f);
+}
+
+TEST(empty_first_set_is_no_change)
+{
+    struct cluster_fixture f;
+    cluster_fixture_init(&f);
+    cluster_fixture_start(&f, nu_host_set_create(NULL, 0));
+    assert_int_equal(cluster_stat(&f, "membership_change"), 0);
+    cluster_fixture_finish(&f);
+}
+
+TEST(set_knows_its_weights)
+{
+    struct cluster_fixture f;
+    cluster_fixture_init(&f);
+    struct nu_host *hosts[] = {cluster_host(&f, "1.0.0.1:80", 2), cluster_host(&f, "1.0.0.2:80", 2),
+                               cluster_host(&f, "1.0.0.3:80", 7)};
+    struct nu_host_set *equal = nu_host_set_create(hosts, 2);
+    assert_false(equal->weighted);
+    assert_int_equal(equal->max_weight, 2);
+    assert_false(nu_host_set_has(equal, hosts[2]));
+    struct nu_host_set *set = nu_host_set_create(hosts, 3);
+    assert_true(set->weighted);
+    assert_int_equal(set->max_weight, 7);
+    assert_true(nu_host_set_has(set, hosts[2]));
+    nu_host_set_unref(equal);
+    for (int i = 0; i < 3; i++)
+        nu_host_unref(hosts[i]);
+    cluster_fixture_start(&f, set);
+    cluster_fixture_finish(&f);
+}
+
+/* --- The last reference ----------------------------------------------------------------------- */
+
+enum { SETS = 200 };
+
+struct dropper {
+    pthread_t thread;
+    unsigned index;
+    struct nu_host_set *sets[SETS];
+};
+
+static void *drop_all(void *arg)
+{
+    struct dropper *dropper = arg;
+    nu_thread_enter(dropper->index, "dropper");
+    for (int i = 0; i < SETS; i++)
+        nu_host_set_unref(dropper->sets[i]);
+    nu_thread_leave();
+    return NULL;
+}
+
+/* Each of two threads holds a reference to each set, as the main thread does; whoever is last. */
+TEST(hosts_dropped_by_workers_are_freed_on_the_main_thread)
+{
+    struct cluster_fixture f;
+    struct dropper droppers[2] = {{.index = 1}, {.index = 2}};
+    size_t before = nu_stats_memory_bytes();
+    cluster_fixture_init(&f);
+    size_t with_cluster = nu_stats_memory_bytes();
+    for (int i = 0; i < SETS; i++) {
+        struct nu_host_set *set = one_host(&f, "1.0.0.1:80");
+        droppers[0].sets[i] = nu_host_set_ref(set);
+        droppers[1].sets[i] = set;
+    }
+    assert_true(nu_stats_memory_bytes() > with_cluster);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&droppers[i].thread, NULL, drop_all, &droppers[i]), 0);
+    /* Some while they work, the rest afterwards. */
+    nu_loop_run_once(f.loop);
+    for (int i = 0; i < 2; i++)
+        pthread_join(droppers[i].thread, NULL);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(nu_stats_memory_bytes(), with_cluster);
+    cluster_fixture_start(&f, nu_host_set_create(NULL, 0));
+    cluster_fixture_finish(&f);
+    assert_int_equal(nu_stats_memory_bytes(), before);
+}
+
+/* --- Breakers --------------------------------------------------------------------------------- */
+
+struct breaker_fixture {
+    struct cluster_fixture base;
+    struct nu_cluster_local *local;
+};
+
+static void breaker_fixture_init(struct breaker_fixture *f, uint32_t max)
+{
+    struct nu_breaker_limits limits = nu_breaker_limits_default;
+    limits.max[NU_BREAKER_CONNECTIONS] = max;
+    limits.track_remaining = true;
+    cluster_fixture_init(&f->base);
+    nu_cluster_set_limits(f->base.cluster, NU_PRIORITY_HIGH, &limits);
+    cluster_fixture_start(&f->base, nu_host_set_create(NULL, 0));
+    f->local = cluster_local(&f->base);
+    nu_cluster_local_stats(f->local);
+}
+
+static void assert_gauges(struct breaker_fixture *f, uint64_t open, uint64_t remaining)
+{
+    assert_int_equal(cluster_stat(&f->base, "circuit_breakers.high.cx_open"), open);
+    assert_int_equal(cluster_stat(&f->base, "circuit_breakers.high.remaining_cx"), remaining);
+}
+
+static bool allows(const struct breaker_fixture *f)
+{
+    return nu_breaker_allows(
+        &f->base.cluster->breakers[NU_PRIORITY_HIGH].of[NU_BREAKER_CONNECTIONS]);
+}
+
+static void add(struct breaker_fixture *f)
+{
+    nu_cluster_breaker_add(f->local, NU_PRIORITY_HIGH, NU_BREAKER_CONNECTIONS);
+}
+
+static void sub(struct breaker_fixture *f)
+{
+    nu_cluster_breaker_sub(f->local, NU_PRIORITY_HIGH, NU_BREAKER_CONNECTIONS);
+}
+
+TEST(breaker_opens_at_its_limit_and_closes_below)
+{
+    struct breaker_fixture f;
+    breaker_fixture_init(&f, 2);
+    assert_gauges(&f, 0, 2);
+    add(&f);
+    assert_gauges(&f, 0, 1);
+    assert_true(allows(&f));
+    add(&f);
+    assert_gauges(&f, 1, 0);
+    assert_false(allows(&f));
+    /* One over the limit, as a first connection to a host may be. */
+    add(&f);
+    assert_gauges(&f, 1, 0);
+    sub(&f);
+    assert_gauges(&f, 1, 0);
+    assert_false(allows(&f));
+    sub(&f);
+    assert_gauges(&f, 0, 1);
+    assert_true(allows(&f));
+    sub(&f);
+    assert_gauges(&f, 0, 2);
+    cluster_fixture_finish(&f.base);
+}
+
+TEST(breaker_without_any_room_stays_open_once_used)
+{
+    struct breaker_fixture f;
+    breaker_fixture_init(&f, 0);
+    assert_gauges(&f, 0, 0);
+    assert_false(allows(&f));
+    add(&f);
+    assert_gauges(&f, 1, 0);
+    sub(&f);
+    assert_gauges(&f, 1, 0);
+    add(&f);
+    sub(&f);
+    assert_gauges(&f, 1, 0);
+    cluster_fixture_finish(&f.base);
+}
+
+TEST(priorities_have_breakers_of_their_own)
+{
+    struct breaker_fixture f;
+    breaker_fixture_init(&f, 1);
+    add(&f);
+    assert_false(allows(&f));
+    assert_true(nu_breaker_allows(
+        &f.base.cluster->breakers[NU_PRIORITY_DEFAULT].of[NU_BREAKER_CONNECTIONS]));
+    sub(&f);
+    cluster_fixture_finish(&f.base);
+}
+
+TEST(pools_without_a_limit_count_down_from_envoys_greatest_number)
+{
+    struct breaker_fixture f;
+    breaker_fixture_init(&f, 1);
+    assert_int_equal(cluster_stat(&f.base, "circuit_breakers.high.remaining_cx_pools"), UINT64_MAX);
+    nu_cluster_breaker_add(f.local, NU_PRIORITY_HIGH, NU_BREAKER_POOLS);
+    assert_int_equal(cluster_stat(&f.base, "circuit_breakers.high.remaining_cx_pools"),
+                     UINT64_MAX - 1);
+    nu_cluster_breaker_sub(f.local, NU_PRIORITY_HIGH, NU_BREAKER_POOLS);
+    cluster_fixture_finish(&f.base);
+}
+
+TEST_MAIN()
