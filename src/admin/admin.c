@@ -20,6 +20,7 @@ enum {
     HEAD_BYTES = 60 * 1024,
     MAX_HEADERS = 100,
     DELAYED_CLOSE_MS = 1000,
+    DRAIN_MS = 100, /* how long a connection that is given up may go on */
 };
 
 /* --- Settings --------------------------------------------------------------------------------- */
@@ -32,6 +33,7 @@ static void fill_hcm(struct nu_admin *admin, struct nu_factory *factory)
     config->h1.max_head_bytes = HEAD_BYTES;
     config->h1.allow_absolute_url = true;
     config->delayed_close_timeout_ms = DELAYED_CLOSE_MS;
+    config->drain_timeout_ms = DRAIN_MS;
     config->buffer_limit_bytes = BUFFER_LIMIT;
     config->use_remote_address = true;
     config->path.normalize = true;
@@ -163,6 +165,12 @@ bool nu_admin_open(struct nu_admin *admin, struct nu_strbuf *error)
 const struct nu_address *nu_admin_address(const struct nu_admin *admin)
 {
     return &admin->listener->bound[0];
+}
+
+void nu_admin_set_drain(struct nu_admin *admin, enum nu_drain_mode mode, uint64_t start_us,
+                        uint64_t duration_us)
+{
+    nu_drain_set(&admin->listener->drain, mode, start_us, duration_us);
 }
 
 void nu_admin_close(struct nu_admin *admin)

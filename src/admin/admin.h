@@ -18,6 +18,7 @@
 
 #include "base/address.h"
 #include "config/factory.h"
+#include "net/drain.h"
 
 struct Envoy__Config__Bootstrap__V3__Bootstrap;
 struct nu_admin;
@@ -81,6 +82,9 @@ struct nu_admin *nu_admin_from_proto(struct nu_factory *factory,
 NU_MUST_USE bool nu_admin_open(struct nu_admin *admin, struct nu_strbuf *error);
 /* The address that it was bound to. */
 const struct nu_address *nu_admin_address(const struct nu_admin *admin);
+/* Whether its own connections are to be given up with their next answer (net/drain.h). */
+void nu_admin_set_drain(struct nu_admin *admin, enum nu_drain_mode mode, uint64_t start_us,
+                        uint64_t duration_us);
 /* Closes the listener and its connections; NULL is allowed. The memory stays the arena's. */
 void nu_admin_close(struct nu_admin *admin);
 

@@ -50,7 +50,7 @@ struct nu_admin_request {
     struct nu_arena *arena; /* the stream's */
     struct nu_str method;
     struct nu_str path; /* without the query */
-    /* Of the query, or of a form that was posted; decoded, in their order. */
+    /* Of the query, or of a form in the body; decoded, in their order. */
     const struct nu_admin_param *params;
     size_t param_count;
 };
@@ -79,6 +79,7 @@ struct nu_admin_response {
 };
 
 #define NU_ADMIN_JSON NU_STR("application/json")
+#define NU_ADMIN_PLAIN NU_STR("text/plain") /* without a charset, where Envoy leaves it out */
 #define NU_ADMIN_HTML NU_STR("text/html; charset=UTF-8")
 
 /* A body of constant text. */

@@ -591,6 +591,7 @@ void nu_admin_config_dump(const struct nu_admin_request *request,
     dump->admin = request->admin;
     dump->arena = request->arena;
     if (!read_request(request, dump, response)) {
+        response->content_type = NU_ADMIN_PLAIN;
         finish(dump);
         return;
     }

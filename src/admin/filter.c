@@ -19,7 +19,7 @@ struct admin_stream {
     struct nu_filter base;
     struct nu_admin_response response;
     struct nu_filter_timer timer;
-    struct nu_buf form; /* the body of a posted form */
+    struct nu_buf form; /* the body of a form */
     unsigned high;      /* nested high watermarks of the client's side */
     bool answering;
     bool ended;
@@ -120,16 +120,16 @@ static void answer(struct admin_stream *stream)
 static bool is_form(const struct nu_filter *self)
 {
     const struct nu_headers *headers = self->chain->half[NU_DECODE].headers;
-    return nu_str_eq(nu_headers_get_id(headers, NU_HEADER_METHOD), NU_STR("POST")) &&
-           nu_str_starts_with_nocase(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE),
+    return nu_str_starts_with_nocase(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE),
                                      NU_STR("application/x-www-form-urlencoded"));
 }
 
-/* A form that was posted carries its parameters in the body, else they are the query's. */
+/* The query, or without one a form in the body. */
 static struct nu_str params_text(struct admin_stream *stream, struct nu_str path)
 {
-    if (stream->form.len == 0)
-        return nu_str_skip(nu_path_query(path), 1);
+    struct nu_str query = nu_path_query(path);
+    if (query.len > 1 || stream->form.len == 0)
+        return nu_str_skip(query, 1);
     char *copy = nu_arena_alloc(stream->base.chain->arena, stream->form.len);
     return nu_str_make(copy, nu_buf_copy_out(&stream->form, 0, copy, stream->form.len));
 }

@@ -11,6 +11,14 @@ static bool is_meant(const struct nu_listener *listener, bool inbound_only)
     return !inbound_only || listener->config->direction == NU_TRAFFIC_INBOUND;
 }
 
+/* What a graceful drain means for a listener that is inbound, or is not. */
+static enum nu_drain_mode graceful_mode(const struct nu_listener_drain *drain, bool is_inbound)
+{
+    if (!drain->graceful || (drain->how.inbound_only && !is_inbound))
+        return NU_DRAIN_OFF;
+    return drain->server->options->drain_immediately ? NU_DRAIN_IMMEDIATE : NU_DRAIN_GRADUAL;
+}
+
 static enum nu_drain_mode mode_of(const struct nu_listener_drain *drain,
                                   const struct nu_listener *listener)
 {
@@ -18,9 +26,7 @@ static enum nu_drain_mode mode_of(const struct nu_listener_drain *drain,
         return NU_DRAIN_OFF;
     if (drain->health_failed)
         return NU_DRAIN_IMMEDIATE;
-    if (!drain->graceful || !is_meant(listener, drain->how.inbound_only))
-        return NU_DRAIN_OFF;
-    return drain->server->options->drain_immediately ? NU_DRAIN_IMMEDIATE : NU_DRAIN_GRADUAL;
+    return graceful_mode(drain, listener->config->direction == NU_TRAFFIC_INBOUND);
 }
 
 static uint64_t period_us(const struct nu_listener_drain *drain)
@@ -35,6 +41,9 @@ static void update(struct nu_listener_drain *drain)
         struct nu_listener *listener = server->listeners[i];
         nu_drain_set(&listener->drain, mode_of(drain, listener), drain->start_us, period_us(drain));
     }
+    if (server->admin)
+        nu_admin_set_drain(server->admin, graceful_mode(drain, false), drain->start_us,
+                           period_us(drain));
 }
 
 void nu_listener_drain_fail_health(struct nu_listener_drain *drain, bool failed)
