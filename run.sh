@@ -31,10 +31,10 @@ sh packaging/setup.sh build
 if [ -e "$build" ] && [ ! -w "$build" ]; then
     fail "$build/ belongs to another user: remove it, or set NU_BUILD to another folder"
 fi
+mkdir -p "$build"
 [ -e "$build/CMakeCache.txt" ] || new="-G Ninja -DNU_TESTS=OFF"
 # shellcheck disable=SC2086 # a list of options
-cmake -S . -B "$build" ${new:-} >"$build.log" || { cat "$build.log"; exit 1; }
-rm -f "$build.log"
+cmake -S . -B "$build" ${new:-} >"$build/configure.log" 2>&1 || { cat "$build/configure.log"; exit 1; }
 cmake --build "$build" --target nuncio
 
 config=conf/nuncio.yaml

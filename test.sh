@@ -25,9 +25,11 @@ build() { # folder target cmake-options...
     new=
     [ -e "$folder/CMakeCache.txt" ] || new="-G Ninja"
     # shellcheck disable=SC2086 # a list of options
-    cmake -S . -B "$folder" $new -DNU_WERROR="${NU_WERROR:-OFF}" "$@" >"$folder.log" 2>&1 &&
-        cmake --build "$folder" --parallel "$jobs" --target "$target" >>"$folder.log" 2>&1 && return
-    grep -E -A8 'error|FAILED' "$folder.log" || cat "$folder.log"
+    mkdir -p "$folder"
+    log=$folder/build.log
+    cmake -S . -B "$folder" $new -DNU_WERROR="${NU_WERROR:-OFF}" "$@" >"$log" 2>&1 &&
+        cmake --build "$folder" --parallel "$jobs" --target "$target" >>"$log" 2>&1 && return
+    grep -E -A8 'error|FAILED' "$log" || cat "$log"
     echo "== could not build $folder/"
     return 1
 }

@@ -60,4 +60,4 @@ echo "setup: installing" $missing
 as_root apt-get update -qq
 # shellcheck disable=SC2046,SC2086 # names of packages have no blanks
 as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends $(choose $missing)
+    apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $(choose $missing) >/dev/null
