@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The other ends of the wire: raw clients and scripted upstreams, on the Peer of tests/compat."""
+import functools
 import socket
 import threading
 import traceback
@@ -16,6 +17,30 @@ def connect(port, host="127.0.0.1"):
         sock.connect(port)
         return UnixPeer(sock)
     return Peer(socket.create_connection((host, port)))
+
+
+def hold_port():
+    """A port of the kernel's choice, on every address, kept free for a listener: bound, not listening,
+    with SO_REUSEADDR. Linux gives it to nobody else, and lets a socket listen on it that sets the same
+    option. Keep the socket meanwhile."""
+    family = socket.AF_INET6 if has_ipv6() else socket.AF_INET
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.bind(("", 0))
+    return sock
+
+
+@functools.lru_cache
+def has_ipv6():
+    """Whether this machine has the address ::1."""
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
 
 
 class UnixPeer(Peer):

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import threading
 
-from lib.wire import reserve_port
-from peers import connect
+from peers import connect, hold_port
 
 WAIT_SECONDS = 30
 READY = "starting main dispatch loop"
@@ -114,7 +113,7 @@ class Nuncio:
         if name == "admin":
             return self.admin_port
         if name not in self._held:
-            self._held[name] = reserve_port()
+            self._held[name] = hold_port()
         return self._held[name].getsockname()[1]
 
     @property

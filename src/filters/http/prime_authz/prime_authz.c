@@ -199,11 +199,14 @@ static bool create(struct nu_factory *factory, const ProtobufCMessage *message,
     return true;
 }
 
+#define PER_ROUTE(name)                                                                            \
+    NUNCIO__FILTERS__HTTP__PRIME_AUTHZ__V1__PRIME_AUTHZ_PER_ROUTE__OVERRIDE_##name
+
 static bool create_route(struct nu_factory *factory, const ProtobufCMessage *message,
                          const struct nu_filter_class **cls, const void **out)
 {
     const route_proto *proto = (const void *)message;
-    if (proto->overrides)
+    if (proto->override_case == PER_ROUTE(OVERRIDES))
         return create(factory, &proto->overrides->base, cls, out);
     struct prime_config *config = nu_arena_calloc(factory->arena, sizeof(*config));
     config->disabled = true;

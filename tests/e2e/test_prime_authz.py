@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The prime filter's settings, counters and verdicts."""
+import re
+
+import pytest
+
+from configs import GATED, PRIME
+
+PER_ROUTE = PRIME + "PerRoute"
+VERDICT = "%DYNAMIC_METADATA(nuncio.filters.http.prime_authz:verdict)% %RESPONSE_CODE_DETAILS%\\n"
+LOG = f"""          access_log:
+          - name: log
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+              log_format: {{text_format_source: {{inline_string: "{VERDICT}"}}}}
+"""
+GATE = f'"@type": {PRIME}'
+
+
+def gate(**settings):
+    """The gated proxy, with a log of verdicts, and these settings of the filter."""
+    text = "".join(f", {name}: {value}" for name, value in settings.items())
+    return GATED.replace(GATE, GATE + text).replace("          route_config:",
+                                                    LOG + "          route_config:")
+
+
+def routed(per_route, **settings):
+    """The same with per-route settings below /special."""
+    route = f"""              - match: {{prefix: /special}}
+                route: {{cluster: origin}}
+                typed_per_filter_config:
+                  prime_authz: {{"@type": {PER_ROUTE}, {per_route}}}
+"""
+    return gate(**settings).replace("              - match", route + "              - match", 1)
+
+
+def send(proxy, head):
+    """A raw request; gives the status."""
+    peer = proxy.connect()
+    peer.send(b"GET / HTTP/1.1\r\nhost: a\r\n" + head + b"\r\n")
+    peer.wait_message(is_response=True)
+    return int(peer.received[9:12])
+
+
+@pytest.mark.parametrize("head, status, verdict", [
+    (b"token: 7\r\n", 200, "prime"),
+    (b"token: 8\r\n", 403, "not_prime"),
+    (b"", 403, "missing"),
+    (b"token:\r\n", 403, "malformed"),
+    (b"token: 7a\r\n", 403, "malformed"),
+    (b"token: 7\r\ntoken: 7\r\n", 403, "repeated"),
+    (b"token: 18446744073709551616\r\n", 403, "too_large"),
+])
+def test_each_verdict_is_logged(nuncio, origin, head, status, verdict):
+    proxy = nuncio(gate(), origin=origin().port)
+    assert send(proxy, head) == status
+    details = "via_upstream" if status == 200 else "prime_authz_denied"
+    proxy.stdout.wait(f"{verdict} {details}\n")
+
+
+def test_the_counters_tell_the_verdicts_apart(nuncio, origin):
+    proxy = nuncio(gate(), origin=origin().port)
+    for head in (b"token: 2\r\n", b"token: 3\r\n", b"token: 4\r\n", b"", b"token: x\r\n",
+                 b"token: 5\r\ntoken: 5\r\n"):
+        send(proxy, head)
+    stats = proxy.stats()
+    counts = {name: stats[f"http.main.prime_authz.{name}"]
+              for name in ("allowed", "denied", "missing", "malformed")}
+    assert counts == {"allowed": 2, "denied": 4, "missing": 1, "malformed": 2}
+
+
+def test_the_refusal_is_what_the_settings_say(nuncio, origin):
+    proxy = nuncio(gate(status=429, body='"no\\n"', header="x-number",
+                        response_headers_to_add="[{header: {key: x-why, value: composite}}]"),
+                   origin=origin().port)
+    got = proxy.get("main", headers={"x-number": "9", "token": "7"})
+    assert (got.status, got.text, got.headers["x-why"]) == (429, "no\n", "composite")
+    assert "powered-by" not in got.headers
+    assert proxy.get("main", headers={"x-number": "7"}).status == 200
+
+
+def test_the_token_can_be_removed(nuncio, origin):
+    upstream = origin()
+    proxy = nuncio(gate(remove_token="true"), origin=upstream.port)
+    assert proxy.get("main", headers={"token": "7"}).status == 200
+    assert b"token" not in upstream.received[0]
+
+
+@pytest.mark.parametrize("number, status", [
+    (2 ** 127 - 1, 200), (2 ** 127 + 1, 403), (10 ** 39, 403), (10 ** 40 + 1, 403),
+])
+def test_numbers_beyond_64_bits_up_to_a_number_of_digits(nuncio, origin, number, status):
+    proxy = nuncio(gate(max_digits=39), origin=origin().port)
+    assert proxy.get("main", headers={"token": str(number)}).status == status
+
+
+def test_shadow_mode_refuses_nothing(nuncio, origin):
+    proxy = nuncio(gate(shadow="true"), origin=origin().port)
+    assert proxy.get("main", headers={"token": "8"}).status == 200
+    proxy.stdout.wait("not_prime via_upstream\n")
+    assert proxy.stats()["http.main.prime_authz.denied"] == 1
+
+
+@pytest.mark.parametrize("per_route, token, status", [
+    ("disabled: true", None, 200),
+    ("overrides: {header: x-other}", "7", 403),
+    ("overrides: {shadow: true}", "8", 200),
+    ("overrides: {status: 418}", "8", 418),
+])
+def test_a_route_may_have_settings_of_its_own(nuncio, origin, per_route, token, status):
+    proxy = nuncio(routed(per_route), origin=origin().port)
+    headers = {"token": token} if token else {}
+    assert proxy.get("main", "/special", headers).status == status
+    assert proxy.get("main", "/", {"token": "8"}).status == 403
+
+
+@pytest.mark.parametrize("settings, words", [
+    ({"header": '"no header"'}, "header"),
+    ({"status": 199}, "status"),
+    ({"max_digits": 5000}, "max_digits"),
+    ({"maxdigits": 30}, "did you mean max_digits?"),
+])
+def test_wrong_settings_are_refused_with_their_place(nuncio, settings, words):
+    proxy = nuncio(gate(**settings), origin=1, ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert re.search(r"nuncio\.yaml:\d+:\d+: .*" + re.escape(words), proxy.stderr.text)
