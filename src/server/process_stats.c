@@ -45,6 +45,7 @@ static void refresh_server(struct nu_process_stats *stats)
     nu_gauge_set(&server->live, state == NU_SERVER_LIVE);
     nu_gauge_set(&server->uptime, (int64_t)nu_process_stats_uptime_s(stats));
     nu_gauge_set(&server->concurrency, owner->options->concurrency);
+    nu_gauge_set(&server->hot_restart_epoch, owner->options->restart_epoch);
     nu_gauge_set(&server->total_connections, count_connections(owner));
     nu_gauge_set(&server->days_until_first_cert_expiring, NO_CERTIFICATE);
 }
@@ -141,6 +142,7 @@ void nu_process_stats_init(struct nu_process_stats *stats, struct nu_server *own
     stats->filesystem =
         nu_stat_set_block(add_set(stats, 3, &nu_filesystem_stats_table, "filesystem"));
     add_set(stats, 4, &nu_compilation_stats_table, "server.compilation_settings");
+    add_set(stats, 5, &nu_cluster_table_stats_table, "thread_local_cluster_manager.main_thread");
     nu_timer_init(&stats->flush_timer, on_flush);
 }
 

@@ -14,7 +14,7 @@
 
 struct nu_server;
 
-enum { NU_PROCESS_STAT_SETS = 5 };
+enum { NU_PROCESS_STAT_SETS = 6 };
 
 struct nu_process_stats {
     struct nu_server *owner;

@@ -22,10 +22,21 @@ struct nu_worker {
     struct nu_loop *loop;   /* owned */
     struct nu_stats *stats; /* borrowed */
     struct nu_cluster_table clusters;
-    struct nu_list listeners; /* of struct listener_link */
+    struct nu_stat_set *cluster_set; /* thread_local_cluster_manager.worker_N. */
+    struct nu_list listeners;        /* of struct listener_link */
     pthread_t thread;
     bool running;
 };
+
+static void count_clusters(struct nu_worker *worker)
+{
+    char prefix[56];
+    snprintf(prefix, sizeof(prefix), "thread_local_cluster_manager.worker_%u", worker->index);
+    worker->cluster_set =
+        nu_stat_set_create(worker->stats, &nu_cluster_table_stats_table, nu_str_from(prefix));
+    struct nu_cluster_table_stats *block = nu_stat_set_block(worker->cluster_set);
+    nu_gauge_set(&block->clusters_inflated, (int64_t)worker->clusters.by_name.count);
+}
 
 struct nu_worker *nu_worker_create(unsigned index, struct nu_stats *stats,
                                    struct nu_cluster_manager *clusters, struct nu_runtime *runtime)
@@ -37,6 +48,7 @@ struct nu_worker *nu_worker_create(unsigned index, struct nu_stats *stats,
     nu_list_init(&worker->listeners);
     nu_cluster_table_init(&worker->clusters, worker->loop);
     nu_cluster_manager_attach(clusters, &worker->clusters);
+    count_clusters(worker);
     worker->loop->clusters = &worker->clusters;
     worker->loop->runtime = nu_runtime_ref(runtime);
     return worker;
@@ -196,5 +208,6 @@ void nu_worker_destroy(struct nu_worker **worker_ptr)
         nu_runtime_unref(&worker->loop->runtime);
         nu_loop_destroy(&worker->loop);
     }
+    nu_stat_set_destroy(&worker->cluster_set);
     nu_free(worker);
 }
