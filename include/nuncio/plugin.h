@@ -36,7 +36,8 @@ extern "C" {
 NUNCIO_API struct nu_str nu_plugin_config_json(struct nu_plugin_config *config);
 /*
  * One member; `*out` is left alone where there is none. False, with an error that tells the place,
- * where it is something else. The string lives as long as the configuration.
+ * where it is something else. The string lives as long as the configuration. A number may stand in
+ * quotes; in YAML one with a fraction is read like that, in JSON text too.
  */
 NUNCIO_API bool nu_plugin_config_string(struct nu_plugin_config *config, const char *member,
                                         struct nu_str *out);

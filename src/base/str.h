@@ -3,6 +3,8 @@
  * Byte views and a growable byte string. A view (struct nu_str) is a pointer and a length that owns
  * nothing: whoever hands one out says how long its bytes live. Text is ASCII or UTF-8 bytes, never
  * locale dependent. A builder (struct nu_strbuf) owns its heap memory.
+ *
+ * The view itself and the least that can be done with it are plug-ins' as well: nuncio/types.h.
  */
 #ifndef NU_BASE_STR_H
 #define NU_BASE_STR_H
@@ -20,34 +22,9 @@
 extern "C" {
 #endif
 
-/* A view of a string literal, also in static initialisers through NU_STR_INIT. */
-#define NU_STR(literal) ((struct nu_str){"" literal, sizeof(literal) - 1})
-#define NU_STR_INIT(literal) \
-    { \
-        "" literal, sizeof(literal) - 1 \
-    }
-/* For printf: "%.*s" with NU_STR_ARG(view). */
-#define NU_STR_ARG(s) (int)(s).len, (s).ptr
-
-static inline struct nu_str nu_str_make(const char *ptr, size_t len)
-{
-    return (struct nu_str){ptr, len};
-}
-
-/* A view of a NUL-terminated string; NULL gives the empty view. */
-static inline struct nu_str nu_str_from(const char *s)
-{
-    return (struct nu_str){s, s ? strlen(s) : 0};
-}
-
 static inline bool nu_str_is_empty(struct nu_str s)
 {
     return s.len == 0;
-}
-
-static inline bool nu_str_eq(struct nu_str a, struct nu_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 static inline bool nu_str_starts_with(struct nu_str s, struct nu_str prefix)

@@ -27,21 +27,25 @@ struct nu_config_place *nu_target_place(const struct nu_target *t, const Protobu
 
 /* --- Values ----------------------------------------------------------------------------------- */
 
+static bool is_called(const ProtobufCMessageDescriptor *descriptor, const char *name)
+{
+    return strcmp(descriptor->name, name) == 0;
+}
+
 static bool is_value_type(const ProtobufCFieldDescriptor *field)
 {
-    return nu_field_is_message(field) &&
-           strcmp(((const ProtobufCMessageDescriptor *)field->descriptor)->name,
-                  "google.protobuf.Value") == 0;
+    return nu_field_is_message(field) && is_called(field->descriptor, "google.protobuf.Value");
 }
 
 bool nu_convert_into(const struct nu_target *t, ProtobufCMessage *message)
 {
     nu_convert_fn *known = nu_convert_known(message->descriptor);
+    struct nu_config_place *place = known ? NULL : nu_place_find(t->ctx, message);
+    /* A Struct has a place, as whoever reads its members may find fault with one. */
+    if (!place && (!known || is_called(message->descriptor, "google.protobuf.Struct")))
+        place = nu_target_place(t, message);
     if (known)
         return known(t, message);
-    struct nu_config_place *place = nu_place_find(t->ctx, message);
-    if (!place)
-        place = nu_target_place(t, message);
     if (t->node->kind != NU_DOC_MAP) {
         place->has_errors = true;
         place->unread = UINT64_MAX;

@@ -52,6 +52,9 @@ struct nu_factory {
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */
 
+    const char *plugin_dir; /* where plug-ins named without a folder are; NULL for none */
+    bool is_dynamic;        /* the configuration came over xDS */
+
     /* Whether a cluster of this name is configured. */
     bool (*has_cluster)(const void *owner, struct nu_str name);
     const void *owner;

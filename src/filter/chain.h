@@ -201,7 +201,8 @@ struct nu_filter_call {
 struct nu_filter_client {
     /* Begins a call, or returns NULL if there is no such cluster. Ends it later, exactly once, with
      * nu_filter_call_done, unless it is cancelled. */
-    struct nu_filter_call *(*start)(struct nu_loop *loop, const struct nu_call_request *request);
+    struct nu_filter_call *(*start)(const struct nu_filter_client *client, struct nu_loop *loop,
+                                    const struct nu_call_request *request);
     void (*cancel)(struct nu_filter_call *call);
 };
 

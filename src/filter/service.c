@@ -245,7 +245,7 @@ nu_filter_http_call(struct nu_filter *self, const struct nu_call_request *reques
     const struct nu_filter_client *client = chain->loop->client;
     if (!client || chain->closed)
         return NULL;
-    struct nu_filter_call *call = client->start(chain->loop, request);
+    struct nu_filter_call *call = client->start(client, chain->loop, request);
     if (!call)
         return NULL;
     call->self = self;

@@ -37,6 +37,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .extensions = &nu_built_in_extensions,
         .local = &server->local,
         .runtime = server->runtime,
+        .plugin_dir = server->options->plugin_dir,
         .has_cluster = has_cluster,
         .owner = server,
     };
@@ -113,6 +114,7 @@ bool nu_server_build(struct nu_server *server)
     if (!server->bootstrap)
         return false;
     server->local = nu_local_info_make(server->bootstrap->node, server->options);
+    nu_http_client_init(&server->http_client, &server->local.address);
     server->runtime = nu_runtime_from_proto(server->bootstrap->layered_runtime, &server->ctx);
     check_regex_engine(server);
     struct nu_factory factory = nu_server_factory(server);

@@ -6,12 +6,14 @@
 #include "server/extensions.h"
 
 #include "access_log/access_log.h"
+#include "filters/http/plugin/plugin.h"
 #include "filters/http/prime_authz/prime_authz.h"
 #include "filters/http/router/router_from_proto.h"
 #include "stream/hcm_from_proto.h"
 #include "tls/tls_from_proto.h"
 
 static const struct nu_filter_factory *const http_filters[] = {
+    &nu_plugin_factory,
     &nu_prime_authz_factory,
     &nu_router_factory,
     NULL,

@@ -18,6 +18,7 @@
 #define NU_SERVER_SERVER_INTERNAL_H
 
 #include "admin/admin.h"
+#include "client/http_client.h"
 #include "config/config.h"
 #include "config/factory.h"
 #include "config/init_manager.h"
@@ -45,6 +46,7 @@ struct nu_server {
     struct nu_runtime *runtime;
     struct nu_dns_resolver *dns;
     struct nu_cluster_manager *clusters;
+    struct nu_http_client http_client; /* what filters call clusters with */
     const struct nu_listener_config **listener_configs;
     struct nu_listener **listeners;
     struct nu_listener_stop *listener_stops;

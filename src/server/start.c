@@ -55,6 +55,7 @@ static bool start_workers(struct nu_server *server)
     server->workers = nu_calloc(server->worker_count, sizeof(*server->workers));
     for (unsigned i = 0; i < server->worker_count; i++) {
         server->workers[i] = nu_worker_create(i, server->stats, server->clusters, server->runtime);
+        nu_worker_loop(server->workers[i])->client = &server->http_client.base;
         for (size_t l = 0; l < server->listener_count; l++)
             nu_worker_add_listener(server->workers[i], server->listeners[l]);
         if (!nu_worker_start(server->workers[i])) {

@@ -1065,8 +1065,11 @@ TEST(a_thread_has_one_state_for_all_its_streams_until_the_configuration_goes)
 static struct nu_filter_call fake_call;
 static int cancelled;
 
-static struct nu_filter_call *fake_start(struct nu_loop *loop, const struct nu_call_request *request)
+static struct nu_filter_call *fake_start(const struct nu_filter_client *client,
+                                         struct nu_loop *loop,
+                                         const struct nu_call_request *request)
 {
+    (void)client;
     (void)loop;
     return nu_str_eq(request->cluster, NU_STR("known")) ? &fake_call : NULL;
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP client behind nu_filter_http_call: one request to a cluster, its answer kept whole. It works
+ * on the loop's clusters, and says what Envoy's client says: the request is internal
+ * (x-envoy-internal, x-forwarded-for with the machine's address, x-envoy-expected-rq-timeout-ms), and
+ * the cluster's statistics count it like any other.
+ *
+ * One object serves all workers; it never changes. A worker's loop points at its `base`.
+ */
+#ifndef NU_CLIENT_HTTP_CLIENT_H
+#define NU_CLIENT_HTTP_CLIENT_H
+
+#include "base/address.h"
+#include "filter/chain.h"
+
+struct nu_http_client {
+    struct nu_filter_client base;
+    char own_address[NU_ADDRESS_TEXT_MAX]; /* for x-forwarded-for; empty: none */
+};
+
+/* `own`: the machine's address; family NONE if it has none. */
+void nu_http_client_init(struct nu_http_client *client, const struct nu_address *own);
+
+#endif
