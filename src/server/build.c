@@ -10,6 +10,7 @@
 #include "runtime/runtime.h"
 #include "server/extensions.h"
 #include "server/local_info.h"
+#include "server/log_setup.h"
 #include "server/stats_from_proto.h"
 #include "upstream/cluster_from_proto.h"
 #include "upstream/discovery.h"
@@ -116,6 +117,8 @@ bool nu_server_build(struct nu_server *server)
     server->local = nu_local_info_make(server->bootstrap->node, server->options);
     nu_http_client_init(&server->http_client, &server->local.address);
     server->runtime = nu_runtime_from_proto(server->bootstrap->layered_runtime, &server->ctx);
+    nu_log_setup_from_proto(&server->ctx, server->bootstrap->application_log_config,
+                            server->options);
     check_regex_engine(server);
     struct nu_factory factory = nu_server_factory(server);
     nu_stats_from_proto(&factory, server->bootstrap->stats_config, server->options);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of the process: signals, draining, logs."""
+import json
 import os
 import re
 import signal
@@ -210,6 +211,30 @@ def test_log_options_are_obeyed(nuncio, origin):
                    "--component-log-level", "main:info", origin=origin().port,
                    ready="<info|main|all clusters initialized. starting main dispatch loop>\n")
     assert re.fullmatch(r"(<info\|main\|.*>\n)+", proxy.stderr.text)
+
+
+def test_the_configuration_may_say_what_a_log_line_is(nuncio, origin):
+    config = PROXY + 'application_log_config: {log_format: {text_format: "%l, %n, %v"}}\n'
+    nuncio(config, origin=origin().port, ready="info, main, all clusters initialized")
+    config = PROXY + ("application_log_config: "
+                      '{log_format: {json_format: {level: "%l", message: "%j", pid: {is: "%P"}}}}\n')
+    proxy = nuncio(config, origin=origin().port)
+    lines = [json.loads(line) for line in proxy.stderr.text.splitlines()]
+    assert lines[-1] == {"level": "info", "message": "all clusters initialized. starting main "
+                         "dispatch loop", "pid": {"is": str(proxy.pid)}}
+
+
+@pytest.mark.parametrize("log_format, arguments, message", [
+    ('{text_format: "%v"}', ["--log-format", "%v"], "Only one of ApplicationLogConfig.log_format"),
+    ('{json_format: {m: "%v"}}', [], "Usage of %v is unavailable for JSON log formats"),
+    ('{json_format: {m: "%_"}}', [], "Usage of %_ is unavailable for JSON log formats"),
+    ("{}", [], "log_format"),
+], ids=["twice", "message", "line", "nothing"])
+def test_log_formats_that_cannot_be(nuncio, origin, log_format, arguments, message):
+    config = PROXY + f"application_log_config: {{log_format: {log_format}}}\n"
+    proxy = nuncio(config, *arguments, origin=origin().port, ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert message in proxy.stderr.text
 
 
 def test_init_only_starts_and_exits(nuncio, origin):
