@@ -5,7 +5,8 @@
  *
  * Each stream is two halves. What arrives is told to a decoder, which the user of the codec provides;
  * what is sent goes through an encoder, which the codec provides. A stream ends when both halves have
- * ended, or by a reset from either side; after a reset neither half may be used.
+ * ended, or by a reset from either side; after a reset neither half may be used. On the client side a
+ * response that ended ends the stream, also when the request has not: it is not sent any further.
  *
  *     server:  bytes in  -> codec -> decoder (the connection manager's stream)
  *              bytes out <- codec <- encoder

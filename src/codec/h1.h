@@ -61,13 +61,20 @@ struct nu_h1_server {
     void *user;
     struct nu_h1_message *message; /* the request being read or answered; NULL between requests */
     struct nu_stream_decoder *decoder; /* its decoder */
+    uint64_t body_left;                /* of the response's Content-Length */
     uint8_t flags;
+    bool must_close; /* a response did not end as its head said: the connection cannot go on */
 };
 
 /* Attaches to an open connection. */
 void nu_h1_server_init(struct nu_h1_server *server, struct nu_connection *conn,
                        const struct nu_h1_options *options,
                        const struct nu_server_codec_callbacks *callbacks, void *user);
+/* Whether the last response left the connection in a state in which it cannot be used again. */
+static inline bool nu_h1_server_must_close(const struct nu_h1_server *server)
+{
+    return server->must_close;
+}
 /* Whether the request that is being answered allows another one on the connection. */
 bool nu_h1_server_is_keep_alive(const struct nu_h1_server *server);
 /* How many header names of the present request were left out, or refused, for an underscore. */
@@ -97,6 +104,8 @@ struct nu_h1_client {
     void *user;
     struct nu_h1_message *message;     /* the response being read; NULL while idle */
     struct nu_stream_decoder *decoder; /* NULL while idle */
+    uint64_t body_left;                /* of the request's Content-Length */
+    uint64_t sent_before;              /* bytes the connection had written when the exchange began */
     uint8_t flags;
 };
 

@@ -2,7 +2,7 @@
 /*
  * The client side of HTTP/1: one exchange at a time. The connection can be used again when the
  * request was written and the response read completely, both sides agreed, and not a byte more came;
- * in every other case it is spent.
+ * in every other case it is spent. A response that ends before its request does ends the exchange.
  */
 #include "base/assert.h"
 #include "codec/h1_internal.h"
@@ -12,9 +12,13 @@ enum {
     REQUEST_DONE = 1 << 0,
     RESPONSE_DONE = 1 << 1,
     CHUNKED_OUT = 1 << 2,
-    LAST = 1 << 3,    /* the request says `connection: close` */
-    IS_HEAD = 1 << 4, /* the response will have no body */
+    LAST = 1 << 3,       /* the request says `connection: close` */
+    LENGTH_OUT = 1 << 4, /* a Content-Length marks off the request's body */
+    BROKEN = 1 << 5,     /* more was to be sent than the head said */
 };
+
+/* How many interim responses one exchange may have: each keeps its bytes until the exchange ends. */
+enum { MAX_INTERIMS = 100 };
 
 static struct nu_h1_client *client_of_encoder(struct nu_stream_encoder *encoder)
 {
@@ -39,9 +43,10 @@ static enum nu_h1_end end_of(const struct nu_h1_client *client)
 {
     if (!client->message->keep_alive)
         return NU_H1_END_PEER_CLOSES;
-    bool reusable = !client->message->reads_to_eof && !(client->flags & LAST) &&
-                    (client->flags & REQUEST_DONE) && client->conn->in.len == 0 &&
-                    !client->conn->read_eof;
+    const struct nu_connection *conn = client->conn;
+    bool reusable = !client->message->reads_to_eof && (client->flags & REQUEST_DONE) &&
+                    !(client->flags & (LAST | BROKEN)) && conn->in.len == 0 &&
+                    conn->out.len == 0 && !conn->read_eof;
     return reusable ? NU_H1_END_REUSABLE : NU_H1_END_SPENT;
 }
 
@@ -76,8 +81,13 @@ static struct nu_h1_framing choose_framing(struct nu_h1_client *client,
                                            bool end)
 {
     struct nu_h1_framing framing = {.add_close = client->flags & LAST};
-    if (nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH))
-        return framing;
+    if (nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH)) {
+        if (nu_likely(nu_h1_length_fits(headers, end, &client->body_left))) {
+            client->flags |= LENGTH_OUT;
+            return framing;
+        }
+        framing.drop_content_length = true;
+    }
     if (end) {
         framing.add_zero_length = !may_lack_length(method);
     } else {
@@ -105,9 +115,24 @@ static struct nu_str target_of(struct nu_h1_client *client, const struct nu_head
 static void finish_request(struct nu_h1_client *client)
 {
     client->flags |= REQUEST_DONE;
-    if (client->flags & RESPONSE_DONE)
-        complete_exchange(client);
 }
+
+/* Whether the parts make up one request line and no more. */
+static bool is_safe_line(const struct nu_h1_line *line)
+{
+    const char *method_end = line->first.ptr + line->first.len;
+    if (line->first.len == 0 || line->second.len == 0 ||
+        nu_header_name_end(line->first.ptr, method_end) != method_end)
+        return false;
+    for (size_t i = 0; i < line->second.len; i++) {
+        unsigned char c = (unsigned char)line->second.ptr[i];
+        if (c <= ' ' || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static void fail_exchange(struct nu_h1_client *client, enum nu_reset_reason reason);
 
 static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers *headers, bool end)
 {
@@ -121,6 +146,10 @@ static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers 
         .second = target_of(client, headers, host ? host->value : nu_str_make(NULL, 0)),
         .is_request = true,
     };
+    if (nu_unlikely(!is_safe_line(&line))) {
+        fail_exchange(client, NU_RESET_LOCAL);
+        return;
+    }
     struct nu_h1_written written = nu_h1_write_head(&client->conn->out, &line, headers, &framing,
                                                     client->options->name_format, host);
     note_sent(client, written.bytes, written.field_bytes);
@@ -129,11 +158,27 @@ static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers 
         finish_request(client);
 }
 
+/* The request's end, unless its head promised more: then the server would take the next request's bytes
+ * for the rest. */
+static void end_request(struct nu_h1_client *client)
+{
+    if (nu_unlikely((client->flags & LENGTH_OUT) && client->body_left))
+        fail_exchange(client, NU_RESET_LOCAL);
+    else
+        finish_request(client);
+}
+
 static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, bool end)
 {
     struct nu_h1_client *client = client_of_encoder(encoder);
     struct nu_buf *out = &client->conn->out;
     size_t before = out->len;
+    if (nu_unlikely(!client->decoder)) {
+        nu_buf_clear(data);
+        return;
+    }
+    if ((client->flags & LENGTH_OUT) && !nu_h1_take_length(&client->body_left, data))
+        client->flags |= BROKEN;
     if (client->flags & CHUNKED_OUT) {
         if (data->len)
             nu_h1_write_chunk(out, data);
@@ -145,7 +190,7 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
     note_sent(client, out->len - before, 0);
     nu_connection_write(client->conn);
     if (end)
-        finish_request(client);
+        end_request(client);
 }
 
 static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers *trailers)
@@ -154,12 +199,14 @@ static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers
     struct nu_buf *out = &client->conn->out;
     size_t before = out->len;
     size_t field_bytes = 0;
+    if (nu_unlikely(!client->decoder))
+        return;
     if (client->flags & CHUNKED_OUT)
         field_bytes = nu_h1_write_last_chunk(out, client->options->enable_trailers ? trailers : NULL,
                                              client->options->name_format);
     note_sent(client, out->len - before, field_bytes);
     nu_connection_write(client->conn);
-    finish_request(client);
+    end_request(client);
 }
 
 static void reset(struct nu_stream_encoder *encoder, enum nu_reset_reason reason)
@@ -214,6 +261,11 @@ static bool is_current(const struct nu_h1_client *client, const struct nu_h1_mes
 
 static void pass_interim(struct nu_h1_client *client, struct nu_h1_message *msg)
 {
+    if (++msg->interims > MAX_INTERIMS) {
+        nu_h1_message_fail(msg, 502, NU_STR("http1.codec_error"));
+        fail_exchange(client, NU_RESET_PROTOCOL_ERROR);
+        return;
+    }
     if (client->decoder->ops->on_1xx)
         client->decoder->ops->on_1xx(client->decoder, msg->headers);
     if (is_current(client, msg))
@@ -263,8 +315,7 @@ static void pass_parsed(struct nu_h1_client *client, struct nu_h1_message *msg)
         pass_head(client, msg);
     if (is_current(client, msg) && msg->head_passed && !(client->flags & RESPONSE_DONE))
         pass_body(client, msg);
-    if (is_current(client, msg) && (client->flags & RESPONSE_DONE) &&
-        (client->flags & REQUEST_DONE))
+    if (is_current(client, msg) && (client->flags & RESPONSE_DONE))
         complete_exchange(client);
 }
 
@@ -282,7 +333,11 @@ static void read_response(struct nu_h1_client *client)
     struct nu_h1_message *msg = client->message;
     struct nu_buf *in = &client->conn->in;
     size_t before = in->len;
-    nu_h1_message_feed(msg, in);
+    /* What comes before the request went out answers no request: it must not reach this client. */
+    if (nu_unlikely(msg->phase == NU_H1_START && client->conn->tx_bytes == client->sent_before))
+        nu_h1_message_fail(msg, 502, NU_STR("http1.codec_error"));
+    else
+        nu_h1_message_feed(msg, in);
     note_received(client, before - in->len);
     if (msg->phase == NU_H1_FAILED)
         fail_exchange(client, NU_RESET_PROTOCOL_ERROR);
@@ -375,6 +430,7 @@ struct nu_stream_encoder *nu_h1_client_start(struct nu_h1_client *client,
     nu_assert(!client->message);
     client->flags &= LAST;
     client->decoder = decoder;
+    client->sent_before = client->conn->tx_bytes;
     client->message = nu_h1_message_create(decoder, client->options, false);
     return &client->encoder;
 }

@@ -82,12 +82,29 @@ static char *put_first_line(char *p, const struct nu_h1_line *line)
     return put(p, line->is_request ? NU_STR(" HTTP/1.1\r\n") : NU_STR("\r\n"));
 }
 
+/* Names that only the codec writes, each at most once. */
+static inline bool is_ours(const struct nu_header *header, bool *drop_length)
+{
+    switch (header->id) {
+    case NU_HEADER_CONTENT_LENGTH: {
+        bool drop = *drop_length;
+        *drop_length = true;
+        return drop;
+    }
+    case NU_HEADER_HOST:
+    case NU_HEADER_TRANSFER_ENCODING:
+        return true;
+    default:
+        return is_pseudo(header);
+    }
+}
+
 static char *put_headers(char *p, const struct nu_headers *headers, enum nu_h1_name_format format,
                          bool drop_length)
 {
     nu_headers_for_each(header, headers)
     {
-        if (is_pseudo(header) || (header->id == NU_HEADER_CONTENT_LENGTH && drop_length))
+        if (is_ours(header, &drop_length))
             continue;
         p = put_header(p, header->name, header->original_name, header->value, format);
     }
@@ -126,6 +143,26 @@ struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_lin
     return (struct nu_h1_written){bytes, (size_t)(p - fields) - EMPTY_LINE};
 }
 
+bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *length)
+{
+    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_CONTENT_LENGTH);
+    return nu_str_to_u64(text, length) == NU_OK && (*length == 0 || !end);
+}
+
+bool nu_h1_take_length(uint64_t *left, struct nu_buf *data)
+{
+    if (nu_likely(data->len <= *left)) {
+        *left -= data->len;
+        return true;
+    }
+    struct nu_buf fitting = {0};
+    nu_buf_move(&fitting, data, (size_t)*left);
+    nu_buf_clear(data);
+    *data = fitting;
+    *left = 0;
+    return false;
+}
+
 void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data)
 {
     char line[20];
@@ -133,6 +170,41 @@ void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data)
     nu_buf_append(out, nu_str_make(line, (size_t)len));
     nu_buf_move_all(out, data);
     nu_buf_append(out, NU_STR("\r\n"));
+}
+
+/* Fields that frame, route or authenticate a message have no meaning behind it (RFC 9110 6.5.1): one
+ * who merges trailers into the head would read another message than we did. */
+static bool may_be_trailer(const struct nu_header *header)
+{
+    switch (header->id) {
+    case NU_HEADER_AUTHORIZATION:
+    case NU_HEADER_CONNECTION:
+    case NU_HEADER_CONTENT_ENCODING:
+    case NU_HEADER_CONTENT_LENGTH:
+    case NU_HEADER_CONTENT_TYPE:
+    case NU_HEADER_COOKIE:
+    case NU_HEADER_EXPECT:
+    case NU_HEADER_HOST:
+    case NU_HEADER_KEEP_ALIVE:
+    case NU_HEADER_PROXY_CONNECTION:
+    case NU_HEADER_SET_COOKIE:
+    case NU_HEADER_TE:
+    case NU_HEADER_TRANSFER_ENCODING:
+    case NU_HEADER_UPGRADE:
+        return false;
+    default:
+        return !is_pseudo(header);
+    }
+}
+
+static char *put_trailers(char *p, const struct nu_headers *trailers, enum nu_h1_name_format format)
+{
+    nu_headers_for_each(header, trailers)
+    {
+        if (may_be_trailer(header))
+            p = put_header(p, header->name, header->original_name, header->value, format);
+    }
+    return p;
 }
 
 size_t nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trailers,
@@ -145,7 +217,7 @@ size_t nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trail
     nu_buf_append(out, NU_STR("0\r\n"));
     size_t size = headers_size(trailers) + 2;
     char *start = nu_buf_reserve(out, size);
-    char *p = put_headers(start, trailers, format, false);
+    char *p = put_trailers(start, trailers, format);
     size_t field_bytes = (size_t)(p - start);
     p = put(p, NU_STR("\r\n"));
     nu_buf_commit(out, (size_t)(p - start));

@@ -52,6 +52,7 @@ struct nu_h1_message {
     uint32_t header_count;
     uint32_t field_bytes; /* of all fields, as Envoy counts header bytes */
     uint16_t underscores; /* names with an underscore that were dropped or refused */
+    uint16_t interims;    /* interim responses that came before this head */
     uint8_t phase;        /* enum nu_h1_phase */
     bool is_request;
     bool is_chunked;
@@ -60,13 +61,17 @@ struct nu_h1_message {
     bool head_passed;     /* decoder->on_headers was called */
     bool expects_no_body; /* the response to a HEAD */
     bool reads_to_eof;
-    uint64_t content_length; /* UINT64_MAX: none given */
+    bool has_length;         /* a Content-Length frames the body */
+    uint64_t content_length; /* 0 without one */
 };
 
 /* Makes a message in the decoder's arena. */
 struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
                                            const struct nu_h1_options *options, bool is_request);
 
+/* Drops the empty lines that may stand before a request (RFC 9112 2.2). Returns whether there is more;
+ * a lone CR waits for what follows it. */
+bool nu_h1_skip_empty_lines(struct nu_buf *in);
 /*
  * Feeds the connection's input. Returns when the input is used up, the message is complete or it
  * failed; what belongs to a next message stays in `in`. Nothing is called back: the caller looks at
@@ -85,8 +90,6 @@ int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str
 int nu_h1_check_request(struct nu_h1_message *msg);
 int nu_h1_check_response(struct nu_h1_message *msg);
 
-#define NU_H1_NO_LENGTH UINT64_MAX
-
 /* Writes a head: h1_encode.c. */
 struct nu_h1_line {
     struct nu_str first;  /* method, or "HTTP/1.1 200" with the version in front */
@@ -94,14 +97,26 @@ struct nu_h1_line {
     bool is_request;
 };
 
-/* Framing and connection headers that the encoder adds or leaves out. */
+/* Framing and connection headers that the encoder adds or leaves out. What the map says of framing
+ * never goes out as it is: one Content-Length at most, and no Transfer-Encoding but ours. */
 struct nu_h1_framing {
     bool add_chunked;
     bool add_zero_length;
     bool add_close;
-    bool add_keep_alive;
     bool drop_content_length;
 };
+
+/* Statuses that never have a body (RFC 9110 6.4.1). */
+static inline bool nu_h1_is_bodiless(uint32_t status)
+{
+    return status < 200 || status == 204 || status == 304;
+}
+
+/* Whether the Content-Length in `headers` can mark off the body that follows: it is a number, and 0 if
+ * nothing follows. */
+bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *length);
+/* Cuts `data` to the `*left` bytes that may still be sent; returns whether all of it fits. */
+bool nu_h1_take_length(uint64_t *left, struct nu_buf *data);
 
 /* What a head took: all of it, and its fields alone, as Envoy counts header bytes. */
 struct nu_h1_written {

@@ -136,8 +136,13 @@ static int on_headers_complete(llhttp_t *parser)
 
 static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
+    enum { WORTH_SHARING = 512 };
     struct nu_h1_message *msg = message_of(parser);
-    nu_buf_add_block(&msg->body, msg->body_block, nu_str_make(at, len));
+    /* Many small chunks would each hold the block and be a piece of their own to write. */
+    if (nu_unlikely(msg->body.len && len < WORTH_SHARING))
+        nu_buf_append(&msg->body, nu_str_make(at, len));
+    else
+        nu_buf_add_block(&msg->body, msg->body_block, nu_str_make(at, len));
     return 0;
 }
 
@@ -181,7 +186,6 @@ struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
     msg->target = decoder->headers;
     msg->is_request = is_request;
     msg->joined = is_request ? &nu_joined_request_headers : &nu_joined_response_headers;
-    msg->content_length = NU_H1_NO_LENGTH;
     init_parser(msg);
     return msg;
 }
@@ -195,7 +199,6 @@ void nu_h1_message_restart(struct nu_h1_message *msg)
     msg->reason = nu_str_make(NULL, 0);
     msg->parsed = 0;
     msg->header_count = 0;
-    msg->content_length = NU_H1_NO_LENGTH;
     nu_headers_clear(msg->headers);
     init_parser(msg);
 }
@@ -243,14 +246,17 @@ static void linearize(struct nu_h1_message *msg, struct nu_buf *in)
     *in = joined;
 }
 
-/* Drops the empty lines that may stand before a message (RFC 9112 2.2). False while a lone CR waits
- * for what follows it. */
-static bool skip_empty_lines(struct nu_buf *in)
+bool nu_h1_skip_empty_lines(struct nu_buf *in)
 {
-    char start[2];
-    while (nu_buf_copy_out(in, 0, start, 2) == 2 && start[0] == '\r' && start[1] == '\n')
+    while (in->len && in->first->ptr[0] == '\r') {
+        char start[2];
+        if (nu_buf_copy_out(in, 0, start, 2) < 2)
+            return false;
+        if (start[1] != '\n')
+            return true;
         nu_buf_drain(in, 2);
-    return in->len > 1 || (in->len == 1 && start[0] != '\r');
+    }
+    return in->len > 0;
 }
 
 static bool is_control(char c)
@@ -474,11 +480,8 @@ static void feed_body(struct nu_h1_message *msg, struct nu_buf *in)
 
 void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in)
 {
-    if (msg->phase == NU_H1_START) {
-        if (!skip_empty_lines(in))
-            return;
+    if (msg->phase == NU_H1_START && in->len)
         msg->phase = NU_H1_HEAD;
-    }
     while (in->len && msg->phase < NU_H1_COMPLETE) {
         size_t before = in->len;
         enum nu_h1_phase phase = (enum nu_h1_phase)msg->phase;

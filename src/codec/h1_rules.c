@@ -37,11 +37,12 @@ static bool apply_connection_token(struct nu_h1_message *msg, struct nu_str toke
                                    struct connection_tokens *tokens)
 {
     char lower[64];
-    if (token.len > sizeof(lower))
-        return true;
-    memcpy(lower, token.ptr, token.len);
-    nu_header_name_lower(lower, token.len);
-    struct nu_str name = nu_str_make(lower, token.len);
+    struct nu_str name = token;
+    if (nu_unlikely(token.len > sizeof(lower)))
+        name = nu_arena_dup(msg->arena, token);
+    else
+        name.ptr = memcpy(lower, token.ptr, token.len);
+    nu_header_name_lower(nu_unconst(name.ptr), name.len);
     if (!may_be_nominated(name))
         return false;
     if (nu_str_eq(name, NU_STR("close")))
@@ -98,6 +99,17 @@ static void decide_keep_alive(struct nu_h1_message *msg, const struct connection
     msg->keep_alive = !closes && (http11 || tokens->keep_alive);
 }
 
+/* Whether llhttp, which is going to frame the body, came to the same reading. */
+static bool agrees_with_parser(const struct nu_h1_message *msg)
+{
+    const llhttp_t *parser = &msg->parser;
+    if (msg->is_chunked)
+        return parser->flags & F_CHUNKED;
+    bool has_length = parser->flags & F_CONTENT_LENGTH;
+    return !(parser->flags & F_CHUNKED) && has_length == msg->has_length &&
+           (!has_length || parser->content_length == msg->content_length);
+}
+
 /* Content-Length beside Transfer-Encoding, codings but "chunked", repeated lengths. */
 static int check_framing(struct nu_h1_message *msg)
 {
@@ -105,6 +117,8 @@ static int check_framing(struct nu_h1_message *msg)
     struct nu_str coding = nu_headers_get_id(headers, NU_HEADER_TRANSFER_ENCODING);
     size_t lengths = nu_headers_count_id(headers, NU_HEADER_CONTENT_LENGTH);
     msg->is_chunked = false;
+    msg->has_length = false;
+    msg->content_length = 0;
     if (coding.ptr) {
         if (lengths && !msg->options->allow_chunked_length)
             return FAIL(msg, 400, "http1.content_length_and_chunked_not_allowed");
@@ -122,11 +136,9 @@ static int check_framing(struct nu_h1_message *msg)
         struct nu_str text = nu_headers_get_id(headers, NU_HEADER_CONTENT_LENGTH);
         if (nu_str_to_u64(text, &msg->content_length) != NU_OK)
             return FAIL(msg, 400, "http1.codec_error");
+        msg->has_length = true;
     }
-    /* llhttp must have come to the same reading. */
-    if (msg->is_chunked != ((msg->parser.flags & F_CHUNKED) != 0))
-        return FAIL(msg, 400, "http1.codec_error");
-    return 0;
+    return agrees_with_parser(msg) ? 0 : FAIL(msg, 400, "http1.codec_error");
 }
 
 /* The methods that Envoy's parser knows; llhttp knows others. */
@@ -215,7 +227,7 @@ static int check_connect(struct nu_h1_message *msg)
 {
     if (msg->is_chunked)
         return FAIL(msg, 501, "http1.invalid_transfer_encoding");
-    if (msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0)
+    if (msg->content_length > 0)
         return FAIL(msg, 400, "http1.body_disallowed");
     return 0;
 }
@@ -239,15 +251,8 @@ int nu_h1_check_request(struct nu_h1_message *msg)
     code = read_target(msg, method);
     if (code)
         return code;
-    msg->has_body =
-        msg->is_chunked || (msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0);
+    msg->has_body = msg->is_chunked || msg->content_length > 0;
     return 0;
-}
-
-/* Statuses that never have a body (RFC 9110 6.4.1). */
-static bool is_bodiless(uint32_t status)
-{
-    return status / 100 == 1 || status == 204 || status == 304;
 }
 
 /* What a server's Connection headers name is left as it is, as Envoy leaves it. */
@@ -276,7 +281,7 @@ int nu_h1_check_response(struct nu_h1_message *msg)
     int code = check_framing(msg);
     if (code)
         return code;
-    if (no_framing && msg->content_length != NU_H1_NO_LENGTH && msg->content_length > 0)
+    if (no_framing && msg->content_length > 0)
         return FAIL(msg, 502, "http1.content_length_not_allowed");
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))
         read_response_connection(headers, &tokens);
@@ -284,8 +289,8 @@ int nu_h1_check_response(struct nu_h1_message *msg)
     char *text = nu_arena_alloc(msg->arena, 3);
     nu_u64_to_chars(status, text);
     nu_headers_fill_first(headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
-    bool no_length = !msg->is_chunked && msg->content_length == NU_H1_NO_LENGTH;
-    bool no_body = is_bodiless(status) || msg->expects_no_body;
+    bool no_length = !msg->is_chunked && !msg->has_length;
+    bool no_body = nu_h1_is_bodiless(status) || msg->expects_no_body;
     msg->has_body = !no_body && (msg->is_chunked || no_length || msg->content_length > 0);
     msg->reads_to_eof = msg->has_body && no_length;
     return 0;

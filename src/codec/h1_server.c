@@ -17,9 +17,13 @@ enum {
     RESPONSE_DONE = 1 << 2, /* the response's end was written */
     CHUNKED_OUT = 1 << 3,
     IS_HEAD = 1 << 4,
-    NO_BODY_OUT = 1 << 5, /* body bytes of the response are dropped (HEAD) */
+    NO_BODY_OUT = 1 << 5, /* body bytes of the response are dropped (HEAD, 204, 304) */
     FAILED = 1 << 6,      /* the request broke the protocol: nothing more is read */
+    LENGTH_OUT = 1 << 7,  /* a Content-Length marks off the response's body */
 };
+
+/* Requests that may begin in one call of dispatch; others get their turn before the next ones. */
+enum { REQUESTS_PER_TURN = 64 };
 
 static struct nu_h1_server *server_of_encoder(struct nu_stream_encoder *encoder)
 {
@@ -83,17 +87,27 @@ static struct nu_h1_framing choose_framing(struct nu_h1_server *server,
                                            bool end)
 {
     struct nu_h1_framing framing = {0};
-    bool is_head = server->flags & IS_HEAD;
-    bool never_has_body = status < 200 || status == 204;
     bool http10 = server->codec.protocol == NU_PROTOCOL_HTTP10;
-    if (nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH))
+    bool has_length = nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH);
+    if ((server->flags & IS_HEAD) || nu_h1_is_bodiless(status))
+        server->flags |= NO_BODY_OUT;
+    if (server->flags & NO_BODY_OUT) {
+        framing.drop_content_length = status < 200 || status == 204;
+        framing.add_chunked = !nu_h1_is_bodiless(status) && !has_length && !end && !http10;
         return framing;
+    }
+    if (nu_likely(has_length && nu_h1_length_fits(headers, end, &server->body_left))) {
+        server->flags |= LENGTH_OUT;
+        return framing;
+    }
+    framing.drop_content_length = true;
     if (end) {
-        framing.add_zero_length = !is_head && !never_has_body && status != 304;
-    } else if (!never_has_body && !http10) {
+        framing.add_zero_length = true;
+    } else if (!http10) {
         framing.add_chunked = true;
-        if (!is_head)
-            server->flags |= CHUNKED_OUT;
+        server->flags |= CHUNKED_OUT;
+    } else {
+        server->must_close = true;
     }
     return framing;
 }
@@ -109,6 +123,8 @@ static void encode_1xx(struct nu_stream_encoder *encoder, const struct nu_header
 
 static void finish_response(struct nu_h1_server *server)
 {
+    if (nu_unlikely((server->flags & LENGTH_OUT) && server->body_left))
+        server->must_close = true;
     server->flags |= RESPONSE_DONE;
     end_stream_if_done(server);
 }
@@ -119,8 +135,6 @@ static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers 
     uint32_t status = status_of(headers);
     struct nu_h1_framing framing = choose_framing(server, headers, status, end);
     server->flags |= RESPONSE_HEAD;
-    if (server->flags & IS_HEAD)
-        server->flags |= NO_BODY_OUT;
     write_head(server, headers, status, &framing);
     if (end)
         finish_response(server);
@@ -131,6 +145,8 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
     struct nu_h1_server *server = server_of_encoder(encoder);
     struct nu_buf *out = &server->conn->out;
     size_t before = out->len;
+    if ((server->flags & LENGTH_OUT) && !nu_h1_take_length(&server->body_left, data))
+        server->must_close = true;
     if (server->flags & NO_BODY_OUT) {
         nu_buf_clear(data);
     } else if (server->flags & CHUNKED_OUT) {
@@ -296,16 +312,35 @@ static bool may_read_request(const struct nu_h1_server *server)
     const struct nu_connection *conn = server->conn;
     bool waiting_for_response = server->message && (server->flags & REQUEST_DONE);
     return conn->in.len && nu_connection_is_open(conn) && !conn->read_holds &&
-           !waiting_for_response && !(server->flags & FAILED);
+           !waiting_for_response && !(server->flags & FAILED) && !server->must_close;
+}
+
+/* Whether the next request of a pipeline may begin: a client that does not read its answers gets no
+ * more of them, and one that asks much at once lets others go before. */
+static bool may_begin_request(struct nu_h1_server *server, unsigned begun)
+{
+    struct nu_connection *conn = server->conn;
+    if (nu_unlikely(conn->above_high))
+        return false; /* on_below_low goes on */
+    if (nu_unlikely(begun >= REQUESTS_PER_TURN || nu_connection_is_out_full(conn))) {
+        nu_connection_redeliver_later(conn);
+        return false;
+    }
+    return nu_h1_skip_empty_lines(&conn->in);
 }
 
 static void dispatch(struct nu_codec *codec)
 {
     struct nu_h1_server *server = server_of_codec(codec);
+    unsigned begun = 0;
     while (may_read_request(server)) {
-        size_t before = server->conn->in.len;
-        if (!server->message)
+        if (!server->message) {
+            if (!may_begin_request(server, begun))
+                return;
             begin_request(server);
+            begun++;
+        }
+        size_t before = server->conn->in.len;
         if (!read_request(server) || server->conn->in.len == before)
             return;
     }
@@ -323,6 +358,8 @@ static void on_below_low(struct nu_codec *codec)
     struct nu_h1_server *server = server_of_codec(codec);
     if (server->decoder)
         server->decoder->ops->on_below_low(server->decoder);
+    else if (server->conn->in.len)
+        nu_connection_redeliver(server->conn);
 }
 
 static void on_closed(struct nu_codec *codec, enum nu_reset_reason reason)

@@ -26,6 +26,7 @@ struct deferred_free {
 
 struct nu_loop_private {
     struct event turn_end;
+    struct event next_turn;
     struct event mailbox;
     int mailbox_fd;
     _Atomic(struct nu_task *) inbox; /* newest first */
@@ -72,6 +73,25 @@ void nu_loop_arm_turn_end(struct nu_loop *loop)
 {
     loop->turn_armed = true;
     event_active(&loop->private_->turn_end, EV_TIMEOUT, 0);
+}
+
+static void on_next_turn(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct nu_loop *loop = arg;
+    nu_list_move_all(&loop->turn_tasks, &loop->next_turn_tasks);
+    if (!loop->turn_armed)
+        nu_loop_arm_turn_end(loop);
+}
+
+void nu_loop_at_next_turn(struct nu_loop *loop, struct nu_turn_task *task)
+{
+    static const struct timeval at_once = {0, 0};
+    if (nu_list_is_linked(&task->link))
+        return;
+    nu_list_add_last(&loop->next_turn_tasks, &task->link);
+    event_add(&loop->private_->next_turn, &at_once);
 }
 
 /* Takes all messages and calls them oldest first. */
@@ -137,8 +157,10 @@ struct nu_loop *nu_loop_create(void)
     loop->private_ = p;
     loop->base = create_base();
     nu_list_init(&loop->turn_tasks);
+    nu_list_init(&loop->next_turn_tasks);
     nu_loop_measure_gap(loop);
     event_assign(&p->turn_end, loop->base, -1, EV_PERSIST, on_turn_end, loop);
+    event_assign(&p->next_turn, loop->base, -1, 0, on_next_turn, loop);
     p->mailbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     nu_assert(p->mailbox_fd >= 0);
     event_assign(&p->mailbox, loop->base, p->mailbox_fd, EV_READ | EV_PERSIST, on_mailbox, loop);
@@ -155,9 +177,11 @@ void nu_loop_destroy(struct nu_loop **loop_ptr)
         return;
     *loop_ptr = NULL;
     struct nu_loop_private *p = loop->private_;
+    nu_list_move_all(&loop->turn_tasks, &loop->next_turn_tasks);
     run_turn_tasks(loop);
     run_deferred_frees(loop);
     event_del(&p->mailbox);
+    event_del(&p->next_turn);
     event_del(&p->turn_end);
     nu_timer_wheel_destroy(&loop->timers);
     event_base_free(loop->base);

@@ -43,6 +43,7 @@ struct nu_loop {
     int64_t realtime_gap; /* realtime minus monotonic, in us */
     uint64_t gap_read_us; /* when the gap was measured */
     struct nu_list turn_tasks;
+    struct nu_list next_turn_tasks;
     bool turn_armed; /* the turn-end event is active */
     struct nu_timer_wheel *timers;
     /* What the thread has besides, set by the loop's owner for those who know what it is. */
@@ -81,6 +82,10 @@ static inline void nu_loop_at_turn_end(struct nu_loop *loop, struct nu_turn_task
     if (!loop->turn_armed)
         nu_loop_arm_turn_end(loop);
 }
+
+/* Runs task->fn(task) at the end of the next turn, which then comes without a wait: for work that goes
+ * on, so that others get their turn. A task that is linked already stays where it is. */
+void nu_loop_at_next_turn(struct nu_loop *loop, struct nu_turn_task *task);
 
 static inline void nu_turn_task_init(struct nu_turn_task *task, void (*fn)(struct nu_turn_task *))
 {

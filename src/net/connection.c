@@ -392,7 +392,7 @@ static void check_watermarks(struct nu_connection *conn)
 {
     if (conn->buffer_limit == 0)
         return;
-    if (!conn->above_high && conn->out.len > conn->buffer_limit) {
+    if (!conn->above_high && nu_connection_is_out_full(conn)) {
         conn->above_high = true;
         conn->ops->on_above_high(conn);
     } else if (conn->above_high && conn->out.len <= conn->buffer_limit / 2) {
@@ -520,6 +520,15 @@ static void redeliver(struct nu_connection *conn)
         read_some(conn);
 }
 
+/* The flush task, which is done for this turn, waits for the next one with the delivery. */
+static void await_next_turn(struct nu_connection *conn)
+{
+    conn->redeliver_later = false;
+    conn->redeliver = true;
+    nu_list_remove(&conn->flush_task.link);
+    nu_loop_at_next_turn(conn->loop, &conn->flush_task);
+}
+
 static void on_flush_task(struct nu_turn_task *task)
 {
     struct nu_connection *conn = nu_container_of(task, struct nu_connection, flush_task);
@@ -527,10 +536,14 @@ static void on_flush_task(struct nu_turn_task *task)
         redeliver(conn);
     bool may_write =
         conn->state != NU_CONNECTION_CONNECTING && conn->state != NU_CONNECTION_CLOSED;
-    if (may_write && conn->io.write_event)
-        check_watermarks(conn); /* the socket is full: all that was added stays here */
-    else if (may_write)
+    if (!may_write)
+        return;
+    if (nu_likely(!conn->io.write_event))
         flush(conn);
+    else
+        check_watermarks(conn); /* the socket is full, and `out` grows behind it */
+    if (nu_unlikely(conn->redeliver_later) && conn->state == NU_CONNECTION_OPEN)
+        await_next_turn(conn);
 }
 
 static void on_writable(int fd, short what, void *arg)
@@ -552,6 +565,12 @@ void nu_connection_hold_read(struct nu_connection *conn)
 void nu_connection_redeliver(struct nu_connection *conn)
 {
     conn->redeliver = true;
+    nu_loop_at_turn_end(conn->loop, &conn->flush_task);
+}
+
+void nu_connection_redeliver_later(struct nu_connection *conn)
+{
+    conn->redeliver_later = true;
     nu_loop_at_turn_end(conn->loop, &conn->flush_task);
 }
 

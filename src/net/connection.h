@@ -131,6 +131,7 @@ struct nu_connection {
     bool last_read_was_full; /* more may wait in the socket */
     bool linger_expired;     /* the peer neither ended its side nor read on while we waited */
     bool redeliver;          /* on_data is due at the end of the turn */
+    bool redeliver_later;    /* on_data is due in the next turn */
     bool transport_in;       /* the transport has input that no event will tell of */
     bool transport_waits;    /* for the peer: nothing can be written before */
     bool transport_ended;    /* it was told that our side ends */
@@ -174,6 +175,14 @@ void nu_connection_read_now(struct nu_connection *conn);
 
 /* Calls on_data again at the end of the turn, for bytes that the owner left in `in`. */
 void nu_connection_redeliver(struct nu_connection *conn);
+/* The same, but in the next turn, when others were served and `out` was written. */
+void nu_connection_redeliver_later(struct nu_connection *conn);
+
+/* Whether `out` holds more than the buffer limit, told about yet or not. */
+static inline bool nu_connection_is_out_full(const struct nu_connection *conn)
+{
+    return conn->buffer_limit && conn->out.len > conn->buffer_limit;
+}
 
 /* Ends the connection. A second call may only make it harsher. on_closed is called from inside for
  * NOW and RESET, later for FLUSH and LINGER unless nothing is left to write. */

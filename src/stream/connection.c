@@ -112,7 +112,7 @@ void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn)
     if (!nu_connection_is_open(socket))
         return;
     count_bytes(conn, socket->tx_bytes + socket->out.len);
-    if (conn->drain == NU_HCM_CLOSING)
+    if (conn->drain == NU_HCM_CLOSING || nu_h1_server_must_close(&conn->codec))
         close_conn(conn);
     else if (socket->in.len || socket->read_eof)
         nu_connection_redeliver(socket);

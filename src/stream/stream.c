@@ -121,6 +121,9 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
     conn->linger = !may_close_at_once(stream);
     if (!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
         stream->encoder->ops->reset(stream->encoder, NU_RESET_LOCAL);
+    /* The next request on the connection must not wait for this one's upstream. */
+    for (; stream->holds; stream->holds--)
+        stream->encoder->ops->release_read(stream->encoder);
     stream->conn = NULL;
     nu_loop_defer_free(stream->loop, free_stream, stream);
     nu_hcm_conn_on_stream_end(conn);
@@ -561,15 +564,19 @@ static void chain_on_too_large(struct nu_filter_chain *chain, enum nu_direction 
 static void chain_hold_request(struct nu_filter_chain *chain)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
-    if (stream->conn)
-        stream->encoder->ops->hold_read(stream->encoder);
+    if (!stream->conn)
+        return;
+    stream->holds++;
+    stream->encoder->ops->hold_read(stream->encoder);
 }
 
 static void chain_release_request(struct nu_filter_chain *chain)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
-    if (stream->conn)
-        stream->encoder->ops->release_read(stream->encoder);
+    if (!stream->conn || stream->holds == 0)
+        return;
+    stream->holds--;
+    stream->encoder->ops->release_read(stream->encoder);
 }
 
 static const struct nu_filter_route_config *

@@ -79,6 +79,7 @@ struct nu_hcm_stream {
     uint64_t active_us;
     uint64_t idle_timeout_ms;
     uint16_t flags; /* enum nu_stream_flag */
+    uint16_t holds; /* of the request's bytes; what is left goes with the stream */
 };
 
 static inline bool nu_stream_has(const struct nu_hcm_stream *stream, enum nu_stream_flag flag)
