@@ -11,8 +11,9 @@
 
 enum {
     SLICE_BYTES = 32 * 1024,
-    BUDGET_US = 1000, /* of one turn of the loop */
-    PAUSE_MS = 1,     /* until the next one: others come first */
+    TURN_BYTES = 128 * 1024, /* at most in one turn: watermarks are looked at when it ends */
+    TURN_US = 1000,          /* likewise */
+    PAUSE_MS = 1,            /* until the next one: others come first */
 };
 
 struct admin_stream {
@@ -56,18 +57,20 @@ static bool next_slice(struct admin_stream *stream, struct nu_buf *out)
 
 static void on_timer(struct nu_filter *self);
 
-/* Slices until the budget is used up, the client has enough, or all is said. */
+/* Slices until the turn's share is used up, the client has enough, or all is said. */
 static void pump(struct admin_stream *stream)
 {
-    uint64_t end_us = nu_clock_monotonic_us() + BUDGET_US;
+    uint64_t end_us = nu_clock_monotonic_us() + TURN_US;
+    size_t bytes = 0;
     while (!stream->high && !stream->ended) {
         struct nu_buf slice = {0};
         bool more = next_slice(stream, &slice);
         stream->ended = !more;
+        bytes += slice.len;
         if (slice.len || !more)
             nu_chain_encode_data(&stream->base, &slice, !more);
         nu_buf_clear(&slice);
-        if (nu_clock_monotonic_us() >= end_us)
+        if (bytes >= TURN_BYTES || nu_clock_monotonic_us() >= end_us)
             break;
     }
     if (!stream->ended && !stream->high) {
