@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connection pools over real sockets: limits of connections and breakers, socket options, and what
+ * happens to a pool when its host leaves the cluster.
+ */
+#include "harness/origin.h"
+
+#include <netinet/tcp.h>
+
+#define HEAD_END "< \r\n\r\n | "
+#define OK_2 "> HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+#define SERVE HEAD_END OK_2 " | again"
+/* Answers the first request when told to, later ones at once. */
+#define SERVE_LATER HEAD_END "pause | " OK_2 " | again"
+
+static void expect(struct fixture *f, struct exchange_client *client, const char *events)
+{
+    assert_true(exchange_wait(f->base.loop, client));
+    assert_str(nu_strbuf_str(&client->events), events);
+}
+
+/* One request that is answered. */
+static void serve_one(struct fixture *f)
+{
+    struct exchange_client client;
+    exchange_start(&client, &f->params, "GET", true);
+    expect(f, &client, "200 [ok] end");
+    exchange_finish(&client);
+}
+
+static bool is_paused(void *arg)
+{
+    const struct upstream *upstream = arg;
+    return upstream->count && upstream->connections[0]->paused;
+}
+
+/* Until the upstream has the first request. */
+static void wait_paused(struct fixture *f)
+{
+    assert_true(harness_wait(f->base.loop, is_paused, &f->upstream));
+}
+
+/* --- Limits of a connection ------------------------------------------------------------------- */
+
+TEST(connection_ends_after_its_number_of_requests)
+{
+    struct fixture f;
+    fixture_init(&f, SERVE);
+    f.base.cluster->options.max_requests_per_connection = 2;
+    fixture_start(&f);
+    for (int i = 0; i < 4; i++)
+        serve_one(&f);
+    assert_stats(&f, "upstream_cx_total=2 upstream_cx_max_requests=2 upstream_cx_active=0 "
+                     "upstream_cx_destroy_local=2 upstream_rq_total=4");
+    fixture_finish(&f);
+}
+
+TEST(idle_connection_ends_after_its_timeout)
+{
+    struct fixture f;
+    fixture_init(&f, SERVE);
+    f.base.cluster->options.idle_timeout_ms = 1000;
+    fixture_start(&f);
+    serve_one(&f);
+    harness_advance(f.base.loop, 600);
+    /* Used again: the time starts anew. */
+    serve_one(&f);
+    harness_advance(f.base.loop, 999);
+    assert_stats(&f, "upstream_cx_active=1 upstream_cx_idle_timeout=0");
+    harness_advance(f.base.loop, 2);
+    assert_stats(&f, "upstream_cx_active=0 upstream_cx_idle_timeout=1 "
+                     "upstream_cx_destroy_local=1 upstream_cx_total=1");
+    fixture_finish(&f);
+}
+
+TEST(busy_connection_is_not_idle)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, SERVE_LATER);
+    f.base.cluster->options.idle_timeout_ms = 1000;
+    fixture_start(&f);
+    exchange_start(&client, &f.params, "GET", true);
+    wait_paused(&f);
+    harness_advance(f.base.loop, 5000);
+    assert_false(client.over);
+    upstream_resume(&f.upstream);
+    expect(&f, &client, "200 [ok] end");
+    assert_stats(&f, "upstream_cx_idle_timeout=0 upstream_cx_active=1");
+    exchange_finish(&client);
+    fixture_finish(&f);
+}
+
+TEST(old_connection_ends_with_its_request)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, SERVE_LATER);
+    f.base.cluster->options.max_connection_duration_ms = 1000;
+    fixture_start(&f);
+    exchange_start(&client, &f.params, "GET", true);
+    wait_paused(&f);
+    harness_advance(f.base.loop, 1001);
+    assert_false(client.over);
+    upstream_resume(&f.upstream);
+    expect(&f, &client, "200 [ok] end");
+    assert_stats(&f, "upstream_cx_max_duration_reached=1 upstream_cx_active=0");
+    exchange_finish(&client);
+    fixture_finish(&f);
+}
+
+TEST(old_idle_connection_ends_at_once)
+{
+    struct fixture f;
+    fixture_init(&f, SERVE);
+    f.base.cluster->options.max_connection_duration_ms = 1000;
+    fixture_start(&f);
+    serve_one(&f);
+    harness_advance(f.base.loop, 1001);
+    assert_stats(&f, "upstream_cx_max_duration_reached=1 upstream_cx_active=0");
+    fixture_finish(&f);
+}
+
+TEST(last_used_connection_is_used_first)
+{
+    struct fixture f;
+    struct exchange_client clients[3];
+    fixture_init(&f, SERVE);
+    fixture_start(&f);
+    for (int i = 0; i < 3; i++)
+        exchange_start(&clients[i], &f.params, "GET", true);
+    for (int i = 0; i < 3; i++) {
+        expect(&f, &clients[i], "200 [ok] end");
+        exchange_finish(&clients[i]);
+    }
+    assert_stats(&f, "upstream_cx_total=3 upstream_rq_pending_total=3");
+    uint64_t id = 0;
+    for (int i = 0; i < 3; i++) {
+        struct exchange_client client;
+        exchange_start(&client, &f.params, "GET", true);
+        expect(&f, &client, "200 [ok] end");
+        if (i == 0)
+            id = client.info.upstream.connection_id;
+        assert_int_equal(client.info.upstream.connection_id, id);
+        exchange_finish(&client);
+    }
+    assert_stats(&f, "upstream_cx_total=3 upstream_rq_total=6");
+    fixture_finish(&f);
+}
+
+static int int_option(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+    getsockopt(fd, level, name, &value, &len);
+    return value;
+}
+
+TEST(keepalive_probes_are_set)
+{
+    struct fixture f;
+    fixture_init(&f, SERVE);
+    struct nu_cluster_options *options = &f.base.cluster->options;
+    options->tcp_keepalive = true;
+    options->keepalive_probes = 3;
+    options->keepalive_time_s = 20;
+    options->keepalive_interval_s = 7;
+    fixture_start(&f);
+    serve_one(&f);
+    const struct nu_pool *pool = nu_list_first(&f.params.cluster->pools, struct nu_pool, link);
+    const struct nu_upstream_conn *conn = nu_list_first(&pool->idle, struct nu_upstream_conn, link);
+    int fd = conn->conn.fd;
+    assert_int_equal(int_option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(int_option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    assert_int_equal(int_option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 20);
+    assert_int_equal(int_option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 7);
+    assert_int_equal(int_option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    fixture_finish(&f);
+}
+
+/* --- Breakers --------------------------------------------------------------------------------- */
+
+struct breaker_case {
+    const char *name;
+    enum nu_breaker_kind kind;
+    uint32_t max;
+    /* Of the first request, which the upstream keeps waiting, and of a second one meanwhile. */
+    const char *first, *second;
+    const char *stats;
+};
+
+static const struct breaker_case breaker_cases[] = {
+    {"no request may wait", NU_BREAKER_PENDING, 0, "failed: overflow", "failed: overflow",
+     "upstream_rq_pending_overflow=2 upstream_cx_total=0 upstream_rq_503=2"},
+    {"one request", NU_BREAKER_REQUESTS, 1, "200 [ok] end", "failed: overflow",
+     "upstream_rq_pending_overflow=1 upstream_cx_total=2 upstream_rq_total=1 upstream_rq_503=1"},
+    {"one connection: the second waits", NU_BREAKER_CONNECTIONS, 1, "200 [ok] end", "200 [ok] end",
+     "upstream_cx_overflow=1 upstream_cx_total=1 upstream_rq_total=2"},
+    {"no connection: the first is allowed", NU_BREAKER_CONNECTIONS, 0, "200 [ok] end",
+     "200 [ok] end", "upstream_cx_total=1 upstream_rq_total=2"},
+    {"one pool is enough for one host", NU_BREAKER_POOLS, 1, "200 [ok] end", "200 [ok] end",
+     "upstream_cx_pool_overflow=0 upstream_cx_total=2"},
+    {"no pool", NU_BREAKER_POOLS, 0, "failed: no host", "failed: no host",
+     "upstream_cx_pool_overflow=2 upstream_cx_total=0 upstream_rq_503=2"},
+};
+
+TEST(breakers_refuse_what_is_over_their_limit)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(breaker_cases); i++) {
+        const struct breaker_case *c = &breaker_cases[i];
+        struct fixture f;
+        struct exchange_client first, second;
+        struct nu_breaker_limits limits = nu_breaker_limits_default;
+        print_message("  %s\n", c->name);
+        fixture_init(&f, SERVE_LATER);
+        limits.max[c->kind] = c->max;
+        nu_cluster_set_limits(f.base.cluster, NU_PRIORITY_DEFAULT, &limits);
+        fixture_start(&f);
+        exchange_start(&first, &f.params, "GET", true);
+        if (!first.over)
+            wait_paused(&f);
+        exchange_start(&second, &f.params, "GET", true);
+        while (!first.over || !second.over) {
+            upstream_resume(&f.upstream);
+            nu_loop_run_once(f.base.loop);
+        }
+        assert_str(nu_strbuf_str(&first.events), c->first);
+        assert_str(nu_strbuf_str(&second.events), c->second);
+        assert_stats(&f, c->stats);
+        assert_stats(&f, "upstream_rq_active=0 upstream_rq_pending_active=0 "
+                         "circuit_breakers.default.rq_pending_open=0 "
+                         "circuit_breakers.default.rq_open=0");
+        exchange_finish(&first);
+        exchange_finish(&second);
+        fixture_finish(&f);
+    }
+}
+
+TEST(priorities_have_pools_and_limits_of_their_own)
+{
+    struct fixture f;
+    struct exchange_client low, high;
+    struct nu_breaker_limits limits = nu_breaker_limits_default;
+    fixture_init(&f, SERVE);
+    limits.max[NU_BREAKER_PENDING] = 0;
+    nu_cluster_set_limits(f.base.cluster, NU_PRIORITY_DEFAULT, &limits);
+    fixture_start(&f);
+    exchange_start(&low, &f.params, "GET", true);
+    f.params.priority = NU_PRIORITY_HIGH;
+    exchange_start(&high, &f.params, "GET", true);
+    expect(&f, &low, "failed: overflow");
+    expect(&f, &high, "200 [ok] end");
+    exchange_finish(&low);
+    exchange_finish(&high);
+    fixture_finish(&f);
+}
+
+/* --- Hosts that go ---------------------------------------------------------------------------- */
+
+static void remove_hosts(struct fixture *f)
+{
+    struct nu_host_set *nobody = nu_host_set_create(NULL, 0);
+    nu_cluster_manager_set_hosts(f->base.manager, f->base.cluster, nobody);
+    nu_host_set_unref(nobody);
+    /* The message. */
+    nu_loop_run_once(f->base.loop);
+    assert_int_equal(f->params.cluster->hosts->count, 0);
+}
+
+static size_t count_pools(const struct fixture *f)
+{
+    size_t count = 0;
+    const struct nu_list *pools = &f->params.cluster->pools;
+    for (const struct nu_list *link = pools->next; link != pools; link = link->next)
+        count++;
+    return count;
+}
+
+TEST(idle_connections_of_a_host_that_went_are_closed)
+{
+    struct fixture f;
+    fixture_init(&f, SERVE);
+    fixture_start(&f);
+    serve_one(&f);
+    assert_int_equal(count_pools(&f), 1);
+    remove_hosts(&f);
+    assert_stats(&f, "upstream_cx_active=0 upstream_cx_destroy_local=1");
+    assert_int_equal(count_pools(&f), 0);
+    fixture_finish(&f);
+}
+
+TEST(request_in_flight_outlives_its_host)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, SERVE_LATER);
+    fixture_start(&f);
+    exchange_start(&client, &f.params, "GET", true);
+    wait_paused(&f);
+    remove_hosts(&f);
+    assert_stats(&f, "upstream_cx_active=1");
+    upstream_resume(&f.upstream);
+    expect(&f, &client, "200 [ok] end");
+    assert_stats(&f, "upstream_cx_active=0 upstream_rq_total=1");
+    assert_int_equal(count_pools(&f), 0);
+    exchange_finish(&client);
+    fixture_finish(&f);
+}
+
+TEST(request_that_waits_for_a_host_that_went_is_served)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, SERVE);
+    fixture_start(&f);
+    exchange_start(&client, &f.params, "GET", true);
+    assert_stats(&f, "upstream_rq_pending_active=1");
+    remove_hosts(&f);
+    expect(&f, &client, "200 [ok] end");
+    assert_stats(&f, "upstream_cx_active=0");
+    assert_int_equal(count_pools(&f), 0);
+    exchange_finish(&client);
+    fixture_finish(&f);
+}
+
+TEST(connection_that_comes_up_for_nobody_after_its_host_went_is_closed)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, SERVE);
+    fixture_start(&f);
+    exchange_start(&client, &f.params, "GET", true);
+    exchange_finish(&client);
+    remove_hosts(&f);
+    assert_stats(&f, "upstream_cx_active=0 upstream_rq_cancelled=1");
+    assert_int_equal(count_pools(&f), 0);
+    fixture_finish(&f);
+}
+
+TEST(host_that_stays_keeps_its_connections)
+{
+    struct fixture f;
+    fixture_init(&f, SERVE);
+    fixture_start(&f);
+    serve_one(&f);
+    struct nu_host *hosts[] = {cluster_host(&f.base, "127.0.0.1:1", 1),
+                               nu_host_ref(f.base.cluster->hosts->hosts[0])};
+    struct nu_host_set *set = cluster_host_set(hosts, 2);
+    nu_cluster_manager_set_hosts(f.base.manager, f.base.cluster, set);
+    nu_host_set_unref(set);
+    nu_loop_run_once(f.base.loop);
+    f.params.lb.override_host = nu_str_from(f.upstream.address);
+    serve_one(&f);
+    assert_stats(&f, "upstream_cx_total=1 upstream_rq_total=2 upstream_cx_active=1");
+    fixture_finish(&f);
+}
+
+TEST(end_of_the_table_resets_what_is_in_flight)
+{
+    struct fixture f;
+    struct exchange_client busy, waiting;
+    struct nu_breaker_limits limits = nu_breaker_limits_default;
+    fixture_init(&f, SERVE_LATER);
+    limits.max[NU_BREAKER_CONNECTIONS] = 1;
+    nu_cluster_set_limits(f.base.cluster, NU_PRIORITY_DEFAULT, &limits);
+    fixture_start(&f);
+    exchange_start(&busy, &f.params, "GET", true);
+    wait_paused(&f);
+    exchange_start(&waiting, &f.params, "GET", true);
+    fixture_finish(&f);
+    assert_true(busy.over);
+    assert_true(waiting.over);
+    nu_strbuf_finish(&busy.events);
+    nu_strbuf_finish(&waiting.events);
+    nu_arena_finish(&busy.arena);
+    nu_arena_finish(&waiting.arena);
+}
+
+TEST_MAIN()
