@@ -46,31 +46,40 @@ static struct nu_response_stats *responses_of(const struct nu_exchange *exchange
     return exchange->params.cluster->responses[exchange->params.is_internal];
 }
 
-static void charge_cluster(struct nu_cluster_local *cluster, bool is_internal, uint32_t status)
+static void charge_cluster(struct nu_cluster_local *cluster, bool is_internal, uint32_t status,
+                           enum nu_charging charging)
 {
     struct nu_cluster_traffic_stats *stats = cluster->stats;
     struct nu_response_stats *responses = cluster->responses[is_internal];
-    nu_codes_inc(&stats->upstream_rq, status);
+    if (nu_unlikely(charging == NU_CHARGE_NOTHING))
+        return;
+    if (nu_likely(charging == NU_CHARGE_CODE))
+        nu_codes_inc(&stats->upstream_rq, status);
     nu_counter_inc(&stats->upstream_rq_completed);
     nu_codes_inc(&responses->upstream_rq, status);
     nu_counter_inc(&responses->upstream_rq_completed);
 }
 
-static void charge_canary(struct nu_cluster_local *cluster, uint32_t status)
+static void charge_canary(const struct nu_exchange *exchange, uint32_t status)
 {
-    nu_codes_inc(&cluster->canary->upstream_rq, status);
-    nu_counter_inc(&cluster->canary->upstream_rq_completed);
+    struct nu_response_stats *canary = exchange->params.cluster->canary;
+    if (exchange->params.charging == NU_CHARGE_NOTHING)
+        return;
+    nu_codes_inc(&canary->upstream_rq, status);
+    nu_counter_inc(&canary->upstream_rq_completed);
 }
 
-static void charge_code(struct nu_exchange *exchange, uint32_t status)
+static void charge(struct nu_exchange *exchange, uint32_t status)
 {
-    charge_cluster(exchange->params.cluster, exchange->params.is_internal, status);
+    const struct nu_exchange_params *params = &exchange->params;
+    charge_cluster(params->cluster, params->is_internal, status, params->charging);
 }
 
-void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_internal)
+void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_internal,
+                                   enum nu_charging charging)
 {
     nu_counter_inc(&nu_cluster_local_stats(cluster)->upstream_rq_maintenance_mode);
-    charge_cluster(cluster, is_internal, 503);
+    charge_cluster(cluster, is_internal, 503, charging);
 }
 
 static void charge_host(struct nu_exchange *exchange, bool success)
@@ -82,7 +91,7 @@ static void charge_host(struct nu_exchange *exchange, bool success)
 /* The time from the request's end to the response's end. */
 static void charge_time(struct nu_exchange *exchange)
 {
-    if (!exchange->request_end_us)
+    if (!exchange->request_end_us || nu_unlikely(exchange->params.charging == NU_CHARGE_NOTHING))
         return;
     uint64_t ms = (nu_loop_now_us(loop_of(exchange)) - exchange->request_end_us) / 1000;
     nu_histogram_record(&exchange->stats->upstream_rq_time, ms);
@@ -174,9 +183,9 @@ static void on_headers(struct nu_stream_decoder *decoder, bool ended)
     uint32_t status = status_of(&exchange->response_headers);
     exchange->flags |= RESPONSE_STARTED | (ended ? RESPONSE_ENDED : 0);
     exchange->info->upstream.first_rx_us = nu_loop_now_us(loop_of(exchange));
-    charge_code(exchange, status);
+    charge(exchange, status);
     if (nu_unlikely(is_canary(&exchange->response_headers)))
-        charge_canary(exchange->params.cluster, status);
+        charge_canary(exchange, status);
     charge_host(exchange, status < 500);
     if (ended)
         exchange->info->upstream.last_rx_us = exchange->info->upstream.first_rx_us;
@@ -211,7 +220,7 @@ static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *tr
 static void on_1xx(struct nu_stream_decoder *decoder, struct nu_headers *headers)
 {
     struct nu_exchange *exchange = exchange_of_decoder(decoder);
-    charge_code(exchange, status_of(headers));
+    charge(exchange, status_of(headers));
     if (exchange->ops->on_1xx)
         exchange->ops->on_1xx(exchange, headers);
 }
@@ -227,7 +236,7 @@ static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason rea
     if (reason == NU_RESET_PROTOCOL_ERROR)
         nu_counter_inc(&exchange->stats->upstream_cx_protocol_error);
     if (!(exchange->flags & RESPONSE_STARTED)) {
-        charge_code(exchange, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503);
+        charge(exchange, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503);
         charge_host(exchange, false);
     }
     fail(exchange, NU_EXCHANGE_RESET, reason, nu_str_make(NULL, 0));
@@ -335,7 +344,7 @@ static void on_failure(struct nu_pool_request *request, enum nu_reset_reason rea
     exchange->info->upstream.transport_failure_reason =
         transport_failure.len ? nu_arena_dup(exchange->arena, transport_failure)
                               : transport_failure;
-    charge_code(exchange, 503);
+    charge(exchange, 503);
     if (reason != NU_RESET_OVERFLOW)
         charge_host(exchange, false);
     else if (!request->had_connection)
@@ -353,7 +362,7 @@ static void give_up(struct nu_exchange *exchange, enum nu_exchange_failure_kind 
     bool started = exchange->flags & RESPONSE_STARTED;
     if (!started) {
         if (kind == NU_EXCHANGE_TIMEOUT)
-            charge_code(exchange, exchange->params.timeout_status);
+            charge(exchange, exchange->params.timeout_status);
         charge_host(exchange, false);
     }
     exchange->flags |= OVER;
@@ -431,7 +440,7 @@ void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_pa
     exchange->info->upstream.attempt_count = 1;
     struct nu_pool *pool = choose_pool(exchange);
     if (!pool) {
-        charge_code(exchange, 503);
+        charge(exchange, 503);
         fail(exchange, NU_EXCHANGE_NO_HOST, NU_RESET_LOCAL, nu_str_make(NULL, 0));
         return;
     }

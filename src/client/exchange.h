@@ -43,6 +43,13 @@ struct nu_exchange_ops {
     void (*on_below_low)(struct nu_exchange *exchange);
 };
 
+/* What is counted of an answer. */
+enum nu_charging {
+    NU_CHARGE_CODE,      /* its status, the class of that, and its time */
+    NU_CHARGE_COMPLETED, /* under cluster.NAME itself no status, else the same */
+    NU_CHARGE_NOTHING,
+};
+
 struct nu_exchange_params {
     struct nu_cluster_local *cluster;
     enum nu_priority priority;
@@ -50,6 +57,7 @@ struct nu_exchange_params {
     uint64_t timeout_ms; /* from the request's end to the response's end; 0: none */
     uint32_t timeout_status; /* what a timeout is answered with, for the statistics */
     bool is_internal;    /* which of the internal. and external. statistics are charged */
+    enum nu_charging charging;
 };
 
 struct nu_exchange {
@@ -84,7 +92,8 @@ void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_pa
 void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool end);
 void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *trailers);
 /* Charges a request that was refused because its cluster is in maintenance mode. */
-void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_internal);
+void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_internal,
+                                   enum nu_charging charging);
 /* Gives the exchange up, whatever its state. Harmless when it is over or was never started. */
 void nu_exchange_cancel(struct nu_exchange *exchange);
 /* Holds back the response's bytes, or lets them go. */

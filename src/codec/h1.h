@@ -12,11 +12,11 @@
 
 #include "codec/codec.h"
 
-/* How names are written to the peer; lower case is HTTP/2's and Envoy's default. */
+/* How names are written to the peer; lower case is HTTP/2's and Envoy's default. A message whose names
+ * were kept when it was read is written as it was received, whatever the writer's format. */
 enum nu_h1_name_format {
     NU_H1_NAMES_LOWER,
-    NU_H1_NAMES_PROPER,   /* First-Letters-Upper */
-    NU_H1_NAMES_PRESERVE, /* as received */
+    NU_H1_NAMES_PROPER, /* First-Letters-Upper */
 };
 
 enum nu_underscore_action {
@@ -30,7 +30,8 @@ struct nu_h1_options {
     uint32_t max_head_bytes; /* request or response head */
     uint32_t max_headers;
     enum nu_h1_name_format name_format;
-    bool preserve_reason; /* with PRESERVE: the upstream's reason phrase is passed on */
+    enum nu_name_style keep_names; /* of messages that are read */
+    bool keep_reason;              /* with keep_names: the server's reason phrase is passed on */
     bool allow_absolute_url;
     bool accept_http_10;
     bool enable_trailers;

@@ -278,6 +278,8 @@ static void pass_head(struct nu_h1_client *client, struct nu_h1_message *msg)
     msg->head_passed = true;
     if (end)
         client->flags |= RESPONSE_DONE;
+    if (nu_unlikely(client->options->keep_reason && client->decoder->info))
+        client->decoder->info->upstream.reason_phrase = msg->reason;
     client->decoder->ops->on_headers(client->decoder, end);
 }
 

@@ -40,11 +40,24 @@ static char *put_proper(char *p, struct nu_str name)
 static char *put_name(char *p, struct nu_str name, const char *original,
                       enum nu_h1_name_format format)
 {
-    if (format == NU_H1_NAMES_PROPER)
-        return put_proper(p, name);
-    if (format == NU_H1_NAMES_PRESERVE && original)
+    if (nu_unlikely(original != NULL))
         return put(p, nu_str_make(original, name.len));
-    return put(p, name);
+    return nu_unlikely(format == NU_H1_NAMES_PROPER) ? put_proper(p, name) : put(p, name);
+}
+
+/* The format of names that were not kept: the reader's word goes before the writer's. */
+static enum nu_h1_name_format format_of(const struct nu_headers *headers,
+                                        enum nu_h1_name_format writers)
+{
+    switch ((enum nu_name_style)headers->name_style) {
+    case NU_NAMES_AS_WRITER_LIKES:
+        break;
+    case NU_NAMES_AS_RECEIVED:
+        return NU_H1_NAMES_LOWER;
+    case NU_NAMES_AS_RECEIVED_OR_PROPER_WORDS:
+        return NU_H1_NAMES_PROPER;
+    }
+    return writers;
 }
 
 static char *put_header(char *p, struct nu_str name, const char *original, struct nu_str value,
@@ -129,6 +142,7 @@ struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_lin
                                       enum nu_h1_name_format format, const struct nu_header *host)
 {
     enum { FIXED_PARTS = 160, EMPTY_LINE = 2 };
+    format = format_of(headers, format);
     size_t size = line->first.len + line->second.len + headers_size(headers) + FIXED_PARTS;
     char *start = nu_buf_reserve(out, size);
     char *fields = put_first_line(start, line);
@@ -217,7 +231,7 @@ size_t nu_h1_write_last_chunk(struct nu_buf *out, const struct nu_headers *trail
     nu_buf_append(out, NU_STR("0\r\n"));
     size_t size = headers_size(trailers) + 2;
     char *start = nu_buf_reserve(out, size);
-    char *p = put_trailers(start, trailers, format);
+    char *p = put_trailers(start, trailers, format_of(trailers, format));
     size_t field_bytes = (size_t)(p - start);
     p = put(p, NU_STR("\r\n"));
     nu_buf_commit(out, (size_t)(p - start));

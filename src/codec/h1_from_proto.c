@@ -14,8 +14,11 @@ static void read_preserve_case(
     const Envoy__Extensions__Http__HeaderFormatters__PreserveCase__V3__PreserveCaseFormatterConfig
         *proto)
 {
-    options->name_format = NU_H1_NAMES_PRESERVE;
-    options->preserve_reason = proto->forward_reason_phrase;
+    bool proper =
+        proto->formatter_type_on_envoy_headers ==
+        ENVOY__EXTENSIONS__HTTP__HEADER_FORMATTERS__PRESERVE_CASE__V3__PRESERVE_CASE_FORMATTER_CONFIG__FORMATTER_TYPE_ON_ENVOY_HEADERS__PROPER_CASE;
+    options->keep_names = proper ? NU_NAMES_AS_RECEIVED_OR_PROPER_WORDS : NU_NAMES_AS_RECEIVED;
+    options->keep_reason = proto->forward_reason_phrase;
 }
 
 static void read_name_format(struct nu_factory *factory, struct nu_h1_options *options,

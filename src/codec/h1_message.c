@@ -184,6 +184,7 @@ struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
     msg->arena = decoder->arena;
     msg->headers = decoder->headers;
     msg->target = decoder->headers;
+    msg->headers->name_style = (uint8_t)options->keep_names;
     msg->is_request = is_request;
     msg->joined = is_request ? &nu_joined_request_headers : &nu_joined_response_headers;
     init_parser(msg);
@@ -374,7 +375,7 @@ static bool take_field(struct nu_h1_message *msg)
     }
     if (!may_keep_name(msg, field->name))
         return msg->phase != NU_H1_FAILED;
-    if (nu_unlikely(msg->options->name_format == NU_H1_NAMES_PRESERVE))
+    if (nu_unlikely(msg->options->keep_names))
         original = nu_arena_dup(msg->arena, field->name).ptr;
     enum nu_header_id id = nu_header_id_of_token(field->name);
     if (id == NU_HEADER_OTHER)
@@ -459,6 +460,7 @@ static void begin_trailers(struct nu_h1_message *msg)
     msg->head = NULL;
     msg->trailers = nu_arena_alloc(msg->arena, sizeof(*msg->trailers));
     nu_headers_init(msg->trailers, msg->arena, 0);
+    msg->trailers->name_style = (uint8_t)msg->options->keep_names;
     msg->target = msg->trailers;
     llhttp_resume(&msg->parser);
 }

@@ -60,6 +60,16 @@ static uint32_t status_of(const struct nu_headers *headers)
     return status;
 }
 
+/* The server's own phrase where it was kept with its names, else the standard one. */
+static struct nu_str reason_of(const struct nu_h1_server *server, const struct nu_headers *headers,
+                               uint32_t status)
+{
+    const struct nu_stream_info *info = server->decoder->info;
+    if (nu_unlikely(headers->name_style && info && info->upstream.reason_phrase.len))
+        return info->upstream.reason_phrase;
+    return nu_status_reason(status);
+}
+
 static void write_head(struct nu_h1_server *server, const struct nu_headers *headers,
                        uint32_t status, const struct nu_h1_framing *framing)
 {
@@ -69,7 +79,7 @@ static void write_head(struct nu_h1_server *server, const struct nu_headers *hea
     nu_u64_to_chars(status, first + 9);
     struct nu_h1_line line = {
         .first = nu_str_make(first, sizeof(first) - 1),
-        .second = nu_status_reason(status),
+        .second = reason_of(server, headers, status),
     };
     struct nu_h1_written written = nu_h1_write_head(&server->conn->out, &line, headers, framing,
                                                     server->options->name_format, NULL);

@@ -14,6 +14,7 @@ void nu_headers_init(struct nu_headers *headers, struct nu_arena *arena, uint32_
     headers->used = 0;
     headers->cap = cap;
     headers->count = 0;
+    headers->name_style = NU_NAMES_AS_WRITER_LIKES;
     memset(headers->present, 0, sizeof(headers->present));
 }
 

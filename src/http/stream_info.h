@@ -76,6 +76,7 @@ struct nu_upstream_info {
     struct nu_str cluster;               /* configured name */
     struct nu_str cluster_observability; /* alt_stat_name or the name */
     struct nu_str transport_failure_reason;
+    struct nu_str reason_phrase; /* of the response, where it is to be passed on */
     uint64_t connection_id;
     enum nu_protocol protocol;
     uint32_t attempt_count;
@@ -140,6 +141,7 @@ struct nu_stream_info {
     struct nu_str custom_flags; /* set by extensions */
     struct nu_upstream_info upstream;
     bool is_health_check;
+    bool scheme_follows_upstream; /* :scheme says how the upstream is reached */
     bool is_internal; /* trusted internal request */
 
     struct nu_metadata *dynamic_metadata;     /* in the arena; NULL while empty */

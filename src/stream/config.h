@@ -68,6 +68,7 @@ struct nu_hcm_config {
     bool strip_any_host_port;
     bool strip_trailing_host_dot;
     struct nu_str scheme_to_overwrite; /* empty: none */
+    bool scheme_follows_upstream;
 
     /* Responses */
     struct nu_str server_name;

@@ -148,6 +148,8 @@ static void read_request_rules(struct nu_factory *factory, struct nu_hcm_config 
         nu_config_error(factory->ctx, proto, "strip_any_host_port",
                         "Error: Only one of 'strip_matching_host_port' or 'strip_any_host_port' "
                         "can be set.");
+    if (proto->scheme_header_transformation)
+        config->scheme_follows_upstream = proto->scheme_header_transformation->match_upstream;
     if (proto->scheme_header_transformation &&
         proto->scheme_header_transformation->transformation_case ==
             ENVOY__CONFIG__CORE__V3__SCHEME_HEADER_TRANSFORMATION__TRANSFORMATION_SCHEME_TO_OVERWRITE)

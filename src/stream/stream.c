@@ -701,6 +701,7 @@ static void fill_info(struct nu_hcm_stream *stream)
     info->start_realtime_us = nu_loop_realtime_us(stream->loop);
     info->remote = stream->connection_info.remote;
     info->stream_id = stream->random;
+    info->scheme_follows_upstream = stream->config->scheme_follows_upstream;
 }
 
 struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,

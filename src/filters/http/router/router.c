@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "client/exchange.h"
 #include "format/format.h"
+#include "http/grpc.h"
 #include "http/status.h"
 #include "runtime/runtime.h"
 #include "stats/http_stats.h"
@@ -339,25 +340,65 @@ static const struct nu_exchange_ops exchange_ops = {
 
 /* --- The request ------------------------------------------------------------------------------ */
 
+static bool is_number(struct nu_str value)
+{
+    uint64_t number;
+    return nu_str_to_u64(value, &number) == NU_OK;
+}
+
+/* Whether every word of a list is one of these. */
+static bool has_only(struct nu_str list, const char *const *words)
+{
+    while (list.ptr) {
+        struct nu_str word = nu_str_trim(nu_str_split(&list, ','));
+        size_t i = 0;
+        while (words[i] && !nu_str_eq(word, nu_str_from(words[i])))
+            i++;
+        if (word.len && !words[i])
+            return false;
+    }
+    return true;
+}
+
+static bool is_retry_on(struct nu_str value)
+{
+    static const char *const words[] = {
+        "5xx", "gateway-error", "connect-failure", "envoy-ratelimited", "retriable-4xx",
+        "refused-stream", "retriable-status-codes", "retriable-headers", "reset",
+        "reset-before-request", "http3-post-connect-failure", NULL,
+    };
+    return has_only(value, words);
+}
+
+static bool is_retry_grpc_on(struct nu_str value)
+{
+    static const char *const words[] = {
+        "cancelled", "deadline-exceeded", "resource-exhausted", "unavailable", "internal", NULL,
+    };
+    return has_only(value, words);
+}
+
 struct strict_check {
     enum nu_strict_header bit;
     enum nu_header_id id;
-    bool is_number;
+    bool (*is_right)(struct nu_str value);
 };
 
 /* An x-envoy header that must be right but is not: answered, and true returned. */
 static bool answer_bad_header(struct router *router, struct nu_headers *headers)
 {
     static const struct strict_check checks[] = {
-        {NU_STRICT_RQ_TIMEOUT_MS, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS, true},
-        {NU_STRICT_RQ_PER_TRY_TIMEOUT_MS, NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS, true},
-        {NU_STRICT_MAX_RETRIES, NU_HEADER_X_ENVOY_MAX_RETRIES, true},
+        {NU_STRICT_RQ_TIMEOUT_MS, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS, is_number},
+        {NU_STRICT_RQ_PER_TRY_TIMEOUT_MS, NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS,
+         is_number},
+        {NU_STRICT_MAX_RETRIES, NU_HEADER_X_ENVOY_MAX_RETRIES, is_number},
+        {NU_STRICT_RETRY_ON, NU_HEADER_X_ENVOY_RETRY_ON, is_retry_on},
+        {NU_STRICT_RETRY_GRPC_ON, NU_HEADER_X_ENVOY_RETRY_GRPC_ON, is_retry_grpc_on},
     };
     for (size_t i = 0; i < NU_ARRAY_LEN(checks); i++) {
         struct nu_str value = nu_headers_get_id(headers, checks[i].id);
-        uint64_t number;
         if (!(config_of(router)->strict_headers & checks[i].bit) || !value.ptr ||
-            nu_str_to_u64(value, &number) == NU_OK)
+            checks[i].is_right(value))
             continue;
         struct nu_str name = nu_header_name_of(checks[i].id);
         struct nu_arena *arena = router->base.chain->arena;
@@ -450,6 +491,17 @@ static void find_cluster(struct router *router)
     info->cluster_metadata = cluster->metadata;
 }
 
+static enum nu_charging charging_of(const struct router *router, const struct nu_headers *headers)
+{
+    const struct nu_router_config *config = config_of(router);
+    if (nu_unlikely(!config->charges_answers))
+        return NU_CHARGE_NOTHING;
+    if (nu_unlikely(config->hides_grpc_codes) &&
+        nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE)))
+        return NU_CHARGE_COMPLETED;
+    return NU_CHARGE_CODE;
+}
+
 static void forward(struct router *router, struct nu_cluster_local *cluster,
                     struct nu_headers *headers, bool end)
 {
@@ -458,6 +510,8 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
     struct nu_filter_chain *chain = router->base.chain;
     bool suppress = config_of(router)->suppress_envoy_headers;
     nu_route_finalize_request(match, headers, chain->info, suppress);
+    if (nu_unlikely(chain->info->scheme_follows_upstream))
+        nu_headers_set_id(headers, NU_HEADER_SCHEME, NU_STR("http"));
     find_timeout(router, route, headers);
     set_timeout_headers(router, headers);
     if (nu_unlikely(match->virtual_host->include_request_attempt_count))
@@ -469,6 +523,7 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
         .timeout_ms = router->timeout_ms,
         .timeout_status = router->alt_response ? 204 : 504,
         .is_internal = chain->info->is_internal,
+        .charging = charging_of(router, headers),
     };
     router->exchange.ops = &exchange_ops;
     router->exchange.arena = chain->arena;
@@ -490,7 +545,8 @@ static void route_request(struct router *router, struct nu_headers *headers, boo
     if (nu_unlikely(config_of(router)->strict_headers) && answer_bad_header(router, headers))
         return;
     if (nu_unlikely(is_in_maintenance(router, match->cluster))) {
-        nu_exchange_count_maintenance(cluster, info_of(router)->is_internal);
+        nu_exchange_count_maintenance(cluster, info_of(router)->is_internal,
+                                      charging_of(router, headers));
         nu_stream_info_set_flag(info_of(router), NU_FLAG_UPSTREAM_OVERFLOW);
         reply_overloaded(router, NU_STR("maintenance mode"), NU_STR("maintenance_mode"));
         return;

@@ -22,6 +22,8 @@ enum nu_strict_header {
 struct nu_router_config {
     bool suppress_envoy_headers;
     bool respect_expected_rq_timeout;
+    bool charges_answers;      /* dynamic_stats */
+    bool hides_grpc_codes;     /* suppress_grpc_request_failure_code_stats */
     unsigned strict_headers;   /* set of enum nu_strict_header */
     struct nu_stat_set *stats; /* http.PREFIX., the router's part */
 };

@@ -43,6 +43,8 @@ static bool create(struct nu_factory *factory, const ProtobufCMessage *message,
     struct nu_router_config *config = nu_arena_calloc(factory->arena, sizeof(*config));
     config->suppress_envoy_headers = proto->suppress_envoy_headers;
     config->respect_expected_rq_timeout = proto->respect_expected_rq_timeout;
+    config->charges_answers = nu_bool_or(proto->dynamic_stats, true);
+    config->hides_grpc_codes = proto->suppress_grpc_request_failure_code_stats;
     config->strict_headers = read_strict_headers(proto);
     config->stats =
         nu_stat_set_create(factory->stats, &nu_router_stats_table, factory->http_stat_prefix);
