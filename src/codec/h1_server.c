@@ -103,7 +103,7 @@ static struct nu_h1_framing choose_framing(struct nu_h1_server *server,
         server->flags |= NO_BODY_OUT;
     if (server->flags & NO_BODY_OUT) {
         framing.drop_content_length = status < 200 || status == 204;
-        framing.add_chunked = !nu_h1_is_bodiless(status) && !has_length && !end && !http10;
+        framing.add_chunked = !nu_h1_is_bodiless(status) && !has_length && !http10;
         return framing;
     }
     if (nu_likely(has_length && nu_h1_length_fits(headers, end, &server->body_left))) {
