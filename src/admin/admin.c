@@ -42,7 +42,6 @@ static void fill_hcm(struct nu_admin *admin, struct nu_factory *factory)
     config->local_cluster_name = factory->local->cluster;
     config->local_node_id = factory->local->node_id;
     config->local_address = factory->local->address;
-    config->is_admin = true;
     config->stats = nu_stat_set_create(factory->stats, &nu_http_stats_table, NU_STR("http.admin"));
     config->http1_stats =
         nu_stat_set_create(factory->stats, &nu_http1_stats_table, NU_STR("http1"));
@@ -71,7 +70,6 @@ static void fill_listener(struct nu_admin *admin)
         .address_count = 1,
         .chain = {.filters = &admin->network_filter, .filter_count = 1},
         .buffer_limit_bytes = BUFFER_LIMIT,
-        .is_admin = true,
     };
 }
 

@@ -53,6 +53,7 @@ struct nu_admin_request {
     /* Of the query, or of a form in the body; decoded, in their order. */
     const struct nu_admin_param *params;
     size_t param_count;
+    bool is_foreign; /* sent by a page of another site */
 };
 
 /* The value of the first parameter of this name; ptr is NULL if there is none. */

@@ -137,6 +137,17 @@ static struct nu_str params_text(struct admin_stream *stream, struct nu_str path
     return nu_str_make(copy, nu_buf_copy_out(&stream->form, 0, copy, stream->form.len));
 }
 
+/* Whether a page of another site made a browser send this: browsers say so in `origin`. */
+static bool is_foreign(const struct nu_headers *headers)
+{
+    struct nu_str origin = nu_headers_get_id(headers, NU_HEADER_ORIGIN);
+    if (!origin.ptr)
+        return false;
+    size_t colon = nu_str_find(origin, NU_STR("://"));
+    return colon == NU_NPOS || !nu_str_eq_nocase(nu_str_skip(origin, colon + 3),
+                                                 nu_headers_get_id(headers, NU_HEADER_AUTHORITY));
+}
+
 static void complete(struct nu_filter *self)
 {
     struct admin_stream *stream = stream_of(self);
@@ -147,6 +158,7 @@ static void complete(struct nu_filter *self)
         .arena = self->chain->arena,
         .method = nu_headers_get_id(headers, NU_HEADER_METHOD),
         .path = nu_path_without_query(path),
+        .is_foreign = is_foreign(headers),
     };
     nu_admin_parse_params(&request, params_text(stream, path));
     stream->is_head = nu_str_eq(request.method, NU_STR("HEAD"));

@@ -172,6 +172,15 @@ static void answer_wrong_method(const struct nu_admin_request *request,
                    NU_STR_ARG(request->method));
 }
 
+/* A browser would let any page on the web post here, where the browser can reach the port. */
+static void answer_foreign(const struct nu_admin_request *request,
+                           struct nu_admin_response *response)
+{
+    nu_log(NU_LOG_ADMIN, NU_LOG_WARN, "refused %.*s asked for by a page of another site",
+           NU_STR_ARG(request->path));
+    nu_admin_answer(response, 403, "requests of pages of other sites are refused");
+}
+
 static void answer_forbidden(const struct nu_admin_request *request,
                              struct nu_admin_response *response)
 {
@@ -189,6 +198,8 @@ void nu_admin_handle(const struct nu_admin_request *request, struct nu_admin_res
         answer_unknown(response);
     else if (row->mutates && !nu_str_eq(request->method, NU_STR("POST")))
         answer_wrong_method(request, response);
+    else if (row->mutates && request->is_foreign)
+        answer_foreign(request, response);
     else
         row->handle(request, response);
 }

@@ -48,7 +48,6 @@ struct nu_listener_config {
     uint32_t max_accepts_per_event; /* 0: as many as come */
     enum nu_traffic_direction direction;
     bool drain_on_modify_only;
-    bool is_admin;
     const struct nu_metadata *metadata; /* may be NULL */
 };
 

@@ -159,8 +159,11 @@ bool nu_server_open_admin(struct nu_server *server)
 {
     struct nu_strbuf error = {0};
     const char *path = server->options->admin_address_path;
-    if (!server->admin)
+    if (!server->admin) {
+        nu_log(NU_LOG_MAIN, NU_LOG_WARN,
+               "No admin address given, so no admin HTTP server started.");
         return true;
+    }
     if (!nu_admin_open(server->admin, &error)) {
         fprintf(stderr, "nuncio: admin: %.*s\n", NU_STR_ARG(nu_strbuf_str(&error)));
         nu_strbuf_finish(&error);

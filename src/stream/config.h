@@ -84,7 +84,6 @@ struct nu_hcm_config {
     struct nu_stat_set *router_stats;   /* the same scope */
     struct nu_stat_set *http1_stats;    /* http1. */
     struct nu_stat_set *listener_stats; /* listener.ADDR.http.PREFIX. */
-    bool is_admin; /* the admin listener's: nothing is logged or charged as downstream traffic */
 };
 
 #endif

@@ -178,6 +178,41 @@ def test_paths_that_are_not_allowed_are_refused(nuncio, origin):
     assert proxy.admin("/quitquitquit", "POST").status == 403
 
 
+@pytest.mark.parametrize("origin_header, status", [
+    ("http://127.0.0.1:@port@", 200), ("http://evil.example", 403), ("null", 403)])
+def test_a_page_of_another_site_changes_nothing(nuncio, origin, origin_header, status):
+    proxy = plain(nuncio, origin)
+    headers = {"origin": origin_header.replace("@port@", str(proxy.admin_port))}
+    assert proxy.request("POST", "admin", "/healthcheck/fail", headers=headers).status == status
+    assert proxy.admin("/ready").status == (503 if status == 200 else 200)
+    assert proxy.request("GET", "admin", "/clusters", headers=headers).status == 200
+
+
+def test_without_an_address_there_is_no_admin_interface(nuncio, origin):
+    proxy = plain(nuncio, origin, config=PROXY.replace(ADMIN, "admin: {}\n"))
+    assert proxy.get("main").status == 200
+    assert "No admin address given, so no admin HTTP server started." in proxy.stderr.text
+    assert not (proxy.folder / "admin-address").exists()
+
+
+@pytest.mark.parametrize("more, error", [
+    ("socket_options: [{level: 1, name: 2, int_value: 3}]",
+     "admin.socket_options: known to Envoy, not implemented by nuncio"),
+    ("access_log: [{name: x}]", "admin.access_log[0]"),
+    ("allow_paths: [{safe_regex: {regex: '('}}]", "admin.allow_paths[0].safe_regex"),
+])
+def test_what_is_wrong_with_the_configuration_is_said(nuncio, more, error):
+    proxy = nuncio(ADMIN + "  " + more, ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert error in proxy.stderr.text
+
+
+def test_a_name_is_no_admin_address(nuncio):
+    proxy = nuncio(ADMIN.replace("127.0.0.1", "localhost"), ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert "malformed IP address: localhost" in proxy.stderr.text
+
+
 def test_the_admin_interface_on_a_unix_socket(nuncio):
     proxy = nuncio(UNIX_ADMIN)
     path = proxy.folder / "admin.sock"
