@@ -17,7 +17,7 @@ static void destroy_host(struct nu_host *host)
 
 static void bury(struct nu_host_keeper *keeper)
 {
-    struct nu_host *host = atomic_exchange_explicit(&keeper->dead, NULL, memory_order_acquire);
+    struct nu_host *host = atomic_exchange_explicit(&keeper->dead, NULL, memory_order_acq_rel);
     while (host) {
         struct nu_host *next = host->next_dead;
         destroy_host(host);
@@ -30,8 +30,8 @@ static void on_dead(struct nu_task *task)
     bury(nu_container_of(task, struct nu_host_keeper, task));
 }
 
-/* From a worker. The first one on an empty list sends the message, which is free by then: it is taken
- * from the loop's inbox before the list is emptied. */
+/* From a worker. The first one on an empty list sends the message, which is free by then: the main
+ * thread takes it from its inbox before it empties the list, and who finds it empty sees that. */
 static void hand_back(struct nu_host *host)
 {
     struct nu_host_keeper *keeper = host->keeper;
@@ -39,7 +39,7 @@ static void hand_back(struct nu_host *host)
     do {
         host->next_dead = head;
     } while (!atomic_compare_exchange_weak_explicit(&keeper->dead, &head, host,
-                                                    memory_order_release, memory_order_relaxed));
+                                                    memory_order_acq_rel, memory_order_relaxed));
     if (!head)
         nu_loop_post(keeper->loop, &keeper->task);
 }

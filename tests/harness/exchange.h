@@ -119,12 +119,13 @@ static const struct nu_exchange_ops exchange_ops_ = {
     .on_below_low = exchange_on_below_low_,
 };
 
-/* Begins METHOD / HTTP/1.1 with `host: a`; without `end` the body follows. */
-static inline void exchange_start(struct exchange_client *client,
-                                  const struct nu_exchange_params *params, const char *method,
-                                  bool end)
+/* Begins METHOD / HTTP/1.1 with `host: a`; without `end` the body follows. `on_event` may be NULL. */
+static inline void exchange_start_with(struct exchange_client *client,
+                                       const struct nu_exchange_params *params, const char *method,
+                                       bool end, void (*on_event)(struct exchange_client *client))
 {
     memset(client, 0, sizeof(*client));
+    client->on_event = on_event;
     nu_arena_init(&client->arena);
     nu_headers_init(&client->headers, &client->arena, 8);
     nu_headers_add(&client->headers, NU_STR(":method"), nu_str_from(method));
@@ -136,6 +137,13 @@ static inline void exchange_start(struct exchange_client *client,
     client->exchange.arena = &client->arena;
     client->exchange.info = &client->info;
     nu_exchange_start(&client->exchange, params, &client->headers, end);
+}
+
+static inline void exchange_start(struct exchange_client *client,
+                                  const struct nu_exchange_params *params, const char *method,
+                                  bool end)
+{
+    exchange_start_with(client, params, method, end, NULL);
 }
 
 static inline void exchange_send(struct exchange_client *client, const char *text, bool end)

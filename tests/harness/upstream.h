@@ -26,7 +26,7 @@
 #include "event/io.h"
 #include "harness/test.h"
 
-enum { UPSTREAM_CONNECTIONS = 64, UPSTREAM_FILLERS = 16 };
+enum { UPSTREAM_CONNECTIONS = 8192, UPSTREAM_FILLERS = 16 };
 
 struct upstream_connection {
     struct upstream *upstream;
