@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -18,148 +17,11 @@
 
 enum {
     MAX_ACCEPT_BURST = 64,
-    THROTTLE_MS = 100, /* how long accepting rests when there are no descriptors left */
+    THROTTLE_MS = 100,   /* how long accepting rests when there are no descriptors left */
+    THROTTLE_LOG_S = 10, /* how often that is said */
 };
 
 static _Atomic uint64_t next_connection_id;
-
-/* --- The main thread's part ------------------------------------------------------------------- */
-
-static int *fd_slot(const struct nu_listener *listener, unsigned address, unsigned socket)
-{
-    return &listener->fds[address * listener->socket_count + socket];
-}
-
-/* An inherited socket is bound and listens; what we need besides is set here. */
-static void take_inherited(struct nu_listener *listener, unsigned address, int fd)
-{
-    const struct nu_address *wanted = &listener->config->addresses[address].address;
-    int one = 1;
-    bool is_unix = wanted->family == NU_ADDRESS_UNIX;
-    if (!is_unix)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    *fd_slot(listener, address, 0) = fd;
-    listener->inherited[address] = true;
-    listener->bound[address] = is_unix ? *wanted : nu_socket_local_address(fd);
-}
-
-static bool open_address(struct nu_listener *listener, unsigned address, struct nu_strbuf *error)
-{
-    struct nu_listen_params params = listener->config->addresses[address];
-    for (unsigned i = 0; i < listener->socket_count; i++) {
-        int fd = nu_socket_bind(&params, error);
-        if (fd < 0)
-            return false;
-        *fd_slot(listener, address, i) = fd;
-        if (i == 0)
-            listener->bound[address] = nu_socket_local_address(fd);
-        if (i == 0 && params.address.family == NU_ADDRESS_UNIX)
-            listener->bound[address] = params.address;
-        /* The other sockets share the port that the kernel chose for the first. */
-        params.address.port = listener->bound[address].port;
-    }
-    return true;
-}
-
-/* Whether every address can have a socket per worker. */
-static bool can_reuse_port(const struct nu_listener_config *config, const int *inherited)
-{
-    for (unsigned i = 0; i < config->address_count; i++) {
-        const struct nu_listen_params *params = &config->addresses[i];
-        if (!params->reuse_port || params->address.family == NU_ADDRESS_UNIX ||
-            (inherited && inherited[i] >= 0))
-            return false;
-    }
-    return true;
-}
-
-struct nu_listener *nu_listener_create(const struct nu_listener_config *config, unsigned workers,
-                                       struct nu_stats *stats, const struct nu_drain *process_drain,
-                                       const int *inherited, struct nu_strbuf *error)
-{
-    struct nu_listener *listener = nu_calloc(1, sizeof(*listener));
-    listener->config = config;
-    listener->process_drain = process_drain;
-    listener->socket_count = can_reuse_port(config, inherited) ? workers : 1;
-    size_t count = (size_t)config->address_count * listener->socket_count;
-    listener->fds = nu_alloc(count * sizeof(int));
-    for (size_t i = 0; i < count; i++)
-        listener->fds[i] = -1;
-    listener->bound = nu_calloc(config->address_count, sizeof(*listener->bound));
-    listener->inherited = nu_calloc(config->address_count, sizeof(*listener->inherited));
-    for (unsigned i = 0; i < config->address_count; i++) {
-        if (inherited && inherited[i] >= 0) {
-            take_inherited(listener, i, inherited[i]);
-        } else if (!open_address(listener, i, error)) {
-            nu_listener_destroy(&listener);
-            return NULL;
-        }
-    }
-    struct nu_strbuf prefix = {0};
-    nu_strbuf_addf(&prefix, "listener.%.*s", NU_STR_ARG(config->stat_name));
-    listener->stats = nu_stat_set_create(stats, &nu_listener_stats_table, nu_strbuf_str(&prefix));
-    nu_strbuf_finish(&prefix);
-    return listener;
-}
-
-static void remove_socket_file(const struct nu_listener *listener, unsigned address)
-{
-    const struct nu_address *bound = &listener->bound[address];
-    if (!listener->inherited[address] && bound->family == NU_ADDRESS_UNIX && bound->path && bound->path[0] != '@')
-        unlink(bound->path);
-}
-
-bool nu_listener_open(struct nu_listener *listener, struct nu_strbuf *error)
-{
-    for (unsigned i = 0; i < listener->config->address_count; i++) {
-        for (unsigned s = 0; s < listener->socket_count && !listener->inherited[i]; s++) {
-            if (!nu_socket_listen(*fd_slot(listener, i, s), &listener->config->addresses[i], error))
-                return false;
-        }
-    }
-    return true;
-}
-
-void nu_listener_refuse_new(struct nu_listener *listener)
-{
-    for (unsigned i = 0; i < listener->config->address_count; i++) {
-        if (listener->inherited[i])
-            continue;
-        remove_socket_file(listener, i);
-        for (unsigned s = 0; s < listener->socket_count; s++)
-            nu_socket_refuse_new(*fd_slot(listener, i, s));
-    }
-}
-
-void nu_listener_close(struct nu_listener *listener)
-{
-    for (unsigned i = 0; i < listener->config->address_count; i++) {
-        bool open = false;
-        for (unsigned s = 0; s < listener->socket_count; s++) {
-            int *fd = fd_slot(listener, i, s);
-            open |= *fd >= 0;
-            if (*fd >= 0)
-                close(*fd);
-            *fd = -1;
-        }
-        if (open)
-            remove_socket_file(listener, i);
-    }
-}
-
-void nu_listener_destroy(struct nu_listener **listener_ptr)
-{
-    struct nu_listener *listener = *listener_ptr;
-    if (!listener)
-        return;
-    *listener_ptr = NULL;
-    nu_listener_close(listener);
-    nu_stat_set_destroy(&listener->stats);
-    nu_free(listener->inherited);
-    nu_free(listener->bound);
-    nu_free(listener->fds);
-    nu_free(listener);
-}
 
 /* --- Connections ------------------------------------------------------------------------------ */
 
@@ -340,12 +202,6 @@ bool nu_server_conn_is_draining(const struct nu_server_conn *conn)
 
 /* --- Accepting -------------------------------------------------------------------------------- */
 
-static int own_fd(const struct nu_worker_listener *wl, unsigned address, unsigned worker)
-{
-    const struct nu_listener *listener = wl->listener;
-    return *fd_slot(listener, address, listener->socket_count > 1 ? worker : 0);
-}
-
 static void set_accepting(struct nu_worker_listener *wl, bool on)
 {
     for (unsigned i = 0; i < wl->listener->config->address_count; i++) {
@@ -361,9 +217,13 @@ static void throttle(struct nu_worker_listener *wl)
 {
     if (wl->throttled)
         return;
-    nu_log(NU_LOG_CONN_HANDLER, NU_LOG_WARN,
-           "listener %.*s: out of file descriptors (%s); accepting rests until some are free",
-           NU_STR_ARG(wl->listener->config->name), strerror(errno));
+    uint64_t now = nu_loop_now_us(wl->loop);
+    if (!wl->throttle_logged_us || now - wl->throttle_logged_us > THROTTLE_LOG_S * 1000000ull) {
+        wl->throttle_logged_us = now;
+        nu_log(NU_LOG_CONN_HANDLER, NU_LOG_WARN,
+               "listener %.*s: out of file descriptors (%s); accepting rests until some are free",
+               NU_STR_ARG(wl->listener->config->name), strerror(errno));
+    }
     nu_counter_inc(&wl->stats->downstream_cx_overflow);
     wl->throttled = true;
     set_accepting(wl, false);
@@ -436,7 +296,7 @@ struct nu_worker_listener *nu_worker_listener_create(struct nu_listener *listene
     unsigned count = listener->config->address_count;
     wl->accept_io = nu_calloc(count, sizeof(*wl->accept_io));
     for (unsigned i = 0; i < count; i++)
-        nu_io_init(&wl->accept_io[i], loop, own_fd(wl, i, worker_index), on_acceptable, wl);
+        nu_io_init(&wl->accept_io[i], loop, nu_listener_fd(listener, i, worker_index), on_acceptable, wl);
     return wl;
 }
 

@@ -51,6 +51,12 @@ struct nu_listener_config {
     const struct nu_metadata *metadata; /* may be NULL */
 };
 
+/* Which file a unix socket made, so that another process's in its place is left alone. */
+struct nu_socket_file {
+    uint64_t device;
+    uint64_t inode; /* 0: none */
+};
+
 struct nu_listener {
     const struct nu_listener_config *config; /* borrowed */
     struct nu_stat_set *stats;               /* listener.NAME. */
@@ -59,6 +65,7 @@ struct nu_listener {
     int *fds;                 /* address_count times socket_count, owned; -1 where closed */
     unsigned socket_count;    /* per address: the workers' number, or 1 */
     struct nu_address *bound; /* as bound, by address */
+    struct nu_socket_file *files; /* by address: of unix sockets, as made here */
     bool *inherited;          /* by address: others have the socket as well; it is not ours to end */
 };
 
@@ -83,6 +90,9 @@ void nu_listener_close(struct nu_listener *listener);
 /* Closes the sockets and frees the listener, after every worker's part is gone. */
 void nu_listener_destroy(struct nu_listener **listener);
 
+/* The socket on which a worker accepts for one of the addresses. */
+int nu_listener_fd(const struct nu_listener *listener, unsigned address, unsigned worker);
+
 struct nu_worker_listener {
     struct nu_listener *listener; /* borrowed */
     struct nu_loop *loop;         /* borrowed */
@@ -96,6 +106,7 @@ struct nu_worker_listener {
     bool accepting;
     bool is_started;
     bool throttled; /* out of descriptors: accepting rests for a moment */
+    uint64_t throttle_logged_us;
     struct nu_timer throttle_timer;
 };
 

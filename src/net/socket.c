@@ -120,6 +120,23 @@ int nu_socket_bind(const struct nu_listen_params *params, struct nu_strbuf *erro
     return -1;
 }
 
+/* A bind without SO_REUSEPORT fails exactly then; what is only bound elsewhere has SO_REUSEADDR. */
+bool nu_socket_is_in_use(const struct nu_address *address)
+{
+    struct sockaddr_storage sa;
+    socklen_t len;
+    if (!nu_address_is_ip(address) || address->port == 0 ||
+        nu_address_to_sockaddr(address, &sa, &len) != NU_OK)
+        return false;
+    int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool in_use = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+                  bind(fd, (struct sockaddr *)&sa, len) != 0 && errno == EADDRINUSE;
+    close(fd);
+    return in_use;
+}
+
 bool nu_socket_listen(int fd, const struct nu_listen_params *params, struct nu_strbuf *error)
 {
     if (listen(fd, params->backlog ? params->backlog : SOMAXCONN) != 0) {

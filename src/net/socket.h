@@ -42,6 +42,8 @@ struct nu_listen_params {
  * which nobody listens, is replaced.
  */
 int nu_socket_bind(const struct nu_listen_params *params, struct nu_strbuf *error);
+/* Whether somebody listens on an IP address and port already. */
+bool nu_socket_is_in_use(const struct nu_address *address);
 /* Lets connections in. False with the reason in `error`. */
 NU_MUST_USE bool nu_socket_listen(int fd, const struct nu_listen_params *params,
                                   struct nu_strbuf *error);

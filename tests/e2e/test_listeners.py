@@ -3,6 +3,7 @@
 import ctypes
 import os
 import resource
+import signal
 import socket
 import stat
 
@@ -53,12 +54,22 @@ def listeners_at(pid, address):
     return [sock for sock in sockets_of(pid) if sock.getsockname() == address]
 
 
+@pytest.fixture
+def ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+
+
+@pytest.mark.usefixtures("ipv6")
 def test_ipv6(nuncio, origin):
     proxy = nuncio(with_address("address: {socket_address: {address: '::1', port_value: @main@}}"),
                    origin=origin().port)
     assert answers(proxy.port("main"), "::1")
 
 
+@pytest.mark.usefixtures("ipv6")
 def test_ipv6_takes_ipv4_only_when_asked(nuncio, origin):
     both = "address: {socket_address: {address: '::', port_value: @main@, ipv4_compat: true}}"
     proxy = nuncio(with_address(both), origin=origin().port)
@@ -87,7 +98,7 @@ def test_a_unix_socket_has_its_mode_and_goes_with_the_process(nuncio, origin, tm
                    origin=origin().port, path=path)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
     assert answers(path)
-    proxy.signal(15)
+    proxy.signal(signal.SIGTERM)
     assert proxy.wait_exit() == 0
     assert not os.path.exists(path)
 
@@ -103,6 +114,29 @@ def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(nuncio, origin, t
     assert second.wait_exit() == 1
     assert f"cannot bind '{path}': Address already in use" in second.stderr.text
     assert answers(path)
+
+
+def test_a_successors_unix_socket_is_left_in_place(nuncio, origin, tmp_path):
+    path = str(tmp_path / "web.sock")
+    config = with_address("address: {pipe: {path: @path@}}")
+    first = nuncio(config, origin=origin().port, path=path)
+    os.unlink(path)
+    nuncio(config, origin=origin().port, path=path)
+    first.signal(signal.SIGTERM)
+    assert first.wait_exit() == 0
+    assert answers(path)
+
+
+def test_a_shared_port_is_said(nuncio, origin):
+    first = nuncio(PROXY, origin=origin().port)
+    assert "another process listens" not in first.stderr.text
+    second = nuncio(PROXY, origin=origin().port, main=first.port("main"))
+    assert f"another process listens on 127.0.0.1:{first.port('main')} as well" \
+        in second.stderr.text
+    config = with_address(ADDRESS + "\n    enable_reuse_port: false")
+    third = nuncio(config, origin=origin().port, main=first.port("main"), ready=None,
+                   expect_exit=1)
+    assert third.wait_exit() == 1
 
 
 def test_an_abstract_unix_socket(nuncio, origin):
