@@ -70,7 +70,7 @@ class Nuncio:
     """Started by the fixture `nuncio`; ready when the test gets it.
 
     ready=None does not wait, for one that is expected to fail; env adds environment variables;
-    expect_exit is the exit code that the end of the test expects (0: it drains on SIGTERM);
+    expect_exit is the exit code that the end of the test expects;
     pass_fds and popen arguments go to subprocess.Popen.
     """
 
@@ -160,10 +160,11 @@ class Nuncio:
         return code
 
     def finish(self):
-        """Ends it; gives what was wrong with it as a list of texts."""
+        """Ends it; gives what was wrong with it as a list of texts. SIGINT does not drain, which takes
+        a tenth of a second at least: test_life.py is about SIGTERM."""
         problems = []
         if self.process.poll() is None:
-            self.signal(signal.SIGTERM)
+            self.signal(signal.SIGINT)
         try:
             code = self.wait_exit()
             if code != self.expect_exit:

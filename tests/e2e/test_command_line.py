@@ -2,6 +2,7 @@
 """What the command line says and does, with the real program."""
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -122,13 +123,20 @@ def test_the_base_id_is_written(nuncio, origin, tmp_path):
     assert path.read_text() == "7"
 
 
-def test_workers_are_as_many_as_asked_for(nuncio, origin):
-    for asked, got in (("3", 3), ("0", 1)):
-        proxy = nuncio(PROXY, "--concurrency", asked, origin=origin().port)
-        assert proxy.stats()["server.concurrency"] == got
-        names = [open(f"/proc/{proxy.pid}/task/{task}/comm", encoding="ascii").read().strip()
-                 for task in os.listdir(f"/proc/{proxy.pid}/task")]
-        assert sum(name.startswith("wrk:") for name in names) == got
+def thread_names(pid):
+    return [open(f"/proc/{pid}/task/{task}/comm", encoding="ascii").read().strip()
+            for task in os.listdir(f"/proc/{pid}/task")]
+
+
+@pytest.mark.parametrize("asked, got", [("3", 3), ("0", 1)])
+def test_workers_are_as_many_as_asked_for(nuncio, origin, asked, got):
+    proxy = nuncio(PROXY, "--concurrency", asked, origin=origin().port)
+    assert proxy.stats()["server.concurrency"] == got
+    deadline = time.monotonic() + 30  # each thread names itself
+    wanted = {f"wrk:{i}" for i in range(got)}
+    while not wanted <= set(thread_names(proxy.pid)) and time.monotonic() < deadline:
+        pass
+    assert {name for name in thread_names(proxy.pid) if name.startswith("wrk:")} == wanted
 
 
 def test_tags_are_on_every_metric(nuncio, origin):
