@@ -63,12 +63,16 @@ static void fill_listener(struct nu_admin *admin)
         .config = &admin->hcm,
         .name = NU_STR("envoy.filters.network.http_connection_manager"),
     };
+    admin->chain = (struct nu_filter_chain_spec){
+        .filters = &admin->network_filter,
+        .filter_count = 1,
+    };
     admin->listener_config = (struct nu_listener_config){
         .name = NU_STR("admin"),
         .stat_name = NU_STR("admin"),
         .addresses = &admin->address,
         .address_count = 1,
-        .chain = {.filters = &admin->network_filter, .filter_count = 1},
+        .only_chain = &admin->chain,
         .buffer_limit_bytes = BUFFER_LIMIT,
     };
 }

@@ -32,6 +32,7 @@ struct nu_admin {
     struct nu_hcm hcm;
     struct nu_filter_entry filter;
     struct nu_network_filter_entry network_filter;
+    struct nu_filter_chain_spec chain;
     struct nu_listen_params address;
     struct nu_listener_config listener_config;
     struct nu_listener *listener;               /* owned; NULL while closed */

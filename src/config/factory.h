@@ -15,6 +15,7 @@ struct nu_dns_resolver;
 struct nu_filter_factory;
 struct nu_host_keeper;
 struct nu_init_manager;
+struct nu_listener_filter_factory;
 struct nu_log_writer;
 struct nu_loop;
 struct nu_network_filter_factory;
@@ -27,6 +28,7 @@ struct nu_extensions {
     const struct nu_filter_factory *const *http_filters;
     const struct nu_network_filter_factory *const *network_filters;
     const struct nu_access_logger_class *const *access_loggers;
+    const struct nu_listener_filter_factory *const *listener_filters;
     const struct nu_transport_socket_class *const *transport_sockets;
 };
 

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "net/inspection.h"
 
 enum {
     MAX_ACCEPT_BURST = 64,
@@ -79,8 +80,16 @@ static void on_below_low(struct nu_connection *base)
 
 static void free_server_conn(void *obj)
 {
-    nu_free(obj);
+    struct nu_server_conn *conn = obj;
+    nu_arena_destroy(&conn->arena);
+    nu_free(conn);
 }
+
+/* The limit of a connection's handshake. */
+struct handshake_timer {
+    struct nu_timer timer;
+    struct nu_server_conn *conn; /* borrowed: owns this */
+};
 
 static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
 {
@@ -92,6 +101,10 @@ static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
         if (filter->cls->close)
             filter->cls->close(filter, reason);
         filter = next;
+    }
+    if (conn->handshake_timer) {
+        nu_timer_cancel(conn->handshake_timer);
+        nu_free(nu_container_of(conn->handshake_timer, struct handshake_timer, timer));
     }
     nu_list_remove(&conn->link);
     atomic_fetch_sub_explicit(&wl->connection_count, 1, memory_order_relaxed);
@@ -153,29 +166,129 @@ static struct nu_address unmapped(struct nu_address address)
     return v4;
 }
 
-static void add_connection(struct nu_worker_listener *wl, int fd, uint8_t fd_index,
-                           const struct sockaddr *sa, socklen_t len)
+static void count_accept(struct nu_worker_listener *wl)
 {
-    const struct nu_listener_config *config = wl->listener->config;
-    size_t size = nu_align_up(sizeof(struct nu_server_conn), 16) + filters_size(&config->chain);
-    struct nu_server_conn *conn = nu_calloc(1, size);
-    nu_connection_init(&conn->conn, wl->loop, fd, &connection_ops, config->buffer_limit_bytes);
-    conn->wl = wl;
-    conn->remote = unmapped(nu_address_from_sockaddr(sa, len));
-    conn->fd_index = fd_index;
-    conn->id = atomic_fetch_add_explicit(&next_connection_id, 1, memory_order_relaxed);
-    conn->accepted_us = nu_loop_now_us(wl->loop);
-    make_filters(conn, &config->chain);
-    nu_list_add_last(&wl->connections, &conn->link);
     atomic_fetch_add_explicit(&wl->connection_count, 1, memory_order_relaxed);
     nu_counter_inc(&wl->stats->downstream_cx_total);
     nu_gauge_inc(&wl->stats->downstream_cx_active);
     nu_counter_inc(&wl->worker_stats->downstream_cx_total);
     nu_gauge_inc(&wl->worker_stats->downstream_cx_active);
-    if (config->chain.transport.cls)
-        config->chain.transport.cls->accept(&conn->conn, config->chain.transport.config);
+}
+
+/* What listener filters found goes along; bytes that they read are delivered first. */
+static void take_findings(struct nu_server_conn *conn, struct nu_new_connection *fresh)
+{
+    conn->arena = fresh->arena;
+    conn->accepted = fresh->accepted;
+    if (!fresh->accepted)
+        return;
+    conn->remote = fresh->accepted->remote;
+    if (!fresh->accepted->local_restored) {
+        conn->local = fresh->accepted->local;
+        conn->local_known = true;
+    }
+    nu_buf_move_all(&conn->conn.in, &fresh->bytes);
+}
+
+static void on_handshake_timeout(struct nu_timer *timer)
+{
+    struct nu_server_conn *conn = nu_container_of(timer, struct handshake_timer, timer)->conn;
+    if (!conn->conn.transport_waits)
+        return;
+    nu_counter_inc(&conn->wl->stats->downstream_cx_transport_socket_connect_timeout);
+    nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+}
+
+static void limit_handshake(struct nu_server_conn *conn, uint32_t timeout_ms)
+{
+    struct handshake_timer *limit = nu_calloc(1, sizeof(*limit));
+    limit->conn = conn;
+    conn->handshake_timer = &limit->timer;
+    nu_timer_init(&limit->timer, on_handshake_timeout);
+    nu_timer_arm(conn->conn.loop, &limit->timer, timeout_ms);
+}
+
+static void open_connection(struct nu_worker_listener *wl, struct nu_new_connection *fresh,
+                            const struct nu_filter_chain_spec *chain)
+{
+    size_t size = nu_align_up(sizeof(struct nu_server_conn), 16) + filters_size(chain);
+    struct nu_server_conn *conn = nu_calloc(1, size);
+    nu_connection_init(&conn->conn, wl->loop, fresh->fd, &connection_ops,
+                       wl->listener->config->buffer_limit_bytes);
+    conn->wl = wl;
+    conn->chain = chain;
+    conn->remote = fresh->remote;
+    conn->fd_index = fresh->fd_index;
+    conn->id = atomic_fetch_add_explicit(&next_connection_id, 1, memory_order_relaxed);
+    conn->accepted_us = nu_loop_now_us(wl->loop);
+    take_findings(conn, fresh);
+    make_filters(conn, chain);
+    nu_list_add_last(&wl->connections, &conn->link);
+    count_accept(wl);
+    if (chain->transport.cls)
+        chain->transport.cls->accept(&conn->conn, chain->transport.config);
+    if (chain->handshake_timeout_ms && conn->conn.transport_waits)
+        limit_handshake(conn, chain->handshake_timeout_ms);
     nu_connection_start(&conn->conn);
     open_filters(conn);
+    if (conn->conn.in.len || conn->conn.transport_in)
+        nu_connection_redeliver(&conn->conn);
+}
+
+static const struct nu_filter_chain_spec *find_chain(struct nu_worker_listener *wl,
+                                                     const struct nu_new_connection *fresh)
+{
+    const struct nu_listener_config *config = wl->listener->config;
+    const struct nu_accepted *accepted = fresh->accepted;
+    struct nu_address local = wl->listener->bound[fresh->fd_index];
+    if (accepted)
+        local = accepted->local;
+    else if (nu_address_is_ip(&local) && nu_address_is_any(&local))
+        local = nu_socket_local_address(fresh->fd);
+    struct nu_filter_chain_query query = {
+        .destination = &local,
+        .source = accepted ? &accepted->remote : &fresh->remote,
+        .direct_source = &fresh->remote,
+    };
+    if (accepted) {
+        query.server_name = accepted->server_name;
+        query.transport_protocol = accepted->transport_protocol;
+        query.application_protocols = accepted->application_protocols;
+        query.application_protocol_count = accepted->application_protocol_count;
+    }
+    if (query.transport_protocol.len == 0)
+        query.transport_protocol = NU_STR("raw_buffer");
+    const struct nu_filter_chain_spec *chain = nu_filter_chain_map_find(config->chains, &query);
+    return chain ? chain : config->default_chain;
+}
+
+void nu_listener_admit(struct nu_worker_listener *wl, struct nu_new_connection *fresh)
+{
+    const struct nu_filter_chain_spec *chain = wl->listener->config->only_chain;
+    if (!chain)
+        chain = find_chain(wl, fresh);
+    if (nu_likely(chain != NULL)) {
+        open_connection(wl, fresh, chain);
+        return;
+    }
+    nu_counter_inc(&wl->stats->no_filter_chain_match);
+    nu_buf_clear(&fresh->bytes);
+    nu_arena_destroy(&fresh->arena);
+    close(fresh->fd);
+}
+
+static void add_connection(struct nu_worker_listener *wl, int fd, uint8_t fd_index,
+                           const struct sockaddr *sa, socklen_t len)
+{
+    struct nu_new_connection fresh = {
+        .fd = fd,
+        .fd_index = fd_index,
+        .remote = unmapped(nu_address_from_sockaddr(sa, len)),
+    };
+    if (nu_unlikely(wl->listener->config->listener_filter_count))
+        nu_inspection_begin(wl, fd, fd_index, &fresh.remote);
+    else
+        nu_listener_admit(wl, &fresh);
 }
 
 const struct nu_address *nu_server_conn_local(struct nu_server_conn *conn)
@@ -292,6 +405,7 @@ struct nu_worker_listener *nu_worker_listener_create(struct nu_listener *listene
     wl->worker_set = worker_set;
     wl->accept_burst = 1;
     nu_list_init(&wl->connections);
+    nu_list_init(&wl->inspections);
     nu_timer_init(&wl->throttle_timer, on_throttle_end);
     unsigned count = listener->config->address_count;
     wl->accept_io = nu_calloc(count, sizeof(*wl->accept_io));
@@ -348,6 +462,7 @@ void nu_worker_listener_destroy(struct nu_worker_listener **wl_ptr)
     nu_timer_cancel(&wl->throttle_timer);
     for (unsigned i = 0; i < wl->listener->config->address_count; i++)
         nu_io_finish(&wl->accept_io[i]);
+    nu_inspections_end(wl);
     while (!nu_list_is_empty(&wl->connections)) {
         struct nu_server_conn *conn =
             nu_list_entry(wl->connections.next, struct nu_server_conn, link);

@@ -14,6 +14,8 @@
 #define NU_NET_LISTENER_H
 
 #include "net/drain.h"
+#include "net/filter_chain_map.h"
+#include "net/listener_filter.h"
 #include "net/network_filter.h"
 #include "net/socket.h"
 #include "net/transport_socket.h"
@@ -35,6 +37,7 @@ struct nu_filter_chain_spec {
     const struct nu_network_filter_entry *filters;
     uint8_t filter_count;
     const struct nu_metadata *metadata; /* may be NULL */
+    uint32_t handshake_timeout_ms;      /* 0: none */
 };
 
 /* A listener's settings, immutable; texts and arrays are the configuration's. */
@@ -43,7 +46,14 @@ struct nu_listener_config {
     struct nu_str stat_name; /* stat_prefix, or the sanitised address */
     const struct nu_listen_params *addresses;
     uint8_t address_count;
-    struct nu_filter_chain_spec chain;
+    /* The chain that every connection gets; NULL where `chains` decides. */
+    const struct nu_filter_chain_spec *only_chain;
+    const struct nu_filter_chain_map *chains;           /* of struct nu_filter_chain_spec */
+    const struct nu_filter_chain_spec *default_chain;   /* where none matches; may be NULL */
+    const struct nu_listener_filter_entry *listener_filters;
+    uint8_t listener_filter_count;
+    uint32_t listener_filters_timeout_ms; /* 0: none */
+    bool continue_on_timeout;             /* of the listener filters */
     uint32_t buffer_limit_bytes;
     uint32_t max_accepts_per_event; /* 0: as many as come */
     enum nu_traffic_direction direction;
@@ -101,6 +111,7 @@ struct nu_worker_listener {
     struct nu_stat_set *worker_set;
     struct nu_io *accept_io; /* by address, owned */
     struct nu_list connections;
+    struct nu_list inspections; /* sockets that listener filters look at */
     _Atomic uint32_t connection_count; /* written by the worker alone */
     uint32_t accept_burst;             /* how many accepts a readiness is worth, adaptive */
     bool accepting;
@@ -128,8 +139,12 @@ struct nu_server_conn {
     struct nu_connection conn;
     struct nu_worker_listener *wl; /* borrowed: outlives its connections */
     struct nu_list link;           /* in wl->connections */
+    const struct nu_filter_chain_spec *chain; /* borrowed: the configuration's */
+    const struct nu_accepted *accepted; /* what listener filters found, or NULL; in `arena` */
+    struct nu_arena *arena;             /* owned; may be NULL */
     struct nu_address remote;
-    struct nu_address local; /* valid once local_known */
+    struct nu_address local; /* of the socket; valid once local_known */
+    struct nu_timer *handshake_timer; /* owned; NULL unless the handshake has a time limit */
     uint64_t id;
     uint64_t accepted_us;
     bool local_known;

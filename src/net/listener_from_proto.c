@@ -219,6 +219,9 @@ static void read_chain(struct nu_factory *factory, const chain_proto *proto,
     chain->name = nu_arena_dup(factory->arena, nu_str_from(proto->name));
     chain->metadata = nu_metadata_from_proto(proto->metadata, factory->arena);
     read_transport(factory, proto, chain);
+    chain->handshake_timeout_ms =
+        (uint32_t)nu_config_duration_ms(factory->ctx, proto, "transport_socket_connect_timeout",
+                                        proto->transport_socket_connect_timeout, 0);
     if (proto->n_filters == 0 || proto->n_filters > MAX_FILTERS) {
         nu_config_error(factory->ctx, proto, "filters",
                         "a filter chain must have between 1 and %d network filters", MAX_FILTERS);
@@ -234,21 +237,224 @@ static void read_chain(struct nu_factory *factory, const chain_proto *proto,
     chain->filter_count = (uint8_t)proto->n_filters;
 }
 
-/* One chain takes every connection; choosing among several is not implemented. */
+/* --- Choosing a chain ------------------------------------------------------------------------- */
+
+typedef Envoy__Config__Listener__V3__FilterChainMatch match_proto;
+
+static const struct nu_cidr *read_ranges(struct nu_factory *factory, const void *owner,
+                                         const char *field,
+                                         Envoy__Config__Core__V3__CidrRange *const *protos,
+                                         size_t count)
+{
+    struct nu_cidr *ranges = nu_arena_calloc(factory->arena, (count + 1) * sizeof(*ranges));
+    for (size_t i = 0; i < count; i++) {
+        struct nu_address base;
+        if (nu_address_parse_ip(nu_str_from(protos[i]->address_prefix), 0, &base) != NU_OK ||
+            nu_cidr_make(&base, nu_u32_or(protos[i]->prefix_len, 0), &ranges[i]) != NU_OK)
+            nu_config_error_at(factory->ctx, owner, field, i, "malformed IP address: %s",
+                               protos[i]->address_prefix);
+    }
+    return ranges;
+}
+
+static const struct nu_str *read_texts(struct nu_factory *factory, const char **texts, size_t count)
+{
+    struct nu_str *list = nu_arena_calloc(factory->arena, (count + 1) * sizeof(*list));
+    for (size_t i = 0; i < count; i++)
+        list[i] = nu_arena_dup(factory->arena, nu_str_from(texts[i]));
+    return list;
+}
+
+/* Server names in lower case; "*" stands for all of them, other wildcards but "*." are no names. */
+static void read_server_names(struct nu_factory *factory, const match_proto *proto,
+                              struct nu_filter_chain_match *match)
+{
+    struct nu_str *names =
+        nu_arena_calloc(factory->arena, (proto->n_server_names + 1) * sizeof(*names));
+    for (size_t i = 0; i < proto->n_server_names; i++) {
+        struct nu_str name = nu_arena_dup(factory->arena, nu_str_from(proto->server_names[i]));
+        char *p = nu_unconst(name.ptr);
+        for (size_t c = 0; c < name.len; c++)
+            p[c] = nu_ascii_lower(p[c]);
+        struct nu_str rest = nu_str_starts_with(name, NU_STR("*.")) ? nu_str_skip(name, 2) : name;
+        if (nu_str_find_char(rest, '*') != NU_NPOS)
+            nu_config_error_at(factory->ctx, proto, "server_names", i,
+                               "partial wildcards are not supported in \"server_names\"");
+        names[i] = name;
+    }
+    match->server_names = names;
+    match->server_name_count = proto->n_server_names;
+}
+
+static void read_match(struct nu_factory *factory, const match_proto *proto,
+                       struct nu_filter_chain_match *match)
+{
+    *match = (struct nu_filter_chain_match){0};
+    if (!proto)
+        return;
+    match->destination_port = (uint16_t)nu_u32_or(proto->destination_port, 0);
+    match->destinations = read_ranges(factory, proto, "prefix_ranges", proto->prefix_ranges,
+                                      proto->n_prefix_ranges);
+    match->destination_count = proto->n_prefix_ranges;
+    read_server_names(factory, proto, match);
+    match->transport_protocol =
+        nu_arena_dup(factory->arena, nu_str_from(proto->transport_protocol));
+    match->application_protocols =
+        read_texts(factory, proto->application_protocols, proto->n_application_protocols);
+    match->application_protocol_count = proto->n_application_protocols;
+    match->direct_sources =
+        read_ranges(factory, proto, "direct_source_prefix_ranges",
+                    proto->direct_source_prefix_ranges, proto->n_direct_source_prefix_ranges);
+    match->direct_source_count = proto->n_direct_source_prefix_ranges;
+    match->source_type = (enum nu_source_type)proto->source_type;
+    match->sources = read_ranges(factory, proto, "source_prefix_ranges",
+                                 proto->source_prefix_ranges, proto->n_source_prefix_ranges);
+    match->source_count = proto->n_source_prefix_ranges;
+    match->source_ports = proto->source_ports;
+    match->source_port_count = proto->n_source_ports;
+}
+
+static bool is_empty_match(const match_proto *proto)
+{
+    return !proto || (!proto->destination_port && !proto->n_prefix_ranges &&
+                      !proto->n_direct_source_prefix_ranges && !proto->source_type &&
+                      !proto->n_source_prefix_ranges && !proto->n_source_ports &&
+                      !proto->n_server_names && !proto->transport_protocol[0] &&
+                      !proto->n_application_protocols);
+}
+
+static void add_chain(struct nu_factory *factory, const listener_proto *proto, size_t i,
+                      struct nu_filter_chain_map *map, const struct nu_filter_chain_spec *chain)
+{
+    struct nu_filter_chain_match match;
+    read_match(factory, proto->filter_chains[i]->filter_chain_match, &match);
+    const struct nu_filter_chain_spec *taken = nu_filter_chain_map_add(map, &match, chain);
+    if (taken)
+        nu_config_error_at(factory->ctx, proto, "filter_chains", i,
+                           "error adding listener '%s': filter chain '%s' has the same matching "
+                           "rules defined as '%s'",
+                           proto->name, proto->filter_chains[i]->name, taken->name.ptr);
+}
+
 static void read_chains(struct nu_factory *factory, const listener_proto *proto,
                         struct nu_listener_config *config)
 {
-    const chain_proto *chain =
-        proto->n_filter_chains ? proto->filter_chains[0] : proto->default_filter_chain;
-    if (!chain) {
+    size_t count = proto->n_filter_chains;
+    struct nu_filter_chain_spec *chains =
+        nu_arena_calloc(factory->arena, (count + 1) * sizeof(*chains));
+    if (count == 0 && !proto->default_filter_chain)
         nu_config_error(factory->ctx, proto, "filter_chains",
                         "error adding listener '%s': no filter chains specified", proto->name);
+    struct nu_filter_chain_map *map = nu_filter_chain_map_create(factory->arena);
+    for (size_t i = 0; i < count; i++) {
+        read_chain(factory, proto->filter_chains[i], &chains[i]);
+        add_chain(factory, proto, i, map, &chains[i]);
+    }
+    if (proto->default_filter_chain) {
+        read_chain(factory, proto->default_filter_chain, &chains[count]);
+        config->default_chain = &chains[count];
+    }
+    config->chains = map;
+    if (count == 0)
+        config->only_chain = config->default_chain;
+    else if (count == 1 && is_empty_match(proto->filter_chains[0]->filter_chain_match))
+        config->only_chain = &chains[0];
+}
+
+/* --- Listener filters ------------------------------------------------------------------------- */
+
+#define TLS_INSPECTOR "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+
+static const struct nu_listener_filter_factory *
+find_listener_filter(const struct nu_factory *factory, const char *type)
+{
+    const struct nu_listener_filter_factory *const *list = factory->extensions->listener_filters;
+    for (; *list; list++) {
+        if (strcmp((*list)->type, type) == 0)
+            return *list;
+    }
+    return NULL;
+}
+
+static void read_listener_filter(struct nu_factory *factory,
+                                 const Envoy__Config__Listener__V3__ListenerFilter *proto,
+                                 struct nu_listener_filter_entry *entry)
+{
+    const ProtobufCMessage *message = nu_config_any(factory->ctx, proto->typed_config);
+    const struct nu_listener_filter_factory *found =
+        message ? find_listener_filter(factory, message->descriptor->name) : NULL;
+    if (!found) {
+        nu_config_error(factory->ctx, proto, "typed_config",
+                        "Didn't find a registered implementation for '%s' with type URL: '%s'",
+                        proto->name, message ? message->descriptor->name : "");
         return;
     }
-    if (proto->n_filter_chains > 1)
-        nu_config_error_at(factory->ctx, proto, "filter_chains", 1,
-                           "filter chain matching is known to Envoy, not implemented by nuncio");
-    read_chain(factory, chain, &config->chain);
+    entry->cls = found->cls;
+    entry->config = found->create(factory, message);
+}
+
+/* Whether a chain's conditions need what only tls_inspector finds. */
+static bool needs_tls_inspector(const listener_proto *proto)
+{
+    for (size_t i = 0; i < proto->n_filter_chains; i++) {
+        const match_proto *match = proto->filter_chains[i]->filter_chain_match;
+        if (match && (match->n_server_names || match->n_application_protocols ||
+                      strcmp(match->transport_protocol, "tls") == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool has_inspector(const struct nu_listener_config *config)
+{
+    for (uint8_t i = 0; i < config->listener_filter_count; i++) {
+        const char *name = config->listener_filters[i].cls ? config->listener_filters[i].cls->name
+                                                           : "";
+        if (strcmp(name, "envoy.filters.listener.tls_inspector") == 0 ||
+            strcmp(name, "envoy.filters.listener.http_inspector") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Envoy adds a tls_inspector where chains ask for what it finds, and says so. */
+static void inject_tls_inspector(struct nu_factory *factory, const listener_proto *proto,
+                                 struct nu_listener_config *config,
+                                 struct nu_listener_filter_entry *entry)
+{
+    const struct nu_listener_filter_factory *inspector =
+        find_listener_filter(factory, TLS_INSPECTOR);
+    if (!inspector || has_inspector(config) || !needs_tls_inspector(proto))
+        return;
+    nu_config_warn(factory->ctx, proto, "filter_chains",
+                   "filter chain match rules require TLS Inspector listener filter, but it isn't "
+                   "configured; it is added");
+    entry->cls = inspector->cls;
+    entry->config = inspector->create(factory, NULL);
+    config->listener_filter_count++;
+}
+
+static void read_listener_filters(struct nu_factory *factory, const listener_proto *proto,
+                                  struct nu_listener_config *config)
+{
+    enum { MAX_FILTERS = 32, DEFAULT_TIMEOUT_MS = 15000 };
+    size_t count = proto->n_listener_filters;
+    if (count > MAX_FILTERS) {
+        nu_config_error(factory->ctx, proto, "listener_filters",
+                        "a listener can have up to %d listener filters", MAX_FILTERS);
+        return;
+    }
+    struct nu_listener_filter_entry *entries =
+        nu_arena_calloc(factory->arena, (count + 1) * sizeof(*entries));
+    for (size_t i = 0; i < count; i++)
+        read_listener_filter(factory, proto->listener_filters[i], &entries[i]);
+    config->listener_filters = entries;
+    config->listener_filter_count = (uint8_t)count;
+    inject_tls_inspector(factory, proto, config, &entries[count]);
+    config->listener_filters_timeout_ms =
+        (uint32_t)nu_config_duration_ms(factory->ctx, proto, "listener_filters_timeout",
+                                        proto->listener_filters_timeout, DEFAULT_TIMEOUT_MS);
+    config->continue_on_timeout = proto->continue_on_listener_filters_timeout;
 }
 
 /* --- The listener ----------------------------------------------------------------------------- */
@@ -319,9 +525,7 @@ const struct nu_listener_config *nu_listener_config_from_proto(struct nu_factory
     factory.listener_stat_name = config->stat_name;
     show_config_stats(&factory);
     factory.buffer_limit_bytes = config->buffer_limit_bytes;
-    for (size_t i = 0; i < proto->n_listener_filters; i++)
-        nu_config_error_at(factory.ctx, proto, "listener_filters", i,
-                           "listener filters are known to Envoy, not implemented by nuncio");
+    read_listener_filters(&factory, proto, config);
     read_chains(&factory, proto, config);
     return factory.ctx->errors.count == errors ? config : NULL;
 }

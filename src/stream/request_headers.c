@@ -102,7 +102,7 @@ static bool is_loopback_v4(const struct nu_address *address)
 /* Envoy names the machine where the peer is the machine itself. */
 static const struct nu_address *peer_for_xff(const struct nu_hcm_stream *stream)
 {
-    const struct nu_address *peer = &stream->connection_info.direct_remote;
+    const struct nu_address *peer = &stream->connection_info.remote;
     const struct nu_address *own = &stream->config->local_address;
     return is_loopback_v4(peer) && own->family != NU_ADDRESS_NONE ? own : peer;
 }

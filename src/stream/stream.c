@@ -672,6 +672,16 @@ static void learn_local(struct nu_connection_info *info)
     info->local_known = true;
 }
 
+/* What listener filters found out. */
+static void take_findings(struct nu_connection_info *info, const struct nu_accepted *accepted)
+{
+    info->direct_remote = accepted->direct_remote;
+    if (accepted->local_restored)
+        info->restored_local = accepted->local;
+    if (!info->requested_server_name.len)
+        info->requested_server_name = accepted->server_name;
+}
+
 static void fill_connection_info(struct nu_hcm_stream *stream)
 {
     const struct nu_server_conn *conn = stream->conn->base.conn;
@@ -686,7 +696,9 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->is_tls = conn->conn.transport->is_secure;
     if (conn->conn.transport->server_name)
         info->requested_server_name = conn->conn.transport->server_name(&conn->conn);
-    info->filter_chain_name = listener->chain.name;
+    if (nu_unlikely(conn->accepted != NULL))
+        take_findings(info, conn->accepted);
+    info->filter_chain_name = conn->chain->name;
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;
 }
