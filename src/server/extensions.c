@@ -9,6 +9,10 @@
 #include "filters/http/plugin/plugin.h"
 #include "filters/http/prime_authz/prime_authz.h"
 #include "filters/http/router/router_from_proto.h"
+#include "filters/listener/http_inspector/http_inspector.h"
+#include "filters/listener/original_dst/original_dst.h"
+#include "filters/listener/proxy_protocol/proxy_protocol.h"
+#include "filters/listener/tls_inspector/tls_inspector.h"
 #include "stream/hcm_from_proto.h"
 #include "tls/tls_from_proto.h"
 
@@ -31,6 +35,14 @@ static const struct nu_access_logger_class *const access_loggers[] = {
     NULL,
 };
 
+static const struct nu_listener_filter_factory *const listener_filters[] = {
+    &nu_http_inspector_factory,
+    &nu_original_dst_factory,
+    &nu_proxy_protocol_factory,
+    &nu_tls_inspector_factory,
+    NULL,
+};
+
 static const struct nu_transport_socket_class *const transport_sockets[] = {
     &nu_raw_buffer_socket,
     &nu_tls_socket,
@@ -41,5 +53,6 @@ const struct nu_extensions nu_built_in_extensions = {
     .http_filters = http_filters,
     .network_filters = network_filters,
     .access_loggers = access_loggers,
+    .listener_filters = listener_filters,
     .transport_sockets = transport_sockets,
 };

@@ -2,6 +2,7 @@
 /* The tables of the lists that stand in this module, and what makes documentation of any table. */
 #include "stats/cluster_stats.h"
 #include "stats/http_stats.h"
+#include "stats/listener_filter_stats.h"
 #include "stats/listener_stats.h"
 #include "stats/server_stats.h"
 #include "stats/tls_stats.h"
@@ -62,6 +63,15 @@ NU_STAT_TABLE(nu_host_stats, NU_HOST_STATS, "(in /clusters)", "A host.");
 NU_STAT_TABLE(nu_tls_stats, NU_TLS_STATS, "listener.<address>.ssl, cluster.<name>.ssl",
               "TLS connections.");
 
+NU_STAT_TABLE(nu_tls_inspector_stats, NU_TLS_INSPECTOR_STATS, "tls_inspector",
+              "The listener filter tls_inspector.");
+NU_STAT_TABLE(nu_http_inspector_stats, NU_HTTP_INSPECTOR_STATS, "http_inspector",
+              "The listener filter http_inspector.");
+NU_STAT_TABLE(nu_proxy_protocol_stats, NU_PROXY_PROTOCOL_STATS, "proxy_proto.[<stat_prefix>]",
+              "The listener filter proxy_protocol.");
+NU_STAT_TABLE(nu_proxy_protocol_version_stats, NU_PROXY_PROTOCOL_VERSION_STATS,
+              "proxy_proto.[<stat_prefix>.]versions.v<n>", "Its headers by version.");
+
 const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_server_stats_table,
     &nu_compilation_stats_table,
@@ -92,6 +102,10 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_host_stats_table,
     &nu_tls_stats_table,
     &nu_tls_negotiated_stats_table,
+    &nu_tls_inspector_stats_table,
+    &nu_http_inspector_stats_table,
+    &nu_proxy_protocol_stats_table,
+    &nu_proxy_protocol_version_stats_table,
 };
 const size_t nu_stat_table_count = NU_ARRAY_LEN(nu_stat_tables);
 

@@ -490,7 +490,11 @@ static struct tls_transport *attach(struct nu_connection *conn, struct nu_tls_co
 
 void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
 {
-    SSL_set_accept_state(attach(conn, context)->ssl);
+    struct tls_transport *tls = attach(conn, context);
+    SSL_set_accept_state(tls->ssl);
+    /* What listener filters read of the connection is the beginning of the handshake. */
+    nu_buf_move_all(&tls->cipher_in, &conn->in);
+    conn->transport_in = tls->cipher_in.len > 0;
 }
 
 /* Offers the newest session. One of TLS 1.3 is used up by that: it must not be seen twice. */

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The listener filter tls_inspector; see its .c file. */
+#ifndef NU_FILTERS_LISTENER_TLS_INSPECTOR_H
+#define NU_FILTERS_LISTENER_TLS_INSPECTOR_H
+
+#include "net/listener_filter.h"
+
+extern const struct nu_listener_filter_factory nu_tls_inspector_factory;
+
+#endif

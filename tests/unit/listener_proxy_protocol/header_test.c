@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PROXY headers, whole and at every cut. */
+#include "filters/listener/proxy_protocol/header.h"
+
+#include "harness/test.h"
+
+#define SIGNATURE "\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a"
+#define BYTES(text) NU_STR_INIT(text)
+
+struct accepted {
+    struct nu_str bytes;
+    const char *source; /* NULL: no addresses */
+    const char *destination;
+    uint8_t version;
+};
+
+static void check_address(const struct nu_address *address, const char *expected)
+{
+    char text[NU_ADDRESS_TEXT_MAX];
+    size_t len = nu_address_format(address, text);
+    assert_str(nu_str_make(text, len), expected);
+}
+
+/* Takes the header whole, with bytes behind it left alone, and nothing of it in part. */
+static void check_accepted(const struct accepted *want)
+{
+    struct nu_proxy_header header;
+    char room[256];
+    for (size_t i = 0; i < want->bytes.len; i++)
+        assert_int_equal(nu_proxy_header_read(nu_str_first(want->bytes, i), &header),
+                         NU_PROXY_HEADER_PARTIAL);
+    memcpy(room, want->bytes.ptr, want->bytes.len);
+    memcpy(room + want->bytes.len, "GET", 3);
+    assert_int_equal(nu_proxy_header_read(nu_str_make(room, want->bytes.len + 3), &header),
+                     NU_PROXY_HEADER_COMPLETE);
+    assert_int_equal(header.size, want->bytes.len);
+    assert_int_equal(header.version, want->version);
+    assert_int_equal(header.has_addresses, want->source != NULL);
+    if (!want->source)
+        return;
+    check_address(&header.source, want->source);
+    check_address(&header.destination, want->destination);
+}
+
+TEST(headers_of_both_versions)
+{
+    static const struct accepted list[] = {
+        {BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 1000 80\r\n"), "1.2.3.4:1000", "5.6.7.8:80", 1},
+        {BYTES("PROXY TCP6 ::1 2001:db8::2 65535 1\r\n"), "[::1]:65535", "[2001:db8::2]:1", 1},
+        {BYTES("PROXY UNKNOWN\r\n"), NULL, NULL, 1},
+        {BYTES("PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n"), NULL, NULL, 1},
+        {BYTES(SIGNATURE "\x21\x11\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x03\xe8\x00\x50"),
+         "1.2.3.4:1000", "5.6.7.8:80", 2},
+        {BYTES(SIGNATURE "\x21\x21\x00\x24"
+                         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"
+                         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02"
+                         "\x00\x07\x00\x08"),
+         "[::1]:7", "[::2]:8", 2},
+        {BYTES(SIGNATURE "\x21\x11\x00\x10\x01\x02\x03\x04\x05\x06\x07\x08\x03\xe8\x00\x50"
+                         "\x04\x00\x01x"),
+         "1.2.3.4:1000", "5.6.7.8:80", 2},
+        {BYTES(SIGNATURE "\x20\x00\x00\x00"), NULL, NULL, 2},
+        {BYTES(SIGNATURE "\x20\x11\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x03\xe8\x00\x50"), NULL,
+         NULL, 2},
+        {BYTES(SIGNATURE "\x21\x00\x00\x03xyz"), NULL, NULL, 2},
+    };
+    for (size_t i = 0; i < NU_ARRAY_LEN(list); i++)
+        check_accepted(&list[i]);
+}
+
+TEST(broken_headers)
+{
+    static const struct nu_str list[] = {
+        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 1000\r\n"),
+        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 1000 80 x\r\n"),
+        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 70000 80\r\n"),
+        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 01 80\r\n"),
+        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 -1 80\r\n"),
+        BYTES("PROXY TCP4 ::1 ::2 1 80\r\n"),
+        BYTES("PROXY TCP6 1.2.3.4 5.6.7.8 1 80\r\n"),
+        BYTES("PROXY TCP4  1.2.3.4 5.6.7.8 1 80\r\n"),
+        BYTES("PROXY UDP4 1.2.3.4 5.6.7.8 1 80\r\n"),
+        BYTES("PROXY \r\n"),
+        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 1000 80 "
+              "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+        BYTES(SIGNATURE "\x11\x11\x00\x0c"),
+        BYTES(SIGNATURE "\x22\x11\x00\x00"),
+        BYTES(SIGNATURE "\x21\x11\x00\x04\x01\x02\x03\x04"),
+        BYTES(SIGNATURE "\x21\x12\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x03\xe8\x00\x50"),
+        BYTES(SIGNATURE "\x21\x31\x00\x00"),
+    };
+    struct nu_proxy_header header;
+    for (size_t i = 0; i < NU_ARRAY_LEN(list); i++) {
+        assert_int_equal(nu_proxy_header_read(list[i], &header), NU_PROXY_HEADER_MALFORMED);
+        assert_in_range(header.version, 1, 2);
+    }
+}
+
+TEST(other_bytes_are_no_header)
+{
+    struct nu_proxy_header header;
+    assert_int_equal(nu_proxy_header_read(NU_STR("GET / HTTP/1.1\r\n"), &header),
+                     NU_PROXY_HEADER_NONE);
+    assert_int_equal(nu_proxy_header_read(NU_STR("PROXX"), &header), NU_PROXY_HEADER_NONE);
+    assert_int_equal(nu_proxy_header_read(NU_STR("\r\n\r\nx"), &header), NU_PROXY_HEADER_NONE);
+}
+
+TEST_MAIN()
