@@ -108,9 +108,8 @@ struct nu_server_codec_callbacks {
      * end. */
     struct nu_stream_decoder *(*on_new_stream)(void *user, struct nu_stream_encoder *encoder);
     /*
-     * The peer broke the protocol. With a `decoder` the error belongs to that stream, whose head was
-     * not passed on yet, and the user answers it through the encoder; then the connection ends. NULL
-     * after a head was passed on: the stream was reset already.
+     * The peer broke the protocol in the stream of `decoder`, whose head may have been passed on. The
+     * user answers it through the encoder if no answer was begun; then the connection ends.
      */
     void (*on_error)(void *user, struct nu_stream_decoder *decoder,
                      const struct nu_codec_error *error);

@@ -9,8 +9,8 @@
  *     GET /path HTTP/1.1\r\n name:OWS value OWS\r\n name: ... \r\n \r\n
  *     ^head     ^url        ^field.line            ^field.line ^field.line
  *
- * The field lines that bear on framing are then shown to llhttp as well, which frames the body; both
- * must come to the same reading. A folded line, a bare LF, a space before a colon or anything else
+ * The field lines that bear on framing are then shown to llhttp as well, and so is the framing of a
+ * chunked body, which h1_chunks.h reads; both must come to the same reading. A folded line, a bare LF, a space before a colon or anything else
  * that a parser might skip is an error, whatever the llhttp version tolerates.
  */
 #ifndef NU_CODEC_H1_INTERNAL_H
@@ -19,6 +19,7 @@
 #include <llhttp.h>
 
 #include "codec/h1.h"
+#include "codec/h1_chunks.h"
 #include "codec/h1_fields.h"
 #include "http/joined.h"
 
@@ -47,8 +48,9 @@ struct nu_h1_message {
     const char *head; /* first byte of the head or trailer section */
     struct nu_str url;
     struct nu_str reason;
+    struct nu_h1_chunks chunks;
     struct nu_h1_field field; /* `line` is NULL before the first line ended */
-    uint32_t parsed;          /* bytes of the first line that llhttp saw */
+    uint32_t parsed;          /* bytes that hold no end of the first line */
     uint32_t header_count;
     uint32_t field_bytes; /* of all fields, as Envoy counts header bytes */
     uint16_t underscores; /* names with an underscore that were dropped or refused */
@@ -56,6 +58,7 @@ struct nu_h1_message {
     uint8_t phase;        /* enum nu_h1_phase */
     bool is_request;
     bool is_chunked;
+    bool had_chunk;       /* llhttp was shown a chunk */
     bool has_body;        /* more than the head is to come */
     bool keep_alive;      /* as the message itself says */
     bool head_passed;     /* decoder->on_headers was called */
@@ -73,8 +76,9 @@ struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
  * a lone CR waits for what follows it. */
 bool nu_h1_skip_empty_lines(struct nu_buf *in);
 /*
- * Feeds the connection's input. Returns when the input is used up, the message is complete or it
- * failed; what belongs to a next message stays in `in`. Nothing is called back: the caller looks at
+ * Feeds the connection's input. Returns when the input is used up, the head is complete (so that it is
+ * passed on whatever comes behind it), the message is complete or it failed; what was not used, or belongs
+ * to a next message, stays in `in`. Nothing is called back: the caller looks at
  * the phase and the collected parts.
  */
 void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in);

@@ -79,20 +79,34 @@ static bool check_version(struct nu_h1_message *msg, struct nu_str rest)
     return false;
 }
 
-/* The request line is METHOD SP target SP HTTP/1.x CRLF and nothing else. */
-static bool check_request_line(struct nu_h1_message *msg, const char *end)
+static bool is_control(char c)
 {
-    if (!msg->url.ptr || msg->url.ptr - msg->head < 2 || msg->url.ptr[-1] != ' ')
+    unsigned char u = (unsigned char)c;
+    return (u < 0x20 && u != '\t' && u != '\r' && u != '\n') || u == 0x7f;
+}
+
+/* The request line is METHOD SP target SP HTTP/1.x CRLF and nothing else. `end` is behind its LF. */
+static bool check_request_line(struct nu_h1_message *msg, const char *end, struct nu_str *target)
+{
+    const char *method_end = nu_header_name_end(msg->head, end);
+    if (method_end == msg->head || *method_end != ' ')
         return false;
-    const char *method_end = msg->url.ptr - 1;
-    if (nu_header_name_end(msg->head, method_end) != method_end)
-        return false;
-    const char *version = msg->url.ptr + msg->url.len;
-    return check_version(msg, nu_str_make(version, (size_t)(end - version)));
+    const char *start = method_end + 1;
+    const char *stop = start;
+    for (; *stop != ' ' && *stop != '\r' && *stop != '\n'; stop++) {
+        if (*stop == '\t')
+            return false;
+        if (nu_unlikely(is_control(*stop))) {
+            nu_h1_message_fail(msg, 400, DETAILS_INVALID_CHARACTERS);
+            return false;
+        }
+    }
+    *target = nu_str_make(start, (size_t)(stop - start));
+    return target->len && check_version(msg, nu_str_make(stop, (size_t)(end - stop)));
 }
 
 /* The status line is HTTP/1.x SP 3 digits, then SP and a reason or CRLF. */
-static bool check_status_line(struct nu_h1_message *msg, const char *end)
+static bool check_status_line(const struct nu_h1_message *msg, const char *end)
 {
     enum { SHORTEST = sizeof("HTTP/1.1 200\r\n") - 1 };
     const char *p = msg->head;
@@ -107,17 +121,11 @@ static bool check_status_line(struct nu_h1_message *msg, const char *end)
     if (*p == ' ')
         p++;
     if (msg->reason.len) {
-        if (msg->reason.ptr != p)
+        if (msg->reason.ptr != p || !nu_header_value_is_valid(msg->reason))
             return false;
         p += msg->reason.len;
     }
     return end - p == 2 && *p == '\r';
-}
-
-/* `end` is behind the line's LF. */
-static bool check_first_line(struct nu_h1_message *msg, const char *end)
-{
-    return msg->is_request ? check_request_line(msg, end) : check_status_line(msg, end);
 }
 
 static int on_headers_complete(llhttp_t *parser)
@@ -260,31 +268,11 @@ bool nu_h1_skip_empty_lines(struct nu_buf *in)
     return in->len > 0;
 }
 
-static bool is_control(char c)
-{
-    unsigned char u = (unsigned char)c;
-    return (u < 0x20 && u != '\t' && u != '\r' && u != '\n') || u == 0x7f;
-}
-
-/* Whether a line ends at `at` with a version that is one, of whatever number. */
-static bool ends_version(const char *at)
-{
-    return *at == '\r' && nu_ascii_is_digit(at[-1]) && at[-2] == '.';
-}
-
 /* llhttp refused a byte: which details word Envoy has for it. */
-static void note_error(struct nu_h1_message *msg, enum llhttp_errno code, const char *end)
+static void note_error(struct nu_h1_message *msg, enum llhttp_errno code)
 {
-    const char *at = llhttp_get_error_pos(&msg->parser);
-    bool in_section = msg->phase == NU_H1_HEAD || msg->phase == NU_H1_TRAILERS;
-    bool is_behind_method = msg->url.ptr || msg->reason.ptr || code == HPE_INVALID_URL;
-    bool is_known = at && at < end;
     if (code == HPE_INVALID_TRANSFER_ENCODING)
         nu_h1_message_fail(msg, 501, NU_STR("http1.invalid_transfer_encoding"));
-    else if (code == HPE_INVALID_VERSION && msg->is_request && is_known && ends_version(at))
-        nu_h1_message_fail(msg, 426, NU_STR("low_version"));
-    else if (in_section && is_behind_method && is_known && is_control(*at))
-        nu_h1_message_fail(msg, 400, DETAILS_INVALID_CHARACTERS);
     else
         fail_syntax(msg);
 }
@@ -297,29 +285,43 @@ static bool feed_parser(struct nu_h1_message *msg, const char *from, size_t len)
         return false;
     if (nu_likely(code == HPE_OK || code == HPE_PAUSED))
         return true;
-    note_error(msg, code, from + len);
+    note_error(msg, code);
     return false;
 }
 
 /* --- Head and trailer section ------------------------------------------------------------------- */
 
-/* The first line goes to llhttp as it comes. Returns whether it is complete. */
+/* llhttp has to find the same target in the line as we do. */
+static bool read_request_line(struct nu_h1_message *msg, const char *end)
+{
+    struct nu_str target;
+    return check_request_line(msg, end, &target) &&
+           feed_parser(msg, msg->head, (size_t)(end - msg->head)) &&
+           msg->url.ptr == target.ptr && msg->url.len == target.len;
+}
+
+static bool read_status_line(struct nu_h1_message *msg, const char *end)
+{
+    return feed_parser(msg, msg->head, (size_t)(end - msg->head)) && check_status_line(msg, end);
+}
+
+/* Waits for the first line to be complete, so that what is said of it does not depend on how it came;
+ * what cannot begin one is not waited for. Returns whether the line is right. */
 static bool read_first_line(struct nu_h1_message *msg, const char *end)
 {
     const char *from = msg->head + msg->parsed;
     const char *lf = memchr(from, '\n', (size_t)(end - from));
-    const char *to = lf ? lf + 1 : end;
-    if (!feed_parser(msg, from, (size_t)(to - from)))
-        return false;
-    msg->parsed += (uint32_t)(to - from);
-    if (!lf)
-        return false;
-    if (!check_first_line(msg, to)) {
-        fail_syntax(msg);
+    msg->parsed = (uint32_t)(end - msg->head);
+    if (nu_unlikely(!lf)) {
+        if (!nu_is_token_char(*msg->head))
+            fail_syntax(msg);
         return false;
     }
-    nu_h1_field_begin(&msg->field, to);
-    return true;
+    bool is_right = msg->is_request ? read_request_line(msg, lf + 1) : read_status_line(msg, lf + 1);
+    if (!is_right)
+        fail_syntax(msg);
+    nu_h1_field_begin(&msg->field, lf + 1);
+    return is_right;
 }
 
 /* The names that llhttp looks at. */
@@ -335,6 +337,31 @@ static bool bears_on_framing(enum nu_header_id id)
     default:
         return false;
     }
+}
+
+/* Names that say one thing about a message; even equal or empty ones are read in more ways than one. */
+static bool may_repeat(enum nu_header_id id)
+{
+    return id != NU_HEADER_HOST && id != NU_HEADER_CONTENT_LENGTH &&
+           id != NU_HEADER_TRANSFER_ENCODING;
+}
+
+static void fail_repeated(struct nu_h1_message *msg, enum nu_header_id id)
+{
+    if (id == NU_HEADER_TRANSFER_ENCODING)
+        nu_h1_message_fail(msg, 501, NU_STR("http1.invalid_transfer_encoding"));
+    else
+        fail_syntax(msg);
+}
+
+/* Shows llhttp a field line without the blanks around its value, of which its versions think
+ * differently. */
+static bool show_field(struct nu_h1_message *msg, enum nu_header_id id)
+{
+    struct nu_str name = nu_header_name_of(id);
+    struct nu_str value = msg->field.value;
+    return feed_parser(msg, name.ptr, name.len) && feed_parser(msg, ":", 1) &&
+           feed_parser(msg, value.ptr, value.len) && feed_parser(msg, "\r\n", 2);
 }
 
 /* What is configured for names with an underscore; returns whether the header is to be kept. */
@@ -380,12 +407,11 @@ static bool take_field(struct nu_h1_message *msg)
     enum nu_header_id id = nu_header_id_of_token(field->name);
     if (id == NU_HEADER_OTHER)
         nu_header_name_lower(nu_unconst(field->name.ptr), field->name.len);
-    if (nu_unlikely(id == NU_HEADER_HOST && nu_headers_has_id(msg->target, id))) {
-        fail_syntax(msg);
+    if (nu_unlikely(!may_repeat(id) && nu_headers_has_id(msg->target, id))) {
+        fail_repeated(msg, id);
         return false;
     }
-    if (bears_on_framing(id) && msg->phase == NU_H1_HEAD &&
-        !feed_parser(msg, field->line, (size_t)(field->at - field->line)))
+    if (bears_on_framing(id) && msg->phase == NU_H1_HEAD && !show_field(msg, id))
         return false;
     add_header(msg, id, original);
     return true;
@@ -435,6 +461,7 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
     if (in->first->next)
         linearize(msg, in);
     struct nu_slice *slice = in->first;
+    uint8_t phase = msg->phase;
     bool is_complete = read_section(msg, slice->ptr, slice->ptr + slice->len);
     if (msg->phase == NU_H1_FAILED)
         return;
@@ -443,8 +470,12 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
         nu_h1_message_fail(msg, 431, DETAILS_HEADERS_TOO_LARGE);
         return;
     }
-    if (!is_complete || !feed_parser(msg, msg->field.at - 2, 2))
+    if (!is_complete || !feed_parser(msg, "\r\n", 2))
         return;
+    if (nu_unlikely(msg->phase == phase)) {
+        fail_syntax(msg); /* llhttp takes it for the beginning of another protocol */
+        return;
+    }
     /* The section's views keep the block; the rest of it is body or the next message. */
     nu_arena_hold_block(msg->arena, slice->block);
     nu_buf_drain(in, section);
@@ -452,7 +483,7 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
 
 /* --- Body --------------------------------------------------------------------------------------- */
 
-/* A pause in the body is the last chunk's: the trailer section begins where llhttp stopped. */
+/* The last chunk's size line is read: the trailer section begins. */
 static void begin_trailers(struct nu_h1_message *msg)
 {
     msg->phase = NU_H1_TRAILERS;
@@ -463,6 +494,60 @@ static void begin_trailers(struct nu_h1_message *msg)
     msg->trailers->name_style = (uint8_t)msg->options->keep_names;
     msg->target = msg->trailers;
     llhttp_resume(&msg->parser);
+}
+
+/* Shows llhttp the size line that was read, as it is written at its plainest, and the end of the chunk
+ * before. */
+static bool show_chunk(struct nu_h1_message *msg)
+{
+    char line[24];
+    char *end = line + sizeof(line);
+    char *p = end - 2;
+    memcpy(p, "\r\n", 2);
+    uint64_t size = msg->chunks.left;
+    do {
+        *--p = "0123456789abcdef"[size & 15];
+        size >>= 4;
+    } while (size);
+    if (msg->had_chunk) {
+        p -= 2;
+        memcpy(p, "\r\n", 2);
+    }
+    msg->had_chunk = true;
+    return feed_parser(msg, p, (size_t)(end - p));
+}
+
+/* Reads on in a chunked body up to `end`; returns where it stopped. */
+static const char *read_chunks(struct nu_h1_message *msg, const char *p, const char *end)
+{
+    struct nu_h1_chunks *chunks = &msg->chunks;
+    while (p < end && msg->phase == NU_H1_BODY) {
+        if (chunks->in_data) {
+            size_t n = (size_t)(end - p);
+            if (n > chunks->left)
+                n = (size_t)chunks->left;
+            if (!feed_parser(msg, p, n))
+                break;
+            nu_h1_chunks_take(chunks, n);
+            p += n;
+            continue;
+        }
+        enum nu_h1_chunk_result result = nu_h1_chunks_read(chunks, &p, end);
+        if (result == NU_H1_CHUNK_BAD)
+            fail_syntax(msg);
+        else if (result == NU_H1_CHUNK_DATA && show_chunk(msg) && !chunks->in_data)
+            begin_trailers(msg);
+    }
+    return p;
+}
+
+static void feed_chunks(struct nu_h1_message *msg, struct nu_buf *in)
+{
+    struct nu_slice *slice = in->first;
+    msg->body_block = slice->block;
+    const char *stop = read_chunks(msg, slice->ptr, slice->ptr + slice->len);
+    if (msg->phase != NU_H1_FAILED)
+        nu_buf_drain(in, (size_t)(stop - slice->ptr));
 }
 
 static void feed_body(struct nu_h1_message *msg, struct nu_buf *in)
@@ -476,8 +561,6 @@ static void feed_body(struct nu_h1_message *msg, struct nu_buf *in)
         return;
     }
     nu_buf_drain(in, (size_t)(llhttp_get_error_pos(&msg->parser) - slice->ptr));
-    if (msg->phase == NU_H1_BODY)
-        begin_trailers(msg);
 }
 
 void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in)
@@ -487,11 +570,14 @@ void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in)
     while (in->len && msg->phase < NU_H1_COMPLETE) {
         size_t before = in->len;
         enum nu_h1_phase phase = (enum nu_h1_phase)msg->phase;
-        if (phase == NU_H1_BODY)
+        if (phase == NU_H1_BODY && msg->is_chunked)
+            feed_chunks(msg, in);
+        else if (phase == NU_H1_BODY)
             feed_body(msg, in);
         else
             feed_section(msg, in);
-        if (in->len == before && (enum nu_h1_phase)msg->phase == phase)
+        bool head_ended = phase == NU_H1_HEAD && msg->phase == NU_H1_BODY;
+        if (head_ended || (in->len == before && (enum nu_h1_phase)msg->phase == phase))
             return;
     }
 }
