@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""STRICT_DNS against a DNS server of our own: start-up, changes under traffic, failures."""
+import socket
+import threading
+
+import pytest
+
+from configs import PROXY
+from dns_server import NXDOMAIN, SERVFAIL, SILENCE, DnsServer
+from lib.wire import Peer, head_bytes, message_end
+from peers import connect
+from process import READY
+
+CARES = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
+RESOLVER = f"""
+    typed_dns_resolver_config:
+      name: envoy.network.dns_resolver.cares
+      typed_config:
+        "@type": {CARES}
+        resolvers: [{{socket_address: {{address: 127.0.0.1, port_value: @dns@}}}}]
+        dns_resolver_options: {{no_default_search_domain: true}}
+        query_timeout_seconds: 1
+        query_tries: 1
+"""
+STRICT = PROXY.replace("    type: STATIC\n", f"""    type: STRICT_DNS
+    dns_lookup_family: V4_ONLY
+    dns_refresh_rate: 0.02s
+{RESOLVER}""").replace("address: 127.0.0.1, port_value: @origin@",
+                       "address: app.test, port_value: @origin@")
+ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+
+
+@pytest.fixture
+def dns():
+    """dns(app_test=[addresses]...): a running DnsServer."""
+    started = []
+
+    def start(**answers):
+        started.append(DnsServer(**answers))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.finish()
+
+
+class Fleet:
+    """One port on several addresses; every response says which one it came from."""
+
+    def __init__(self):
+        self._listeners = self._bind()
+        self.port = self._listeners[0].getsockname()[1]
+        self._peers, self._threads = [], []
+        for listener in self._listeners:
+            self._start(self._accept, listener)
+
+    @staticmethod
+    def _bind():
+        for _ in range(50):
+            listeners = [socket.create_server((ADDRESSES[0], 0), backlog=128)]
+            try:
+                for address in ADDRESSES[1:]:
+                    port = listeners[0].getsockname()[1]
+                    listeners.append(socket.create_server((address, port), backlog=128))
+                return listeners
+            except OSError:
+                for listener in listeners:
+                    listener.close()
+        raise AssertionError("no port is free on all addresses")
+
+    def _start(self, target, *args):
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener):
+        address = listener.getsockname()[0]
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            self._peers.append(Peer(sock))
+            self._start(self._serve, self._peers[-1], address)
+
+    @staticmethod
+    def _serve(peer, address):
+        def request_or_end():
+            if peer.end != "open":
+                return len(peer.received)
+            return message_end(peer.received, peer.used, is_response=False)
+
+        while True:
+            peer.wait("request or end", request_or_end, 60)
+            if peer.end != "open":
+                break
+            peer.send(head_bytes(f"HTTP/1.1 200 OK\ncontent-length: {len(address)}", address))
+        peer.close()
+
+    def finish(self):
+        for listener in self._listeners:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for peer in list(self._peers):
+            try:
+                peer.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        for thread in list(self._threads):
+            thread.join(10)
+
+
+@pytest.fixture
+def fleet():
+    running = Fleet()
+    yield running
+    running.finish()
+
+
+def until(condition):
+    """Asks again and again until it holds; each asking takes a round trip."""
+    for _ in range(20000):
+        if condition():
+            return
+    raise AssertionError("never came true")
+
+
+def stat(proxy, name):
+    return proxy.stats()[f"cluster.origin.{name}"]
+
+
+def answered_by(proxy, count=12):
+    return {proxy.get("main").text for _ in range(count)}
+
+
+def test_every_address_of_the_name_is_used(nuncio, dns, fleet):
+    server = dns(app_test=ADDRESSES)
+    proxy = nuncio(STRICT, "--concurrency", "1", dns=server.port, origin=fleet.port)
+    assert answered_by(proxy) == set(ADDRESSES)
+    hosts = proxy.admin("/clusters").text
+    for address in ADDRESSES:
+        assert f"origin::{address}:{fleet.port}::hostname::app.test" in hosts
+
+
+def test_no_request_fails_while_the_answer_changes(nuncio, dns, fleet):
+    server = dns(app_test=ADDRESSES[:1])
+    proxy = nuncio(STRICT, dns=server.port, origin=fleet.port)
+    over, results = threading.Event(), [[] for _ in range(4)]
+
+    def load(seen):
+        client = connect(proxy.port("main"))
+        while not over.is_set():
+            begin = client.used
+            client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            client.wait_message(is_response=True)
+            seen.append(bytes(client.received[begin:client.used]))
+        client.close()
+
+    threads = [threading.Thread(target=load, args=(seen,)) for seen in results]
+    for thread in threads:
+        thread.start()
+    changes = 30
+    for n in range(changes):
+        before = stat(proxy, "membership_change")
+        server.set("app.test", [ADDRESSES[(n + 1) % 3]] if n % 2 else
+                   [ADDRESSES[n % 3], ADDRESSES[(n + 1) % 3]])
+        until(lambda: stat(proxy, "membership_change") > before)
+    over.set()
+    for thread in threads:
+        thread.join(30)
+    responses = [one for seen in results for one in seen]
+    assert len(responses) > changes
+    assert [one for one in responses if not one.startswith(b"HTTP/1.1 200 OK\r\n")] == []
+    assert {one.rpartition(b"\r\n\r\n")[2].decode() for one in responses} == set(ADDRESSES)
+    stats = proxy.stats()
+    assert stats["cluster.origin.upstream_rq_200"] == len(responses)
+    assert "cluster.origin.upstream_rq_503" not in stats
+
+
+def test_a_name_that_vanishes_takes_its_hosts_along(nuncio, dns, fleet):
+    server = dns(app_test=ADDRESSES[:1])
+    proxy = nuncio(STRICT, dns=server.port, origin=fleet.port)
+    assert proxy.get("main").status == 200
+    server.set("app.test", NXDOMAIN)
+    until(lambda: stat(proxy, "membership_total") == 0)
+    until(lambda: proxy.get("main").text == "no healthy upstream")
+    server.set("app.test", ADDRESSES[1:2])
+    until(lambda: proxy.get("main").text == ADDRESSES[1])
+
+
+def test_a_failing_server_leaves_the_last_answer(nuncio, dns, fleet):
+    server = dns(app_test=ADDRESSES[:1])
+    proxy = nuncio(STRICT, dns=server.port, origin=fleet.port)
+    server.set("app.test", SERVFAIL)
+    until(lambda: stat(proxy, "update_failure") >= 3)
+    assert stat(proxy, "membership_total") == 1
+    assert answered_by(proxy, 4) == {ADDRESSES[0]}
+
+
+def test_listeners_open_with_the_first_answer(nuncio, dns, fleet):
+    server = dns(app_test=SILENCE)
+    proxy = nuncio(STRICT.replace("query_tries: 1", "query_tries: 30"), dns=server.port,
+                   origin=fleet.port, ready=None)
+    server.wait_asked(1)
+    assert proxy.admin("/ready").status == 503
+    with pytest.raises(ConnectionRefusedError):
+        proxy.get("main")
+    server.set("app.test", ADDRESSES[:1])  # its next try is answered
+    proxy.stderr.wait(READY)
+    assert proxy.get("main").text == ADDRESSES[0]
+    assert stat(proxy, "update_failure") == 0
+
+
+def test_listeners_open_after_a_timeout(nuncio, dns, fleet):
+    server = dns(app_test=SILENCE)
+    proxy = nuncio(STRICT, dns=server.port, origin=fleet.port, ready=None)
+    proxy.stderr.wait(READY)
+    assert proxy.get("main").status == 503
+    server.set("app.test", ADDRESSES[:1])
+    until(lambda: proxy.get("main").status == 200)
+
+
+def test_a_truncated_answer_is_asked_for_over_tcp(nuncio, dns, fleet):
+    server = dns(app_test=ADDRESSES[:2])
+    server.truncate = True
+    proxy = nuncio(STRICT, dns=server.port, origin=fleet.port)
+    assert answered_by(proxy) == set(ADDRESSES[:2])
+    assert "tcp" in {protocol for _, _, protocol in server.asked}
+
+
+def test_the_bootstraps_resolver_is_everybodys(nuncio, dns, fleet):
+    server = dns(app_test=ADDRESSES[:1])
+    outer = RESOLVER.replace("\n    ", "\n")
+    config = outer + STRICT.replace(RESOLVER, "")
+    proxy = nuncio(config, dns=server.port, origin=fleet.port)
+    assert proxy.get("main").text == ADDRESSES[0]
+    assert server.asked[0] == ("app.test", 1, "udp")
+
+
+def test_localhost_needs_no_server(nuncio, origin):
+    config = PROXY.replace("    type: STATIC\n", "    type: STRICT_DNS\n"
+                           "    dns_lookup_family: V4_ONLY\n").replace(
+        "address: 127.0.0.1, port_value: @origin@", "address: localhost, port_value: @origin@")
+    proxy = nuncio(config, origin=origin().port)
+    assert proxy.get("main").text == "ok"
