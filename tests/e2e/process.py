@@ -11,6 +11,7 @@ import threading
 from peers import connect, hold_port
 
 WAIT_SECONDS = 30
+DEFAULTS = {"--concurrency": "2", "--file-flush-interval-msec": "10"}
 READY = "starting main dispatch loop"
 REPORT = re.compile(r"(Sanitizer|runtime error):|assertion failed|Assertion .* failed")
 
@@ -86,8 +87,9 @@ class Nuncio:
         self._admin_path = folder / "admin-address"
         command += ["--admin-address-path", str(self._admin_path)]
         command += [self._fill(str(argument)) for argument in arguments]
-        if "--concurrency" not in command:
-            command += ["--concurrency", "2"]
+        for option, value in DEFAULTS.items():
+            if option not in command:
+                command += [option, value]
         self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env={**os.environ, **(env or {})}, **(popen or {}))

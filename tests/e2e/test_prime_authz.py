@@ -39,7 +39,9 @@ def send(proxy, head):
     peer = proxy.connect()
     peer.send(b"GET / HTTP/1.1\r\nhost: a\r\n" + head + b"\r\n")
     peer.wait_message(is_response=True)
-    return int(peer.received[9:12])
+    status = int(peer.received[9:12])
+    peer.close()
+    return status
 
 
 @pytest.mark.parametrize("head, status, verdict", [

@@ -24,7 +24,8 @@ class Count:
             skipped = case.find("skipped")
             if skipped is not None:
                 module = case.get("classname").rpartition(".")[2]
-                self.skips.append((f"{suite}/{module}/{case.get('name')}", skipped.get("message")))
+                name = f"{suite.split('/')[0]}/{module}/{case.get('name')}"
+                self.skips.append((name, skipped.get("message")))
             elif case.find("failure") is not None or case.find("error") is not None:
                 self.failed += 1
             else:

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Makes nuncio_VERSION_ARCH.deb in build-deb/, for the release of Debian or Ubuntu that it runs on.
+#
+#     packaging/deb.sh && sudo apt install ./build-deb/nuncio_*.deb
+set -eu
+cd "$(dirname "$0")/.."
+sh packaging/setup.sh build deb
+cmake -S . -B build-deb -G Ninja -DNU_TESTS=OFF
+cmake --build build-deb
+cd build-deb
+cpack -G DEB

@@ -1,0 +1,43 @@
+# What `cmake --install` puts where, and the .deb that CPack makes of it (packaging/deb.sh). The
+# configuration goes to /etc whatever the prefix is, as the unit files and the manual say.
+include(GNUInstallDirs)
+set(NU_SYSCONFDIR /etc CACHE PATH "Where nuncio/nuncio.yaml is installed")
+set(doc_dir ${CMAKE_INSTALL_DATAROOTDIR}/doc/nuncio)
+
+install(TARGETS nuncio RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY include/nuncio DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES conf/nuncio.yaml DESTINATION ${NU_SYSCONFDIR}/nuncio)
+install(DIRECTORY conf/ DESTINATION ${doc_dir}/conf)
+install(FILES README.md SECURITY.md DESTINATION ${doc_dir})
+install(FILES LICENSE DESTINATION ${doc_dir} RENAME copyright)
+install(FILES docs/nuncio.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+
+# The unit files name the program by its path, which the prefix of the installation decides.
+foreach(unit nuncio.service nuncio.socket)
+  install(CODE "
+    file(READ \"${CMAKE_SOURCE_DIR}/packaging/systemd/${unit}\" text)
+    string(REPLACE /usr/bin/nuncio \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/nuncio\" text \"\${text}\")
+    file(WRITE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/${unit}\" \"\${text}\")
+    message(STATUS \"Installing: \$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/${unit}\")")
+endforeach()
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME nuncio)
+set(CPACK_PACKAGE_VENDOR "nuncio")
+set(CPACK_PACKAGE_CONTACT "the nuncio maintainers <nuncio@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Envoy-compatible reverse proxy in C")
+set(CPACK_PACKAGE_DESCRIPTION
+"nuncio starts from an Envoy v3 bootstrap, listens, runs a chain of filters and
+forwards to a pool of upstreams, in one small program that starts in
+milliseconds. It comes with a systemd unit and an example configuration.")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION httpd)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
+    "${CMAKE_SOURCE_DIR}/packaging/deb/conffiles" "${CMAKE_SOURCE_DIR}/packaging/deb/postinst"
+    "${CMAKE_SOURCE_DIR}/packaging/deb/prerm" "${CMAKE_SOURCE_DIR}/packaging/deb/postrm")
+include(CPack)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What README.md and the examples show is what nuncio does."""
+import pathlib
+import re
+
+import yaml
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+README = (SOURCE / "README.md").read_text()
+
+
+def blocks(kind):
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.S | re.M)
+    return [text for name, text in fenced if name == kind]
+
+
+def validate(nuncio, path, expect_exit=0):
+    checked = nuncio(None, "-c", path, "--mode", "validate", ready=None, expect_exit=expect_exit)
+    assert checked.wait_exit() == expect_exit
+    return checked
+
+
+def test_the_configuration_in_the_readme_is_valid(nuncio, tmp_path):
+    shop = tmp_path / "shop.yaml"
+    shop.write_text(blocks("yaml")[0])
+    validate(nuncio, shop)
+
+
+def test_the_mistake_in_the_readme_reads_as_it_says(nuncio, tmp_path):
+    shop = tmp_path / "shop.yaml"
+    shop.write_text(blocks("yaml")[0].replace("                route:\n",
+                                              "                route:\n                  timout: 5s\n"))
+    printed = validate(nuncio, shop, expect_exit=1).stderr.text
+    assert printed.replace(f"{tmp_path}/", "") == blocks("")[0]
+
+
+def test_the_curl_lines_in_the_readme_are_those_that_run_sh_prints():
+    script = (SOURCE / "run.sh").read_text()
+    for line in blocks("sh")[1].splitlines():
+        assert line.replace("18000", "$port").split("#")[0].strip() in script
+
+
+def test_the_container_example_is_valid(nuncio):
+    folder = SOURCE / "examples/docker-compose"
+    validate(nuncio, folder / "nuncio.yaml")
+    services = yaml.safe_load((folder / "docker-compose.yaml").read_text())["services"]
+    assert (folder / services["proxy"]["build"] / "Dockerfile").exists()
+    assert (folder / services["proxy"]["volumes"][0].split(":")[0]).exists()
