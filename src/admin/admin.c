@@ -19,7 +19,6 @@ enum {
     BUFFER_LIMIT = 256 * 1024, /* of an answer that its client does not take */
     HEAD_BYTES = 60 * 1024,
     MAX_HEADERS = 100,
-    DELAYED_CLOSE_MS = 1000,
     DRAIN_MS = 100, /* how long a connection that is given up may go on */
 };
 
@@ -32,7 +31,7 @@ static void fill_hcm(struct nu_admin *admin, struct nu_factory *factory)
     config->h1.max_headers = MAX_HEADERS;
     config->h1.max_head_bytes = HEAD_BYTES;
     config->h1.allow_absolute_url = true;
-    config->delayed_close_timeout_ms = DELAYED_CLOSE_MS;
+    config->delayed_close_timeout_ms = 0; /* as Envoy's: who asks to close is not waited for */
     config->drain_timeout_ms = DRAIN_MS;
     config->buffer_limit_bytes = BUFFER_LIMIT;
     config->use_remote_address = true;

@@ -217,7 +217,22 @@ unsigned nu_health_read_status(struct nu_str response)
     return (unsigned)status;
 }
 
-/* Sends the request and reads until the other side ends or `response` is full. False with errno. */
+/* Whether a response is there to its last byte, so that its connection's end need not be waited for. */
+static bool is_complete(const char *response, size_t len)
+{
+    static const char chunked_end[] = "\r\n0\r\n\r\n";
+    const size_t end_len = sizeof(chunked_end) - 1;
+    const char *head_end = memmem(response, len, "\r\n\r\n", 4);
+    if (!head_end)
+        return false;
+    const char *field = strcasestr(response, "\r\ncontent-length:");
+    if (field && field < head_end)
+        return (size_t)(response + len - head_end - 4) >= strtoull(field + 17, NULL, 10);
+    return len >= end_len && memcmp(response + len - end_len, chunked_end, end_len) == 0;
+}
+
+/* Sends the request and reads until the answer is complete, the other side ends, or `response` (with room
+ * for a NUL behind `size`) is full. False with errno. */
 static bool exchange(int fd, const struct nu_health_target *target, char *response, size_t size,
                      size_t *len)
 {
@@ -227,6 +242,7 @@ static bool exchange(int fd, const struct nu_health_target *target, char *respon
                    "connection: close\r\n\r\n",
                    target->path,
                    target->address.family == NU_ADDRESS_UNIX ? "localhost" : target->host);
+    response[0] = '\0';
     bool ok = send(fd, request.data, request.len, MSG_NOSIGNAL) == (ssize_t)request.len;
     nu_strbuf_finish(&request);
     *len = 0;
@@ -236,6 +252,9 @@ static bool exchange(int fd, const struct nu_health_target *target, char *respon
             return true;
         ok = n > 0 || errno == EINTR;
         *len += n > 0 ? (size_t)n : 0;
+        response[*len] = '\0';
+        if (is_complete(response, *len))
+            return true;
     }
     return ok || nu_health_read_status(nu_str_make(response, *len)) != 0;
 }
@@ -285,7 +304,6 @@ static int ask(const struct nu_health_target *target, const struct timeval *time
     close(fd);
     if (!ok)
         return report(target, "no answer:", strerror(error), false);
-    response[len] = '\0';
     unsigned status = nu_health_read_status(nu_str_make(response, len));
     if (status == 0)
         return report(target, "what answers does not speak HTTP", "", false);

@@ -57,6 +57,19 @@ def test_nobody_there_is_not_ready(health):
     assert code == 1 and text.endswith("/ready: cannot connect: Connection refused")
 
 
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nLIVE\n",
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nLIVE\n\r\n0\r\n\r\n",
+], ids=["length", "chunked"])
+def test_the_end_of_the_connection_is_not_waited_for(health, origin, answer):
+    def script(peer):
+        peer.wait_message(is_response=False)
+        peer.send(answer)
+        peer.wait_end()
+
+    assert health("--timeout-ms", 20000, "--url", f"http://127.0.0.1:{origin(script).port}")[0] == 0
+
+
 def test_silence_is_not_ready(health):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         code, text = health("--timeout-ms", 100, "--url",
