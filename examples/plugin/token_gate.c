@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole plug-in: requests pass when their token header holds the right word. README.md beside this
- * file says how to build and run it.
+ * A whole plug-in: requests pass when their token header holds the right word. README.md beside
+ * this file says how to build and run it.
  *
- * A filter is three things: a class (one, constant, at the end of this file), a configuration (one for
- * each use in a nuncio configuration, shared by all threads), and an instance for each request. This
- * one needs nothing of its own in the instance, so that struct nu_filter alone is enough.
+ * A filter is three things: a class (one, constant, at the end of this file), a configuration (one
+ * for each use in a nuncio configuration, shared by all threads), and an instance for each request.
+ * This one needs nothing of its own in the instance, so that struct nu_filter alone is enough.
  */
 #include <nuncio/plugin.h>
 

@@ -2,17 +2,17 @@
 /*
  * The HTTP filter contract: the same for filters that are built in and for plug-ins.
  *
- * A filter is a class (static, constant), a configuration (immutable, shared by all threads) and one
- * instance for each stream. The instance is a struct that begins with `struct nu_filter`; nuncio takes
- * its memory, zeroed, from the stream's arena, and frees it with the stream.
+ * A filter is a class (static, constant), a configuration (immutable, shared by all threads) and
+ * one instance for each stream. The instance is a struct that begins with `struct nu_filter`;
+ * nuncio takes its memory, zeroed, from the stream's arena, and frees it with the stream.
  *
  *     request:   client -> filter 0 -> filter 1 -> ... -> router -> upstream     (decode)
  *     response:  client <- filter 0 <- filter 1 <- ... <- router <- upstream     (encode)
  *
- * Life of an instance: open, then any of decode_* and encode_* in the order in which the parts of the
- * message come (1xx, headers, data, trailers), then log, then close. `close` is always called, also
- * when the client goes away; timers and calls that are still on their way are given up behind it. A
- * member that is NULL means "continue" and costs nothing.
+ * Life of an instance: open, then any of decode_* and encode_* in the order in which the parts of
+ * the message come (1xx, headers, data, trailers), then log, then close. `close` is always called,
+ * also when the client goes away; timers and calls that are still on their way are given up behind
+ * it. A member that is NULL means "continue" and costs nothing.
  *
  * Threads: everything about one stream happens on one worker thread. A callback must not block.
  *
@@ -40,16 +40,16 @@ struct nu_filter_chain;
 /* What a headers callback wants the chain to do next. */
 enum nu_headers_status {
     NU_HEADERS_CONTINUE,
-    /* Do not go on with the headers. Data still comes to this filter's data callback; the next filters
-     * see the headers when it returns NU_DATA_CONTINUE or the filter calls continue. */
+    /* Do not go on with the headers. Data still comes to this filter's data callback; the next
+     * filters see the headers when it returns NU_DATA_CONTINUE or the filter calls continue. */
     NU_HEADERS_STOP,
     /* Stop everything, data included, and buffer it; over the buffer limit a request gets 413, a
      * response 500. */
     NU_HEADERS_STOP_ALL_AND_BUFFER,
     /* The same, but over the limit the sender is held back instead. */
     NU_HEADERS_STOP_ALL_AND_WATERMARK,
-    /* Go on, but tell the next filters that more follows although the message ended here: the filter
-     * will inject a body, the last piece with end = true. */
+    /* Go on, but tell the next filters that more follows although the message ended here: the
+     * filter will inject a body, the last piece with end = true. */
     NU_HEADERS_CONTINUE_AND_DONT_END,
 };
 
@@ -75,10 +75,10 @@ struct nu_filter_class {
     bool is_terminal;     /* ends the chain: it answers or forwards every request (the router) */
 
     /*
-     * Plug-ins only: makes the configuration that every instance is handed, from the `config` member
-     * (nuncio/plugin.h). Main thread, while loading. NULL after nu_plugin_config_error. It is shared
-     * by all threads and must not change. NULL for a filter without a configuration. Freed with
-     * config_destroy, which may be NULL, when nothing uses it any more.
+     * Plug-ins only: makes the configuration that every instance is handed, from the `config`
+     * member (nuncio/plugin.h). Main thread, while loading. NULL after nu_plugin_config_error. It
+     * is shared by all threads and must not change. NULL for a filter without a configuration.
+     * Freed with config_destroy, which may be NULL, when nothing uses it any more.
      */
     const void *(*config_create)(struct nu_plugin_config *config);
     void (*config_destroy)(const void *config);
@@ -125,7 +125,7 @@ struct nu_filter_class {
 /* The base of every instance. Filters read these members and write none. */
 struct nu_filter {
     const struct nu_filter_class *cls;
-    const void *config;            /* the chain's configuration for this filter */
+    const void *config; /* the chain's configuration for this filter */
     /* The most specific per-route configuration, or NULL. Resolved once, and again when the route
      * changes (nu_filter_clear_route_cache). */
     const void *route_config;
@@ -155,10 +155,10 @@ struct nu_reply {
 };
 
 /*
- * Answers the request, which then goes no further. The reply runs through the encode callbacks of all
- * filters, this one's too; but a response that they have begun to see is replaced behind them, and
- * once its headers were sent to the client the stream is reset. May end the stream: return a STOP
- * status right after it.
+ * Answers the request, which then goes no further. The reply runs through the encode callbacks of
+ * all filters, this one's too; but a response that they have begun to see is replaced behind them,
+ * and once its headers were sent to the client the stream is reset. May end the stream: return a
+ * STOP status right after it.
  */
 NUNCIO_API void nu_filter_reply(struct nu_filter *self, uint32_t status, struct nu_str body,
                                 struct nu_str details);
@@ -168,9 +168,9 @@ NUNCIO_API void nu_filter_reset(struct nu_filter *self);
 
 /* --- Going on --------------------------------------------------------------------------------- */
 
-/* Resumes what this filter stopped: headers first, then the data it kept, then trailers. A filter that
- * stopped everything now sees the data and trailers itself. Never from inside this filter's own
- * callback of the same direction (return CONTINUE there instead). May end the stream. */
+/* Resumes what this filter stopped: headers first, then the data it kept, then trailers. A filter
+ * that stopped everything now sees the data and trailers itself. Never from inside this filter's
+ * own callback of the same direction (return CONTINUE there instead). May end the stream. */
 NUNCIO_API void nu_filter_continue_decoding(struct nu_filter *self);
 NUNCIO_API void nu_filter_continue_encoding(struct nu_filter *self);
 
@@ -180,12 +180,10 @@ NUNCIO_API void nu_filter_continue_encoding(struct nu_filter *self);
 NUNCIO_API struct nu_buf *nu_filter_decoding_buffer(struct nu_filter *self);
 NUNCIO_API struct nu_buf *nu_filter_encoding_buffer(struct nu_filter *self);
 /*
- * Moves the bytes of `data` behind what this filter passes on or keeps, as if they had come from the
- * sender; the next filters see them.
- * In its headers callback: as (more of) the body, behind the headers.
- * In its data callback: behind the data of the callback.
- * In its trailers callback: before the trailers.
- * Outside, while it has stopped: behind what is kept.
+ * Moves the bytes of `data` behind what this filter passes on or keeps, as if they had come from
+ * the sender; the next filters see them. In its headers callback: as (more of) the body, behind the
+ * headers. In its data callback: behind the data of the callback. In its trailers callback: before
+ * the trailers. Outside, while it has stopped: behind what is kept.
  */
 NUNCIO_API void nu_filter_add_decoded_data(struct nu_filter *self, struct nu_buf *data);
 NUNCIO_API void nu_filter_add_encoded_data(struct nu_filter *self, struct nu_buf *data);
@@ -239,11 +237,12 @@ NUNCIO_API struct nu_str nu_filter_route_name(struct nu_filter *self);
  * Runs the request again from the start of the chain, with its headers as they are now and the body
  * that is kept, as if it had just come: an internal redirect. It works while the whole request was
  * received, nothing of its body has gone past the filters, no response was begun, and at most ten
- * times; else false, and nothing has happened. After true the stream's filters are at their end: log
- * and close follow soon, then new instances see the request.
+ * times; else false, and nothing has happened. After true the stream's filters are at their end:
+ * log and close follow soon, then new instances see the request.
  */
 NUNCIO_API bool nu_filter_recreate_stream(struct nu_filter *self);
-/* Asks the load balancer for this upstream ("1.2.3.4:80") if the cluster has it and it is usable. */
+/* Asks the load balancer for this upstream ("1.2.3.4:80") if the cluster has it and it is usable.
+ * */
 NUNCIO_API void nu_filter_set_upstream_override_host(struct nu_filter *self, struct nu_str host);
 
 /* The client's address as "1.2.3.4:80" (trusted, after x-forwarded-for rules), in stream memory. */
@@ -270,14 +269,16 @@ NUNCIO_API struct nu_str nu_filter_state(struct nu_filter *self, struct nu_str k
 
 /* --- Timers and calls ------------------------------------------------------------------------- */
 
-/* A timer, embedded in the instance (zeroed memory). The filter sets on_timer, the rest is nuncio's. */
+/* A timer, embedded in the instance (zeroed memory). The filter sets on_timer, the rest is
+ * nuncio's. */
 struct nu_filter_timer {
     void (*on_timer)(struct nu_filter *self);
     struct nu_filter *self;
     void *private_[6];
 };
 
-/* Calls timer->on_timer(self) once after `delay_ms`; arming again moves it. Not from log or close. */
+/* Calls timer->on_timer(self) once after `delay_ms`; arming again moves it. Not from log or close.
+ * */
 NUNCIO_API void nu_filter_timer_arm(struct nu_filter *self, struct nu_filter_timer *timer,
                                     uint64_t delay_ms);
 /* Harmless on a timer that is not armed. What is armed at the end of the stream is cancelled. */
@@ -307,14 +308,15 @@ struct nu_call_request {
 };
 
 /*
- * Sends a request (everything is copied) to a cluster and calls on_done(self, result) once, never from
- * inside this function. Returns a handle for cancel, valid until on_done is called; or NULL, and
- * on_done is not called, if the cluster does not exist. Not from log or close.
+ * Sends a request (everything is copied) to a cluster and calls on_done(self, result) once, never
+ * from inside this function. Returns a handle for cancel, valid until on_done is called; or NULL,
+ * and on_done is not called, if the cluster does not exist. Not from log or close.
  */
 NUNCIO_API struct nu_filter_call *
 nu_filter_http_call(struct nu_filter *self, const struct nu_call_request *request,
                     void (*on_done)(struct nu_filter *self, const struct nu_call_result *result));
-/* Gives a call up; on_done is not called. What is on its way at the end of the stream is given up. */
+/* Gives a call up; on_done is not called. What is on its way at the end of the stream is given up.
+ * */
 NUNCIO_API void nu_filter_call_cancel(struct nu_filter_call *call);
 
 /* A line in the application log, component "filter". Levels: 0 trace ... 5 critical. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header maps, as filters see them: an ordered list of (name, value) that keeps duplicates. Names are
- * lower case. The pseudo headers `:method`, `:path`, `:authority`, `:scheme` of a request and
+ * Header maps, as filters see them: an ordered list of (name, value) that keeps duplicates. Names
+ * are lower case. The pseudo headers `:method`, `:path`, `:authority`, `:scheme` of a request and
  * `:status` of a response are ordinary entries, also for HTTP/1.
  *
  * A map belongs to its stream and thread. Views that it returns stay valid until the stream ends,
@@ -27,7 +27,8 @@ NUNCIO_API size_t nu_headers_count_of(const struct nu_headers *headers, struct n
 /* All entries called `name`, their values joined by ","; a single one is returned as it is. */
 NUNCIO_API struct nu_str nu_headers_get_all(const struct nu_headers *headers, struct nu_str name);
 
-/* Adds an entry at the end; name and value are copied into the stream's memory. The name is lowered. */
+/* Adds an entry at the end; name and value are copied into the stream's memory. The name is
+ * lowered. */
 NUNCIO_API void nu_headers_add(struct nu_headers *headers, struct nu_str name, struct nu_str value);
 /* Gives the first entry called `name` this value and removes its duplicates; adds one if there is
  * none. Copies. */

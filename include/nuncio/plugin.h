@@ -13,8 +13,8 @@
  *     NUNCIO_PLUGIN(&token_gate)
  *
  * It is linked against nothing: the nuncio that loads it has every function of these headers. A
- * library works with the nuncio that has the same ABI number; another one refuses it by name before it
- * runs any of its code.
+ * library works with the nuncio that has the same ABI number; another one refuses it by name before
+ * it runs any of its code.
  */
 #ifndef NUNCIO_PLUGIN_H
 #define NUNCIO_PLUGIN_H
@@ -49,8 +49,8 @@ NUNCIO_API bool nu_plugin_config_bool(struct nu_plugin_config *config, const cha
  * config_destroy. */
 NUNCIO_API void *nu_plugin_config_alloc(struct nu_plugin_config *config, size_t size);
 /*
- * Refuses the configuration: nuncio prints the message with file, line and column of `member` (NULL:
- * of the whole) and does not start. May be called several times. `message` is copied.
+ * Refuses the configuration: nuncio prints the message with file, line and column of `member`
+ * (NULL: of the whole) and does not start. May be called several times. `message` is copied.
  */
 NUNCIO_API void nu_plugin_config_error(struct nu_plugin_config *config, const char *member,
                                        const char *message);
@@ -59,7 +59,7 @@ NUNCIO_API void nu_plugin_config_error(struct nu_plugin_config *config, const ch
 
 /* What a plug-in exports, under the symbol `nuncio_plugin`. */
 struct nuncio_plugin {
-    uint32_t abi;                                /* NUNCIO_FILTER_ABI */
+    uint32_t abi;                                 /* NUNCIO_FILTER_ABI */
     const struct nu_filter_class *const *filters; /* ends with NULL */
 };
 
@@ -81,13 +81,13 @@ struct nuncio_plugin_note {
 #endif
 
 /* Names the library's filters: pointers to struct nu_filter_class, separated by commas. */
-#define NUNCIO_PLUGIN(...)                                                                         \
-    __attribute__((section(".note.nuncio"), used, aligned(4))) static const struct                 \
-        nuncio_plugin_note nuncio_plugin_note_ = {                                                 \
-            7, 4, NUNCIO_PLUGIN_NOTE_TYPE, "nuncio", NUNCIO_FILTER_ABI};                           \
-    static const struct nu_filter_class *const nuncio_plugin_filters_[] = {__VA_ARGS__, NULL};     \
-    NUNCIO_EXTERN_ NUNCIO_API const struct nuncio_plugin nuncio_plugin;                            \
-    NUNCIO_API const struct nuncio_plugin nuncio_plugin = {NUNCIO_FILTER_ABI,                      \
+#define NUNCIO_PLUGIN(...) \
+    __attribute__((section(".note.nuncio"), used, \
+                   aligned(4))) static const struct nuncio_plugin_note nuncio_plugin_note_ = { \
+        7, 4, NUNCIO_PLUGIN_NOTE_TYPE, "nuncio", NUNCIO_FILTER_ABI}; \
+    static const struct nu_filter_class *const nuncio_plugin_filters_[] = {__VA_ARGS__, NULL}; \
+    NUNCIO_EXTERN_ NUNCIO_API const struct nuncio_plugin nuncio_plugin; \
+    NUNCIO_API const struct nuncio_plugin nuncio_plugin = {NUNCIO_FILTER_ABI, \
                                                            nuncio_plugin_filters_};
 
 #ifdef __cplusplus

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls of filters. A call is an object of its own with an arena of its own, since a long stream may
- * make many; it is freed at the end of the turn in which it ended. An exchange may fail while it is
- * started: that is reported by a task at the end of the turn, for a call never ends inside its start.
+ * Calls of filters. A call is an object of its own with an arena of its own, since a long stream
+ * may make many; it is freed at the end of the turn in which it ended. An exchange may fail while
+ * it is started: that is reported by a task at the end of the turn, for a call never ends inside
+ * its start.
  */
 #include "client/http_client.h"
 
@@ -21,7 +22,7 @@ struct call {
     struct nu_headers *response; /* NULL until it comes */
     struct nu_buf body;          /* of the response */
     uint32_t max_bytes;
-    struct nu_turn_task report;     /* of a failure inside start */
+    struct nu_turn_task report;    /* of a failure inside start */
     struct nu_call_result failure; /* what it will say */
     bool starting;
 };
@@ -70,8 +71,7 @@ static void report_failure(struct nu_turn_task *task)
 static void fail(struct call *call, uint32_t status, struct nu_str why)
 {
     nu_buf_clear(&call->body);
-    call->failure =
-        (struct nu_call_result){.status = status, .body = &call->body, .failure = why};
+    call->failure = (struct nu_call_result){.status = status, .body = &call->body, .failure = why};
     if (call->starting)
         nu_loop_at_turn_end(call->loop, &call->report);
     else
@@ -168,7 +168,8 @@ static void fill_request(struct call *call, const struct nu_http_client *client,
 {
     struct nu_headers *headers = &call->request;
     nu_headers_init(headers, call->arena, HEADER_ROOM);
-    nu_headers_add_id(headers, NU_HEADER_AUTHORITY, text_or(call, wanted->authority, nu_arena_dup(call->arena, cluster)));
+    nu_headers_add_id(headers, NU_HEADER_AUTHORITY,
+                      text_or(call, wanted->authority, nu_arena_dup(call->arena, cluster)));
     nu_headers_add_id(headers, NU_HEADER_PATH, text_or(call, wanted->path, NU_STR("/")));
     nu_headers_add_id(headers, NU_HEADER_METHOD, text_or(call, wanted->method, NU_STR("GET")));
     nu_headers_add_id(headers, NU_HEADER_SCHEME, NU_STR("http"));

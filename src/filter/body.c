@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The services of nuncio/filter.h that change how a message goes on: continuing, bodies, trailers. */
+/* The services of nuncio/filter.h that change how a message goes on: continuing, bodies, trailers.
+ * */
 #include "base/log.h"
 #include "filter/chain_internal.h"
 
@@ -40,7 +41,7 @@ static struct nu_buf *kept_data(const struct nu_filter *self, enum nu_direction 
 {
     struct nu_chain_half *half = &self->chain->half[dir];
     return half->kept_count && half->kept[self->index].present ? &half->kept[self->index].data
-                                                                : NULL;
+                                                               : NULL;
 }
 
 struct nu_buf *nu_filter_decoding_buffer(struct nu_filter *self)
@@ -163,8 +164,8 @@ struct nu_buf *nu_filter_buffer(struct nu_filter *self)
 static struct nu_headers *add_trailers(struct nu_filter *self, enum nu_direction dir)
 {
     struct nu_chain_half *half = &self->chain->half[dir];
-    bool at_end = is_calling(self, dir) && half->call.phase == NU_PHASE_DATA &&
-                  has_bit(self, dir, TOLD_END);
+    bool at_end =
+        is_calling(self, dir) && half->call.phase == NU_PHASE_DATA && has_bit(self, dir, TOLD_END);
     if (!at_end)
         return NULL;
     if (!half->trailers) {

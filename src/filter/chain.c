@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The chain runner: the life of the filters' instances, and the doors by which the parts of a message
- * come in. How they travel on is in pass.c, what filters may ask for in body.c and service.c.
+ * The chain runner: the life of the filters' instances, and the doors by which the parts of a
+ * message come in. How they travel on is in pass.c, what filters may ask for in body.c and
+ * service.c.
  */
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -135,8 +136,8 @@ void nu_chain_encode_trailers(struct nu_filter *self, struct nu_headers *trailer
     nu_chain_pass_trailers(chain, NU_ENCODE, self->index - 1);
 }
 
-/* The filters have begun to see a response, of which the client has nothing, or they are at their end:
- * the reply takes its place behind them, for they cannot see a second one. */
+/* The filters have begun to see a response, of which the client has nothing, or they are at their
+ * end: the reply takes its place behind them, for they cannot see a second one. */
 static void replace_response(struct nu_filter_chain *chain, struct nu_headers *headers,
                              struct nu_buf *body)
 {

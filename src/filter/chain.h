@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The filter chain of one stream: runs the callbacks of nuncio/filter.h in order, keeps what filters
- * stopped, and goes on where they continue. It does not know who owns it: the connection manager, an
- * upstream chain or a mirrored request fill the ops below and stand above it.
+ * The filter chain of one stream: runs the callbacks of nuncio/filter.h in order, keeps what
+ * filters stopped, and goes on where they continue. It does not know who owns it: the connection
+ * manager, an upstream chain or a mirrored request fill the ops below and stand above it.
  *
  *     owner -> nu_chain_decode_headers/data/trailers -> filters ... terminal filter
  *     owner <- ops->encode_headers/data/trailers     <- filters ... terminal filter
  *
- * The rules of stopping, buffering and continuing are Envoy's filter manager's, with one difference:
- * what filters stop is kept for each filter and not in one buffer, so that no filter ever sees bytes
- * twice or misses some when two filters stop at the same time.
+ * The rules of stopping, buffering and continuing are Envoy's filter manager's, with one
+ * difference: what filters stop is kept for each filter and not in one buffer, so that no filter
+ * ever sees bytes twice or misses some when two filters stop at the same time.
  */
 #ifndef NU_FILTER_CHAIN_H
 #define NU_FILTER_CHAIN_H
@@ -92,8 +92,8 @@ struct nu_filter_chain_ops {
     void (*clear_route_cache)(struct nu_filter_chain *chain);
     /* Whether the request may be started over once more. */
     bool (*can_recreate)(struct nu_filter_chain *chain);
-    /* Starts the request over, later: see nu_filter_recreate_stream. The chain was aborted; `body` is
-     * taken. */
+    /* Starts the request over, later: see nu_filter_recreate_stream. The chain was aborted; `body`
+     * is taken. */
     void (*recreate)(struct nu_filter_chain *chain, struct nu_buf *body);
 };
 
@@ -117,12 +117,12 @@ struct nu_chain_half {
     struct nu_headers *trailers; /* NULL unless there are some */
     struct nu_chain_kept *kept;  /* by filter; NULL until something is stopped */
     struct nu_chain_call call;
-    uint32_t limit;      /* of all that is kept, bytes; 0: none */
-    uint8_t kept_count;  /* how many filters keep something */
-    bool ended;          /* the message's end was received */
-    bool aborted;        /* nothing passes any more */
-    bool over_limit;     /* the sender is held back */
-    bool headers_out;    /* the headers went past the last filter */
+    uint32_t limit;     /* of all that is kept, bytes; 0: none */
+    uint8_t kept_count; /* how many filters keep something */
+    bool ended;         /* the message's end was received */
+    bool aborted;       /* nothing passes any more */
+    bool over_limit;    /* the sender is held back */
+    bool headers_out;   /* the headers went past the last filter */
 };
 
 struct nu_filter_chain {
@@ -162,8 +162,8 @@ void nu_chain_encode_headers(struct nu_filter *self, struct nu_headers *headers,
 void nu_chain_encode_data(struct nu_filter *self, struct nu_buf *data, bool end);
 void nu_chain_encode_trailers(struct nu_filter *self, struct nu_headers *trailers);
 
-/* A local reply's head and body through all encode filters, or past them if they have begun to see a
- * response; the request goes no further. */
+/* A local reply's head and body through all encode filters, or past them if they have begun to see
+ * a response; the request goes no further. */
 void nu_chain_encode_reply(struct nu_filter_chain *chain, struct nu_headers *headers,
                            struct nu_buf *body);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the chain runner share: the state of a filter in one direction, and the passing on
- * of message parts (pass.c).
+ * What the files of the chain runner share: the state of a filter in one direction, and the passing
+ * on of message parts (pass.c).
  */
 #ifndef NU_FILTER_CHAIN_INTERNAL_H
 #define NU_FILTER_CHAIN_INTERNAL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How an HTTP filter comes from a configuration: the built-in filters are listed by the server, in one
- * table; plug-ins come through the `plugin` filter. Main thread, while loading.
+ * How an HTTP filter comes from a configuration: the built-in filters are listed by the server, in
+ * one table; plug-ins come through the `plugin` filter. Main thread, while loading.
  */
 #ifndef NU_FILTER_FACTORY_H
 #define NU_FILTER_FACTORY_H
@@ -14,8 +14,8 @@ struct nu_filter_factory {
     const char *type;       /* full name of the configuration's message */
     const char *route_type; /* of the per-route configuration; NULL if there is none */
     /*
-     * Makes the configuration and says which class runs it. False after adding an error. `config` is
-     * never NULL and was checked against the API's rules.
+     * Makes the configuration and says which class runs it. False after adding an error. `config`
+     * is never NULL and was checked against the API's rules.
      */
     bool (*create)(struct nu_factory *factory, const ProtobufCMessage *config,
                    const struct nu_filter_class **cls, const void **out);

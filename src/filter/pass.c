@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the parts of a message travel through the filters. Both directions share one implementation: a
- * direction is an index into the state and a step of +1 (decode) or -1 (encode).
+ * How the parts of a message travel through the filters. Both directions share one implementation:
+ * a direction is an index into the state and a step of +1 (decode) or -1 (encode).
  *
  * A filter's state in a direction is one of continue, stopped (data still comes to it) and stopped
  * altogether (nothing comes). A part travels filter by filter until one stops it, and waits there:
- * headers and trailers by a bit of the filter's state, data in its `kept`. nu_chain_resume sends them on.
+ * headers and trailers by a bit of the filter's state, data in its `kept`. nu_chain_resume sends
+ * them on.
  */
 #include "filter/chain_internal.h"
 
@@ -124,8 +125,8 @@ static void fail_over_limit(struct nu_filter_chain *chain, enum nu_direction dir
     struct nu_reply reply = {
         .status = request ? 413 : 500,
         .body = request ? NU_STR("Payload Too Large") : NU_STR("Internal Server Error"),
-        .details = request ? NU_STR("request_payload_too_large")
-                           : NU_STR("response_payload_too_large"),
+        .details =
+            request ? NU_STR("request_payload_too_large") : NU_STR("response_payload_too_large"),
         .grpc_status = -1,
     };
     chain->ops->reply(chain, &reply);
@@ -196,8 +197,8 @@ static int next_at(const struct nu_filter_chain *chain, enum nu_direction dir,
 }
 
 /*
- * What filters added while the headers passed follows them. The last one's comes first: it was added
- * before this filter could see what the others had added, of which the last has the end.
+ * What filters added while the headers passed follows them. The last one's comes first: it was
+ * added before this filter could see what the others had added, of which the last has the end.
  */
 static void pass_added(struct nu_filter_chain *chain, enum nu_direction dir)
 {
@@ -359,8 +360,7 @@ void nu_chain_pass_trailers(struct nu_filter_chain *chain, enum nu_direction dir
         chain->ops->encode_trailers(chain, half->trailers);
 }
 
-void nu_chain_resume(struct nu_filter_chain *chain, enum nu_direction dir,
-                     struct nu_filter *filter)
+void nu_chain_resume(struct nu_filter_chain *chain, enum nu_direction dir, struct nu_filter *filter)
 {
     struct nu_chain_half *half = &chain->half[dir];
     uint8_t iteration = iteration_of(filter, dir);
@@ -384,6 +384,7 @@ void nu_chain_resume(struct nu_filter_chain *chain, enum nu_direction dir,
     if (has_bit(filter, dir, TRAILERS_KEPT) && !has_bit(filter, dir, END_PASSED) &&
         !is_over(chain, dir)) {
         clear_bit(filter, dir, TRAILERS_KEPT);
+        set_bit(filter, dir, END_PASSED);
         nu_chain_pass_trailers(chain, dir, data_from);
     }
 }

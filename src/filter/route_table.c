@@ -11,8 +11,8 @@ static bool has_cluster(void *context, struct nu_str name)
     return factory->has_cluster(factory->owner, name);
 }
 
-/* The configuration with the class that it is for: it stands under a filter's name, which may be that of
- * another kind of filter. */
+/* The configuration with the class that it is for: it stands under a filter's name, which may be
+ * that of another kind of filter. */
 static const void *create_config(struct nu_factory *factory, const struct nu_filter_factory *filter,
                                  const ProtobufCMessage *message)
 {

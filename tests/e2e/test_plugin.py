@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plug-ins: the sample of examples/plugin as its README builds it, one that uses the services of the
-contract, and every way in which one cannot be loaded."""
+"""Plug-ins: the sample of examples/plugin as its README builds it, one that uses the services of
+the contract, and every way in which one cannot be loaded."""
 import pathlib
 import re
 import runpy
@@ -14,6 +14,7 @@ from configs import HCM, PROXY
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "examples" / "plugin"
 SERVICES = ROOT / "tests" / "e2e" / "plugins" / "services.c"
+SANITIZER = re.compile("__(a|t|ub)san_")
 PLUGIN = "type.googleapis.com/nuncio.filters.http.plugin.v1.Plugin"
 
 
@@ -54,9 +55,11 @@ def test_the_program_exports_the_contract_and_nothing_else(nuncio_binary):
     listed = subprocess.run(["nm", "-D", "--defined-only", nuncio_binary], check=True,
                             capture_output=True, text=True).stdout
     generator = ROOT / "src" / "server" / "gen_exports.py"
-    names = runpy.run_path(str(generator))["exported"](sorted((ROOT / "include/nuncio").glob("*.h")))
+    headers = sorted((ROOT / "include/nuncio").glob("*.h"))
+    names = runpy.run_path(str(generator))["exported"](headers)
     assert "nu_filter_reply" in names
-    assert sorted(line.split()[-1] for line in listed.splitlines()) == names
+    found = sorted(line.split()[-1] for line in listed.splitlines())
+    assert [name for name in found if not SANITIZER.match(name)] == names
 
 
 # --- The sample ---------------------------------------------------------------------------------
@@ -87,9 +90,9 @@ def test_the_sample_configuration_gates_its_routes(nuncio, plugins):
 
 
 def test_the_sample_is_about_fifteen_lines(plugins):
-    """STYLE.md's standard for the contract: the filter without its comments and its configuration."""
+    """The contract's own standard: the filter without comments and configuration."""
     text = (SAMPLE / "token_gate.c").read_text()
-    callback = re.search(r"static enum nu_headers_status decode_headers.*?\n}\n", text, re.S).group()
+    callback = re.search(r"static enum nu_headers_status decode.*?\n}\n", text, re.S).group()
     cls = re.search(r"static const struct nu_filter_class.*?\n};\n", text, re.S).group()
     assert len((callback + cls).splitlines()) <= 18
 
@@ -204,14 +207,16 @@ def services(nuncio, origin_port, plugins, config="{}", more="", replace=(), arg
 
 
 def ask(proxy, what, path="/", body=None, headers=None):
-    return proxy.request("POST" if body else "GET", "main", path, body, {"x-do": what, **(headers or {})})
+    method = "POST" if body else "GET"
+    return proxy.request(method, "main", path, body, {"x-do": what, **(headers or {})})
 
 
 def test_the_configuration_reaches_the_plugin_as_json_and_by_member(nuncio, origin, plugins):
     proxy = services(nuncio, origin().port, plugins,
                      "{text: 'a\"b', nested: {number: 2.5, yes: true}, list: [1, null]}")
     got = ask(proxy, "config")
-    assert got.headers["x-json"] == '{"text":"a\\"b","nested":{"number":"2.5","yes":true},"list":[1,null]}'
+    assert got.headers["x-json"] == (
+        '{"text":"a\\"b","nested":{"number":"2.5","yes":true},"list":[1,null]}')
     assert got.headers["x-members"] == 'a"b 2.5 1'
 
 
@@ -281,7 +286,8 @@ def test_a_request_starts_over_with_its_body(nuncio, origin, plugins):
 
 def test_the_override_host_is_chosen(nuncio, origin, plugins):
     first, second = origin(), origin()
-    more = f"        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {second.port}}}}}}}\n"
+    address = f"{{socket_address: {{address: 127.0.0.1, port_value: {second.port}}}}}"
+    more = f"        - endpoint: {{address: {address}}}\n"
     proxy = services(nuncio, first.port, plugins, more=more, arguments=("--concurrency", "1"))
     for _ in range(6):
         assert ask(proxy, "host", headers={"x-host": f"127.0.0.1:{second.port}"}).status == 200
@@ -296,7 +302,8 @@ def test_metadata_and_state_reach_the_log(nuncio, origin, plugins):
               "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
               log_format:
                 text_format_source:
-                  inline_string: "%DYNAMIC_METADATA(services:s)% %DYNAMIC_METADATA(services:n)% %FILTER_STATE(services.state:PLAIN)%\\n"
+                  inline_string: "%DYNAMIC_METADATA(services:s)% %DYNAMIC_METADATA(services:n)%
+                    %FILTER_STATE(services.state:PLAIN)%\\n"
           route_config:
 """
     proxy = services(nuncio, origin().port, plugins,

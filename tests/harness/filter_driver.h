@@ -11,8 +11,8 @@
  *     driver_close(&d);
  *
  * The driver is strict where filters and the chain must be: parts in their order, one end, nothing
- * behind it, every hold let go, log and close once and last. Time is the fake clock; driver_wait lets
- * timers and calls come.
+ * behind it, every hold let go, log and close once and last. Time is the fake clock; driver_wait
+ * lets timers and calls come.
  */
 #ifndef NU_TESTS_HARNESS_FILTER_DRIVER_H
 #define NU_TESTS_HARNESS_FILTER_DRIVER_H
@@ -80,8 +80,8 @@ struct driver {
     struct nu_buf recreated_body;
     bool reset;
     bool over;
-    /* Whatever holds a sender must let it go: called when the driver cannot go on. */
-    void (*on_stuck)(struct driver *d);
+    void (*between)(struct driver *d);  /* called before each piece of a message; may be NULL */
+    void (*on_stuck)(struct driver *d); /* whoever holds a sender must let it go; may be NULL */
     void *user;
 };
 
@@ -404,6 +404,8 @@ static inline void driver_fill(struct driver *d, struct nu_headers *headers,
 static inline bool driver_may_send(struct driver *d, const int *held)
 {
     nu_loop_run_once(d->loop);
+    if (d->between && !d->over)
+        d->between(d);
     for (int tries = 0; *held && !d->over && tries < 10; tries++) {
         if (d->on_stuck)
             d->on_stuck(d);
@@ -452,7 +454,8 @@ static inline void driver_request(struct driver *d, const struct driver_message 
         driver_send_body(d, message, &d->request_held, driver_send_request_data);
     if (!message->trailers || !driver_may_send(d, &d->request_held))
         return;
-    driver_fill(d, &d->request_trailers, (struct driver_header[]){{"x-trailer", "t"}, {NULL, NULL}});
+    driver_fill(d, &d->request_trailers,
+                (struct driver_header[]){{"x-trailer", "t"}, {NULL, NULL}});
     nu_chain_decode_trailers(&d->chain, &d->request_trailers);
 }
 

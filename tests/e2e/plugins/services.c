@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plug-in for the tests: the request header x-do says which service of the contract to use, and the
- * outcome goes to the response or the log.
+ * A plug-in for the tests: the request header x-do says which service of the contract to use, and
+ * the outcome goes to the response or the log.
  */
 #include <nuncio/plugin.h>
 
@@ -157,8 +157,7 @@ static enum nu_data_status append(struct nu_filter *self, struct nu_buf *data, b
     struct nu_buf *kept = nu_filter_decoding_buffer(self);
     char length[24];
     nu_buf_append(data, NU_STR("!"));
-    snprintf(length, sizeof(length), "%zu",
-             (kept ? nu_buf_length(kept) : 0) + nu_buf_length(data));
+    snprintf(length, sizeof(length), "%zu", (kept ? nu_buf_length(kept) : 0) + nu_buf_length(data));
     nu_headers_set(nu_filter_request_headers(self), NU_STR("content-length"), nu_str_from(length));
     return NU_DATA_CONTINUE;
 }

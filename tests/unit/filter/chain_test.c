@@ -183,9 +183,18 @@ static void forget(void)
 #define assert_seen(text) assert_str(nu_strbuf_str(&seen), text)
 
 static const struct driver_header get[] = {{":method", "GET"}, {NULL, NULL}};
-#define ENDS_WITH_HEADERS {.headers = get}
-#define HAS_BODY {.headers = get, .body = "xy", .cuts = 1}
-#define HAS_TRAILERS {.headers = get, .body = "xy", .cuts = 1, .trailers = true}
+#define ENDS_WITH_HEADERS \
+    { \
+        .headers = get \
+    }
+#define HAS_BODY \
+    { \
+        .headers = get, .body = "xy", .cuts = 1 \
+    }
+#define HAS_TRAILERS \
+    { \
+        .headers = get, .body = "xy", .cuts = 1, .trailers = true \
+    }
 
 static void request(const struct driver_message message)
 {
@@ -400,6 +409,18 @@ TEST(two_filters_that_stop_at_once_see_every_byte_once)
     nu_filter_continue_decoding(a.instance);
     assert_seen("b.(2$)");
     assert_upstream(&d, "headers :method=GET; data 12; end");
+    close_both();
+}
+
+TEST(data_injected_behind_passed_trailers_is_dropped)
+{
+    open_both();
+    a.data[NU_DECODE] = NU_DATA_STOP_NO_BUFFER;
+    request((struct driver_message)HAS_TRAILERS);
+    struct nu_buf *late = nu_filter_buffer(a.instance);
+    nu_buf_append(late, NU_STR("late"));
+    nu_filter_inject_decoded_data(a.instance, late, false);
+    assert_upstream(&d, "headers :method=GET; trailers x-trailer=t; data ; end");
     close_both();
 }
 
@@ -707,7 +728,8 @@ TEST(watermark_mode_holds_the_upstream_back_and_tells_the_filters)
     request((struct driver_message)ENDS_WITH_HEADERS);
     b.data[NU_ENCODE] = NU_DATA_STOP_AND_WATERMARK;
     forget();
-    driver_fill(&d, &d.response_headers, (struct driver_header[]){{":status", "200"}, {NULL, NULL}});
+    driver_fill(&d, &d.response_headers,
+                (struct driver_header[]){{":status", "200"}, {NULL, NULL}});
     nu_chain_encode_headers(&d.terminal->base, &d.response_headers, false);
     struct nu_buf piece = {0};
     nu_buf_append(&piece, NU_STR("1234"));
@@ -878,7 +900,8 @@ TEST(an_interim_response_visits_the_filters_until_one_ends_the_stream)
     open_both();
     request((struct driver_message)ENDS_WITH_HEADERS);
     forget();
-    driver_fill(&d, &d.response_headers, (struct driver_header[]){{":status", "103"}, {NULL, NULL}});
+    driver_fill(&d, &d.response_headers,
+                (struct driver_header[]){{":status", "103"}, {NULL, NULL}});
     nu_chain_encode_1xx(&d.terminal->base, &d.response_headers);
     assert_seen("b.1xx a.1xx");
     assert_int_equal(d.interim, 1);

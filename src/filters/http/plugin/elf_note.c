@@ -26,7 +26,7 @@ static bool read_at(int fd, void *out, size_t size, uint64_t offset)
     return offset <= INT64_MAX && pread(fd, out, size, (off_t)offset) == (ssize_t)size;
 }
 
-static bool is_shared_object(const ElfW(Ehdr) *header)
+static bool is_shared_object(const ElfW(Ehdr) * header)
 {
     return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 &&
            header->e_ident[EI_CLASS] == OWN_CLASS && header->e_ident[EI_DATA] == OWN_DATA &&
@@ -66,7 +66,7 @@ static bool find_in_notes(const char *bytes, size_t size, uint32_t *abi)
     return true;
 }
 
-static bool find_in_segment(int fd, const ElfW(Phdr) *segment, uint32_t *abi)
+static bool find_in_segment(int fd, const ElfW(Phdr) * segment, uint32_t *abi)
 {
     if (segment->p_type != PT_NOTE || segment->p_filesz > NOTES_MAX_BYTES)
         return false;

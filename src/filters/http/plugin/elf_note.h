@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a plug-in's ABI number from its file. dlopen resolves symbols and runs constructors before
- * it gives anything back, so an old plug-in would fail with the linker's words, or run; the number is
- * therefore in an ELF note (NUNCIO_PLUGIN makes it), and read before.
+ * Reading a plug-in's ABI number from its file. dlopen resolves symbols and runs constructors
+ * before it gives anything back, so an old plug-in would fail with the linker's words, or run; the
+ * number is therefore in an ELF note (NUNCIO_PLUGIN makes it), and read before.
  */
 #ifndef NU_FILTERS_HTTP_PLUGIN_ELF_NOTE_H
 #define NU_FILTERS_HTTP_PLUGIN_ELF_NOTE_H

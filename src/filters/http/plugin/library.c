@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a path to a filter class. Every step that can fail says what is wrong in its own words, at the
- * line of the configuration that asked for it.
+ * From a path to a filter class. Every step that can fail says what is wrong in its own words, at
+ * the line of the configuration that asked for it.
  */
 #include "filters/http/plugin/library.h"
 
@@ -61,8 +61,7 @@ static bool check_file(struct nu_factory *factory, const plugin_proto *proto, co
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        nu_config_error(factory->ctx, proto, "path", "cannot open '%s': %s", path,
-                        strerror(errno));
+        nu_config_error(factory->ctx, proto, "path", "cannot open '%s': %s", path, strerror(errno));
         return false;
     }
     uint32_t abi = 0;

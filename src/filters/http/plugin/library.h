@@ -2,8 +2,8 @@
 /*
  * A plug-in's library: found, checked, loaded, and given back. Main thread, while loading.
  *
- * Each use of a plug-in opens its library anew; the system keeps one copy and counts. It is let go when
- * the arena of the configuration that uses it is freed, after everything that was made of it.
+ * Each use of a plug-in opens its library anew; the system keeps one copy and counts. It is let go
+ * when the arena of the configuration that uses it is freed, after everything that was made of it.
  */
 #ifndef NU_FILTERS_HTTP_PLUGIN_LIBRARY_H
 #define NU_FILTERS_HTTP_PLUGIN_LIBRARY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One use of a plug-in: its class and the configuration that the plug-in makes of the `config` member,
- * and what a plug-in may ask while it does (nuncio/plugin.h).
+ * One use of a plug-in: its class and the configuration that the plug-in makes of the `config`
+ * member, and what a plug-in may ask while it does (nuncio/plugin.h).
  */
 #include "filters/http/plugin/plugin.h"
 
@@ -52,8 +52,7 @@ static const Google__Protobuf__Value *find_member(const Google__Protobuf__Struct
             if (nu_str_eq(nu_str_from(record->fields[i]->key), key))
                 value = record->fields[i]->value;
         }
-        bool is_record =
-            value && value->kind_case == GOOGLE__PROTOBUF__VALUE__KIND_STRUCT_VALUE;
+        bool is_record = value && value->kind_case == GOOGLE__PROTOBUF__VALUE__KIND_STRUCT_VALUE;
         record = is_record ? value->struct_value : NULL;
     }
     return value;
@@ -96,9 +95,8 @@ bool nu_plugin_config_string(struct nu_plugin_config *config, const char *member
                              struct nu_str *out)
 {
     bool is_wrong;
-    const Google__Protobuf__Value *value =
-        read_member(config, member, GOOGLE__PROTOBUF__VALUE__KIND_STRING_VALUE,
-                    "expected a string", &is_wrong);
+    const Google__Protobuf__Value *value = read_member(
+        config, member, GOOGLE__PROTOBUF__VALUE__KIND_STRING_VALUE, "expected a string", &is_wrong);
     if (value)
         *out = nu_arena_dup(config->factory->arena, nu_str_from(value->string_value));
     return !is_wrong;
@@ -122,9 +120,8 @@ bool nu_plugin_config_number(struct nu_plugin_config *config, const char *member
     if (text && text->kind_case == GOOGLE__PROTOBUF__VALUE__KIND_STRING_VALUE &&
         parse_number(text->string_value, out))
         return true;
-    const Google__Protobuf__Value *value =
-        read_member(config, member, GOOGLE__PROTOBUF__VALUE__KIND_NUMBER_VALUE,
-                    "expected a number", &is_wrong);
+    const Google__Protobuf__Value *value = read_member(
+        config, member, GOOGLE__PROTOBUF__VALUE__KIND_NUMBER_VALUE, "expected a number", &is_wrong);
     if (value)
         *out = value->number_value;
     return !is_wrong;
