@@ -241,8 +241,8 @@ NUNCIO_API struct nu_str nu_filter_route_name(struct nu_filter *self);
  * log and close follow soon, then new instances see the request.
  */
 NUNCIO_API bool nu_filter_recreate_stream(struct nu_filter *self);
-/* Asks the load balancer for this upstream ("1.2.3.4:80") if the cluster has it and it is usable.
- * */
+/* Asks the load balancer for this upstream ("1.2.3.4:80") if the cluster has it and it
+ * is usable. */
 NUNCIO_API void nu_filter_set_upstream_override_host(struct nu_filter *self, struct nu_str host);
 
 /* The client's address as "1.2.3.4:80" (trusted, after x-forwarded-for rules), in stream memory. */
@@ -277,8 +277,8 @@ struct nu_filter_timer {
     void *private_[6];
 };
 
-/* Calls timer->on_timer(self) once after `delay_ms`; arming again moves it. Not from log or close.
- * */
+/* Calls timer->on_timer(self) once after `delay_ms`; arming again moves it. Not from log
+ * or close. */
 NUNCIO_API void nu_filter_timer_arm(struct nu_filter *self, struct nu_filter_timer *timer,
                                     uint64_t delay_ms);
 /* Harmless on a timer that is not armed. What is armed at the end of the stream is cancelled. */
@@ -315,8 +315,8 @@ struct nu_call_request {
 NUNCIO_API struct nu_filter_call *
 nu_filter_http_call(struct nu_filter *self, const struct nu_call_request *request,
                     void (*on_done)(struct nu_filter *self, const struct nu_call_result *result));
-/* Gives a call up; on_done is not called. What is on its way at the end of the stream is given up.
- * */
+/* Gives a call up; on_done is not called. Not needed in close: what is on its way at the end of the
+ * stream is given up. */
 NUNCIO_API void nu_filter_call_cancel(struct nu_filter_call *call);
 
 /* A line in the application log, component "filter". Levels: 0 trace ... 5 critical. */

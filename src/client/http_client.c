@@ -25,6 +25,7 @@ struct call {
     struct nu_turn_task report;    /* of a failure inside start */
     struct nu_call_result failure; /* what it will say */
     bool starting;
+    bool finished;
 };
 
 static struct call *call_of(struct nu_exchange *exchange)
@@ -44,6 +45,7 @@ static void free_call(void *obj)
 
 static void finish(struct call *call, const struct nu_call_result *result)
 {
+    call->finished = true;
     nu_loop_defer_free(call->loop, free_call, call);
     nu_filter_call_done(&call->base, result);
 }
@@ -81,6 +83,9 @@ static void fail(struct call *call, uint32_t status, struct nu_str why)
 static void cancel(struct nu_filter_call *base)
 {
     struct call *call = nu_container_of(base, struct call, base);
+    if (call->finished)
+        return; /* by the filter's close, from inside on_done */
+    call->finished = true;
     nu_exchange_cancel(&call->exchange);
     nu_list_remove(&call->report.link);
     nu_loop_defer_free(call->loop, free_call, call);

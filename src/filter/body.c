@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The services of nuncio/filter.h that change how a message goes on: continuing, bodies, trailers.
- * */
+/* The services of nuncio/filter.h that change how a message goes on. */
 #include "base/log.h"
 #include "filter/chain_internal.h"
 

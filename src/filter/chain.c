@@ -96,9 +96,11 @@ void nu_chain_decode_trailers(struct nu_filter_chain *chain, struct nu_headers *
 void nu_chain_encode_1xx(struct nu_filter *self, struct nu_headers *headers)
 {
     struct nu_filter_chain *chain = self->chain;
+    if (chain->replied)
+        return;
     for (int i = self->index - 1; i >= 0 && !is_over(chain, NU_ENCODE); i--) {
         struct nu_filter *filter = chain->filters[i];
-        if (filter->cls->encode_1xx && !has_bit(filter, NU_ENCODE, DISABLED))
+        if (filter->cls->encode_1xx && !is_disabled(filter))
             filter->cls->encode_1xx(filter, headers);
     }
     if (!is_over(chain, NU_ENCODE))
@@ -109,7 +111,7 @@ void nu_chain_encode_headers(struct nu_filter *self, struct nu_headers *headers,
 {
     struct nu_filter_chain *chain = self->chain;
     struct nu_chain_half *half = &chain->half[NU_ENCODE];
-    if (is_over(chain, NU_ENCODE))
+    if (is_over(chain, NU_ENCODE) || chain->replied)
         return;
     half->headers = headers;
     half->ended = end;
@@ -119,7 +121,7 @@ void nu_chain_encode_headers(struct nu_filter *self, struct nu_headers *headers,
 void nu_chain_encode_data(struct nu_filter *self, struct nu_buf *data, bool end)
 {
     struct nu_filter_chain *chain = self->chain;
-    if (!is_over(chain, NU_ENCODE)) {
+    if (!is_over(chain, NU_ENCODE) && !chain->replied) {
         chain->half[NU_ENCODE].ended |= end;
         nu_chain_pass_data(chain, NU_ENCODE, self->index - 1, data, end);
     }
@@ -129,7 +131,7 @@ void nu_chain_encode_data(struct nu_filter *self, struct nu_buf *data, bool end)
 void nu_chain_encode_trailers(struct nu_filter *self, struct nu_headers *trailers)
 {
     struct nu_filter_chain *chain = self->chain;
-    if (is_over(chain, NU_ENCODE))
+    if (is_over(chain, NU_ENCODE) || chain->replied)
         return;
     chain->half[NU_ENCODE].ended = true;
     chain->half[NU_ENCODE].trailers = trailers;
@@ -157,6 +159,7 @@ void nu_chain_encode_reply(struct nu_filter_chain *chain, struct nu_headers *hea
 {
     struct nu_chain_half *half = &chain->half[NU_ENCODE];
     int last = chain->config->count - 1;
+    chain->replied = true;
     nu_chain_abort_half(chain, NU_DECODE);
     if (half->headers || half->aborted) {
         replace_response(chain, headers, body);
@@ -193,7 +196,7 @@ void nu_chain_downstream_high(struct nu_filter_chain *chain)
         return;
     for (uint8_t i = 0; i < chain->config->count && !is_over(chain, NU_ENCODE); i++) {
         struct nu_filter *filter = chain->filters[i];
-        if (filter->cls->on_downstream_high)
+        if (filter->cls->on_downstream_high && !is_disabled(filter))
             filter->cls->on_downstream_high(filter);
     }
 }
@@ -204,7 +207,7 @@ void nu_chain_downstream_low(struct nu_filter_chain *chain)
         return;
     for (uint8_t i = 0; i < chain->config->count && !is_over(chain, NU_ENCODE); i++) {
         struct nu_filter *filter = chain->filters[i];
-        if (filter->cls->on_downstream_low)
+        if (filter->cls->on_downstream_low && !is_disabled(filter))
             filter->cls->on_downstream_low(filter);
     }
 }
@@ -270,6 +273,7 @@ void nu_chain_open(struct nu_filter_chain *chain, const struct nu_filter_chain_c
     chain->downstream_high = 0;
     chain->request_holds = 0;
     chain->opening = true;
+    chain->replied = false;
     chain->closed = false;
     nu_list_init(&chain->timers);
     nu_list_init(&chain->calls);
@@ -282,8 +286,9 @@ void nu_chain_open(struct nu_filter_chain *chain, const struct nu_filter_chain_c
         memory += nu_align_up(config->entries[i].cls->instance_size, 16);
     }
     for (uint8_t i = 0; i < config->count; i++) {
-        if (chain->filters[i]->cls->open)
-            chain->filters[i]->cls->open(chain->filters[i]);
+        struct nu_filter *filter = chain->filters[i];
+        if (filter->cls->open && !is_disabled(filter))
+            filter->cls->open(filter);
     }
     chain->opening = false;
 }
@@ -312,7 +317,7 @@ void nu_chain_log(struct nu_filter_chain *chain)
 {
     for (uint8_t i = 0; i < chain->config->count; i++) {
         struct nu_filter *filter = chain->filters[i];
-        if (filter->cls->log && !has_bit(filter, NU_DECODE, DISABLED))
+        if (filter->cls->log && !is_disabled(filter))
             filter->cls->log(filter);
     }
 }
@@ -336,8 +341,9 @@ void nu_chain_close(struct nu_filter_chain *chain)
     nu_chain_abort(chain);
     chain->closed = true;
     for (uint8_t i = 0; i < chain->config->count; i++) {
-        if (chain->filters[i]->cls->close)
-            chain->filters[i]->cls->close(chain->filters[i]);
+        struct nu_filter *filter = chain->filters[i];
+        if (filter->cls->close && !is_disabled(filter))
+            filter->cls->close(filter);
     }
     give_up_timers(chain);
     give_up_calls(chain);

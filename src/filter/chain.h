@@ -139,6 +139,7 @@ struct nu_filter_chain {
     uint32_t downstream_high; /* nested high watermarks of the client's side */
     uint32_t request_holds;   /* how often the client's bytes are held back */
     bool opening;
+    bool replied; /* the response is a local reply: what the terminal filter sends is dropped */
     bool closed;
 };
 

@@ -58,6 +58,11 @@ static inline bool has_bit(const struct nu_filter *filter, enum nu_direction dir
     return filter->state[dir] & bit;
 }
 
+static inline bool is_disabled(const struct nu_filter *filter)
+{
+    return has_bit(filter, NU_DECODE, DISABLED);
+}
+
 static inline bool stops_all(uint8_t iteration)
 {
     return iteration >= STOPPED_ALL_BUFFER;

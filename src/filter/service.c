@@ -110,8 +110,7 @@ struct nu_str nu_filter_route_name(struct nu_filter *self)
     return self->chain->info->route_name;
 }
 
-/* Moves what the filters keep of the request to `body`, the oldest bytes first: they are farthest.
- * */
+/* Moves what the filters keep of the request to `body`, the oldest first: they are farthest. */
 static void gather_body(struct nu_filter_chain *chain, struct nu_buf *body)
 {
     struct nu_chain_half *half = &chain->half[NU_DECODE];

@@ -843,6 +843,20 @@ TEST(a_reply_may_be_stopped_and_continued)
     close_both();
 }
 
+TEST(a_response_that_comes_behind_a_stopped_reply_is_dropped)
+{
+    open_both();
+    request((struct driver_message)ENDS_WITH_HEADERS);
+    b.headers[NU_ENCODE] = NU_HEADERS_STOP_ALL_AND_BUFFER;
+    refuse(a.instance);
+    respond((struct driver_message){.body = "r"});
+    forget();
+    nu_filter_continue_encoding(b.instance);
+    assert_seen("a.rs b.(no$) a.(no$) a.log b.log a.close b.close");
+    assert_client(&d, "headers :status=403; data no; end");
+    close_both();
+}
+
 TEST(a_reset_ends_the_stream_at_every_phase)
 {
     for (int at = 0; at < 4; at++) {
@@ -926,7 +940,7 @@ TEST(a_disabled_filter_sees_nothing)
     forget();
     request((struct driver_message)HAS_TRAILERS);
     respond((struct driver_message){.body = "r"});
-    assert_seen("b.rq b.(x) b.(y) b.trailers b.rs b.(r$) b.log a.close b.close");
+    assert_seen("b.rq b.(x) b.(y) b.trailers b.rs b.(r$) b.log b.close");
     close_both();
 }
 
