@@ -33,7 +33,7 @@ static bool read_and_pack(struct nu_str input, const ProtobufCMessageDescriptor 
         struct nu_json writer;
         nu_config_validate(&ctx, message);
         nu_json_init(&writer, &json, false);
-        nu_config_print(&writer, message, NULL);
+        nu_config_print(&writer, message);
         nu_strbuf_finish(&json);
     }
     if (was_read) {

@@ -29,7 +29,7 @@ static inline bool read_and_print(struct nu_str text, enum nu_config_format form
         nu_config_validate(&ctx, message);
     if (was_read) {
         nu_json_init(&writer, json, false);
-        nu_config_print(&writer, message, NULL);
+        nu_config_print(&writer, message);
     }
     struct nu_strbuf errors = {0};
     nu_error_list_sort(&ctx.errors);

@@ -12,7 +12,7 @@ import struct
 import sys
 from pathlib import Path
 
-PB_C_FILE, VALIDATE, NUNCIO = 1019, 1071, 51700  # option numbers
+PB_C_FILE, VALIDATE, NUNCIO, SENSITIVE = 1019, 1071, 51700, 51701  # option numbers
 TYPE_STRING, GEN_INIT_HELPERS = 9, 3
 NOT_COMPILED = {"google/protobuf/descriptor.proto"}
 RULES = {2: "double", 5: "uint32", 6: "uint64", 13: "bool", 14: "string", 15: "bytes", 16: "enum",
@@ -174,8 +174,9 @@ def write_fields(out, name, fields):
                       list(field_rules(options.message(VALIDATE))))
         count = "0" if rules == "NULL" else f"sizeof({rules}) / sizeof({rules}[0])"
         ignored = json.dumps(options.text(NUNCIO)) if options.has(NUNCIO) else "NULL"
-        worth = worth or rules != "NULL" or options.has(NUNCIO) or options.number(3)
-        rows.append(f"{{{rules}, {count}, {ignored}, {c_bool(options.number(3))}}}")
+        deprecated, sensitive = options.number(3), options.number(SENSITIVE)
+        worth = worth or rules != "NULL" or options.has(NUNCIO) or deprecated or sensitive
+        rows.append(f"{{{rules}, {count}, {ignored}, {c_bool(deprecated)}, {c_bool(sensitive)}}}")
     return array(out, f"{name}_fields", "struct nu_field_meta", rows if worth else [])
 
 

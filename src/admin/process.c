@@ -79,7 +79,7 @@ void nu_admin_server_info(const struct nu_admin_request *request,
     ops_of(request)->print_options(owner_of(request), &json);
     nu_json_object_end(&json);
     nu_json_key(&json, NU_STR("node"));
-    nu_config_print(&json, &admin->bootstrap->node->base, NULL);
+    nu_config_print(&json, &admin->bootstrap->node->base);
     nu_json_object_end(&json);
     nu_strbuf_add_char(&response->body, '\n');
     response->content_type = NU_ADMIN_JSON;

@@ -19,14 +19,15 @@ struct frame {
     const ProtobufCFieldDescriptor *field; /* NULL for the object itself */
     const struct nu_field_mask *mask;      /* what is wanted of the message; NULL for all */
     struct nu_arena *arena;                /* owned; NULL unless it holds the message */
+    bool is_secret;                        /* no text in it is printed */
     size_t next;                           /* field or item */
 };
 
 struct nu_config_printer {
     const ProtobufCMessage *message; /* NULL once it was begun */
     const struct nu_field_mask *mask;
-    nu_config_redact_fn *redact;
     bool with_type;
+    bool is_secret;       /* what is begun now */
     struct frame *frames; /* owned */
     size_t depth;
     size_t cap;
@@ -39,6 +40,7 @@ static void push(struct nu_config_printer *p, struct frame frame)
         p->cap = p->cap ? p->cap * 2 : 16;
         p->frames = nu_realloc(p->frames, p->cap * sizeof(*p->frames));
     }
+    frame.is_secret = p->is_secret;
     p->frames[p->depth++] = frame;
 }
 
@@ -57,6 +59,31 @@ static void print_type(struct nu_json *json, struct nu_str type_url)
     nu_json_string(json, type_url);
 }
 
+/* --- Values ----------------------------------------------------------------------------------- */
+
+/* Numbers and the like say little; what can be spelled is the secret. */
+static void print_secret(struct nu_json *json, const ProtobufCFieldDescriptor *field,
+                         const void *value)
+{
+    static const struct nu_str redacted = NU_STR_INIT("[redacted]");
+    if (field->type == PROTOBUF_C_TYPE_BYTES)
+        nu_print_base64(json, redacted);
+    else if (field->type == PROTOBUF_C_TYPE_STRING || nu_field_is_message(field))
+        nu_json_string(json, redacted);
+    else
+        nu_print_value(json, field, value);
+}
+
+/* A value that is printed whole. */
+static void print_whole(struct nu_config_printer *p, struct nu_json *json,
+                        const ProtobufCFieldDescriptor *field, const void *value)
+{
+    if (nu_unlikely(p->is_secret))
+        print_secret(json, field, value);
+    else
+        nu_print_value(json, field, value);
+}
+
 /* --- Anys ------------------------------------------------------------------------------------- */
 
 static void begin_any(struct nu_config_printer *p, struct nu_json *json,
@@ -71,7 +98,7 @@ static void print_whole_content(struct nu_config_printer *p, struct nu_json *jso
     if (content->descriptor == &google__protobuf__any__descriptor)
         begin_any(p, json, (const Google__Protobuf__Any *)content);
     else
-        nu_print_value(json, &field, &content);
+        print_whole(p, json, &field, &content);
 }
 
 /* Opens what is behind the "@type": the frame prints its members, or none if it is printed
@@ -109,7 +136,7 @@ static void begin_any(struct nu_config_printer *p, struct nu_json *json,
         return;
     }
     nu_json_key(json, NU_STR("value"));
-    nu_print_base64(json, bytes);
+    nu_print_base64(json, p->is_secret ? NU_STR("[redacted]") : bytes);
     nu_json_object_end(json);
     nu_arena_destroy(&arena);
 }
@@ -131,7 +158,7 @@ static void begin_value(struct nu_config_printer *p, struct nu_json *json,
     const ProtobufCMessage *message =
         nu_field_is_message(field) ? *(ProtobufCMessage *const *)value : NULL;
     if (!message || nu_print_is_known(message->descriptor))
-        nu_print_value(json, field, value);
+        print_whole(p, json, field, value);
     else if (message->descriptor == &google__protobuf__any__descriptor)
         begin_any(p, json, (const Google__Protobuf__Any *)message);
     else
@@ -158,12 +185,16 @@ static void begin_field(struct nu_config_printer *p, struct nu_json *json,
                         const struct nu_field_mask *mask)
 {
     nu_json_key(json, nu_str_from(field->name));
-    if (p->redact && p->redact(message, field))
-        nu_json_string(json, NU_STR("[redacted]"));
-    else if (nu_field_is_repeated(field))
+    if (nu_field_is_repeated(field))
         begin_items(p, json, message, field);
     else
         begin_value(p, json, field, nu_message_member(message, field), mask);
+}
+
+static bool is_sensitive(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+    const struct nu_field_meta *fields = nu_schema_meta(message->descriptor)->fields;
+    return fields && fields[field - message->descriptor->fields].sensitive;
 }
 
 /* The next member of the object on top, or its end. */
@@ -175,6 +206,7 @@ static void step_object(struct nu_config_printer *p, struct nu_json *json)
         const ProtobufCFieldDescriptor *field = &message->descriptor->fields[top->next++];
         const struct nu_field_mask *mask = NULL;
         if (nu_message_has(message, field) && nu_field_mask_wants(top->mask, field->name, &mask)) {
+            p->is_secret = top->is_secret || is_sensitive(message, field);
             begin_field(p, json, message, field, mask);
             return;
         }
@@ -200,6 +232,7 @@ static void step_items(struct nu_config_printer *p, struct nu_json *json)
     const ProtobufCFieldDescriptor *field = top->field;
     size_t item = top->next++;
     if (item < *nu_message_count(message, field)) {
+        p->is_secret = top->is_secret;
         if (is_map(field))
             begin_entry(p, json, nu_message_child(message, field, item));
         else
@@ -221,7 +254,6 @@ struct nu_config_printer *nu_config_printer_create(const ProtobufCMessage *messa
     struct nu_config_printer *p = nu_calloc(1, sizeof(*p));
     p->message = message;
     p->mask = options->mask;
-    p->redact = options->redact;
     p->with_type = options->with_type;
     return p;
 }
@@ -263,10 +295,9 @@ bool nu_config_printer_next(struct nu_config_printer *p, struct nu_json *json)
     return p->depth > 0;
 }
 
-void nu_config_print(struct nu_json *json, const ProtobufCMessage *message,
-                     nu_config_redact_fn *redact)
+void nu_config_print(struct nu_json *json, const ProtobufCMessage *message)
 {
-    struct nu_config_printer p = {.message = message, .redact = redact};
+    struct nu_config_printer p = {.message = message};
     while (nu_config_printer_next(&p, json))
         continue;
     nu_free(p.frames);

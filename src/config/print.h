@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages as JSON, for config_dump: protobuf's JSON mapping with the names of the .proto files,
- * defaults left out, Anys opened. Any thread.
+ * defaults left out, Anys opened. What is a secret (nuncio/options.proto), and every text below it,
+ * is printed as "[redacted]". Any thread.
  */
 #ifndef NU_CONFIG_PRINT_H
 #define NU_CONFIG_PRINT_H
@@ -12,16 +13,10 @@
 
 struct nu_field_mask;
 
-/* Whether the value of a field is a secret; it is then printed as "[redacted]". */
-typedef bool nu_config_redact_fn(const ProtobufCMessage *message,
-                                 const ProtobufCFieldDescriptor *field);
-
-/* Writes the message as one JSON value. `redact` may be NULL. */
-void nu_config_print(struct nu_json *json, const ProtobufCMessage *message,
-                     nu_config_redact_fn *redact);
+/* Writes the message as one JSON value. */
+void nu_config_print(struct nu_json *json, const ProtobufCMessage *message);
 
 struct nu_config_print_options {
-    nu_config_redact_fn *redact;      /* may be NULL */
     const struct nu_field_mask *mask; /* what is printed of the message; NULL for all */
     bool with_type;                   /* "@type" comes first, as in an Any */
 };

@@ -61,6 +61,7 @@ struct nu_field_meta {
     size_t rule_count;
     const char *ignored; /* why the field changes nothing here, or NULL */
     bool deprecated;
+    bool sensitive; /* a secret, never printed */
 };
 
 /* A field of Envoy's that is not implemented. */

@@ -28,7 +28,7 @@ static void use_json(struct nu_config_ctx *ctx, const log_format_proto *proto)
     struct nu_strbuf pattern = {0};
     struct nu_json json;
     nu_json_init(&json, &pattern, false);
-    nu_config_print(&json, &proto->json_format->base, NULL);
+    nu_config_print(&json, &proto->json_format->base);
     for (size_t i = 0; i < NU_ARRAY_LEN(unsafe); i++) {
         if (strstr(pattern.data, unsafe[i]))
             nu_config_error(ctx, proto, "json_format",

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The admin interface of the real binary. What a real Envoy answers is in tests/compat/cases/admin."""
+import json
 import re
+import shutil
 import signal
 import socket
 import time
@@ -9,6 +11,7 @@ import pytest
 
 from configs import ADMIN, PROXY
 from peers import connect
+from pki import Authority
 from process import WAIT_SECONDS
 
 UNIX_ADMIN = "admin: {address: {pipe: {path: @dir@/admin.sock}}}"
@@ -211,6 +214,26 @@ def test_a_name_is_no_admin_address(nuncio):
     proxy = nuncio(ADMIN.replace("127.0.0.1", "localhost"), ready=None, expect_exit=1)
     assert proxy.wait_exit() == 1
     assert "malformed IP address: localhost" in proxy.stderr.text
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+def test_no_path_tells_a_secret(nuncio, origin, tmp_path):
+    Authority(tmp_path).issue("server", "DNS:a.test")
+    key = (tmp_path / "server.key").read_text()
+    chain = (tmp_path / "server.crt").read_text()
+    context = {"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+                        "DownstreamTlsContext",
+               "common_tls_context": {"tls_certificates": [{
+                   "certificate_chain": {"inline_string": chain},
+                   "private_key": {"inline_string": key}, "password": {"inline_string": "Pa55"}}]}}
+    config = PROXY.replace("    - filters:\n", "    - transport_socket: {name: tls, typed_config: "
+                           + json.dumps(context) + "}\n      filters:\n")
+    proxy = plain(nuncio, origin, config=config)
+    dump = proxy.admin("/config_dump").text
+    assert '"private_key": {\n' in dump and json.dumps(chain)[1:-1] in dump
+    for path, _ in re.findall(r"^  (/\S*)( \(POST\))?: ", proxy.admin("/help").text, re.M):
+        text = proxy.admin(path).text
+        assert "PRIVATE KEY" not in text and "Pa55" not in text, path
 
 
 def test_the_admin_interface_on_a_unix_socket(nuncio):

@@ -79,7 +79,7 @@ static inline void assert_config_json_(const void *message, const char *expected
     struct nu_strbuf text = {0};
     struct nu_json json;
     nu_json_init(&json, &text, false);
-    nu_config_print(&json, message, NULL);
+    nu_config_print(&json, message);
     nu_assert_str_(nu_strbuf_str(&text), nu_str_from(expected), file, line);
     nu_strbuf_finish(&text);
 }

@@ -40,7 +40,7 @@ static void print_json(const ProtobufCMessage *message)
     struct nu_strbuf text = {0};
     struct nu_json json;
     nu_json_init(&json, &text, true);
-    nu_config_print(&json, message, NULL);
+    nu_config_print(&json, message);
     printf("%s\n", text.data);
     nu_strbuf_finish(&text);
 }

@@ -43,7 +43,7 @@ TEST(a_message_comes_back_as_it_was_packed)
     struct nu_strbuf json = {0};
     struct nu_json writer;
     nu_json_init(&writer, &json, false);
-    nu_config_print(&writer, message, NULL);
+    nu_config_print(&writer, message);
     check(CLUSTER, nu_str_make((const char *)bytes, len), json.data, "");
     nu_strbuf_finish(&json);
     config_close(&f);

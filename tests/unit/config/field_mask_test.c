@@ -114,7 +114,7 @@ TEST(parts_put_together_are_the_whole)
     nu_config_printer_destroy(&printer);
     struct nu_strbuf whole = {0};
     nu_json_init(&json, &whole, true);
-    nu_config_print(&json, message, NULL);
+    nu_config_print(&json, message);
     assert_true(count > 15);
     static const char type[] = "{\n \"@type\": \"type.googleapis.com/" CLUSTER "\",\n";
     assert_true(nu_str_starts_with(nu_strbuf_str(&parts), nu_str_from(type)));

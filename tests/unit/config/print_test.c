@@ -74,23 +74,47 @@ TEST(a_value_without_kind_is_null)
     assert_config_json(&value, "null");
 }
 
-static bool is_secret(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+TEST(secrets_are_not_printed_however_they_are_given)
 {
-    return strcmp(message->descriptor->short_name, "Node") == 0 && strcmp(field->name, "id") == 0;
+    static const struct config_case cases[] = {
+        {"{certificate_chain: {filename: c}, private_key: {filename: k}}",
+         "{\"certificate_chain\":{\"filename\":\"c\"},\"private_key\":{\"filename\":"
+         "\"[redacted]\"}}",
+         NULL},
+        {"{password: {inline_string: p}, private_key: {inline_bytes: AAEC}}",
+         "{\"private_key\":{\"inline_bytes\":\"W3JlZGFjdGVkXQ==\"},\"password\":{"
+         "\"inline_string\":\"[redacted]\"}}",
+         NULL},
+        {"{private_key: {environment_variable: E}, certificate_chain: {inline_string: c}}",
+         "{\"certificate_chain\":{\"inline_string\":\"c\"},\"private_key\":{"
+         "\"environment_variable\":\"[redacted]\"}}",
+         NULL},
+    };
+    check_yaml_cases("envoy.extensions.transport_sockets.tls.v3.TlsCertificate", cases);
 }
 
-TEST(secrets_are_not_printed)
+TEST(each_item_of_a_secret_list_is_one)
 {
-    struct config_fixture f;
-    struct nu_strbuf text = {0};
-    struct nu_json json;
-    config_open(&f);
-    const void *node = config_yaml(&f, "envoy.config.core.v3.Node", "{id: a, cluster: b}");
-    nu_json_init(&json, &text, true);
-    nu_config_print(&json, node, is_secret);
-    assert_str(nu_strbuf_str(&text), "{\n \"id\": \"[redacted]\",\n \"cluster\": \"b\"\n}");
-    nu_strbuf_finish(&text);
-    config_close(&f);
+    static const struct config_case cases[] = {
+        {"{keys: [{inline_string: a}, {inline_bytes: AAEC}]}",
+         "{\"keys\":[{\"inline_string\":\"[redacted]\"},{\"inline_bytes\":\"W3JlZGFjdGVkXQ==\"}]}",
+         NULL},
+    };
+    check_yaml_cases("envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys", cases);
+}
+
+TEST(secrets_inside_of_an_any_are_not_printed)
+{
+    static const struct config_case cases[] = {
+        {"{name: x, typed_config: {'@type': "
+         "x/envoy.extensions.transport_sockets.tls.v3.TlsCertificate, private_key: {filename: k}, "
+         "certificate_chain: {filename: c}}}",
+         "{\"name\":\"x\",\"typed_config\":{\"@type\":"
+         "\"x/envoy.extensions.transport_sockets.tls.v3.TlsCertificate\",\"certificate_chain\":{"
+         "\"filename\":\"c\"},\"private_key\":{\"filename\":\"[redacted]\"}}}",
+         NULL},
+    };
+    check_yaml_cases("envoy.config.core.v3.TypedExtensionConfig", cases);
 }
 
 TEST_MAIN()

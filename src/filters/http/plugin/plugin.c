@@ -34,7 +34,7 @@ struct nu_str nu_plugin_config_json(struct nu_plugin_config *config)
         struct nu_strbuf text = {0};
         struct nu_json json;
         nu_json_init(&json, &text, false);
-        nu_config_print(&json, &config->proto->config->base, NULL);
+        nu_config_print(&json, &config->proto->config->base);
         config->json = nu_arena_dup(config->factory->arena, nu_strbuf_str(&text));
         nu_strbuf_finish(&text);
     }
