@@ -95,7 +95,7 @@ static struct nu_headers *make_headers(struct nu_hcm_stream *stream, const struc
     add_headers(stream, headers, reply);
     bool has_type = map_reply(stream, headers, parts);
     if (nu_stream_has(stream, NU_STREAM_GRPC)) {
-        set_status(stream, headers, 200);
+        nu_headers_set_id(headers, NU_HEADER_STATUS, NU_STR("200"));
         add_grpc_headers(stream, headers, parts, reply->grpc_status);
         parts->body = nu_str_make(NULL, 0);
     } else if (parts->body.len) {

@@ -16,13 +16,13 @@ from lib.judge import JOBS, judge_all, summary
 from lib.server import Program, find_envoy
 
 
-def find_program(use_envoy):
+def find_program(use_envoy, workers):
     path = find_envoy() if use_envoy else os.environ.get("NUNCIO")
     if not path or not os.access(path, os.X_OK):
         name = "ENVOY" if use_envoy else "NUNCIO"
         print(f"skipped: {name} names no program to run")
         return None
-    return Program(os.path.abspath(path), use_envoy)
+    return Program(os.path.abspath(path), use_envoy, workers)
 
 
 def main():
@@ -31,9 +31,11 @@ def main():
     options.add_argument("names", nargs="*")
     options.add_argument("--envoy", action="store_true")
     options.add_argument("--jobs", type=int, default=JOBS)
+    options.add_argument("--workers", type=int, default=1,
+                         help="with more than one, cases that share connections will differ")
     options.add_argument("--quiet", action="store_true", help="names of failed cases only")
     chosen = options.parse_args()
-    program = find_program(chosen.envoy)
+    program = find_program(chosen.envoy, chosen.workers)
     if program is None:
         return 0
     began = time.monotonic()

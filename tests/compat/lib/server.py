@@ -61,11 +61,12 @@ def envoy_identity(path):
 class Program:
     """How to call one of the two servers."""
 
-    def __init__(self, path, is_envoy):
-        self.path, self.is_envoy = path, is_envoy
+    def __init__(self, path, is_envoy, workers=1):
+        self.path, self.is_envoy, self.workers = path, is_envoy, workers
 
     def command(self, config, args):
-        common = [self.path, *(["-c", str(config)] if config else []), "--concurrency", "1"]
+        common = [self.path, *(["-c", str(config)] if config else []),
+                  "--concurrency", str(self.workers)]
         if self.is_envoy:
             common += ["--disable-hot-restart"]
         return common + args

@@ -60,16 +60,42 @@ static void reply(struct router *router, uint32_t status, struct nu_str body, st
     nu_filter_reply(&router->base, status, body, details);
 }
 
-static void reply_overloaded(struct router *router, struct nu_str body, struct nu_str details)
+static const struct nu_reply_header overloaded_header = {NU_STR_INIT("x-envoy-overloaded"),
+                                                         NU_STR_INIT("true")};
+
+static void answer_maintenance(struct router *router)
 {
-    static const struct nu_reply_header overloaded = {NU_STR_INIT("x-envoy-overloaded"),
-                                                      NU_STR_INIT("true")};
     struct nu_reply answer = {
         .status = 503,
+        .body = NU_STR("maintenance mode"),
+        .details = NU_STR("maintenance_mode"),
+        .headers = &overloaded_header,
+        .header_count = config_of(router)->suppress_envoy_headers ? 0 : 1,
+        .grpc_status = -1,
+    };
+    nu_filter_reply_with(&router->base, &answer);
+}
+
+/* The upstream failed, which says how often it was tried, where that is asked for. */
+static void answer_failed(struct router *router, uint32_t status, struct nu_str body,
+                          struct nu_str details, bool is_overloaded)
+{
+    struct nu_reply_header headers[2];
+    size_t count = 0;
+    char tries[20];
+    if (is_overloaded && !config_of(router)->suppress_envoy_headers)
+        headers[count++] = overloaded_header;
+    if (nu_unlikely(match_of(router)->virtual_host->include_attempt_count_in_response)) {
+        size_t len = nu_u64_to_chars(info_of(router)->upstream.attempt_count, tries);
+        headers[count++] = (struct nu_reply_header){NU_STR("x-envoy-attempt-count"),
+                                                    nu_str_make(tries, len)};
+    }
+    struct nu_reply answer = {
+        .status = status,
         .body = body,
         .details = details,
-        .headers = &overloaded,
-        .header_count = config_of(router)->suppress_envoy_headers ? 0 : 1,
+        .headers = headers,
+        .header_count = count,
         .grpc_status = -1,
     };
     nu_filter_reply_with(&router->base, &answer);
@@ -204,10 +230,8 @@ static void on_reset_before_headers(struct router *router,
     struct nu_str body = reset_body(router, failure);
     struct nu_str details =
         reset_details(router, "upstream_reset_before_response_started", failure);
-    if (failure->reason == NU_RESET_OVERFLOW)
-        reply_overloaded(router, body, details);
-    else
-        reply(router, failure->reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503, body, details);
+    answer_failed(router, failure->reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503, body, details,
+                  failure->reason == NU_RESET_OVERFLOW);
 }
 
 static void on_timeout(struct router *router, const struct nu_exchange_failure *failure)
@@ -217,9 +241,10 @@ static void on_timeout(struct router *router, const struct nu_exchange_failure *
         info_of(router)->response_code_details = NU_STR("response_timeout");
         nu_filter_reset(&router->base);
     } else if (router->alt_response) {
-        reply(router, 204, nu_str_make(NULL, 0), NU_STR("response_timeout"));
+        answer_failed(router, 204, nu_str_make(NULL, 0), NU_STR("response_timeout"), false);
     } else {
-        reply(router, 504, NU_STR("upstream request timeout"), NU_STR("response_timeout"));
+        answer_failed(router, 504, NU_STR("upstream request timeout"), NU_STR("response_timeout"),
+                      false);
     }
 }
 
@@ -233,7 +258,8 @@ static void on_max_duration(struct router *router, const struct nu_exchange_fail
         return;
     }
     bool complete = router->base.chain->half[NU_DECODE].ended;
-    reply(router, complete ? 504 : 408, NU_STR("upstream max stream duration reached"), details);
+    answer_failed(router, complete ? 504 : 408, NU_STR("upstream max stream duration reached"),
+                  details, false);
 }
 
 static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_failure *failure)
@@ -242,7 +268,8 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
     switch (failure->kind) {
     case NU_EXCHANGE_NO_HOST:
         nu_stream_info_set_flag(info_of(router), NU_FLAG_NO_HEALTHY_UPSTREAM);
-        reply(router, 503, NU_STR("no healthy upstream"), NU_STR("no_healthy_upstream"));
+        answer_failed(router, 503, NU_STR("no healthy upstream"), NU_STR("no_healthy_upstream"),
+                      false);
         return;
     case NU_EXCHANGE_TIMEOUT:
         on_timeout(router, failure);
@@ -284,12 +311,12 @@ static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers,
     struct router *router = router_of_exchange(exchange);
     const struct nu_route_match *match = match_of(router);
     set_service_time(router, headers);
-    if (nu_unlikely(match->virtual_host->include_attempt_count_in_response))
-        add_number(router, headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
-                   info_of(router)->upstream.attempt_count);
     info_of(router)->response_code = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
     info_of(router)->response_code_details = NU_STR("via_upstream");
     nu_route_finalize_response(match, headers, request_of(router), info_of(router));
+    if (nu_unlikely(match->virtual_host->include_attempt_count_in_response))
+        add_number(router, headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
+                   info_of(router)->upstream.attempt_count);
     nu_chain_encode_headers(&router->base, headers, end);
 }
 
@@ -548,7 +575,7 @@ static void route_request(struct router *router, struct nu_headers *headers, boo
         nu_exchange_count_maintenance(cluster, info_of(router)->is_internal,
                                       charging_of(router, headers));
         nu_stream_info_set_flag(info_of(router), NU_FLAG_UPSTREAM_OVERFLOW);
-        reply_overloaded(router, NU_STR("maintenance mode"), NU_STR("maintenance_mode"));
+        answer_maintenance(router);
         return;
     }
     forward(router, cluster, headers, end);
