@@ -2,8 +2,8 @@
 /*
  * The command line, Envoy's: the same names, the same meaning, `--long value` and `--long=value`. What
  * has no meaning here (hot restart over shared memory, for instance) is accepted where ignoring it is
- * harmless, so that an existing start script works, and said so in the log. docs/command-line.md is
- * made from the same table.
+ * harmless, so that an existing start script works, and said so in the log. --help, and with it the
+ * man page, is made from the same table.
  */
 #ifndef NU_SERVER_OPTIONS_H
 #define NU_SERVER_OPTIONS_H
@@ -71,8 +71,5 @@ void nu_options_log_ignored(const struct nu_options *options);
 /* Every option that was given or defaulted, as members of the /server_info object. */
 struct nu_json;
 void nu_options_print(const struct nu_options *options, struct nu_json *json);
-
-/* The documentation page, in Markdown. */
-void nu_options_document(struct nu_strbuf *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Describing the options: --help for a terminal, and the documentation page. */
+/* Describing the options: --help, from which docs/nuncio.8 is made. */
 #include <stdio.h>
 
 #include "server/options_internal.h"
@@ -72,29 +72,4 @@ void nu_options_print_help(const char *program)
                    program);
     fwrite(out.data, 1, out.len, stdout);
     nu_strbuf_finish(&out);
-}
-
-static void document_option(struct nu_strbuf *out, const struct nu_option *option)
-{
-    nu_strbuf_add_cstr(out, "| ");
-    if (option->letter)
-        nu_strbuf_addf(out, "`-%c`, ", option->letter);
-    nu_strbuf_addf(out, "`--%s%s", option->name, option->value_name ? " " : "");
-    for (const char *p = option->value_name ? option->value_name : ""; *p; p++) {
-        if (*p == '|')
-            nu_strbuf_add_char(out, '\\');
-        nu_strbuf_add_char(out, *p);
-    }
-    nu_strbuf_addf(out, "` | %s |\n", option->help);
-}
-
-void nu_options_document(struct nu_strbuf *out)
-{
-    for (size_t i = 0; i < nu_option_count; i++) {
-        const struct nu_option *option = &nu_option_table[i];
-        if (option->kind == NU_OPTION_HEADING)
-            nu_strbuf_addf(out, "\n## %s\n\n| option | meaning |\n|---|---|\n", option->name);
-        else
-            document_option(out, option);
-    }
 }
