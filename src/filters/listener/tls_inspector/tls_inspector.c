@@ -5,7 +5,6 @@
  */
 #include "filters/listener/tls_inspector/tls_inspector.h"
 
-#include "config/values.h"
 #include "stats/listener_filter_stats.h"
 #include "stats/stats.h"
 #include "tls/client_hello.h"
@@ -15,12 +14,11 @@
 typedef Envoy__Extensions__Filters__Listener__TlsInspector__V3__TlsInspector inspector_proto;
 
 enum {
-    DEFAULT_MAX_HELLO = 16384,
+    MAX_HELLO = 16384,
     MAX_BYTES = 20480, /* the largest message with the heads of its records */
 };
 
 struct tls_inspector {
-    size_t max_hello;
     bool close_on_error;
     struct nu_stat_set *stats;
 };
@@ -49,7 +47,7 @@ static enum nu_listener_filter_status on_data(void *config, struct nu_accepted *
     struct nu_client_hello hello;
     (void)taken;
     enum nu_client_hello_result result =
-        nu_client_hello_read(bytes, inspector->max_hello, accepted->arena, &hello);
+        nu_client_hello_read(bytes, MAX_HELLO, accepted->arena, &hello);
     if (result == NU_CLIENT_HELLO_PARTIAL && bytes.len < MAX_BYTES)
         return NU_LISTENER_FILTER_WAIT;
     nu_histogram_record(&stats->bytes_processed, bytes.len);
@@ -80,8 +78,6 @@ static void *create(struct nu_factory *factory, const ProtobufCMessage *message)
 {
     const inspector_proto *proto = (const void *)message;
     struct tls_inspector *inspector = nu_arena_calloc(factory->arena, sizeof(*inspector));
-    inspector->max_hello =
-        proto ? nu_u32_or(proto->max_client_hello_size, DEFAULT_MAX_HELLO) : DEFAULT_MAX_HELLO;
     inspector->close_on_error =
         proto && proto->close_connection_on_client_hello_parsing_errors;
     inspector->stats = nu_stat_set_create(factory->stats, &nu_tls_inspector_stats_table,
