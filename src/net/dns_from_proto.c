@@ -103,7 +103,7 @@ static void read_cares(struct nu_factory *factory, struct nu_dns_options *option
 
 bool nu_dns_settings_are_set(const struct nu_dns_settings *settings)
 {
-    return settings->typed || settings->resolution || settings->resolver_count || settings->use_tcp;
+    return settings->typed || settings->resolution || settings->resolver_count;
 }
 
 const struct nu_dns_options *nu_dns_options_from_proto(struct nu_factory *factory,

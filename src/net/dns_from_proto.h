@@ -23,7 +23,7 @@ struct nu_dns_settings {
     bool use_tcp;
 };
 
-/* Whether they ask for anything. */
+/* Whether they name a resolver; use_tcp alone does not, as in Envoy. */
 bool nu_dns_settings_are_set(const struct nu_dns_settings *settings);
 /* The options, in factory->arena. After errors they are of no use. */
 const struct nu_dns_options *nu_dns_options_from_proto(struct nu_factory *factory,

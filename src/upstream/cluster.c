@@ -2,6 +2,8 @@
 /* The worker's side of clusters: the table by name, host sets, breakers with their gauges. */
 #include "upstream/cluster.h"
 
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "upstream/pool.h"
@@ -49,29 +51,48 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     nu_assert(!before);
 }
 
-/* Where each host of a set stands, to find the places of pools that stay. */
-static int64_t index_of(const struct nu_host_set *hosts, const struct nu_host *host)
+/* Where a host stands in a set, to find the places of pools that stay. */
+struct place {
+    const struct nu_host *host;
+    uint32_t index;
+};
+
+static int by_host(const void *a_ptr, const void *b_ptr)
 {
-    for (uint32_t i = 0; i < hosts->count; i++) {
-        if (hosts->hosts[i] == host)
-            return i;
-    }
-    return -1;
+    const struct place *a = a_ptr;
+    const struct place *b = b_ptr;
+    if (a->host == b->host)
+        return 0;
+    return (uintptr_t)a->host < (uintptr_t)b->host ? -1 : 1;
+}
+
+/* The places of all hosts, ordered for a search; owned by the caller. */
+static struct place *make_places(const struct nu_host_set *hosts)
+{
+    struct place *places = nu_alloc(hosts->count * sizeof(*places));
+    for (uint32_t i = 0; i < hosts->count; i++)
+        places[i] = (struct place){hosts->hosts[i], i};
+    qsort(places, hosts->count, sizeof(*places), by_host);
+    return places;
 }
 
 static void place_pools(struct nu_cluster_local *local)
 {
+    struct place *places = make_places(local->hosts);
     struct nu_pool *pool;
     nu_list_for_each(pool, &local->pools, struct nu_pool, link)
     {
         if (pool->draining)
             continue;
-        int64_t index = index_of(local->hosts, pool->host);
-        if (index < 0)
-            nu_pool_drain(pool);
+        const struct place key = {.host = pool->host};
+        const struct place *found =
+            bsearch(&key, places, local->hosts->count, sizeof(*places), by_host);
+        if (found)
+            local->pool_of[(size_t)found->index * NU_PRIORITY_COUNT + pool->priority] = pool;
         else
-            local->pool_of[(size_t)index * NU_PRIORITY_COUNT + pool->priority] = pool;
+            nu_pool_drain(pool);
     }
+    nu_free(places);
 }
 
 void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluster *cluster,

@@ -119,8 +119,12 @@ static void choose_resolver(struct nu_factory *factory, struct nu_strict_dns_par
     if (extension && extension->typed_dns_resolver_config)
         settings.typed = extension->typed_dns_resolver_config;
     params->resolver = factory->dns;
-    if (!nu_dns_settings_are_set(&settings))
+    if (!nu_dns_settings_are_set(&settings)) {
+        if (settings.use_tcp)
+            nu_config_warn(factory->ctx, proto, "use_tcp_for_dns_lookups",
+                           "has no effect without dns_resolvers");
         return;
+    }
     params->resolver = nu_dns_cares_create(factory->loop, factory->stats,
                                            nu_dns_options_from_proto(factory, &settings));
     params->owns_resolver = true;

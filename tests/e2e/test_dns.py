@@ -237,6 +237,27 @@ def test_the_bootstraps_resolver_is_everybodys(nuncio, dns, fleet):
     assert server.asked[0] == ("app.test", 1, "udp")
 
 
+def test_the_name_is_known_to_rewrites_and_logs(nuncio, dns, origin):
+    upstream = origin()
+    server = dns(app_test=ADDRESSES[:1])
+    config = STRICT.replace("route: {cluster: origin}",
+                            "route: {cluster: origin, auto_host_rewrite: true}").replace(
+        "          stat_prefix: main\n", """          stat_prefix: main
+          access_log:
+          - name: envoy.access_loggers.file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: @dir@/log
+              log_format: {text_format_source: {inline_string: "%UPSTREAM_HOST_NAME% %UPSTREAM_HOST%"}}
+""")
+    proxy = nuncio(config, "--file-flush-interval-msec", "10", dns=server.port, origin=upstream.port)
+    assert proxy.get("main").status == 200
+    assert b"\r\nhost: app.test\r\n" in upstream.received[0]
+    log = proxy.folder / "log"
+    until(lambda: proxy.stats() and log.read_text())
+    assert log.read_text() == f"app.test 127.0.0.1:{upstream.port}"
+
+
 def test_localhost_needs_no_server(nuncio, origin):
     config = PROXY.replace("    type: STATIC\n", "    type: STRICT_DNS\n"
                            "    dns_lookup_family: V4_ONLY\n").replace(

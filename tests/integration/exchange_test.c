@@ -167,6 +167,39 @@ TEST(early_response_ends_the_request_and_its_connection)
     fixture_finish(&f);
 }
 
+/* How the upstream ends while the request still comes, and what that is. */
+static const struct {
+    const char *script;
+    const char *events;
+} upload_ends[] = {
+    {HEAD_END "shut", "failed: connection termination"},
+    {HEAD_END "close", "failed: connection termination"},
+    {HEAD_END "reset", "failed: connection termination"},
+    {HEAD_END "> HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n | shut", "503 end"},
+    {HEAD_END "> HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n | close", "503 end"},
+    {HEAD_END "> HTTP/1.1 503 No\r\n\r\nbye | shut", "503 [bye] end"},
+    {HEAD_END "> HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n | shut",
+     "200 failed: protocol error (late)"},
+};
+
+TEST(upstream_that_ends_while_the_request_comes)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(upload_ends); i++) {
+        struct fixture f;
+        struct exchange_client client;
+        fixture_init(&f, upload_ends[i].script);
+        fixture_start(&f);
+        exchange_start(&client, &f.params, "POST", false);
+        exchange_send(&client, "half of", false);
+        assert_true(exchange_wait(f.base.loop, &client));
+        assert_str(nu_strbuf_str(&client.events), upload_ends[i].events);
+        exchange_send(&client, " the body", true);
+        assert_stats(&f, "upstream_cx_total=1 upstream_cx_active=0 upstream_rq_active=0");
+        exchange_finish(&client);
+        fixture_finish(&f);
+    }
+}
+
 TEST(response_may_begin_while_the_request_goes_on)
 {
     struct fixture f;

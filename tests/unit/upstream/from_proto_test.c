@@ -112,6 +112,17 @@ TEST(addresses_are_hosts_at_once)
     }
 }
 
+TEST(tcp_alone_names_no_resolver)
+{
+    struct fixture f;
+    build(&f, "name: c\ntype: STRICT_DNS\nuse_tcp_for_dns_lookups: true\n" ENDPOINT("a.test"));
+    assert_config_errors(&f.config, "");
+    assert_config_warnings(&f.config, "t:3:26: use_tcp_for_dns_lookups: is deprecated\n"
+                                      "t:3:26: use_tcp_for_dns_lookups: has no effect without "
+                                      "dns_resolvers");
+    finish(&f);
+}
+
 struct refused_case {
     const char *yaml;
     const char *error;
