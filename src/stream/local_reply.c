@@ -46,7 +46,10 @@ static void set_status(struct nu_hcm_stream *stream, struct nu_headers *headers,
 {
     char *text = nu_arena_alloc(stream->arena, 3);
     nu_status_format(status, text);
-    nu_headers_fill_first(headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
+    if (nu_headers_has_id(headers, NU_HEADER_STATUS))
+        nu_headers_set_id(headers, NU_HEADER_STATUS, nu_str_make(text, 3));
+    else
+        nu_headers_fill_first(headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
 }
 
 /* The headers of the reply and of its route: a route that answers itself adds its own behind what the
