@@ -57,13 +57,28 @@ static void take_block(struct nu_arena *arena, struct nu_block *block, size_t us
     nu_poison(arena->at, room);
 }
 
+/* An arena at an aligned place of `block`, whose reference it takes over. */
+static struct nu_arena *create_at(struct nu_block *block, size_t offset)
+{
+    struct nu_arena *arena = (struct nu_arena *)(void *)(block->data + offset);
+    nu_arena_init(arena);
+    take_block(arena, block, offset + sizeof(*arena));
+    return arena;
+}
+
 struct nu_arena *nu_arena_create(void)
 {
-    struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
-    struct nu_arena *arena = (struct nu_arena *)(void *)block->data;
-    nu_arena_init(arena);
-    take_block(arena, block, sizeof(*arena));
-    return arena;
+    return create_at(nu_block_get(NU_BLOCK_SMALL), 0);
+}
+
+struct nu_arena *nu_arena_create_behind(struct nu_block *block)
+{
+    enum { WORTH_SHARING = 3072 };
+    if (block->block_class != NU_BLOCK_SMALL || nu_block_room(block) < WORTH_SHARING)
+        return nu_arena_create();
+    uintptr_t data = (uintptr_t)block->data;
+    nu_block_ref(block);
+    return create_at(block, nu_align_up(data + block->fill, ALIGN) - data);
 }
 
 void nu_arena_destroy(struct nu_arena **arena)
@@ -168,6 +183,10 @@ static void unref_block(void *obj)
 
 void nu_arena_hold_block(struct nu_arena *arena, struct nu_block *block)
 {
+    for (const struct nu_block *own = arena->blocks; own; own = own->next_free) {
+        if (own == block)
+            return;
+    }
     nu_block_ref(block);
     nu_arena_on_free(arena, unref_block, block);
 }

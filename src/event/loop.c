@@ -55,17 +55,23 @@ static void run_turn_tasks(struct nu_loop *loop)
     }
 }
 
+void nu_loop_run_tasks(struct nu_loop *loop)
+{
+    do {
+        run_turn_tasks(loop);
+        run_deferred_frees(loop);
+    } while (!nu_list_is_empty(&loop->turn_tasks));
+    loop->task_count = 0;
+    loop->now_us = 0;
+}
+
 static void on_turn_end(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct nu_loop *loop = arg;
-    do {
-        run_turn_tasks(loop);
-        run_deferred_frees(loop);
-    } while (!nu_list_is_empty(&loop->turn_tasks));
+    nu_loop_run_tasks(loop);
     loop->turn_armed = false;
-    loop->now_us = 0;
     atomic_fetch_add_explicit(&loop->private_->turns, 1, memory_order_relaxed);
 }
 

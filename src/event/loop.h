@@ -6,7 +6,9 @@
  *
  * A turn is: wait, run every callback that is ready, run the tasks of the turn's end (connections
  * write what they gathered, objects that were closed are freed), wait again. Callbacks may therefore
- * close and destroy anything that they were called by.
+ * close and destroy anything that they were called by. A turn of many events runs its tasks between
+ * them as well, whenever enough have gathered, so that memory is given back and used again while it
+ * is still in the cache, and the clock goes on.
  *
  * A loop belongs to the thread that runs it. Only nu_loop_post and nu_loop_stop are for others.
  */
@@ -44,7 +46,8 @@ struct nu_loop {
     uint64_t gap_read_us; /* when the gap was measured */
     struct nu_list turn_tasks;
     struct nu_list next_turn_tasks;
-    bool turn_armed; /* the turn-end event is active */
+    uint32_t task_count; /* asked for since the tasks were run last */
+    bool turn_armed;     /* the turn-end event is active */
     struct nu_timer_wheel *timers;
     /* What the thread has besides, set by the loop's owner for those who know what it is. */
     struct nu_cluster_table *clusters; /* its clusters; NULL for none */
@@ -79,6 +82,7 @@ static inline void nu_loop_at_turn_end(struct nu_loop *loop, struct nu_turn_task
     if (nu_list_is_linked(&task->link))
         return;
     nu_list_add_last(&loop->turn_tasks, &task->link);
+    loop->task_count++;
     if (!loop->turn_armed)
         nu_loop_arm_turn_end(loop);
 }
@@ -86,6 +90,17 @@ static inline void nu_loop_at_turn_end(struct nu_loop *loop, struct nu_turn_task
 /* Runs task->fn(task) at the end of the next turn, which then comes without a wait: for work that goes
  * on, so that others get their turn. A task that is linked already stays where it is. */
 void nu_loop_at_next_turn(struct nu_loop *loop, struct nu_turn_task *task);
+
+void nu_loop_run_tasks(struct nu_loop *loop);
+
+/* The last thing that a callback of libevent does, with nothing of ours on the stack below it: runs
+ * the turn's tasks now if many have gathered. The objects that called may be gone then. */
+static inline void nu_loop_event_done(struct nu_loop *loop)
+{
+    enum { TASKS_MAX = 32 };
+    if (nu_unlikely(loop->task_count >= TASKS_MAX))
+        nu_loop_run_tasks(loop);
+}
 
 static inline void nu_turn_task_init(struct nu_turn_task *task, void (*fn)(struct nu_turn_task *))
 {
@@ -97,7 +112,7 @@ static inline void nu_turn_task_init(struct nu_turn_task *task, void (*fn)(struc
  * sees it go. */
 void nu_loop_defer_free(struct nu_loop *loop, void (*fn)(void *obj), void *obj);
 
-/* Monotonic microseconds, read at most once a turn. */
+/* Monotonic microseconds, read once a turn, or once between the runs of a long turn's tasks. */
 static inline uint64_t nu_loop_now_us(struct nu_loop *loop)
 {
     if (nu_unlikely(loop->now_us == 0)) {

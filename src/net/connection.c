@@ -369,11 +369,8 @@ static void read_some(struct nu_connection *conn)
         nu_connection_redeliver(conn);
 }
 
-static void on_readable(int fd, short what, void *arg)
+static void on_ready(struct nu_connection *conn)
 {
-    (void)fd;
-    (void)what;
-    struct nu_connection *conn = arg;
     if (nu_likely(may_read(conn)))
         read_some(conn);
     else if (conn->state != NU_CONNECTION_OPEN)
@@ -382,10 +379,20 @@ static void on_readable(int fd, short what, void *arg)
         nu_io_disable_read(&conn->io);
 }
 
+static void on_readable(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct nu_connection *conn = arg;
+    struct nu_loop *loop = conn->loop;
+    on_ready(conn);
+    nu_loop_event_done(loop);
+}
+
 void nu_connection_read_now(struct nu_connection *conn)
 {
     if (nu_connection_is_open(conn) && nu_io_is_read_enabled(&conn->io))
-        on_readable(conn->fd, EV_READ, conn);
+        on_ready(conn);
 }
 
 static void check_watermarks(struct nu_connection *conn)

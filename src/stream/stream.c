@@ -720,7 +720,8 @@ struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
                                            struct nu_stream_encoder *encoder)
 {
     enum { HEADER_ROOM = 24 };
-    struct nu_arena *arena = nu_arena_create();
+    /* The request's first bytes are there, mostly few in a block of which the rest is free. */
+    struct nu_arena *arena = nu_arena_create_behind(conn->base.conn->conn.in.last->block);
     struct nu_hcm_stream *stream = nu_arena_calloc(arena, sizeof(*stream));
     stream->arena = arena;
     stream->conn = conn;

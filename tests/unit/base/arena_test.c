@@ -137,6 +137,48 @@ TEST(all_blocks_go_back_to_the_free_lists)
     nu_block_cache_clear();
 }
 
+TEST(an_arena_behind_bytes_leaves_them_alone)
+{
+    nu_block_cache_clear();
+    struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
+    memcpy(block->data, "GET /", 5);
+    block->fill = 5;
+    struct nu_arena *arena = nu_arena_create_behind(block);
+    assert_int_equal(nu_block_room(block), 0);
+    nu_block_unref(block);
+    for (int i = 0; i < 100; i++)
+        memset(nu_arena_alloc(arena, 40), 'x', 40);
+    assert_memory_equal(block->data, "GET /", 5);
+    nu_arena_destroy(&arena);
+    assert_null(arena);
+    assert_int_equal(nu_block_cache_bytes(), 2 * 4096);
+    nu_block_cache_clear();
+}
+
+TEST(a_block_without_much_room_is_not_shared_with_an_arena)
+{
+    struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
+    block->fill = 2000;
+    struct nu_arena *arena = nu_arena_create_behind(block);
+    assert_int_equal(block->refs, 1);
+    assert_int_equal(block->fill, 2000);
+    nu_arena_destroy(&arena);
+    nu_block_unref(block);
+    nu_block_cache_clear();
+}
+
+TEST(a_block_of_the_arena_needs_no_other_hold)
+{
+    struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
+    struct nu_arena *arena = nu_arena_create_behind(block);
+    nu_arena_hold_block(arena, block);
+    assert_int_equal(block->refs, 2);
+    nu_arena_destroy(&arena);
+    assert_int_equal(block->refs, 1);
+    nu_block_unref(block);
+    nu_block_cache_clear();
+}
+
 TEST(a_finished_arena_may_be_used_again)
 {
     struct nu_arena arena;
