@@ -265,6 +265,15 @@ def test_a_timer_after_the_client_left_is_never_called(nuncio, origin, plugins):
     proxy.stderr.wait("closed while waiting")
 
 
+def test_a_hold_that_a_filter_forgot_does_not_stall_the_next_request(nuncio, origin, plugins):
+    proxy = services(nuncio, origin().port, plugins)
+    client = proxy.connect()
+    for _ in range(3):
+        client.send(b"GET / HTTP/1.1\r\nhost: a\r\nx-do: hold\r\n\r\n")
+        client.wait_message(is_response=True)
+    assert client.received.count(b"HTTP/1.1 200 OK") == 3
+
+
 def test_a_changed_path_takes_another_route(nuncio, origin, plugins):
     route = """              routes:
               - match: {path: /other}
@@ -408,6 +417,13 @@ def test_a_call_that_fails_says_why(nuncio, origin, plugins, script, outcome):
     proxy, _ = caller(nuncio, origin, plugins, harmless)
     got = ask(proxy, "call", headers={"x-timeout": "300" if script is never else "20000"})
     assert got.headers["x-call"] == outcome
+
+
+def test_a_call_may_be_cancelled_from_inside_its_own_end(nuncio, origin, plugins):
+    proxy, _ = caller(nuncio, origin, plugins)
+    for _ in range(3):
+        got = ask(proxy, "cancel")
+        assert (got.status, got.text) == (200, "from the call")
 
 
 def test_a_call_goes_with_the_client(nuncio, origin, plugins):

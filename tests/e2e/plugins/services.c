@@ -23,6 +23,7 @@ struct services {
     struct nu_filter base;
     struct nu_str what;
     struct nu_filter_timer timer;
+    struct nu_filter_call *handle;
     bool waiting;
     char outcome[200]; /* of a call, for the response */
 };
@@ -52,6 +53,18 @@ static void on_answer(struct nu_filter *self, const struct nu_call_result *resul
     snprintf(s->outcome, sizeof(s->outcome), "%d %u %s %.*s", result->ok, result->status, body,
              NU_STR_ARG(result->failure));
     nu_filter_continue_decoding(self);
+}
+
+/* Answers from inside the call's end: close then cancels a call that is over. */
+static void on_answer_reply(struct nu_filter *self, const struct nu_call_result *result)
+{
+    nu_filter_reply(self, result->status, NU_STR("from the call"), NU_STR("services_call"));
+}
+
+static struct nu_filter_call *call_now(struct nu_filter *self)
+{
+    struct nu_call_request request = {.cluster = NU_STR("called")};
+    return nu_filter_http_call(self, &request, on_answer_reply);
 }
 
 static enum nu_headers_status call(struct nu_filter *self)
@@ -126,10 +139,16 @@ static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_h
         s->waiting = true;
         return delay(self, 1000000);
     }
-    if (does(s, "append"))
+    bool first_try = !nu_str_eq(nu_headers_get(h, NU_STR(":path")), NU_STR("/again"));
+    if (does(s, "append") || (does(s, "again") && first_try))
         return NU_HEADERS_STOP;
     if (does(s, "limit")) {
         nu_filter_set_decoder_buffer_limit(self, 1000);
+        return NU_HEADERS_STOP_ALL_AND_BUFFER;
+    }
+    if (does(s, "cancel")) {
+        s->handle = call_now(self);
+        s->waiting = true;
         return NU_HEADERS_STOP_ALL_AND_BUFFER;
     }
     if (does(s, "reset")) {
@@ -146,6 +165,8 @@ static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_h
         nu_filter_set_upstream_override_host(self, nu_headers_get(h, NU_STR("x-host")));
     if (does(s, "values"))
         set_values(self);
+    if (does(s, "hold"))
+        nu_filter_hold_request(self);
     return NU_HEADERS_CONTINUE;
 }
 
@@ -218,6 +239,8 @@ static enum nu_data_status encode_data(struct nu_filter *self, struct nu_buf *da
 
 static void close_filter(struct nu_filter *self)
 {
+    if (services_of(self)->handle)
+        nu_filter_call_cancel(services_of(self)->handle);
     if (services_of(self)->waiting)
         nu_filter_log(self, 4, NU_STR("closed while waiting"));
 }
