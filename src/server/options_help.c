@@ -49,8 +49,10 @@ static void add_option(struct nu_strbuf *out, const struct nu_option *option)
     add_wrapped(out, option->help, TEXT_COLUMN);
 }
 
-void nu_options_print_help(const char *program)
+void nu_options_print_help(const char *path)
 {
+    const char *slash = strrchr(path, '/');
+    const char *program = slash ? slash + 1 : path;
     struct nu_strbuf out = {0};
     nu_strbuf_addf(&out,
                    "nuncio " NU_VERSION ", an Envoy-compatible reverse proxy\n\n"

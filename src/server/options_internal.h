@@ -34,7 +34,7 @@ struct nu_option {
 extern const struct nu_option nu_option_table[];
 extern const size_t nu_option_count;
 
-/* Prints --help to stdout. */
-void nu_options_print_help(const char *program);
+/* Prints --help to stdout; `path` is the program's. */
+void nu_options_print_help(const char *path);
 
 #endif

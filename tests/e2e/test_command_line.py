@@ -104,7 +104,7 @@ def test_help_and_version_are_for_stdout(run):
         done = run(option)
         assert (done.returncode, done.stderr) == (0, "")
         assert "--config-path FILE" in done.stdout
-        assert max(map(len, done.stdout.splitlines())) <= 110
+        assert max(map(len, done.stdout.splitlines())) <= 100
     done = run("--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert "  version: nuncio/" in done.stdout
