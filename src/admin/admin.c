@@ -19,7 +19,7 @@ enum {
     BUFFER_LIMIT = 256 * 1024, /* of an answer that its client does not take */
     HEAD_BYTES = 60 * 1024,
     MAX_HEADERS = 100,
-    DRAIN_MS = 100, /* how long a connection that is given up may go on */
+    DRAIN_MS = 1100, /* how long a connection that is given up may go on; about Envoy's */
 };
 
 /* --- Settings --------------------------------------------------------------------------------- */

@@ -100,7 +100,6 @@ struct nu_stream_encoder {
 struct nu_codec_error {
     uint32_t status;       /* of the local reply */
     struct nu_str details; /* response code details, a constant */
-    bool has_head;         /* the request's head was right: decoder->headers have it */
 };
 
 struct nu_server_codec_callbacks {

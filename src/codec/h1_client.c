@@ -202,8 +202,9 @@ static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers
     if (nu_unlikely(!client->decoder))
         return;
     if (client->flags & CHUNKED_OUT)
-        field_bytes = nu_h1_write_last_chunk(out, client->options->enable_trailers ? trailers : NULL,
-                                             client->options->name_format);
+        field_bytes =
+            nu_h1_write_last_chunk(out, client->options->enable_trailers ? trailers : NULL,
+                                   client->options->name_format);
     note_sent(client, out->len - before, field_bytes);
     nu_connection_write(client->conn);
     end_request(client);

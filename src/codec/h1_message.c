@@ -23,7 +23,6 @@ int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str
         msg->error = (struct nu_codec_error){
             .status = status,
             .details = details,
-            .has_head = msg->phase > NU_H1_HEAD,
         };
         msg->phase = NU_H1_FAILED;
     }

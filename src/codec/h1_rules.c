@@ -168,7 +168,9 @@ static int take_host(struct nu_h1_message *msg, struct nu_str from_target)
 {
     struct nu_headers *headers = msg->headers;
     struct nu_str host = nu_headers_get_id(headers, NU_HEADER_HOST);
-    const char *original = host.ptr ? nu_headers_find_id(headers, NU_HEADER_HOST)->original_name : NULL;
+    const char *original = NULL;
+    if (host.ptr)
+        original = nu_headers_find_id(headers, NU_HEADER_HOST)->original_name;
     nu_headers_remove_id(headers, NU_HEADER_HOST);
     if (from_target.ptr)
         host = from_target;

@@ -182,8 +182,9 @@ static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers
     size_t before = out->len;
     size_t field_bytes = 0;
     if (server->flags & CHUNKED_OUT)
-        field_bytes = nu_h1_write_last_chunk(out, server->options->enable_trailers ? trailers : NULL,
-                                             server->options->name_format);
+        field_bytes =
+            nu_h1_write_last_chunk(out, server->options->enable_trailers ? trailers : NULL,
+                                   server->options->name_format);
     if (info) {
         info->header_bytes_sent += field_bytes;
         info->wire_bytes_sent += out->len - before;

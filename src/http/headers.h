@@ -26,7 +26,7 @@ struct nu_header {
 
 enum { NU_HEADERS_INDEXED = UINT16_MAX, NU_HEADERS_WORDS = (NU_HEADER_ID_COUNT + 63) / 64 };
 
-/* How the names of a map are to be spelt by a codec that can; what the codec that read it was told. */
+/* How the names of a map are to be spelt by a codec that can, as the codec that read it was told. */
 enum nu_name_style {
     NU_NAMES_AS_WRITER_LIKES,
     NU_NAMES_AS_RECEIVED,                 /* added ones in lower case */

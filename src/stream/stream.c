@@ -48,8 +48,8 @@ static bool may_close_at_once(const struct nu_hcm_stream *stream)
 {
     if (!nu_stream_has(stream, NU_STREAM_SAW_CLOSE))
         return false;
-    bool is_read =
-        nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE) && !nu_stream_has(stream, NU_STREAM_IN_HEADERS);
+    bool is_read = nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE) &&
+                   !nu_stream_has(stream, NU_STREAM_IN_HEADERS);
     return is_read || nu_stream_has(stream, NU_STREAM_FRAMED_BY_CLOSE);
 }
 
@@ -531,8 +531,6 @@ static const struct nu_stream_decoder_ops decoder_ops = {
 void nu_hcm_stream_codec_error(struct nu_hcm_stream *stream, const struct nu_codec_error *error)
 {
     nu_stream_info_set_flag(&stream->info, NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);
-    if (error->has_head)
-        stream->flags |= NU_STREAM_HEADERS_SEEN;
     if (nu_stream_has(stream, NU_STREAM_RESPONSE_STARTED)) {
         stream->info.response_code_details = error->details;
         reset_stream(stream);
