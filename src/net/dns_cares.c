@@ -176,6 +176,10 @@ static int fill_options(struct resolver *resolver, struct ares_options *out)
         out->ednspsz = (int)options->edns_payload_bytes;
         mask |= ARES_OPT_EDNSPSZ;
     }
+    if (options->resolv_conf) {
+        out->resolvconf_path = nu_unconst(options->resolv_conf);
+        mask |= ARES_OPT_RESOLVCONF;
+    }
 #ifdef ARES_OPT_UDP_MAX_QUERIES
     if (options->udp_max_queries) {
         out->udp_max_queries = (int)options->udp_max_queries;

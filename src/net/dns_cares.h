@@ -19,6 +19,7 @@ struct nu_dns_options {
     uint32_t query_tries;        /* 0: 4 */
     uint32_t edns_payload_bytes; /* 0: the library's */
     uint32_t udp_max_queries;    /* from one port; 0: no limit; needs nu_dns_can_limit_udp */
+    const char *resolv_conf;     /* NULL: the system's */
 };
 
 /* Whether the c-ares that this was built with knows udp_max_queries. */

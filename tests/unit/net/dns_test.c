@@ -3,6 +3,8 @@
 #include "harness/dns_server.h"
 #include "harness/loop.h"
 
+#include <stdlib.h>
+
 #include "net/dns_cares.h"
 #include "stats/stats.h"
 
@@ -287,6 +289,68 @@ TEST(works_again_after_a_server_failed)
     assert_answer(&f, "a.test", NU_DNS_V4_ONLY, "failed");
     dns_server_set(&f.server, (struct dns_rule)V4);
     assert_answer(&f, "a.test", NU_DNS_V4_ONLY, "1.2.3.4/30 1.2.3.5/30");
+    fixture_finish(&f);
+}
+
+/* A file of the test's own; the caller removes it. */
+static void write_resolv_conf(char *path, const char *content)
+{
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+    close(fd);
+}
+
+TEST(fallback_servers_are_asked_when_the_system_names_none)
+{
+    char path[] = "/tmp/nuncio-dns-test-XXXXXX";
+    struct fixture f;
+    fixture_init(&f);
+    write_resolv_conf(path, "options ndots:1\n");
+    f.options.resolv_conf = path;
+    f.options.servers_are_fallback = true;
+    dns_server_set(&f.server, (struct dns_rule)V4);
+    assert_answer(&f, "a.test", NU_DNS_V4_ONLY, "1.2.3.4/30 1.2.3.5/30");
+    unlink(path);
+    fixture_finish(&f);
+}
+
+TEST(fallback_servers_are_not_asked_when_the_system_names_one)
+{
+    char path[] = "/tmp/nuncio-dns-test-XXXXXX";
+    struct fixture f;
+    fixture_init(&f);
+    /* Nobody is there. */
+    write_resolv_conf(path, "nameserver 127.0.0.77\n");
+    f.options.resolv_conf = path;
+    f.options.servers_are_fallback = true;
+    f.options.query_timeout_ms = 20;
+    dns_server_set(&f.server, (struct dns_rule)V4);
+    assert_answer(&f, "a.test", NU_DNS_V4_ONLY, "failed");
+    assert_int_equal(f.server.udp_queries, 0);
+    unlink(path);
+    fixture_finish(&f);
+}
+
+/* The library is set up anew, and so sees a resolv.conf that changed: here the settings change, since
+ * its older versions read no ports from the file. */
+TEST(servers_are_read_again_after_a_refusal)
+{
+    char servers[32];
+    struct fixture f;
+    struct dns_server old;
+    fixture_init(&f);
+    dns_server_init(&old, f.loop);
+    dns_server_set(&old, (struct dns_rule){
+                             .name = "a.test", .type = DNS_A, .reply = DNS_REPLY_REFUSED});
+    dns_server_set(&f.server, (struct dns_rule)V4);
+    snprintf(servers, sizeof(servers), "127.0.0.1:%u", old.port);
+    f.options.servers = nu_str_from(servers);
+    assert_answer(&f, "a.test", NU_DNS_V4_ONLY, "failed");
+    f.options.servers = nu_str_from(f.servers);
+    assert_answer(&f, "a.test", NU_DNS_V4_ONLY, "1.2.3.4/30 1.2.3.5/30");
+    assert_int_equal(old.udp_queries, 1);
+    dns_server_finish(&old);
     fixture_finish(&f);
 }
 
