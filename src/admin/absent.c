@@ -5,13 +5,6 @@
  */
 #include "admin/admin_internal.h"
 
-void nu_admin_certs(const struct nu_admin_request *request, struct nu_admin_response *response)
-{
-    (void)request;
-    response->content_type = NU_ADMIN_JSON;
-    nu_admin_answer(response, 200, "{\n \"certificates\": []\n}\n");
-}
-
 void nu_admin_contention(const struct nu_admin_request *request, struct nu_admin_response *response)
 {
     (void)request;

@@ -24,6 +24,7 @@ struct Envoy__Config__Bootstrap__V3__Bootstrap;
 struct nu_admin;
 struct nu_cluster_manager;
 struct nu_json;
+struct nu_list;
 struct nu_listener;
 struct nu_runtime_change;
 
@@ -68,6 +69,7 @@ struct nu_admin_ops {
 struct nu_admin_parts {
     const struct Envoy__Config__Bootstrap__V3__Bootstrap *bootstrap;
     const struct nu_cluster_manager *clusters;
+    const struct nu_list *tls_contexts; /* tls/context.h */
     const struct nu_admin_ops *ops;
     void *owner;
 };

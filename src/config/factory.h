@@ -15,6 +15,7 @@ struct nu_dns_resolver;
 struct nu_filter_factory;
 struct nu_host_keeper;
 struct nu_init_manager;
+struct nu_list;
 struct nu_listener_filter_factory;
 struct nu_log_writer;
 struct nu_loop;
@@ -50,6 +51,7 @@ struct nu_factory {
     struct nu_host_keeper *host_keeper; /* makes hosts */
     /* Takes what must be ready before listeners open; NULL where nothing waits. */
     struct nu_init_manager *init;
+    struct nu_list *tls_contexts; /* where TLS contexts are listed, to be shown; may be NULL */
     const struct nu_extensions *extensions;
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */

@@ -133,6 +133,7 @@ void nu_server_build_admin(struct nu_server *server)
     struct nu_admin_parts parts = {
         .bootstrap = server->bootstrap,
         .clusters = server->clusters,
+        .tls_contexts = &server->tls_contexts,
         .ops = &ops,
         .owner = server,
     };

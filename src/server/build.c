@@ -35,6 +35,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .dns = server->dns,
         .host_keeper = nu_cluster_manager_host_keeper(server->clusters),
         .init = &server->init,
+        .tls_contexts = &server->tls_contexts,
         .extensions = &nu_built_in_extensions,
         .local = &server->local,
         .runtime = server->runtime,

@@ -7,13 +7,11 @@
 #include "config/values.h"
 #include "runtime/runtime.h"
 #include "server/server_internal.h"
+#include "tls/describe.h"
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
 
 enum { DEFAULT_FLUSH_MS = 5000 };
-
-/* What Envoy shows while there is no certificate. */
-#define NO_CERTIFICATE UINT32_MAX
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
@@ -47,7 +45,9 @@ static void refresh_server(struct nu_process_stats *stats)
     nu_gauge_set(&server->concurrency, owner->options->concurrency);
     nu_gauge_set(&server->hot_restart_epoch, owner->options->restart_epoch);
     nu_gauge_set(&server->total_connections, count_connections(owner));
-    nu_gauge_set(&server->days_until_first_cert_expiring, NO_CERTIFICATE);
+    nu_gauge_set(&server->days_until_first_cert_expiring,
+                 nu_tls_days_until_expiry(&owner->tls_contexts,
+                                          nu_loop_realtime_us(owner->loop) / 1000000));
 }
 
 static void refresh_runtime(struct nu_process_stats *stats)

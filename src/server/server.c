@@ -46,6 +46,7 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     server->log_writer = nu_log_writer_create(options->file_flush_interval_ms);
     server->loop = nu_loop_create();
     nu_listener_drain_init(&server->listener_drain, server);
+    nu_list_init(&server->tls_contexts);
     nu_process_stats_init(&server->process_stats, server);
     server->clusters = nu_cluster_manager_create(server->stats, server->loop);
     nu_init_manager_init(&server->init, "Server");

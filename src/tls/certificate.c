@@ -162,6 +162,8 @@ bool nu_tls_certificate_load(const struct nu_tls_certificate_source *source, str
         return false;
     }
     read_names(out, arena);
+    out->source =
+        nu_arena_dup(arena, source->pkcs12.len ? source->pkcs12_name : source->chain_name);
     return true;
 }
 

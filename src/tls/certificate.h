@@ -16,6 +16,7 @@ struct nu_tls_certificate {
     EVP_PKEY *key;          /* owned */
     struct nu_str *names;   /* the DNS names it is for, lower-case, or its common name */
     size_t name_count;
+    struct nu_str source; /* the file of the chain, or "<inline>" */
 };
 
 /* Where the parts come from: PEM texts, or one PKCS#12 container. The names are for error messages:

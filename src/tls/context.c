@@ -14,6 +14,7 @@
 #include "tls/transport.h"
 
 struct nu_tls_context {
+    struct nu_list link; /* in the list of who shows certificates, or unlinked */
     struct nu_tls_settings settings;
     struct nu_stat_set *stats; /* borrowed: the registry frees these two */
     struct nu_stat_set *negotiated;
@@ -338,6 +339,7 @@ struct nu_tls_context *nu_tls_context_create(const struct nu_tls_settings *setti
 {
     struct nu_tls_context *context = nu_calloc(1, sizeof(*context));
     context->settings = *settings;
+    nu_list_init(&context->link);
     nu_tls_transport_prepare();
     choose_ticket_keys(context);
     hash_identity(context);
@@ -366,12 +368,25 @@ static void free_local(struct nu_tls_context_local *local)
     nu_free(local);
 }
 
+void nu_tls_context_list(struct nu_tls_context *context, struct nu_list *list)
+{
+    nu_list_add_last(list, &context->link);
+}
+
+const struct nu_tls_context *nu_tls_context_next(const struct nu_list *list,
+                                                 const struct nu_tls_context *previous)
+{
+    const struct nu_list *next = previous ? previous->link.next : list->next;
+    return next == list ? NULL : nu_list_entry(next, struct nu_tls_context, link);
+}
+
 void nu_tls_context_destroy(struct nu_tls_context **context_ptr)
 {
     struct nu_tls_context *context = *context_ptr;
     if (!context)
         return;
     *context_ptr = NULL;
+    nu_list_remove(&context->link);
     for (unsigned i = 0; i < NU_THREAD_MAX; i++)
         free_local(context->locals[i]);
     for (size_t i = 0; i < context->settings.certificate_count; i++)

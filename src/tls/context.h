@@ -10,6 +10,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/list.h"
 #include "base/thread.h"
 #include "stats/stats.h"
 #include "tls/certificate.h"
@@ -64,6 +65,12 @@ struct nu_tls_context *nu_tls_context_create(const struct nu_tls_settings *setti
                                              struct nu_strbuf *error);
 /* After the last connection is gone. Main thread. */
 void nu_tls_context_destroy(struct nu_tls_context **context);
+
+/* Puts it into a list, from which it goes when it is destroyed; the list must live longer. Main
+ * thread, like the walk: the one behind `previous` (NULL: the first), or NULL. */
+void nu_tls_context_list(struct nu_tls_context *context, struct nu_list *list);
+const struct nu_tls_context *nu_tls_context_next(const struct nu_list *list,
+                                                 const struct nu_tls_context *previous);
 
 const struct nu_tls_settings *nu_tls_context_settings(const struct nu_tls_context *context);
 

@@ -280,6 +280,7 @@ static void read_trusted(struct nu_factory *factory, const validation_proto *pro
         return;
     }
     struct nu_strbuf error = {0};
+    validator->ca_source = nu_arena_dup(factory->arena, name_of_source(proto->trusted_ca));
     if (!nu_tls_validator_set_trusted(validator, ca, name_of_source(proto->trusted_ca), crl, &error))
         nu_config_error(factory->ctx, proto, "trusted_ca", "%s", error.data);
     nu_strbuf_finish(&error);
@@ -445,6 +446,8 @@ static void *create(struct nu_factory *factory, const ProtobufCMessage *message,
     struct nu_str prefix = nu_arena_concat(factory->arena, scope, NU_STR(".ssl"));
     struct nu_tls_context *context =
         nu_tls_context_create(&settings, factory->stats, prefix, &error);
+    if (context && factory->tls_contexts)
+        nu_tls_context_list(context, factory->tls_contexts);
     if (context)
         nu_arena_on_free(factory->arena, destroy_context, context);
     else

@@ -32,6 +32,7 @@ struct nu_tls_hash {
 struct nu_tls_validator {
     X509_STORE *trusted;      /* owned; NULL: the chain is not verified */
     STACK_OF(X509) * ca_list; /* owned: what a server names to its clients; may be NULL */
+    struct nu_str ca_source;  /* the file of these, or "<inline>"; the configuration's */
     const struct nu_tls_san_matcher *sans;
     size_t san_count;
     const struct nu_tls_hash *hashes; /* of whole certificates */

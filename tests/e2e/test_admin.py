@@ -217,6 +217,38 @@ def test_a_name_is_no_admin_address(nuncio):
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+def test_certificates_are_shown_with_how_long_they_last(nuncio, origin, tmp_path):
+    authority = Authority(tmp_path)
+    authority.issue("server", "DNS:a.test,URI:spiffe://a/b,IP:127.0.0.1")
+    authority.issue_expired("old", "DNS:old.test")
+    pair = "{certificate_chain: {filename: %s/%s.crt}, private_key: {filename: %s/%s.key}}"
+    context = """{"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.%s,
+      common_tls_context: {tls_certificates: [%s], validation_context: {trusted_ca: {filename:
+      %s/ca.crt}}}}"""
+    listen = context % ("DownstreamTlsContext", pair % (tmp_path, "server", tmp_path, "server"),
+                        tmp_path)
+    config = PROXY.replace("    - filters:\n", "    - transport_socket: {name: tls, typed_config: "
+                           + listen + "}\n      filters:\n")
+    proxy = plain(nuncio, origin, config=config)
+    shown, = proxy.admin("/certs").json()["certificates"]
+    (authority_shown,), (server,) = shown["ca_cert"], shown["cert_chain"]
+    assert authority_shown["path"] == f"{tmp_path}/ca.crt"
+    assert server["path"] == f"{tmp_path}/server.crt"
+    assert server["subject_alt_names"] == [{"dns": "a.test"}, {"uri": "spiffe://a/b"},
+                                           {"ip_address": "127.0.0.1"}]
+    assert server["days_until_expiration"] in ("19", "20")  # it was made for 20 days just now
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", server["expiration_time"])
+    assert server["serial_number"] == "01"
+    assert proxy.stats()["server.days_until_first_cert_expiring"] in (19, 20)
+
+    old = config.replace("server.crt", "old.crt").replace("server.key", "old.key")
+    expired = plain(nuncio, origin, config=old)
+    shown, = expired.admin("/certs").json()["certificates"]
+    assert shown["cert_chain"][0]["days_until_expiration"] == "0"
+    assert expired.stats()["server.days_until_first_cert_expiring"] == 0
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
 def test_no_path_tells_a_secret(nuncio, origin, tmp_path):
     Authority(tmp_path).issue("server", "DNS:a.test")
     key = (tmp_path / "server.key").read_text()

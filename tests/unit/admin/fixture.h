@@ -13,6 +13,7 @@ struct admin_fixture {
     struct nu_admin admin;
     struct nu_arena arena;
     struct nu_local_info local;
+    struct nu_list tls_contexts;
     enum nu_server_state state;
     unsigned quits;
     struct nu_admin_drain drain; /* as it was last asked for */
@@ -61,8 +62,10 @@ static inline void admin_open(struct admin_fixture *f)
     *f = (struct admin_fixture){0};
     cluster_fixture_init(&f->clusters);
     nu_arena_init(&f->arena);
+    nu_list_init(&f->tls_contexts);
     f->admin.parts = (struct nu_admin_parts){
         .clusters = f->clusters.manager,
+        .tls_contexts = &f->tls_contexts,
         .ops = &fixture_ops,
         .owner = f,
     };

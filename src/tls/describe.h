@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What /certs says about certificates, in the words of envoy.admin.v3. Any thread. */
+#ifndef NU_TLS_DESCRIBE_H
+#define NU_TLS_DESCRIBE_H
+
+#include "base/json.h"
+#include "tls/context.h"
+
+/* Writes one object: the trusted CA and the certificates of a context, with how long they last from
+ * the second `now_s` on. */
+void nu_tls_describe_context(const struct nu_tls_context *context, uint64_t now_s,
+                             struct nu_json *json);
+/* Whole days until the first certificate of the contexts in `list` expires, 0 if one has;
+ * UINT32_MAX if there is none. */
+uint32_t nu_tls_days_until_expiry(const struct nu_list *list, uint64_t now_s);
+
+#endif
