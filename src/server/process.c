@@ -12,6 +12,25 @@
 /* Below this many descriptors a proxy under load runs dry: each request takes two. */
 enum { FEW_FILES = 4096 };
 
+/* What is closed of stdin, stdout and stderr would become a socket, and get our log. */
+static void open_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        int opened = open("/dev/null", O_RDWR); /* the lowest free one, which is `fd` */
+        (void)opened;
+    }
+}
+
+/* Whoever started us may have blocked some, which we would inherit. */
+static void unblock_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static void raise_file_limit(void)
 {
     struct rlimit limit;
@@ -42,6 +61,8 @@ static void allow_core_dump(void)
 
 void nu_process_prepare(const struct nu_options *options)
 {
+    open_standard_files();
+    unblock_signals();
     signal(SIGPIPE, SIG_IGN);
     /* PID 1 inherits orphans. We start no processes, so that nobody waits for an exit status. */
     if (getpid() == 1)

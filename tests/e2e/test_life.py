@@ -251,6 +251,52 @@ def test_an_address_in_use_ends_the_start(nuncio, origin):
         in proxy.stderr.text
 
 
+def test_signals_that_were_blocked_are_taken(nuncio, origin):
+    block = {"preexec_fn": lambda: signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1})}
+    proxy = nuncio(PROXY, origin=origin().port, popen=block)
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait_exit() == 0
+
+
+def test_closed_standard_files_are_opened(nuncio_binary, tmp_path):
+    """Else a connection would be stderr, and get the log."""
+    address, config = tmp_path / "address", tmp_path / "c.yaml"
+    config.write_text("admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n")
+    command = f"exec {nuncio_binary} -c {config} --admin-address-path {address} <&- >&- 2>&-"
+    with subprocess.Popen(["sh", "-c", command]) as process:
+        while not address.exists():
+            assert process.poll() is None
+        files = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in (0, 1, 2)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert files == ["/dev/null"] * 3
+
+
+def test_access_logs_are_opened_again(nuncio, origin, tmp_path):
+    log, old = tmp_path / "access.log", tmp_path / "old.log"
+    config = PROXY.replace("          stat_prefix: main\n", """          stat_prefix: main
+          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: @log@
+              log_format: {text_format_source: {inline_string: "%REQ(:PATH)%\\n"}}
+""")
+    proxy = nuncio(config, "--file-flush-interval-msec", "1", origin=origin().port, log=log)
+    proxy.get("main", "/before")
+    while "/before" not in log.read_text():
+        pass
+    log.rename(old)
+    proxy.signal(signal.SIGUSR1)
+    while not log.exists():
+        pass
+    proxy.get("main", "/after")
+    while "/after" not in log.read_text():
+        pass
+    assert old.read_text() == "/before\n"
+
+
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return [int(child) for child in file.read().split()]
