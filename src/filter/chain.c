@@ -304,6 +304,8 @@ void nu_chain_refresh_route_configs(struct nu_filter_chain *chain)
 
 void nu_chain_abort(struct nu_filter_chain *chain)
 {
+    if (chain->half[NU_DECODE].aborted && chain->half[NU_ENCODE].aborted && !chain->request_holds)
+        return;
     /* First both, so that nobody who is told of a release can pass anything on. */
     chain->half[NU_DECODE].aborted = true;
     chain->half[NU_ENCODE].aborted = true;

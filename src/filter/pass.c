@@ -171,11 +171,13 @@ void nu_chain_abort_half(struct nu_filter_chain *chain, enum nu_direction dir)
 {
     struct nu_chain_half *half = &chain->half[dir];
     half->aborted = true;
+    if (nu_likely(!half->kept_count && !half->over_limit))
+        return;
     for (uint8_t i = 0; half->kept_count && i < chain->config->count; i++) {
         struct nu_chain_kept kept = take_kept(half, chain->filters[i]);
         nu_buf_clear(&kept.data);
     }
-    if (nu_unlikely(half->over_limit))
+    if (half->over_limit)
         release_sender(chain, dir);
 }
 
@@ -257,7 +259,8 @@ void nu_chain_pass_headers(struct nu_filter_chain *chain, enum nu_direction dir,
         if (nu_unlikely(added && status == NU_HEADERS_CONTINUE_AND_DONT_END))
             added->end = false;
         if (!go_on_after_headers(filter, dir, status)) {
-            pass_added(chain, dir);
+            if (nu_unlikely(half->kept_count))
+                pass_added(chain, dir);
             return;
         }
         if (added || status == NU_HEADERS_CONTINUE_AND_DONT_END)
@@ -266,7 +269,8 @@ void nu_chain_pass_headers(struct nu_filter_chain *chain, enum nu_direction dir,
     half->headers_out = true;
     if (dir == NU_ENCODE)
         chain->ops->encode_headers(chain, half->headers, end);
-    pass_added(chain, dir);
+    if (nu_unlikely(half->kept_count))
+        pass_added(chain, dir);
 }
 
 /* A filter that had stopped says continue: what it kept goes first, then `data`. */
