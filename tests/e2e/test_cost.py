@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a request on warm connections costs, counted and not timed: system calls, allocations."""
+import collections
+import os
+import pathlib
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import time
+
+import pytest
+
+from configs import GATED, PROXY
+
+TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
+REQUESTS = 50
+GET = b"GET / HTTP/1.1\r\nhost: a\r\nuser-agent: test\r\naccept: */*\r\ntoken: 7\r\n\r\n"
+DENIED = GET.replace(b"token: 7", b"token: 8")
+
+
+def ask(client, request, count):
+    for _ in range(count):
+        client.send(request)
+        client.wait_message(is_response=True)
+
+
+def threads_of(pid):
+    return [int(thread) for thread in os.listdir(f"/proc/{pid}/task")]
+
+
+def is_traced(thread, pid):
+    status = pathlib.Path(f"/proc/{pid}/task/{thread}/status").read_text()
+    return not re.search(r"TracerPid:\s+0\n", status)
+
+
+class Trace:
+    """System calls of each thread of a process while the block runs, by strace."""
+
+    def __init__(self, pid, file):
+        self.pid, self.file = pid, file
+        self.calls = collections.defaultdict(collections.Counter)
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["strace", "-f", "-qq", "-o", str(self.file), "-p",
+                                         str(self.pid)], stderr=subprocess.DEVNULL)
+        while not all(is_traced(thread, self.pid) for thread in threads_of(self.pid)):
+            if self.process.poll() is not None:
+                pytest.skip("needs strace and leave to attach it")
+            time.sleep(0.001)
+        return self
+
+    def __exit__(self, *unused):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        for line in self.file.read_text().splitlines():
+            found = re.match(r"(\d+) +(\w+)\(", line)
+            if found:
+                self.calls[int(found[1])][found[2]] += 1
+
+    def busiest(self):
+        return max(self.calls.values(), key=lambda calls: sum(calls.values()))
+
+
+@pytest.fixture(scope="session")
+def plain_binary(nuncio_binary):
+    """Sanitizers have an allocator of their own, and make system calls."""
+    code = pathlib.Path(nuncio_binary).read_bytes()
+    if b"__asan_init" in code or b"__tsan_init" in code:
+        pytest.skip("counts what a build without sanitizers does")
+    return nuncio_binary
+
+
+@pytest.fixture
+def trace(plain_binary, tmp_path):
+    if not shutil.which("strace"):
+        pytest.skip("needs strace and leave to attach it")
+    return lambda proxy: Trace(proxy.pid, tmp_path / "strace")
+
+
+def test_a_forwarded_request_is_two_reads_two_writes_and_the_waits(nuncio, origin, trace):
+    proxy = nuncio(PROXY, "--concurrency", "1", origin=origin().port)
+    client = proxy.connect()
+    ask(client, GET, 5)
+    with trace(proxy) as traced:
+        ask(client, GET, REQUESTS)
+    calls = traced.busiest()
+    assert REQUESTS - 2 <= calls.pop("epoll_wait") <= 2 * REQUESTS + 2
+    assert calls["read"] == 2 * REQUESTS
+    assert calls["write"] + calls["writev"] == 2 * REQUESTS
+    assert set(calls) <= {"read", "write", "writev", "restart_syscall"}
+
+
+def test_a_denied_request_is_one_read_one_write_and_a_wait(nuncio, origin, trace):
+    proxy = nuncio(GATED, "--concurrency", "1", origin=origin().port)
+    client = proxy.connect()
+    ask(client, DENIED, 5)
+    with trace(proxy) as traced:
+        ask(client, DENIED, REQUESTS)
+    calls = traced.busiest()
+    assert abs(calls.pop("epoll_wait") - REQUESTS) <= 2
+    assert calls["read"] == REQUESTS
+    assert calls["write"] + calls["writev"] == REQUESTS
+    assert set(calls) <= {"read", "write", "writev", "restart_syscall"}
+
+
+@pytest.fixture(scope="session")
+def count_allocs(plain_binary, tmp_path_factory):
+    """What counts the allocations of a nuncio: its environment, and a function for the count."""
+    folder = tmp_path_factory.mktemp("allocs")
+    library, counter = folder / "count_allocs.so", folder / "count"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
+                    TOOLS / "count_allocs.c"], check=True)
+    counter.write_bytes(bytes(8))
+
+    def count():
+        return struct.unpack("=Q", counter.read_bytes())[0]
+
+    return {"LD_PRELOAD": str(library), "COUNT_ALLOCS": str(counter)}, count
+
+
+@pytest.mark.parametrize("request_bytes", [GET, DENIED], ids=["allowed", "denied"])
+def test_a_request_allocates_nothing(nuncio, origin, count_allocs, request_bytes):
+    environment, count = count_allocs
+    proxy = nuncio(GATED, "--concurrency", "1", env=environment, origin=origin().port)
+    client = proxy.connect()
+    ask(client, request_bytes, 5)
+    before = count()
+    assert before > 0
+    ask(client, request_bytes, REQUESTS)
+    assert count() == before
+
+
+def test_bodies_allocate_nothing_once_the_blocks_are_there(nuncio, origin, count_allocs):
+    environment, count = count_allocs
+    proxy = nuncio(PROXY, "--concurrency", "1", env=environment, origin=origin().port)
+    client = proxy.connect()
+    post = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 20000\r\n\r\n" + b"x" * 20000
+    ask(client, post, 20)
+    before = count()
+    ask(client, post, REQUESTS)
+    assert count() == before
