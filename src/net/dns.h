@@ -43,8 +43,8 @@ struct nu_dns_query {
 struct nu_dns_resolver;
 
 struct nu_dns_resolver_class {
-    void (*resolve)(struct nu_dns_resolver *resolver, struct nu_dns_query *query, struct nu_str name,
-                    enum nu_dns_family family);
+    void (*resolve)(struct nu_dns_resolver *resolver, struct nu_dns_query *query,
+                    struct nu_str name, enum nu_dns_family family);
     void (*cancel)(struct nu_dns_resolver *resolver, struct nu_dns_query *query);
     void (*destroy)(struct nu_dns_resolver *resolver);
 };
@@ -69,8 +69,8 @@ static inline void nu_dns_cancel(struct nu_dns_resolver *resolver, struct nu_dns
         resolver->cls->cancel(resolver, query);
 }
 
-/* Frees a resolver; its queries must be cancelled or answered. Not from inside an answer. NULL inside
- * is allowed. */
+/* Frees a resolver; its queries must be cancelled or answered. Not from inside an answer. NULL
+ * inside is allowed. */
 static inline void nu_dns_resolver_destroy(struct nu_dns_resolver **resolver)
 {
     if (*resolver)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The c-ares resolver. c-ares sends, retries and parses; we watch its sockets and its clock from the
- * loop. It cannot take back a single question, so each one is a small object of its own that may be
- * left by its asker and goes when c-ares calls back.
+ * The c-ares resolver. c-ares sends, retries and parses; we watch its sockets and its clock from
+ * the loop. It cannot take back a single question, so each one is a small object of its own that
+ * may be left by its asker and goes when c-ares calls back.
  *
- * After an answer that says that a server does not work for us (refused, failed), the library is set
- * up anew before the next question, so that a changed resolv.conf is seen, as Envoy does it.
+ * After an answer that says that a server does not work for us (refused, failed), the library is
+ * set up anew before the next question, so that a changed resolv.conf is seen, as Envoy does it.
  */
 #include "net/dns_cares.h"
 
@@ -408,9 +408,9 @@ static int first_family(enum nu_dns_family family, struct lookup *lookup)
 }
 
 /*
- * An address instead of a name needs nobody to ask. Left to c-ares, its older versions would send the
- * text of one that is not of the wanted family to the servers. As in Envoy an IPv4 address is taken
- * whatever is wanted.
+ * An address instead of a name needs nobody to ask. Left to c-ares, its older versions would send
+ * the text of one that is not of the wanted family to the servers. As in Envoy an IPv4 address is
+ * taken whatever is wanted.
  */
 static bool answer_literal(struct resolver *resolver, struct lookup *lookup,
                            enum nu_dns_family family)

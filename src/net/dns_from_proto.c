@@ -11,6 +11,9 @@
 typedef Envoy__Config__Core__V3__Address address_proto;
 typedef Envoy__Extensions__Network__DnsResolver__Cares__V3__CaresDnsResolverConfig cares_proto;
 
+#define CARES_DESCRIPTOR                                                                           \
+    envoy__extensions__network__dns_resolver__cares__v3__cares_dns_resolver_config__descriptor
+
 static void add_server(struct nu_factory *factory, struct nu_strbuf *list,
                        const address_proto *proto)
 {
@@ -111,9 +114,9 @@ const struct nu_dns_options *nu_dns_options_from_proto(struct nu_factory *factor
 {
     struct nu_dns_options *options = nu_arena_calloc(factory->arena, sizeof(*options));
     if (settings->typed) {
-        const ProtobufCMessage *message = nu_config_any_of(
-            factory->ctx, settings->typed, "typed_config", settings->typed->typed_config,
-            &envoy__extensions__network__dns_resolver__cares__v3__cares_dns_resolver_config__descriptor);
+        const ProtobufCMessage *message =
+            nu_config_any_of(factory->ctx, settings->typed, "typed_config",
+                             settings->typed->typed_config, &CARES_DESCRIPTOR);
         if (message)
             read_cares(factory, options, (const cares_proto *)message);
     } else if (settings->resolution) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Circuit breakers: how many connections, pending requests, requests, retries and connection pools a
- * cluster may have at once, per priority. The counts are the process's, shared by all workers
+ * Circuit breakers: how many connections, pending requests, requests, retries and connection pools
+ * a cluster may have at once, per priority. The counts are the process's, shared by all workers
  * through relaxed atomics on cache lines of their own; like Envoy's they are approximate under
  * contention, since looking and counting are two steps.
  */

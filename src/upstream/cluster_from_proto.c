@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a cluster: settings with Envoy's defaults, limits, the kind of cluster. HTTP protocol options
- * come from typed_extension_protocol_options, or from the older fields of the cluster itself.
+ * Reading a cluster: settings with Envoy's defaults, limits, the kind of cluster. HTTP protocol
+ * options come from typed_extension_protocol_options, or from the older fields of the cluster
+ * itself.
  */
 #include "upstream/cluster_from_proto.h"
 

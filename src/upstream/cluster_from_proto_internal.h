@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parts of reading a cluster: settings in cluster_from_proto.c, what all kinds of cluster have in
- * their load assignment in endpoints_from_proto.c, names in strict_dns_from_proto.c. Main thread.
+ * The parts of reading a cluster: settings in cluster_from_proto.c, what all kinds of cluster have
+ * in their load assignment in endpoints_from_proto.c, names in strict_dns_from_proto.c. Main
+ * thread.
  */
 #ifndef NU_UPSTREAM_CLUSTER_FROM_PROTO_INTERNAL_H
 #define NU_UPSTREAM_CLUSTER_FROM_PROTO_INTERNAL_H
@@ -31,8 +32,8 @@ struct nu_endpoint_list nu_endpoints_from_proto(struct nu_factory *factory,
 /* Gives the cluster the hosts of its load assignment, which must be addresses. */
 void nu_static_hosts_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                                 const Envoy__Config__Cluster__V3__Cluster *proto);
-/* Gives the cluster a discovery of names. `extension` holds its settings, or NULL: the cluster's own
- * fields do. */
+/* Gives the cluster a discovery of names. `extension` holds its settings, or NULL: the cluster's
+ * own fields do. */
 void nu_strict_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                               const Envoy__Config__Cluster__V3__Cluster *proto,
                               const ProtobufCMessage *extension);

@@ -13,8 +13,8 @@ struct nu_cluster;
 struct nu_discovery;
 
 struct nu_discovery_class {
-    /* Begins to look for hosts; calls nu_init_target_ready(&discovery->target) when traffic need not
-     * wait any more, perhaps at once. */
+    /* Begins to look for hosts; calls nu_init_target_ready(&discovery->target) when traffic need
+     * not wait any more, perhaps at once. */
     void (*start)(struct nu_discovery *discovery);
     void (*destroy)(struct nu_discovery *discovery);
 };

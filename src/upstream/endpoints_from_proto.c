@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a load assignment: what endpoints of all kinds of cluster have, and the hosts of STATIC. */
+/* Reading a load assignment: what endpoints of every kind of cluster have; the hosts of STATIC. */
 #include "upstream/cluster_from_proto_internal.h"
 
 #include "config/values.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A host: one upstream address of a cluster. It is a lasting object with an identity (pools key on it,
- * and it outlives the host sets that list it), shared by all threads, immutable but for its health
- * flags and counters. References are counted atomically.
+ * A host: one upstream address of a cluster. It is a lasting object with an identity (pools key on
+ * it, and it outlives the host sets that list it), shared by all threads, immutable but for its
+ * health flags and counters. References are counted atomically.
  */
 #ifndef NU_UPSTREAM_HOST_H
 #define NU_UPSTREAM_HOST_H
@@ -18,8 +18,8 @@ struct nu_metadata;
 
 /*
  * Frees hosts. Their statistics are the main thread's, so a worker that drops the last reference
- * leaves the host on this list, and a message tells the main thread to look. One a process, owned by
- * the cluster manager.
+ * leaves the host on this list, and a message tells the main thread to look. One a process, owned
+ * by the cluster manager.
  */
 struct nu_host_keeper {
     struct nu_stats *stats;          /* borrowed */
@@ -30,7 +30,7 @@ struct nu_host_keeper {
 
 void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
                          struct nu_loop *loop);
-/* Frees what is left on the list; no host of this keeper is in use any more. Before the loop goes. */
+/* Frees what is left on the list; no host of this keeper is in use any more. The loop is there. */
 void nu_host_keeper_finish(struct nu_host_keeper *keeper);
 
 struct nu_locality {

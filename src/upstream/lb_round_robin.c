@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Round robin. Equal weights: hosts in turn, each worker beginning at a random one, so that workers do
- * not march in step. Different weights: earliest deadline first, as Envoy does it: a host that was
- * chosen is due again 1/weight later, and the one that is due first is next. The heap keeps hosts that
- * are due at the same time in the order in which they were added.
+ * Round robin. Equal weights: hosts in turn, each worker beginning at a random one, so that workers
+ * do not march in step. Different weights: earliest deadline first, as Envoy does it: a host that
+ * was chosen is due again 1/weight later, and the one that is due first is next. The heap keeps
+ * hosts that are due at the same time in the order in which they were added.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -3,8 +3,9 @@
  * Connection pools: for each worker, host and priority the HTTP/1 connections to that host.
  *
  * A request asks for a stream. An idle connection is given at once (the last used first); else the
- * request waits while a connection is opened, within the cluster's breakers. The rules are Envoy's: a
- * failed connect fails every request that waits here, a first connection to a host is always allowed.
+ * request waits while a connection is opened, within the cluster's breakers. The rules are Envoy's:
+ * a failed connect fails every request that waits here, a first connection to a host is always
+ * allowed.
  *
  *     connecting -> idle <-> busy -> closed
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a STRICT_DNS cluster. Its settings stand in the cluster's own fields or, the newer way, in
- * the extension DnsCluster; both are brought into one form first.
+ * Reading a STRICT_DNS cluster. Its settings stand in the cluster's own fields or, the newer way,
+ * in the extension DnsCluster; both are brought into one form first.
  */
 #include "config/values.h"
 #include "net/dns_from_proto.h"

@@ -11,7 +11,7 @@ SILENCE = object()
 
 class DnsServer:
     """answers[name] is a list of addresses (perhaps empty), a code, or SILENCE; other names do not
-    exist. It may be changed at any time. `asked` holds the questions: (name, type, "udp" or "tcp")."""
+    exist. It may be changed at any time. `asked` holds the questions: (name, type, protocol)."""
 
     def __init__(self, **answers):
         self.answers = {name.replace("_", "."): value for name, value in answers.items()}
@@ -58,7 +58,10 @@ class DnsServer:
         answer = self.answers.get(name, NXDOMAIN)
         if answer is SILENCE:
             return None
-        code, records = (answer, []) if isinstance(answer, int) else (0, self._records(answer, kind))
+        if isinstance(answer, int):
+            code, records = answer, []
+        else:
+            code, records = 0, self._records(answer, kind)
         cut = self.truncate and protocol == "udp"
         if cut:
             records = []

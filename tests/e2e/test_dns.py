@@ -248,9 +248,11 @@ def test_the_name_is_known_to_rewrites_and_logs(nuncio, dns, origin):
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
               path: @dir@/log
-              log_format: {text_format_source: {inline_string: "%UPSTREAM_HOST_NAME% %UPSTREAM_HOST%"}}
+              log_format:
+                text_format_source: {inline_string: "%UPSTREAM_HOST_NAME% %UPSTREAM_HOST%"}
 """)
-    proxy = nuncio(config, "--file-flush-interval-msec", "10", dns=server.port, origin=upstream.port)
+    proxy = nuncio(config, "--file-flush-interval-msec", "10", dns=server.port,
+                   origin=upstream.port)
     assert proxy.get("main").status == 200
     assert b"\r\nhost: app.test\r\n" in upstream.received[0]
     log = proxy.folder / "log"

@@ -119,7 +119,7 @@ static const struct nu_exchange_ops exchange_ops_ = {
     .on_below_low = exchange_on_below_low_,
 };
 
-/* Begins METHOD / HTTP/1.1 with `host: a`; without `end` the body follows. `on_event` may be NULL. */
+/* Begins METHOD / HTTP/1.1 with `host: a`; without `end` a body follows. `on_event` may be NULL. */
 static inline void exchange_start_with(struct exchange_client *client,
                                        const struct nu_exchange_params *params, const char *method,
                                        bool end, void (*on_event)(struct exchange_client *client))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Driving a loop whose sockets are the kernel's: turns it until a condition holds. What is waited for
- * comes from the same process, so it comes soon; a test that waits in vain fails after ten seconds.
- * With the fake clock installed timers fire only in harness_advance.
+ * Driving a loop whose sockets are the kernel's: turns it until a condition holds. What is waited
+ * for comes from the same process, so it comes soon; a test that waits in vain fails after ten
+ * seconds. With the fake clock installed timers fire only in harness_advance.
  */
 #ifndef NU_TESTS_HARNESS_LOOP_H
 #define NU_TESTS_HARNESS_LOOP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A cluster of one host, which is a scripted upstream, on the fake clock: what tests of exchanges and
- * pools start from.
+ * A cluster of one host, which is a scripted upstream, on the fake clock: what tests of exchanges
+ * and pools start from.
  */
 #ifndef NU_TESTS_HARNESS_ORIGIN_H
 #define NU_TESTS_HARNESS_ORIGIN_H

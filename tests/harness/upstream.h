@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A scripted upstream on the test's loop, at a port of the kernel's choice on 127.0.0.1. A script is
- * a text of steps, worked off for each connection:
+ * A scripted upstream on the test's loop, at a port of the kernel's choice on 127.0.0.1. A script
+ * is a text of steps, worked off for each connection:
  *
  *     "< \r\n\r\n | > HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n | again"
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exchanges with scripted upstreams over real sockets: what a response, an end, a reset or a timeout
- * in each phase becomes, which statistics move, and what is left of the connection.
+ * Exchanges with scripted upstreams over real sockets: what a response, an end, a reset or a
+ * timeout in each phase becomes, which statistics move, and what is left of the connection.
  */
 #include "harness/origin.h"
 
@@ -23,8 +23,8 @@ static const struct exchange_case cases[] = {
      "upstream_rq_total=1 upstream_rq_200=1 upstream_cx_active=1 upstream_cx_destroy=0"},
     {"no body", HEAD_END "> HTTP/1.1 204 No Content\r\n\r\n", "GET", "204 end",
      "upstream_cx_active=1 upstream_rq_204=1"},
-    {"chunked", HEAD_END "> HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-     "GET", "200 [ok] end", "upstream_cx_active=1"},
+    {"chunked",
+     HEAD_END "> HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "GET", "200 [ok] end", "upstream_cx_active=1"},
     {"head", HEAD_END "> HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", "HEAD", "200 end",
      "upstream_cx_active=1"},
     {"interim", HEAD_END "> HTTP/1.1 103 Early Hints\r\n\r\n | " OK_2, "GET", "103 200 [ok] end",
@@ -75,7 +75,7 @@ TEST(each_way_a_response_goes)
     }
 }
 
-/* --- Two exchanges, one after the other --------------------------------------------------------- */
+/* --- Two exchanges, one after the other ------------------------------------------------------- */
 
 struct reuse_case {
     const char *name;
@@ -204,7 +204,8 @@ TEST(response_may_begin_while_the_request_goes_on)
 {
     struct fixture f;
     struct exchange_client client;
-    fixture_init(&f, HEAD_END "> HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n | < 0\r\n\r\n | > ok");
+    fixture_init(&f, HEAD_END "> HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+                              " | < 0\r\n\r\n | > ok");
     fixture_start(&f);
     exchange_start(&client, &f.params, "POST", false);
     struct stat_wait wait = {&f.base, "upstream_rq_200", 1};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hosts come and go while two workers send requests: no request fails, nothing leaks, and (under the
- * thread sanitizer) nobody touches what is another thread's. The main thread serves the upstreams.
+ * Hosts come and go while two workers send requests: no request fails, nothing leaks, and (under
+ * the thread sanitizer) nobody touches what is another thread's. The main thread serves the
+ * upstreams.
  */
 #include <pthread.h>
 
@@ -103,8 +104,8 @@ static void start_workers(struct cluster_fixture *f, struct worker *workers, _At
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 }
 
-/* The hosts of the n-th change: the first upstream, the second, both, with or without weights; always
- * new objects, so that every change ends some. */
+/* The hosts of the n-th change: the first upstream, the second, both, with or without weights;
+ * always new objects, so that every change ends some. */
 static struct nu_host_set *make_hosts(struct cluster_fixture *f, const struct upstream *upstreams,
                                       unsigned n)
 {

@@ -332,8 +332,8 @@ TEST(fallback_servers_are_not_asked_when_the_system_names_one)
     fixture_finish(&f);
 }
 
-/* The library is set up anew, and so sees a resolv.conf that changed: here the settings change, since
- * its older versions read no ports from the file. */
+/* The library is set up anew, and so sees a resolv.conf that changed: here the settings change,
+ * since its older versions read no ports from the file. */
 TEST(servers_are_read_again_after_a_refusal)
 {
     char servers[32];

@@ -68,8 +68,8 @@ static const char *const accepted_with_discovery[] = {
     "name: c\ntype: STRICT_DNS\ndns_resolution_config: {resolvers: [{socket_address: {address: "
     "'::1', port_value: 53}}]}\n" ENDPOINT("a.test"),
     "name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: {" CARES
-    ", resolvers: [{socket_address: {address: 1.2.3.4, port_value: 0}}], query_tries: 2}}\n" ENDPOINT(
-        "a.test"),
+    ", resolvers: [{socket_address: {address: 1.2.3.4, port_value: 0}}], query_tries: 2}}\n"
+    ENDPOINT("a.test"),
     "name: c\ntype: STRICT_DNS\ndns_failure_refresh_rate: {base_interval: 1s, max_interval: "
     "1s}\n" ENDPOINT("a.test"),
     "name: c\ncluster_type: {name: envoy.cluster.strict_dns}\n" ENDPOINT("a.test"),

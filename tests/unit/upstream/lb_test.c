@@ -74,7 +74,8 @@ TEST(order_is_envoys_from_any_start)
     cluster_fixture_finish(&f);
 }
 
-/* With fresh balancers for one request each, as after changes of hosts, all hosts have their share. */
+/* With fresh balancers for one request each, as after changes of hosts, all hosts have their share.
+ * */
 TEST(start_does_not_favour_heavy_hosts)
 {
     static const uint32_t weights[] = {6, 3, 1, 0};
@@ -90,8 +91,8 @@ TEST(start_does_not_favour_heavy_hosts)
         first[nu_lb_choose(lb, &(struct nu_lb_context){{0}})]++;
         lb->cls->destroy(lb);
     }
-    /* A third of the time is before a choice of b, a sixth before one of c, half before one of a; the
-     * beginning of the cycle would always give a. */
+    /* A third of the time is before a choice of b, a sixth before one of c, half before one of a;
+     * the beginning of the cycle would always give a. */
     assert_in_range(first[0], ROUNDS * 48 / 100, ROUNDS * 52 / 100);
     assert_in_range(first[1], ROUNDS * 31 / 100, ROUNDS * 35 / 100);
     assert_in_range(first[2], ROUNDS * 15 / 100, ROUNDS * 18 / 100);
