@@ -548,7 +548,7 @@ static void on_flush_task(struct nu_turn_task *task)
     if (nu_likely(!conn->io.write_event))
         flush(conn);
     else
-        check_watermarks(conn); /* the socket is full, and `out` grows behind it */
+        wait_for_room(conn, false); /* what was added to `out` stays there */
     if (nu_unlikely(conn->redeliver_later) && conn->state == NU_CONNECTION_OPEN)
         await_next_turn(conn);
 }
