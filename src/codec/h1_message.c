@@ -461,11 +461,12 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
         linearize(msg, in);
     struct nu_slice *slice = in->first;
     uint8_t phase = msg->phase;
-    bool is_complete = read_section(msg, slice->ptr, slice->ptr + slice->len);
+    /* What lies behind the limit is not looked at, however much came at once. */
+    size_t visible = nu_min_size(slice->len, msg->options->max_head_bytes);
+    bool is_complete = read_section(msg, slice->ptr, slice->ptr + visible);
     if (msg->phase == NU_H1_FAILED)
         return;
-    size_t section = is_complete ? (size_t)(msg->field.at - slice->ptr) : slice->len;
-    if (section > msg->options->max_head_bytes) {
+    if (nu_unlikely(!is_complete && slice->len > visible)) {
         nu_h1_message_fail(msg, 431, DETAILS_HEADERS_TOO_LARGE);
         return;
     }
@@ -477,7 +478,7 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
     }
     /* The section's views keep the block; the rest of it is body or the next message. */
     nu_arena_hold_block(msg->arena, slice->block);
-    nu_buf_drain(in, section);
+    nu_buf_drain(in, (size_t)(msg->field.at - slice->ptr));
 }
 
 /* --- Body --------------------------------------------------------------------------------------- */

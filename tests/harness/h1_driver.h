@@ -104,6 +104,7 @@ struct h1_heard {
     struct nu_buf body;
     struct h1_wire *wire;
     struct nu_stream_encoder *encoder;
+    struct nu_headers *trailers; /* NULL for none */
     bool in_use;
     bool has_head;
     bool ended;
@@ -173,6 +174,14 @@ static inline void h1_print_body(struct h1_heard *heard)
     free(copy);
 }
 
+/* The body and the trailers. */
+static inline void h1_print_rest(struct h1_heard *heard)
+{
+    h1_print_body(heard);
+    if (heard->trailers)
+        h1_print_headers(&heard->wire->text, heard->trailers, "+");
+}
+
 static inline void h1_on_headers(struct nu_stream_decoder *decoder, bool end)
 {
     struct h1_heard *heard = h1_heard_of(decoder);
@@ -194,18 +203,18 @@ static inline void h1_on_trailers(struct nu_stream_decoder *decoder, struct nu_h
 {
     struct h1_heard *heard = h1_heard_of(decoder);
     nu_assert(heard->has_head && !heard->ended);
-    h1_print_body(heard);
-    nu_buf_clear(&heard->body);
-    h1_print_headers(&heard->wire->text, trailers, "+");
+    heard->trailers = trailers;
     heard->ended = true;
 }
 
 /* --- Server ----------------------------------------------------------------------------------- */
 
-enum { H1_REQUESTS_MAX = 16 };
+enum { H1_REQUESTS_MAX = 256 };
 
 struct h1_requests {
     struct h1_wire wire;
+    /* A request is complete, and about to be answered; NULL for none. */
+    void (*on_complete)(struct h1_heard *heard, struct nu_headers *trailers);
     struct nu_h1_server server;
     struct h1_heard heard[H1_REQUESTS_MAX];
     unsigned count;
@@ -266,6 +275,7 @@ static const struct nu_server_codec_callbacks h1_server_callbacks = {
 static inline void h1_requests_init(struct h1_requests *requests)
 {
     h1_wire_init(&requests->wire);
+    requests->on_complete = NULL;
     requests->count = 0;
     requests->failed = false;
     nu_h1_server_init(&requests->server, &requests->wire.conn, &requests->wire.options,
@@ -277,8 +287,10 @@ static inline void h1_answer(struct h1_requests *requests)
 {
     struct h1_heard *heard = &requests->heard[requests->count - 1];
     struct nu_headers headers;
-    h1_print_body(heard);
+    h1_print_rest(heard);
     nu_strbuf_add(&requests->wire.text, NU_STR("."));
+    if (requests->on_complete)
+        requests->on_complete(heard, heard->trailers);
     nu_headers_init(&headers, &heard->arena, 2);
     nu_headers_add_id(&headers, NU_HEADER_STATUS, NU_STR("200"));
     heard->encoder->ops->encode_headers(heard->encoder, &headers, true);
@@ -413,9 +425,10 @@ static inline struct nu_str h1_response_text(struct h1_response *response)
 {
     struct nu_strbuf *text = &response->wire.text;
     if (!response->failed) {
-        h1_print_body(&response->heard);
+        h1_print_rest(&response->heard);
         static const char *const ends[] = {
-            [NU_H1_END_REUSABLE] = ".", [NU_H1_END_PEER_CLOSES] = ".c", [NU_H1_END_SPENT] = ".x"};
+            [NU_H1_END_REUSABLE] = ".", [NU_H1_END_PEER_CLOSES] = ".c", [NU_H1_END_SPENT] = ".x",
+            [NU_H1_END_ABORTED] = ".a"};
         nu_strbuf_add(text, response->encoder ? NU_STR("~") : nu_str_from(ends[response->end]));
     }
     return nu_strbuf_str(text);
