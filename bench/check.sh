@@ -12,13 +12,13 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 
 bounds='
-keepalive-16 13500
-headers-20 21800
-gate-allowed 16500
-gate-denied 9900
-newconn 17000
-hosts-100 13900
-hosts-10000 14100
+keepalive-16 14700
+headers-20 23200
+gate-allowed 17700
+gate-denied 10200
+newconn 18800
+hosts-100 15500
+hosts-10000 15600
 '
 names=$(echo "$bounds" | awk 'NF { printf "%s%s", sep, $1; sep = "," }')
 ./bench.py instructions -p nuncio -s "$names" -o "$results"

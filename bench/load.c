@@ -432,6 +432,15 @@ static void warm_up(void)
     warming_up = false;
 }
 
+/* Keeps the connections open, so that their ends are not measured. */
+static void wait_for_end(void)
+{
+    char line[64];
+    fflush(stdout);
+    while (fgets(line, sizeof(line), stdin))
+        ;
+}
+
 static void wait_for_line(void)
 {
     char line[64];
@@ -555,5 +564,7 @@ int main(int argc, char **argv)
            (unsigned long long)counts.denied, (unsigned long long)counts.errors, seconds,
            (double)counts.done / seconds, (unsigned long long)counts.bytes, percentile(0.5),
            percentile(0.9), percentile(0.99), percentile(0.999));
+    if (options.warm_up)
+        wait_for_end();
     return 0;
 }

@@ -89,7 +89,7 @@ def version_of(peer):
         return ""
     done = subprocess.run([peer.path, *peer.version()], capture_output=True, text=True,
                           check=False)
-    found = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
+    found = re.search(r"\d+\.\d+\.\d+", done.stdout + done.stderr)
     return found[0] if found else ""
 
 
@@ -104,11 +104,13 @@ def machine():
 def page(results, command):
     """The page for docs/."""
     measured = {peer for _, peer in results}
+    scenarios = {scenario for scenario, _ in results}
     yield f"""# Benchmark
 
 Made by `{command}` on {time.strftime("%Y-%m-%d")} ({machine()});
 [bench/README.md](../bench/README.md) says how each figure comes about and how far to trust it. One
-worker each, on a core of its own; client and origin share another. The best proxy of a row is in bold; compare within a row only.
+worker each, on a core of its own; client and origin share another. The best proxy of a row is in
+bold; compare within a row only.
 
 | column | version | |
 |---|---|---|"""
@@ -116,9 +118,9 @@ worker each, on a core of its own; client and origin share another. The best pro
         if name in measured:
             yield f"| {name} | {version_of(PEERS[name])} | {PEERS[name].note} |"
     yield "\n| scenario | what it does |\n|---|---|"
-    for scenario in SCENARIOS:
-        yield f"| {scenario.name} | {scenario.what} |"
-    for name, what in FOOTPRINT.items():
-        yield f"| {name} | {what} |"
+    described = {scenario.name: scenario.what for scenario in SCENARIOS} | FOOTPRINT
+    for name, what in described.items():
+        if name in scenarios:
+            yield f"| {name} | {what} |"
     yield from tables(results)
     yield from failures(results)

@@ -18,12 +18,13 @@ class Scenario:
 
 
 def keep_alive(connections):
-    return Scenario(f"keepalive-{connections}", f"{connections} kept-alive connections",
+    return Scenario(f"keepalive-{connections}", f"kept-alive connections: {connections}",
                     f"-c {connections}")
 
 
 def many(kind, option, count):
-    return Scenario(f"{kind}-{count}", f"{count} {kind}, all of them asked for",
+    what = {"hosts": "virtual hosts", "paths": "prefix routes"}[kind]
+    return Scenario(f"{kind}-{count}", f"{what}, all of them asked for: {count}",
                     f"-c 128 -{option} {count}", Variant(**{kind: count}))
 
 
