@@ -74,8 +74,7 @@ TEST(order_is_envoys_from_any_start)
     cluster_fixture_finish(&f);
 }
 
-/* With fresh balancers for one request each, as after changes of hosts, all hosts have their share.
- * */
+/* Fresh balancers for one request each, as after changes of hosts: all hosts have their share. */
 TEST(start_does_not_favour_heavy_hosts)
 {
     static const uint32_t weights[] = {6, 3, 1, 0};
