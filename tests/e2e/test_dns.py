@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """STRICT_DNS against a DNS server of our own: start-up, changes under traffic, failures."""
+import signal
 import socket
 import threading
 
@@ -266,3 +267,17 @@ def test_localhost_needs_no_server(nuncio, origin):
         "address: 127.0.0.1, port_value: @origin@", "address: localhost, port_value: @origin@")
     proxy = nuncio(config, origin=origin().port)
     assert proxy.get("main").text == "ok"
+
+
+def test_a_process_that_waits_for_names_can_be_asked_and_ended(nuncio, dns):
+    server = dns(app_test=SILENCE)
+    config = STRICT.replace("query_timeout_seconds: 1\n", "query_timeout_seconds: 60\n")
+    proxy = nuncio(config, ready=None, dns=server.port, origin=9)
+    server.wait_asked(1)
+    got = proxy.admin("/ready")
+    assert (got.status, got.text) == (503, "INITIALIZING\n")
+    with pytest.raises(ConnectionRefusedError):
+        proxy.connect()
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait_exit() == 0
+    assert "starting main dispatch loop" not in proxy.stderr.text
