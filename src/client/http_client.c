@@ -168,6 +168,16 @@ static struct nu_str text_or(struct call *call, struct nu_str text, struct nu_st
     return text.len ? nu_arena_dup(call->arena, text) : other;
 }
 
+/* Behind what the filter wrote, if it did. */
+static void append_forwarded_for(struct nu_headers *headers, struct nu_str address)
+{
+    struct nu_str before = nu_headers_join_id(headers, NU_HEADER_X_FORWARDED_FOR, NU_STR(","));
+    if (before.len)
+        address = nu_arena_concat(headers->arena,
+                                  nu_arena_concat(headers->arena, before, NU_STR(",")), address);
+    nu_headers_set_id(headers, NU_HEADER_X_FORWARDED_FOR, address);
+}
+
 static void fill_request(struct call *call, const struct nu_http_client *client,
                          const struct nu_call_request *wanted, struct nu_str cluster)
 {
@@ -185,7 +195,7 @@ static void fill_request(struct call *call, const struct nu_http_client *client,
                           number_text(call->arena, wanted->body.len));
     nu_headers_set_id(headers, NU_HEADER_X_ENVOY_INTERNAL, NU_STR("true"));
     if (client->own_address[0])
-        nu_headers_add_id(headers, NU_HEADER_X_FORWARDED_FOR, nu_str_from(client->own_address));
+        append_forwarded_for(headers, nu_str_from(client->own_address));
     if (wanted->timeout_ms)
         nu_headers_set_id(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS,
                           number_text(call->arena, wanted->timeout_ms));

@@ -374,6 +374,8 @@ def test_a_call_brings_the_whole_answer(nuncio, origin, plugins):
                  b"x-envoy-expected-rq-timeout-ms: 2000"):
         assert b"\r\n" + line + b"\r\n" in head
     assert head.endswith(b"\r\n\r\nbody")
+    assert re.search(rb"\r\nx-forwarded-for: 192\.0\.2\.9(,[0-9.]+)?\r\n", head)
+    assert head.count(b"x-forwarded-for") == 1
     stats = proxy.stats()
     assert stats["cluster.called.upstream_rq_200"] == 1
     assert stats["cluster.called.internal.upstream_rq_200"] == 1

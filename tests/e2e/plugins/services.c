@@ -72,13 +72,16 @@ static enum nu_headers_status call(struct nu_filter *self)
     struct services *s = services_of(self);
     struct nu_str cluster = request_header(self, "x-cluster");
     struct nu_str timeout = request_header(self, "x-timeout");
-    const struct nu_reply_header header = {NU_STR_INIT("x-from"), NU_STR_INIT("plugin")};
+    const struct nu_reply_header headers[] = {
+        {NU_STR_INIT("x-from"), NU_STR_INIT("plugin")},
+        {NU_STR_INIT("x-forwarded-for"), NU_STR_INIT("192.0.2.9")},
+    };
     struct nu_call_request request = {
         .cluster = cluster.ptr ? cluster : NU_STR("called"),
         .method = NU_STR("POST"),
         .path = NU_STR("/path"),
-        .headers = &header,
-        .header_count = 1,
+        .headers = headers,
+        .header_count = 2,
         .body = NU_STR("body"),
         .timeout_ms = timeout.ptr ? (uint32_t)atoi(timeout.ptr) : 2000,
     };
