@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the bootstrap to clusters and listeners. All of it is really built, also to validate; the only
- * thing left out is opening sockets.
+ * From the bootstrap to clusters and listeners. All of it is really built, also to validate; the
+ * only thing left out is opening sockets.
  */
 #include "server/server_internal.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end without losses: what was accepted is served, within a bound. Connections that become idle
- * meanwhile are looked for again and again, since a response that had begun before the drain could not
- * announce the end.
+ * The end without losses: what was accepted is served, within a bound. Connections that become
+ * idle meanwhile are looked for again and again, since a response that had begun before the
+ * drain could not announce the end.
  */
 #include "server/server_internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every extension that nuncio has. A new one is a folder with its code and a line here; to leave one
- * out of a build, take its line away.
+ * Every extension that nuncio has. A new one is a folder with its code and a line here; to leave
+ * one out of a build, take its line away.
  */
 #include "server/extensions.h"
 

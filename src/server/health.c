@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request, one answer. The address is the configuration's own admin address, so that a container
- * names its configuration once; --url is for everything else.
+ * One request, one answer. The address is the configuration's own admin address, so that a
+ * container names its configuration once; --url is for everything else.
  */
 #include "server/health.h"
 
@@ -110,8 +110,8 @@ static bool read_admin(struct nu_config_ctx *ctx, const struct health_options *o
                                &address))
         return print_errors(&ctx->errors);
     if (nu_address_is_ip(&address) && address.port == 0)
-        return fail("%s lets the system choose the admin port; use --admin-address-path FILE as the "
-                    "running nuncio does",
+        return fail("%s lets the system choose the admin port; use --admin-address-path FILE as "
+                    "the running nuncio does",
                     options->config_path);
     nu_health_target_from_address(&address, out);
     return true;
@@ -217,7 +217,8 @@ unsigned nu_health_read_status(struct nu_str response)
     return (unsigned)status;
 }
 
-/* Whether a response is there to its last byte, so that its connection's end need not be waited for. */
+/* Whether a response is there to its last byte, so that its connection's end need not be waited
+ * for. */
 static bool is_complete(const char *response, size_t len)
 {
     static const char chunked_end[] = "\r\n0\r\n\r\n";
@@ -231,8 +232,8 @@ static bool is_complete(const char *response, size_t len)
     return len >= end_len && memcmp(response + len - end_len, chunked_end, end_len) == 0;
 }
 
-/* Sends the request and reads until the answer is complete, the other side ends, or `response` (with room
- * for a NUL behind `size`) is full. False with errno. */
+/* Sends the request and reads until the answer is complete, the other side ends, or `response`
+ * (with room for a NUL behind `size`) is full. False with errno. */
 static bool exchange(int fd, const struct nu_health_target *target, char *response, size_t size,
                      size_t *len)
 {
@@ -316,7 +317,8 @@ static int ask(const struct nu_health_target *target, const struct timeval *time
 
 static void print_help(void)
 {
-    printf("usage: nuncio health [-c FILE | --url URL | --admin-address-path FILE] [--timeout-ms MS]\n"
+    printf("usage: nuncio health [-c FILE | --url URL | --admin-address-path FILE] "
+           "[--timeout-ms MS]\n"
            "\n"
            "Asks a running nuncio whether it is ready: exit status 0 if so, else 1 and why.\n"
            "\n"

@@ -16,11 +16,12 @@ struct nu_health_target {
     uint16_t port;
 };
 
-/* Reads "http://host[:port][/path]"; the path is /ready if there is none. False if it is no such URL. */
+/* Reads "http://host[:port][/path]"; the path is /ready if there is none. False if it is no such
+ * URL. */
 NU_MUST_USE bool nu_health_target_from_url(struct nu_str url, struct nu_health_target *out);
 /*
- * The admin address `bound`, as a client reaches it: an any-address becomes the loopback one. The path
- * is /ready.
+ * The admin address `bound`, as a client reaches it: an any-address becomes the loopback one.
+ * The path is /ready.
  */
 void nu_health_target_from_address(const struct nu_address *bound, struct nu_health_target *out);
 void nu_health_target_finish(struct nu_health_target *target);
@@ -28,8 +29,8 @@ void nu_health_target_finish(struct nu_health_target *target);
 /* The status of a response's first line, or 0 if it is none. */
 unsigned nu_health_read_status(struct nu_str response);
 
-/* The command: argv[0] is the program's name, argv[1] "health". Prints the outcome; returns the exit
- * status, 0 for ready and 1 for all else. */
+/* The command: argv[0] is the program's name, argv[1] "health". Prints the outcome; returns the
+ * exit status, 0 for ready and 1 for all else. */
 int nu_health_main(int argc, char **argv);
 
 #endif

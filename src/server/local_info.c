@@ -7,7 +7,8 @@
 
 #include "envoy/config/core/v3/base.pb-c.h"
 
-/* The first address of the machine that is not a loopback one: what Envoy calls the local address. */
+/* The first address of the machine that is not a loopback one: what Envoy calls the local
+ * address. */
 static struct nu_address find_own_address(bool ipv6)
 {
     struct nu_address found = {0};

@@ -46,8 +46,8 @@ void nu_log_setup_from_proto(struct nu_config_ctx *ctx, const log_config_proto *
         return;
     if (options->log_format)
         nu_config_error(ctx, proto, "log_format",
-                        "Only one of ApplicationLogConfig.log_format or CLI option --log-format can "
-                        "be specified.");
+                        "Only one of ApplicationLogConfig.log_format or CLI option --log-format "
+                        "can be specified.");
     else if (format->log_format_case == LOG_FORMAT_CASE(JSON_FORMAT))
         use_json(ctx, format);
     else

@@ -17,8 +17,8 @@ struct nu_notify {
     socklen_t address_len;
 };
 
-/* Opens the way to `socket`, a path or, with '@' first, an abstract name; NULL for none. What cannot
- * be used is logged and then taken for none. */
+/* Opens the way to `socket`, a path or, with '@' first, an abstract name; NULL for none. What
+ * cannot be used is logged and then taken for none. */
 void nu_notify_init(struct nu_notify *notify, const char *socket);
 void nu_notify_finish(struct nu_notify *notify);
 

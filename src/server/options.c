@@ -206,7 +206,8 @@ static bool set_tag(const struct nu_option *option, struct nu_options *options, 
 {
     if (!is_tag(value))
         return fail_value(option, value,
-                          "a tag: NAME:VALUE, letters and digits for the name, no dot in the value");
+                          "a tag: NAME:VALUE, letters and digits for the name, no dot in the "
+                          "value");
     add_tag(options, value);
     return true;
 }

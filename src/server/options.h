@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line, Envoy's: the same names, the same meaning, `--long value` and `--long=value`. What
- * has no meaning here (hot restart over shared memory, for instance) is accepted where ignoring it is
- * harmless, so that an existing start script works, and said so in the log. --help, and with it the
- * man page, is made from the same table.
+ * The command line, Envoy's: the same names, the same meaning, `--long value` and
+ * `--long=value`. What has no meaning here (hot restart over shared memory, for instance) is
+ * accepted where ignoring it is harmless, so that an existing start script works, and said so in
+ * the log. --help, and with it the man page, is made from the same table.
  */
 #ifndef NU_SERVER_OPTIONS_H
 #define NU_SERVER_OPTIONS_H

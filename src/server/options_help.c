@@ -58,8 +58,8 @@ void nu_options_print_help(const char *path)
                    "nuncio " NU_VERSION ", an Envoy-compatible reverse proxy\n\n"
                    "usage: %s -c FILE [options]                  run\n"
                    "       %s --mode validate -c FILE            check a configuration\n"
-                   "       %s health [-c FILE | --url URL]       ask a running nuncio whether it is "
-                   "ready\n",
+                   "       %s health [-c FILE | --url URL]       ask a running nuncio whether it "
+                   "is ready\n",
                    program, program, program);
     for (size_t i = 0; i < nu_option_count; i++) {
         const struct nu_option *option = &nu_option_table[i];
@@ -69,7 +69,8 @@ void nu_options_print_help(const char *path)
             add_option(&out, option);
     }
     nu_strbuf_addf(&out,
-                   "\nSignals: TERM drains and ends, INT ends at once, USR1 opens log files again.\n"
+                   "\nSignals: TERM drains and ends, INT ends at once, USR1 opens log files "
+                   "again.\n"
                    "Try: %s -c conf/nuncio.yaml\n",
                    program);
     fwrite(out.data, 1, out.len, stdout);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All options, in the order of --help. A new one is a line here and a field in struct nu_options. */
+/* All options, in the order of --help. A new one is a line here and a field in struct
+ * nu_options. */
 #include "server/options_internal.h"
 
 #define AT(field) offsetof(struct nu_options, field)
@@ -57,8 +58,8 @@ const struct nu_option nu_option_table[] = {
     OPTION("log-path", TEXT, log_path, "FILE",
            "The file of the application log; SIGUSR1 opens it again. Default: stderr."),
     OPTION("log-format", TEXT, log_format, "PATTERN",
-           "What a line looks like, in spdlog's flags. Default: [%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] "
-           "%v"),
+           "What a line looks like, in spdlog's flags. Default: [%Y-%m-%d %T.%e][%t][%l][%n] "
+           "[%g:%#] %v"),
     OPTION("log-format-escaped", SWITCH, log_format_escaped, NULL,
            "Write newlines and other special characters in lines as C escapes."),
     OPTION("file-flush-interval-msec", NUMBER, file_flush_interval_ms, "MS",
@@ -81,8 +82,8 @@ const struct nu_option nu_option_table[] = {
 
     HEADING("Hot restart, for wrappers of Envoy"),
     OPTION("restart-epoch", NUMBER, restart_epoch, "N",
-           "Numbers over 0 ask for the sockets of a running process, which nuncio cannot take over; "
-           "they are accepted with --disable-hot-restart or --skip-hot-restart-on-no-parent."),
+           "Numbers over 0 ask for the sockets of a running process, which nuncio cannot take "
+           "over; they are accepted with --disable-hot-restart or --skip-hot-restart-on-no-parent."),
     OPTION("disable-hot-restart", SWITCH, disable_hot_restart, NULL, "Do not try to."),
     OPTION("skip-hot-restart-on-no-parent", SWITCH, skip_hot_restart_on_no_parent, NULL,
            "Start on its own all the same."),

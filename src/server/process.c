@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Limits and process-wide settings. None of them is worth failing for: the log says what is missing. */
+/* Limits and process-wide settings. None of them is worth failing for: the log says what is
+ * missing. */
 #include "server/process.h"
 
 #include <errno.h>

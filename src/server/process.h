@@ -7,8 +7,8 @@
 
 /*
  * Opens standard files that are closed, takes all signals, raises the limit of open files as far
- * as allowed, ignores SIGPIPE, lets orphans be reaped where the process is PID 1, and allows core files
- * if asked to. Says in the log what could not be had.
+ * as allowed, ignores SIGPIPE, lets orphans be reaped where the process is PID 1, and allows
+ * core files if asked to. Says in the log what could not be had.
  */
 void nu_process_prepare(const struct nu_options *options);
 

@@ -13,11 +13,11 @@
 
 struct nu_server;
 
-/* Reads the configuration and builds the server, without opening a socket. NULL after printing every
- * error to stderr. */
+/* Reads the configuration and builds the server, without opening a socket. NULL after printing
+ * every error to stderr. */
 struct nu_server *nu_server_create(const struct nu_options *options);
-/* Opens the sockets, starts the workers and runs until a signal or the admin port ends it. Returns the
- * process's exit status. */
+/* Opens the sockets, starts the workers and runs until a signal or the admin port ends it. Returns
+ * the process's exit status. */
 int nu_server_run(struct nu_server *server);
 void nu_server_destroy(struct nu_server **server);
 

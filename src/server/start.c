@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting. Every socket is bound before a worker runs, so that an address in use ends the start and
- * not a worker; nobody can connect before all that must be warm is (or has taken too long).
+ * Starting. Every socket is bound before a worker runs, so that an address in use ends the start
+ * and not a worker; nobody can connect before all that must be warm is (or has taken too long).
  */
 #include "server/server_internal.h"
 
@@ -96,7 +96,8 @@ static void open_for_traffic(struct nu_server *server)
         return;
     }
     nu_log(NU_LOG_MAIN, NU_LOG_INFO, "all clusters initialized. starting main dispatch loop");
-    nu_notify_send(&server->notify, "READY=1\nMAINPID=%d\nSTATUS=Serving: %zu listeners, %u workers",
+    nu_notify_send(&server->notify,
+                   "READY=1\nMAINPID=%d\nSTATUS=Serving: %zu listeners, %u workers",
                    (int)getpid(), server->listener_count, server->worker_count);
     if (server->options->mode == NU_MODE_INIT_ONLY)
         nu_server_stop(server, 0);

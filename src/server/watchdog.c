@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rounds of messages. Envoy's thresholds are its defaults: 200 ms is a miss, a second a mega miss.
- * Envoy looks all the time and we once a round, since a message wakes a worker that has nothing to do;
- * what lasts a round is seen for sure.
+ * Rounds of messages. Envoy's thresholds are its defaults: 200 ms is a miss, a second a mega
+ * miss. Envoy looks all the time and we once a round, since a message wakes a worker that has
+ * nothing to do; what lasts a round is seen for sure.
  */
 #include "server/watchdog.h"
 

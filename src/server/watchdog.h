@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether every thread's loop still turns. Each round the main thread sends every worker a message and
- * looks how long the one before took to be read; its own turn is late if the round's timer was. Slow
- * answers are counted with Envoy's names, and the service manager's watchdog is fed only when everybody
- * answered. Main thread.
+ * Whether every thread's loop still turns. Each round the main thread sends every worker a
+ * message and looks how long the one before took to be read; its own turn is late if the round's
+ * timer was. Slow answers are counted with Envoy's names, and the service manager's watchdog is
+ * fed only when everybody answered. Main thread.
  */
 #ifndef NU_SERVER_WATCHDOG_H
 #define NU_SERVER_WATCHDOG_H
@@ -30,8 +30,8 @@ struct nu_watchdog {
 };
 
 /*
- * Begins the rounds over `count` workers (borrowed; they run). `manager_us` is the interval at which
- * the service manager wants to hear from us, or 0.
+ * Begins the rounds over `count` workers (borrowed; they run). `manager_us` is the interval at
+ * which the service manager wants to hear from us, or 0.
  */
 void nu_watchdog_start(struct nu_watchdog *watchdog, struct nu_worker **workers, unsigned count,
                        uint64_t manager_us);

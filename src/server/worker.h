@@ -26,8 +26,8 @@ NU_MUST_USE bool nu_worker_start(struct nu_worker *worker);
 
 /* Calls fn(worker, arg) on the worker's thread. */
 void nu_worker_run(struct nu_worker *worker, nu_worker_fn fn, void *arg);
-/* For nu_worker_run: begin to accept, stop accepting, tell connections to drain; on the listener that
- * `arg`, a pointer to const struct nu_listener, is, or on all if it is NULL. */
+/* For nu_worker_run: begin to accept, stop accepting, tell connections to drain; on the listener
+ * that `arg`, a pointer to const struct nu_listener, is, or on all if it is NULL. */
 void nu_worker_accept(struct nu_worker *worker, void *arg);
 void nu_worker_stop_accepting(struct nu_worker *worker, void *arg);
 void nu_worker_drain(struct nu_worker *worker, void *arg);
