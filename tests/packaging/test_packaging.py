@@ -109,3 +109,16 @@ def test_the_manual_renders_without_a_complaint():
                           env={**os.environ, "MANROFFSEQ": "", "MANWIDTH": "96", "LC_ALL": "C.UTF-8"})
     assert done.stderr == ""
     assert re.search(r"^ +--sigterm-drain-ms MS$", done.stdout, re.M)
+
+
+def test_systemd_takes_the_units(tmp_path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("needs systemd-analyze")
+    install(tmp_path, "/usr")
+    for unit in ("nuncio.service", "nuncio.socket"):
+        text = (tmp_path / "usr/lib/systemd/system" / unit).read_text()
+        (tmp_path / unit).write_text(text.replace("/usr/bin/nuncio", str(tmp_path / "usr/bin/nuncio")))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", tmp_path / "nuncio.service",
+                           tmp_path / "nuncio.socket"], capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if "nuncio" in line]
+    assert done.returncode == 0 and not complaints, done.stderr
