@@ -83,7 +83,8 @@ const struct nu_option nu_option_table[] = {
     HEADING("Hot restart, for wrappers of Envoy"),
     OPTION("restart-epoch", NUMBER, restart_epoch, "N",
            "Numbers over 0 ask for the sockets of a running process, which nuncio cannot take "
-           "over; they are accepted with --disable-hot-restart or --skip-hot-restart-on-no-parent."),
+           "over; they are accepted with --disable-hot-restart or "
+           "--skip-hot-restart-on-no-parent."),
     OPTION("disable-hot-restart", SWITCH, disable_hot_restart, NULL, "Do not try to."),
     OPTION("skip-hot-restart-on-no-parent", SWITCH, skip_hot_restart_on_no_parent, NULL,
            "Start on its own all the same."),
