@@ -39,8 +39,8 @@ static void leave(struct inspection *inspection)
 
 static void refuse(struct inspection *inspection)
 {
-    close(inspection->fresh.fd);
     leave(inspection);
+    close(inspection->fresh.fd); /* not before: its number may be another thread's at once */
     nu_arena_destroy(&inspection->fresh.arena);
 }
 

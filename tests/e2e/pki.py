@@ -31,6 +31,7 @@ class Authority:
     def __init__(self, folder, name="ca"):
         self.folder, self.name = folder, name
         self._openssl("req", "-x509", *EC, "-nodes", "-days", "30", "-subj", f"/CN={name}",
+                      "-addext", "keyUsage=critical,keyCertSign,cRLSign",
                       "-keyout", f"{name}.key", "-out", f"{name}.crt")
         (folder / f"{name}.cnf").write_text(CA_CONFIG.format(name=name))
         (folder / f"{name}.index").write_text("")
