@@ -92,8 +92,8 @@ struct nu_transport_class {
     enum nu_transport_state (*handshake)(struct nu_connection *conn);
     /* Our side ends: a last message may be put into transport_out. NULL if there is none. */
     void (*end)(struct nu_connection *conn);
-    /* The server name that the client asked for, empty for none; lives as long as the connection. NULL
-     * where there are no names. */
+    /* The server name that the client asked for, empty for none; valid until `finish`, which on_closed
+     * comes after. NULL where there are no names. */
     struct nu_str (*server_name)(const struct nu_connection *conn);
     /* Frees the transport's state; NULL if it has none. */
     void (*finish)(struct nu_connection *conn);

@@ -680,6 +680,13 @@ static void take_findings(struct nu_connection_info *info, const struct nu_accep
         info->requested_server_name = accepted->server_name;
 }
 
+/* The transport's name goes with the transport, before the streams that its end ends are logged. */
+static struct nu_str copy_server_name(struct nu_arena *arena, const struct nu_connection *conn)
+{
+    struct nu_str name = conn->transport->server_name(conn);
+    return name.len ? nu_arena_dup(arena, name) : name;
+}
+
 static void fill_connection_info(struct nu_hcm_stream *stream)
 {
     const struct nu_server_conn *conn = stream->conn->base.conn;
@@ -693,7 +700,7 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->learn_local = learn_local;
     info->is_tls = conn->conn.transport->is_secure;
     if (conn->conn.transport->server_name)
-        info->requested_server_name = conn->conn.transport->server_name(&conn->conn);
+        info->requested_server_name = copy_server_name(stream->arena, &conn->conn);
     if (nu_unlikely(conn->accepted != NULL))
         take_findings(info, conn->accepted);
     info->filter_chain_name = conn->chain->name;
