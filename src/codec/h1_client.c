@@ -341,6 +341,7 @@ static void read_response(struct nu_h1_client *client)
         nu_h1_message_fail(msg, 502, NU_STR("http1.codec_error"));
     else
         nu_h1_message_feed(msg, in);
+    client->conn->needs_more = nu_h1_message_needs_more(msg);
     note_received(client, before - in->len);
     if (msg->phase == NU_H1_FAILED)
         fail_exchange(client, NU_RESET_PROTOCOL_ERROR);

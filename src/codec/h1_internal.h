@@ -82,6 +82,12 @@ bool nu_h1_skip_empty_lines(struct nu_buf *in);
  * the phase and the collected parts.
  */
 void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in);
+/* Whether it keeps its bytes in the input until more of them come: of a head or a trailer section, which
+ * the limit of a head bounds. */
+static inline bool nu_h1_message_needs_more(const struct nu_h1_message *msg)
+{
+    return msg->phase == NU_H1_HEAD || msg->phase == NU_H1_TRAILERS;
+}
 /* The peer ended its side: completes a response that is read to the end, fails anything else. */
 void nu_h1_message_feed_eof(struct nu_h1_message *msg);
 /* Starts over for the final response after an interim one. */

@@ -302,6 +302,7 @@ static bool read_request(struct nu_h1_server *server)
     struct nu_buf *in = &server->conn->in;
     size_t before = in->len;
     nu_h1_message_feed(msg, in);
+    server->conn->needs_more = nu_h1_message_needs_more(msg);
     count_bytes(server, before - in->len);
     if (msg->phase == NU_H1_FAILED) {
         fail_request(server);

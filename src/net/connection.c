@@ -308,7 +308,7 @@ static ssize_t read_once(struct nu_connection *conn)
 
 static bool is_over_limit(const struct nu_connection *conn)
 {
-    return conn->buffer_limit && conn->in.len >= conn->buffer_limit;
+    return conn->buffer_limit && conn->in.len >= conn->buffer_limit && !conn->needs_more;
 }
 
 /* While closing, whatever the peer still sends is dropped; its end, or an error, is ours as well once

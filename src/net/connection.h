@@ -130,6 +130,8 @@ struct nu_connection {
     bool short_reads;        /* the last read was much smaller than its room */
     bool last_read_was_full; /* more may wait in the socket */
     bool linger_expired;     /* the peer neither ended its side nor read on while we waited */
+    bool needs_more;         /* the owner can use none of `in` before more of it comes: reading goes on
+                                above the buffer limit, and the owner bounds it */
     bool redeliver;          /* on_data is due at the end of the turn */
     bool redeliver_later;    /* on_data is due in the next turn */
     bool transport_in;       /* the transport has input that no event will tell of */

@@ -51,3 +51,26 @@ def test_the_server_name_is_logged_when_the_client_goes_away_early(nuncio, origi
     wait_until(lambda: server.peers and getattr(server.peers[0], "asked", False))
     client.close()
     proxy.stdout.wait(f"sni={name};")
+
+
+LONG = b"v" * 8000
+SMALL_BUFFERS = PROXY.replace(
+    "  - name: main\n", "  - name: main\n    per_connection_buffer_limit_bytes: 1024\n").replace(
+    "    type: STATIC\n", "    type: STATIC\n    per_connection_buffer_limit_bytes: 1024\n")
+
+
+def answer_at_length(peer):
+    peer.wait_message(is_response=False)
+    peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-long: " + LONG + b"\r\n\r\n")
+    peer.wait_end()
+
+
+def test_heads_may_be_longer_than_the_buffer_limit(nuncio, origin):
+    server = origin(answer_at_length)
+    proxy = nuncio(SMALL_BUFFERS, origin=server.port)
+    peer = proxy.connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + LONG + b"\r\n\r\n")
+    peer.wait_message(is_response=True)
+    assert peer.received.startswith(b"HTTP/1.1 200 OK")
+    assert LONG in peer.received and LONG in server.received[0]
+    peer.close()
