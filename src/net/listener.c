@@ -81,7 +81,12 @@ static void on_below_low(struct nu_connection *base)
 static void free_server_conn(void *obj)
 {
     struct nu_server_conn *conn = obj;
-    nu_arena_destroy(&conn->arena);
+    if (conn->accepted) {
+        struct nu_arena *arena = conn->accepted->arena;
+        nu_arena_destroy(&arena);
+    }
+    if (conn->local != &conn->wl->listener->bound[conn->fd_index])
+        nu_free(nu_unconst(conn->local));
     nu_free(conn);
 }
 
@@ -178,15 +183,10 @@ static void count_accept(struct nu_worker_listener *wl)
 /* What listener filters found goes along; bytes that they read are delivered first. */
 static void take_findings(struct nu_server_conn *conn, struct nu_new_connection *fresh)
 {
-    conn->arena = fresh->arena;
     conn->accepted = fresh->accepted;
     if (!fresh->accepted)
         return;
     conn->remote = fresh->accepted->remote;
-    if (!fresh->accepted->local_restored) {
-        conn->local = fresh->accepted->local;
-        conn->local_known = true;
-    }
     nu_buf_move_all(&conn->conn.in, &fresh->bytes);
 }
 
@@ -293,13 +293,17 @@ static void add_connection(struct nu_worker_listener *wl, int fd, uint8_t fd_ind
 
 const struct nu_address *nu_server_conn_local(struct nu_server_conn *conn)
 {
-    if (!conn->local_known) {
-        const struct nu_address *bound = &conn->wl->listener->bound[conn->fd_index];
-        bool exact = bound->family == NU_ADDRESS_UNIX || !nu_address_is_any(bound);
-        conn->local = exact ? *bound : nu_connection_local_address(&conn->conn);
-        conn->local_known = true;
+    if (conn->local)
+        return conn->local;
+    const struct nu_address *bound = &conn->wl->listener->bound[conn->fd_index];
+    if (bound->family == NU_ADDRESS_UNIX || !nu_address_is_any(bound)) {
+        conn->local = bound;
+    } else {
+        struct nu_address *own = nu_alloc(sizeof(*own));
+        *own = nu_connection_local_address(&conn->conn);
+        conn->local = own;
     }
-    return &conn->local;
+    return conn->local;
 }
 
 bool nu_server_conn_is_draining(const struct nu_server_conn *conn)

@@ -140,14 +140,13 @@ struct nu_server_conn {
     struct nu_worker_listener *wl; /* borrowed: outlives its connections */
     struct nu_list link;           /* in wl->connections */
     const struct nu_filter_chain_spec *chain; /* borrowed: the configuration's */
-    const struct nu_accepted *accepted; /* what listener filters found, or NULL; in `arena` */
-    struct nu_arena *arena;             /* owned; may be NULL */
+    struct nu_accepted *accepted; /* what listener filters found, or NULL; its arena is owned */
     struct nu_address remote;
-    struct nu_address local; /* of the socket; valid once local_known */
+    const struct nu_address *local; /* of the socket: the listener's or, if that listens on any, an own
+                                       one, owned; NULL while nobody asked */
     struct nu_timer *handshake_timer; /* owned; NULL unless the handshake has a time limit */
     uint64_t id;
     uint64_t accepted_us;
-    bool local_known;
     uint8_t filter_at; /* the filter that stopped the bytes, or 0 */
     uint8_t filter_count;
     uint8_t fd_index; /* of the listener's addresses */

@@ -137,6 +137,36 @@ static bool is_fresh(const struct nu_hcm_conn *conn)
 
 /* The process is about to end, and waits for its connections. One with a request, be it only the
  * first byte of it, is served to the end of the response. */
+/* A time after which the connection is given up: of its age, and then of its draining. Few connections
+ * have one, so it is apart from them. */
+struct nu_hcm_limit {
+    struct nu_timer timer;
+    struct nu_hcm_conn *conn; /* borrowed: owns this */
+};
+
+static void drop_limit(struct nu_hcm_conn *conn)
+{
+    if (!conn->limit)
+        return;
+    nu_timer_cancel(&conn->limit->timer);
+    nu_free(conn->limit);
+    conn->limit = NULL;
+}
+
+static void set_limit(struct nu_hcm_conn *conn, void (*fn)(struct nu_timer *), uint64_t ms)
+{
+    drop_limit(conn);
+    conn->limit = nu_calloc(1, sizeof(*conn->limit));
+    conn->limit->conn = conn;
+    nu_timer_init(&conn->limit->timer, fn);
+    nu_timer_arm(loop_of(conn), &conn->limit->timer, ms);
+}
+
+static void on_drain_timer(struct nu_timer *timer)
+{
+    end_conn(nu_container_of(timer, struct nu_hcm_limit, timer)->conn);
+}
+
 static void on_drain(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);
@@ -154,7 +184,7 @@ void nu_hcm_conn_start_drain(struct nu_hcm_conn *conn)
     if (conn->drain != NU_HCM_NOT_DRAINING)
         return;
     conn->drain = NU_HCM_DRAINING;
-    nu_timer_arm(loop_of(conn), &conn->drain_timer, conn->config->drain_timeout_ms);
+    set_limit(conn, on_drain_timer, conn->config->drain_timeout_ms);
 }
 
 /* --- Timers ----------------------------------------------------------------------------------- */
@@ -177,7 +207,7 @@ static void on_idle_timer(struct nu_timer *timer)
 
 static void on_duration_timer(struct nu_timer *timer)
 {
-    struct nu_hcm_conn *conn = nu_container_of(timer, struct nu_hcm_conn, duration_timer);
+    struct nu_hcm_conn *conn = nu_container_of(timer, struct nu_hcm_limit, timer)->conn;
     nu_counter_inc(&conn->worker->stats->downstream_cx_max_duration_reached);
     if (!conn->has_protocol)
         end_conn(conn);
@@ -185,22 +215,15 @@ static void on_duration_timer(struct nu_timer *timer)
         nu_hcm_conn_start_drain(conn);
 }
 
-static void on_drain_timer(struct nu_timer *timer)
-{
-    end_conn(nu_container_of(timer, struct nu_hcm_conn, drain_timer));
-}
-
 static void start_timers(struct nu_hcm_conn *conn)
 {
     const struct nu_hcm_config *config = conn->config;
     conn->idle_since_us = nu_loop_now_us(loop_of(conn));
     nu_timer_init(&conn->idle_timer, on_idle_timer);
-    nu_timer_init(&conn->duration_timer, on_duration_timer);
-    nu_timer_init(&conn->drain_timer, on_drain_timer);
     if (config->idle_timeout_ms)
         nu_timer_arm(loop_of(conn), &conn->idle_timer, config->idle_timeout_ms);
     if (config->max_connection_duration_ms)
-        nu_timer_arm(loop_of(conn), &conn->duration_timer, config->max_connection_duration_ms);
+        set_limit(conn, on_duration_timer, config->max_connection_duration_ms);
 }
 
 /* --- The network filter ----------------------------------------------------------------------- */
@@ -281,8 +304,7 @@ static void close_filter(struct nu_network_filter *self, enum nu_close_reason re
     struct nu_hcm_conn *conn = conn_of(self);
     bool local = reason == NU_CLOSED_BY_US && !socket_of(conn)->read_eof;
     nu_timer_cancel(&conn->idle_timer);
-    nu_timer_cancel(&conn->duration_timer);
-    nu_timer_cancel(&conn->drain_timer);
+    drop_limit(conn);
     count_close(conn, local, conn->stream != NULL);
     conn->codec.codec.ops->on_closed(&conn->codec.codec,
                                      local ? NU_RESET_LOCAL : NU_RESET_CONNECTION_TERMINATION);

@@ -695,8 +695,9 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->id = conn->id;
     info->direct_remote = conn->remote;
     info->remote = conn->remote;
-    info->local = conn->local;
-    info->local_known = conn->local_known;
+    if (conn->local)
+        info->local = *conn->local;
+    info->local_known = conn->local != NULL;
     info->learn_local = learn_local;
     info->is_tls = conn->conn.transport->is_secure;
     if (conn->conn.transport->server_name)

@@ -12,6 +12,7 @@
 
 #include "stream/hcm.h"
 
+struct nu_hcm_limit;
 struct nu_hcm_stream;
 struct nu_stream_restart;
 
@@ -30,8 +31,7 @@ struct nu_hcm_conn {
     struct nu_h1_server codec;
     struct nu_hcm_stream *stream; /* NULL between requests */
     struct nu_timer idle_timer;   /* armed all the time; looks at idle_since_us when it fires */
-    struct nu_timer duration_timer;
-    struct nu_timer drain_timer;
+    struct nu_hcm_limit *limit; /* owned; NULL unless its age is limited or it drains */
     uint64_t idle_since_us;
     uint64_t counted_rx; /* bytes that the statistics have */
     uint64_t counted_tx;
