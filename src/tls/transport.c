@@ -18,6 +18,8 @@
 enum {
     RECORD = 16384,           /* the most that one record holds */
     CIPHER_BUFFER = 65536,    /* encrypted bytes that wait for the socket, at most */
+    ANSWERS_MAX = CIPHER_BUFFER, /* beside them, what OpenSSL answers the peer by itself */
+    FILLS_PER_READ = 6, /* then others get their turn; more than the caller's room can take */
     WORTH_AN_OWN_RECORD = 4096, /* shorter slices are put together first */
     WRITE_IOVECS = 16,
 };
@@ -29,6 +31,7 @@ struct tls_transport {
     SSL *ssl;                           /* owned */
     struct nu_buf cipher_in;
     struct nu_buf cipher_out;
+    unsigned fills; /* of this read */
     int verify_error; /* X509_V_OK unless the peer's certificate was refused */
     bool is_done;     /* the handshake is */
     bool has_failed;
@@ -192,9 +195,26 @@ static void note_output(struct tls_transport *tls)
 
 /* --- Reading ----------------------------------------------------------------------------------- */
 
+/*
+ * A peer may send messages that carry no data but ask for an answer (key updates of TLS 1.3), as many
+ * as it likes: one that does not read the answers would have us keep them all.
+ */
+static bool is_flooded(const struct tls_transport *tls)
+{
+    return tls->cipher_out.len > CIPHER_BUFFER + RECORD + ANSWERS_MAX;
+}
+
 /* One large read of the socket. Returns its bytes, 0 at its end, -1 with errno. */
 static ssize_t fill(struct tls_transport *tls)
 {
+    if (nu_unlikely(is_flooded(tls))) {
+        errno = ENOBUFS;
+        return -1;
+    }
+    if (nu_unlikely(++tls->fills > FILLS_PER_READ)) {
+        errno = EAGAIN; /* the socket is still readable in the next turn */
+        return -1;
+    }
     struct nu_block *block = nu_block_get(NU_BLOCK_LARGE);
     ssize_t n = read(tls->conn->fd, block->data, nu_block_room(block));
     int error = errno;
@@ -286,6 +306,7 @@ static ssize_t tls_read(struct nu_connection *conn, const struct iovec *iov, int
         errno = EPROTO;
         return -1;
     }
+    tls->fills = 0;
     if (!tls->is_done)
         step = shake(tls);
     for (int i = 0; i < count && step == STEP_MORE; i++) {
@@ -410,6 +431,7 @@ static ssize_t tls_write(struct nu_connection *conn, const struct iovec *iov, in
 static enum nu_transport_state tls_handshake(struct nu_connection *conn)
 {
     struct tls_transport *tls = tls_of(conn);
+    tls->fills = 0;
     switch (shake(tls)) {
     case STEP_MORE:
         return NU_TRANSPORT_READY;

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accepted TLS connections over a socketpair, whose other end is an OpenSSL that does as a test likes. */
+#include "harness/test.h"
+
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "net/connection.h"
+#include "tls/context.h"
+#include "tls/transport.h"
+
+struct fixture {
+    struct nu_connection conn;
+    struct nu_arena *arena;
+    struct nu_stats *stats;
+    struct nu_loop *loop;
+    struct nu_tls_context *context;
+    SSL_CTX *client_ctx;
+    SSL *client;
+    int peer;
+    unsigned closed;
+    size_t received;
+};
+
+static struct fixture *fixture_of(struct nu_connection *conn)
+{
+    return nu_container_of(conn, struct fixture, conn);
+}
+
+static void on_data(struct nu_connection *conn)
+{
+    fixture_of(conn)->received += conn->in.len;
+    nu_buf_clear(&conn->in);
+}
+
+static void ignore(struct nu_connection *conn)
+{
+    (void)conn;
+}
+
+static void on_closed(struct nu_connection *conn, enum nu_close_reason reason)
+{
+    (void)reason;
+    fixture_of(conn)->closed++;
+}
+
+static const struct nu_connection_ops ops = {
+    .on_data = on_data,
+    .on_above_high = ignore,
+    .on_below_low = ignore,
+    .on_closed = on_closed,
+};
+
+/* A certificate of its own signature. */
+static void make_certificate(struct nu_tls_certificate *out)
+{
+    *out = (struct nu_tls_certificate){.leaf = X509_new(), .key = EVP_EC_gen("P-256")};
+    X509_set_version(out->leaf, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(out->leaf), 1);
+    X509_gmtime_adj(X509_getm_notBefore(out->leaf), 0);
+    X509_gmtime_adj(X509_getm_notAfter(out->leaf), 3600);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(out->leaf), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"test", -1, -1, 0);
+    X509_set_issuer_name(out->leaf, X509_get_subject_name(out->leaf));
+    X509_set_pubkey(out->leaf, out->key);
+    assert_true(X509_sign(out->leaf, out->key, EVP_sha256()) > 0);
+}
+
+static void make_context(struct fixture *f)
+{
+    struct nu_strbuf error = {0};
+    struct nu_tls_settings settings = {
+        .is_server = true,
+        .min_version = TLS1_2_VERSION,
+        .max_version = TLS1_3_VERSION,
+        .cipher_list = "HIGH",
+        .curve_list = "X25519",
+        .certificates = nu_arena_alloc(f->arena, sizeof(*settings.certificates)),
+        .certificate_count = 1,
+        .validator = {.max_depth = -1},
+    };
+    make_certificate(&settings.certificates[0]);
+    f->context = nu_tls_context_create(&settings, f->stats, NU_STR("test"), &error);
+    assert_non_null(f->context);
+}
+
+static void make_client(struct fixture *f)
+{
+    f->client_ctx = SSL_CTX_new(TLS_client_method());
+    f->client = SSL_new(f->client_ctx);
+    SSL_set_fd(f->client, f->peer);
+    SSL_set_connect_state(f->client);
+}
+
+/* Both ends, with the handshake behind them. */
+static void setup(struct fixture *f)
+{
+    int fds[2];
+    signal(SIGPIPE, SIG_IGN);
+    *f = (struct fixture){.arena = nu_arena_create(), .stats = nu_stats_create()};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    f->peer = fds[1];
+    f->loop = nu_loop_create();
+    make_context(f);
+    make_client(f);
+    nu_connection_init(&f->conn, f->loop, fds[0], &ops, 1 << 20);
+    nu_tls_accept(&f->conn, f->context);
+    nu_connection_start(&f->conn);
+    while (SSL_do_handshake(f->client) != 1)
+        nu_loop_run_once(f->loop);
+    while (f->conn.transport_waits)
+        nu_loop_run_once(f->loop);
+}
+
+static void teardown(struct fixture *f)
+{
+    nu_connection_close(&f->conn, NU_CLOSE_NOW);
+    assert_int_equal(f->closed, 1);
+    nu_loop_run_once(f->loop);
+    SSL_free(f->client);
+    SSL_CTX_free(f->client_ctx);
+    nu_tls_context_destroy(&f->context);
+    nu_loop_destroy(&f->loop);
+    nu_stats_destroy(&f->stats);
+    nu_arena_destroy(&f->arena);
+    close(f->peer);
+}
+
+/* Each asks for an answer, which this client does not read. */
+TEST(key_updates_of_a_client_that_reads_nothing_are_not_answered_without_bound)
+{
+    enum { UPDATES = 40000, BOUND = 256 * 1024 };
+    struct fixture f;
+    setup(&f);
+    size_t most = 0;
+    for (int i = 0; i < UPDATES && !f.closed; i++) {
+        if (SSL_key_update(f.client, SSL_KEY_UPDATE_REQUESTED) != 1)
+            break;
+        while (SSL_do_handshake(f.client) != 1 && !f.closed)
+            nu_loop_run_once(f.loop);
+        if (f.conn.transport_out > most)
+            most = f.conn.transport_out;
+    }
+    assert_in_range(most, 0, BOUND);
+    assert_int_equal(f.closed, 1);
+    teardown(&f);
+}
+
+TEST_MAIN()
