@@ -313,10 +313,7 @@ static void hash_identity(struct nu_tls_context *context)
             1)
             EVP_DigestUpdate(md, hash, len);
     }
-    for (size_t i = 0; i < settings->validator.san_count; i++) {
-        struct nu_str text = settings->validator.sans[i].text.text;
-        EVP_DigestUpdate(md, text.ptr, text.len);
-    }
+    EVP_DigestUpdate(md, settings->validator.demands, sizeof(settings->validator.demands));
     EVP_DigestUpdate(md, &settings->require_client_certificate, sizeof(bool));
     EVP_DigestFinal_ex(md, context->session_id_context, NULL);
     EVP_MD_CTX_free(md);

@@ -262,6 +262,24 @@ static void read_sans(struct nu_factory *factory, const validation_proto *proto,
     validator->sans = sans;
 }
 
+/* A session must not be resumed where anything else is asked of its certificate: every setting counts,
+ * those to come as well. */
+static void digest_demands(const validation_proto *proto, struct nu_str crl,
+                           struct nu_tls_validator *validator)
+{
+    size_t size = protobuf_c_message_get_packed_size(&proto->base);
+    uint8_t *packed = nu_alloc(size + 1);
+    protobuf_c_message_pack(&proto->base, packed);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+    EVP_DigestUpdate(md, &size, sizeof(size));
+    EVP_DigestUpdate(md, packed, size);
+    EVP_DigestUpdate(md, crl.ptr, crl.len);
+    EVP_DigestFinal_ex(md, validator->demands, NULL);
+    EVP_MD_CTX_free(md);
+    nu_free(packed);
+}
+
 static void read_trusted(struct nu_factory *factory, const validation_proto *proto,
                          struct nu_tls_validator *validator)
 {
@@ -269,6 +287,7 @@ static void read_trusted(struct nu_factory *factory, const validation_proto *pro
     struct nu_str crl;
     if (!read_source(factory, proto->trusted_ca, &ca) || !read_source(factory, proto->crl, &crl))
         return;
+    digest_demands(proto, crl, validator);
     if (!proto->trusted_ca) {
         if (proto->crl)
             nu_config_error(factory->ctx, proto, "crl",

@@ -40,6 +40,7 @@ struct nu_tls_validator {
     const struct nu_tls_hash *spkis; /* of public keys */
     size_t spki_count;
     int max_depth; /* -1: OpenSSL's */
+    uint8_t demands[32]; /* SHA-256 of all that is configured here, and of the revocation list */
     bool accept_untrusted;
     bool allow_expired;
     bool only_leaf_crl;

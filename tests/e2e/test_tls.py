@@ -223,6 +223,41 @@ def test_sessions_are_resumed_at_every_worker(nuncio, origin, pki, version):
         client.close()
 
 
+def judged_by(pki, demands):
+    return f"""validation_context: {{trusted_ca: {{filename: {pki}/ca.crt}}, {demands}}}"""
+
+
+@pytest.mark.parametrize("certificate, lax, strict", [
+    ("stranger", "", "verify_certificate_hash: [@hash@]"),
+    ("stranger", "", "verify_certificate_spki: [@spki@]"),
+    ("revoked", "", "crl: {filename: @pki@/ca.crl}"),
+    ("expired", "allow_expired_certificate: true", ""),
+    ("client", "match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: client.test}}]",
+     "match_typed_subject_alt_names: [{san_type: URI, matcher: {exact: client.test}}]"),
+    ("stranger",
+     "match_typed_subject_alt_names: [{san_type: URI, matcher: {safe_regex: {regex: '.*'}}}]",
+     "match_typed_subject_alt_names: [{san_type: URI, matcher: {safe_regex: {regex: 'x.*'}}}]"),
+    ("foreign", "trust_chain_verification: ACCEPT_UNTRUSTED", ""),
+])
+def test_a_session_is_not_resumed_where_more_is_asked(nuncio, origin, pki, tmp_path, certificate,
+                                                      lax, strict):
+    """Not even with the ticket keys of whoever issued it, as they are shared by a fleet."""
+    (tmp_path / "keys").write_bytes(bytes(80))
+    outer = "require_client_certificate: true\n          session_ticket_keys: " \
+            f"{{keys: [{{filename: {tmp_path}/keys}}]}}"
+    values = {"hash": "ab" * 32, "pki": pki,
+              "spki": "NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A=", "origin": origin().port}
+    first = nuncio(serving(pki, extra=judged_by(pki, lax), outer=outer), **values)
+    second = nuncio(serving(pki, extra=judged_by(pki, strict), outer=outer), **values)
+    context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    client = Client(pki, first.port("main"), certificate=certificate, context=context)
+    assert client.get().startswith("HTTP/1.1 200")
+    with pytest.raises(OSError):
+        Client(pki, second.port("main"), context=context, session=client.sock.session).get()
+    client.close()
+
+
 def test_no_session_is_resumed_where_both_kinds_are_off(nuncio, origin, pki):
     outer = """disable_stateless_session_resumption: true
           disable_stateful_session_resumption: true"""
