@@ -85,8 +85,6 @@ static void free_server_conn(void *obj)
         struct nu_arena *arena = conn->accepted->arena;
         nu_arena_destroy(&arena);
     }
-    if (conn->local != &conn->wl->listener->bound[conn->fd_index])
-        nu_free(nu_unconst(conn->local));
     nu_free(conn);
 }
 
@@ -111,6 +109,10 @@ static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
         nu_timer_cancel(conn->handshake_timer);
         nu_free(nu_container_of(conn->handshake_timer, struct handshake_timer, timer));
     }
+    /* Now and not with the connection: the listener may be gone by then. */
+    if (conn->local != &wl->listener->bound[conn->fd_index])
+        nu_free(nu_unconst(conn->local));
+    conn->local = NULL;
     nu_list_remove(&conn->link);
     atomic_fetch_sub_explicit(&wl->connection_count, 1, memory_order_relaxed);
     nu_counter_inc(&wl->stats->downstream_cx_destroy);
