@@ -58,6 +58,7 @@ struct nu_h1_message {
     uint8_t phase;        /* enum nu_h1_phase */
     bool is_request;
     bool is_chunked;
+    bool has_repeated;    /* fields of the section are to be joined when it is complete */
     bool had_chunk;       /* llhttp was shown a chunk */
     bool has_body;        /* more than the head is to come */
     bool keep_alive;      /* as the message itself says */

@@ -379,11 +379,8 @@ static void add_header(struct nu_h1_message *msg, enum nu_header_id id, const ch
 {
     struct nu_headers *headers = msg->target;
     const struct nu_h1_field *field = &msg->field;
-    if (nu_unlikely(id != NU_HEADER_OTHER && nu_headers_has_id(headers, id) &&
-                    nu_header_set_has(msg->joined, id))) {
-        nu_headers_join_value(headers, id, field->value);
-        return;
-    }
+    if (nu_unlikely(id != NU_HEADER_OTHER && nu_headers_has_id(headers, id)))
+        msg->has_repeated |= nu_header_set_has(msg->joined, id);
     struct nu_str name = id ? nu_header_name_of(id) : field->name;
     nu_headers_add_ref(headers, id, name, field->value)->original_name = original;
 }
@@ -454,6 +451,14 @@ static bool read_section(struct nu_h1_message *msg, const char *start, const cha
     return read_fields(msg, end);
 }
 
+static void join_repeated(struct nu_h1_message *msg)
+{
+    if (nu_likely(!msg->has_repeated))
+        return;
+    msg->has_repeated = false;
+    nu_headers_join_repeated(msg->target, msg->joined);
+}
+
 /* The head or the trailer section: bytes are retained until it is complete. */
 static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
 {
@@ -470,7 +475,10 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
         nu_h1_message_fail(msg, 431, DETAILS_HEADERS_TOO_LARGE);
         return;
     }
-    if (!is_complete || !feed_parser(msg, "\r\n", 2))
+    if (!is_complete)
+        return;
+    join_repeated(msg);
+    if (!feed_parser(msg, "\r\n", 2))
         return;
     if (nu_unlikely(msg->phase == phase)) {
         fail_syntax(msg); /* llhttp takes it for the beginning of another protocol */

@@ -124,3 +124,35 @@ void nu_headers_join_value(struct nu_headers *headers, enum nu_header_id id, str
     struct nu_str joined = nu_arena_concat(headers->arena, header->value, NU_STR(","));
     header->value = nu_arena_concat(headers->arena, joined, value);
 }
+
+/* All values of a name that are not empty. */
+static struct nu_str join_values(const struct nu_headers *headers, enum nu_header_id id)
+{
+    size_t room = 0;
+    nu_headers_for_each(header, headers)
+    {
+        if (header->id == id && header->value.len)
+            room += header->value.len + 1;
+    }
+    char *text = nu_arena_alloc(headers->arena, room);
+    size_t len = 0;
+    nu_headers_for_each(header, headers)
+    {
+        if (header->id != id || header->value.len == 0)
+            continue;
+        if (len)
+            text[len++] = ',';
+        memcpy(text + len, header->value.ptr, header->value.len);
+        len += header->value.len;
+    }
+    return nu_str_make(text, len);
+}
+
+void nu_headers_join_repeated(struct nu_headers *headers, const struct nu_header_set *joined)
+{
+    for (unsigned id = NU_HEADER_OTHER + 1; id < NU_HEADER_ID_COUNT; id++) {
+        enum nu_header_id name = (enum nu_header_id)id;
+        if (nu_header_set_has(joined, name) && nu_headers_count_id(headers, name) > 1)
+            nu_headers_set_id(headers, name, join_values(headers, name));
+    }
+}

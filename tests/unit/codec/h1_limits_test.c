@@ -54,6 +54,42 @@ TEST(a_head_may_have_60_kib_and_not_a_byte_more)
     }
 }
 
+static size_t arena_bytes(const struct nu_arena *arena)
+{
+    size_t bytes = 0;
+    for (const struct nu_block *block = arena->blocks; block; block = block->next_free)
+        bytes += block->size;
+    return bytes;
+}
+
+/* A small value that joins a large one must not cost another large one. */
+TEST(a_head_of_repeated_fields_takes_memory_as_its_bytes_do)
+{
+    enum { LONG = 56000, FIELDS = 97, BOUND = 512 * 1024 };
+    struct h1_requests run;
+    struct nu_strbuf bytes = {0};
+    h1_requests_init(&run);
+    nu_strbuf_add(&bytes, head_start);
+    nu_strbuf_add(&bytes, NU_STR("user-agent: "));
+    memset(nu_strbuf_reserve(&bytes, LONG), 'v', LONG);
+    nu_strbuf_commit(&bytes, LONG);
+    for (int i = 0; i < FIELDS; i++)
+        nu_strbuf_add(&bytes, NU_STR("\r\nuser-agent: w"));
+    h1_wire_receive(&run.wire, nu_strbuf_str(&bytes), false);
+    h1_requests_run(&run);
+    struct h1_heard *heard = &run.heard[0];
+    assert_in_range(arena_bytes(&heard->arena), 0, BOUND);
+    h1_wire_receive(&run.wire, NU_STR("\r\ncontent-length: 1\r\n\r\n"), false);
+    h1_requests_run(&run);
+    assert_true(heard->has_head);
+    assert_in_range(arena_bytes(&heard->arena), 0, BOUND);
+    struct nu_str value = nu_headers_get(&heard->headers, NU_STR("user-agent"));
+    assert_int_equal(value.len, LONG + 2 * FIELDS);
+    assert_true(nu_str_starts_with(nu_str_skip(value, LONG - 1), NU_STR("v,w,w")));
+    nu_strbuf_finish(&bytes);
+    h1_requests_finish(&run);
+}
+
 TEST(a_target_counts_for_the_limit)
 {
     struct nu_strbuf bytes = {0};
