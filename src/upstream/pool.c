@@ -518,12 +518,19 @@ static void stop_use(struct nu_pool *pool)
     count_down(pool, NU_BREAKER_POOLS);
 }
 
+static void free_later(void *obj)
+{
+    struct nu_pool *pool = obj;
+    nu_host_unref(pool->host);
+    nu_free(pool);
+}
+
+/* Not under the caller: a request that it serves may end its last connection. */
 static void free_pool(struct nu_pool *pool)
 {
     stop_use(pool);
     nu_list_remove(&pool->link);
-    nu_host_unref(pool->host);
-    nu_free(pool);
+    nu_loop_defer_free(pool->cluster->loop, free_later, pool);
 }
 
 static void free_pool_if_done(struct nu_pool *pool)
@@ -576,8 +583,12 @@ void nu_pool_drain(struct nu_pool *pool)
 void nu_pool_destroy(struct nu_pool *pool)
 {
     fail_waiting(pool, NU_RESET_LOCAL, nu_str_make(NULL, 0));
+    if (!has_connections(pool)) {
+        free_pool(pool);
+        return;
+    }
+    pool->draining = true; /* the last connection frees it, at the end of the turn */
     close_all(&pool->connecting);
     close_all(&pool->idle);
     close_all(&pool->busy);
-    free_pool(pool);
 }

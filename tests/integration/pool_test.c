@@ -297,6 +297,21 @@ TEST(idle_connections_of_a_host_that_went_are_closed)
     fixture_finish(&f);
 }
 
+/* The pool's last request waits for its connection, and ends it by being what cannot be sent. */
+TEST(pool_of_a_host_that_went_may_end_while_it_serves)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, SERVE);
+    fixture_start(&f);
+    exchange_start(&client, &f.params, "NO METHOD", true);
+    remove_hosts_now(&f);
+    expect(&f, &client, "failed: local reset");
+    assert_int_equal(count_pools(&f), 0);
+    exchange_finish(&client);
+    fixture_finish(&f);
+}
+
 TEST(request_in_flight_outlives_its_host)
 {
     struct fixture f;
@@ -313,6 +328,20 @@ TEST(request_in_flight_outlives_its_host)
     assert_int_equal(count_pools(&f), 0);
     exchange_finish(&client);
     fixture_finish(&f);
+}
+
+TEST(request_in_flight_to_a_host_that_went_fails_at_the_end_of_the_process)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, SERVE_LATER);
+    fixture_start(&f);
+    exchange_start(&client, &f.params, "GET", true);
+    wait_paused(&f);
+    remove_hosts(&f);
+    fixture_finish(&f);
+    assert_str(nu_strbuf_str(&client.events), "failed: connection termination");
+    exchange_finish(&client);
 }
 
 TEST(request_that_waits_for_a_host_that_went_is_served)
