@@ -2,8 +2,15 @@
 """What README.md and the examples show is what nuncio does."""
 import pathlib
 import re
+import shutil
+import ssl
+import subprocess
 
+import pytest
 import yaml
+
+from configs import ADMIN
+from test_tls import Client
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 README = (SOURCE / "README.md").read_text()
@@ -46,3 +53,21 @@ def test_the_container_example_is_valid(nuncio):
     services = yaml.safe_load((folder / "docker-compose.yaml").read_text())["services"]
     assert (folder / services["proxy"]["build"] / "Dockerfile").exists()
     assert (folder / services["proxy"]["volumes"][0].split(":")[0]).exists()
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+def test_the_tls_example_does_what_its_readme_says(nuncio, tmp_path):
+    folder = tmp_path / "tls"
+    shutil.copytree(SOURCE / "examples/tls", folder)
+    for _ in range(2):
+        subprocess.run(["sh", folder / "make_certificates.sh"], check=True, capture_output=True)
+    text = (folder / "tls.yaml").read_text().replace("examples/tls/", f"{folder}/")
+    proxy = nuncio(ADMIN + text.replace("8443", "@web@").replace("8444", "@application@"))
+    client = Client(folder, proxy.port("web"), "localhost")
+    assert client.get().endswith("\r\n\r\nwelcome over TLS\n")
+    client.close()
+    plain = proxy.get("web")
+    assert plain.status == 301 and plain.headers["location"].startswith("https://")
+    stranger = Client(folder, proxy.port("application"), "localhost")
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        assert stranger.get() == "no answer"
