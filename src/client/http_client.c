@@ -183,8 +183,8 @@ static void fill_request(struct call *call, const struct nu_http_client *client,
 {
     struct nu_headers *headers = &call->request;
     nu_headers_init(headers, call->arena, HEADER_ROOM);
-    nu_headers_add_id(headers, NU_HEADER_AUTHORITY,
-                      text_or(call, wanted->authority, nu_arena_dup(call->arena, cluster)));
+    nu_headers_add(headers, NU_STR(":authority"),
+                   wanted->authority.len ? wanted->authority : cluster);
     nu_headers_add_id(headers, NU_HEADER_PATH, text_or(call, wanted->path, NU_STR("/")));
     nu_headers_add_id(headers, NU_HEADER_METHOD, text_or(call, wanted->method, NU_STR("GET")));
     nu_headers_add_id(headers, NU_HEADER_SCHEME, NU_STR("http"));

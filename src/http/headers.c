@@ -265,23 +265,48 @@ static struct nu_str own_name(struct nu_headers *headers, struct nu_str name, en
     return copy;
 }
 
+/* A name of a header, or of a pseudo-header, and nothing that would make it two lines. */
+static bool may_be_name(struct nu_str name)
+{
+    return nu_header_name_is_valid(nu_str_starts_with(name, NU_STR(":")) ? nu_str_skip(name, 1)
+                                                                         : name);
+}
+
+/* A copy, in which blanks stand for what no value may hold (RFC 9110 5.5): filters write here what they
+ * may have from a peer, by some decoding, and a line break would begin a header of the peer's choice. */
+static struct nu_str own_value(struct nu_headers *headers, struct nu_str value)
+{
+    struct nu_str copy = nu_arena_dup(headers->arena, value);
+    if (nu_likely(nu_header_value_is_valid(copy)))
+        return copy;
+    char *end = nu_unconst(copy.ptr + copy.len);
+    char *p = nu_unconst(copy.ptr);
+    while ((p = nu_unconst(nu_header_value_end(p, end))) != end)
+        *p = ' ';
+    return copy;
+}
+
 void nu_headers_add(struct nu_headers *headers, struct nu_str name, struct nu_str value)
 {
     enum nu_header_id id;
+    if (nu_unlikely(!may_be_name(name)))
+        return;
     struct nu_str own = own_name(headers, name, &id);
-    nu_headers_add_ref(headers, id, own, nu_arena_dup(headers->arena, value));
+    nu_headers_add_ref(headers, id, own, own_value(headers, value));
 }
 
 void nu_headers_set(struct nu_headers *headers, struct nu_str name, struct nu_str value)
 {
     enum nu_header_id id;
+    if (nu_unlikely(!may_be_name(name)))
+        return;
     struct nu_str own = own_name(headers, name, &id);
     struct nu_header *header = find(headers, own);
     if (!header) {
-        nu_headers_add_ref(headers, id, own, nu_arena_dup(headers->arena, value));
+        nu_headers_add_ref(headers, id, own, own_value(headers, value));
         return;
     }
-    header->value = nu_arena_dup(headers->arena, value);
+    header->value = own_value(headers, value);
     struct nu_header *other;
     while ((other = find_from(headers, id, own, index_of(headers, header) + 1)))
         nu_headers_remove_entry(headers, other);

@@ -135,8 +135,6 @@ static bool is_fresh(const struct nu_hcm_conn *conn)
     return conn->requests == 0 && age_us < FRESH_MS * 1000;
 }
 
-/* The process is about to end, and waits for its connections. One with a request, be it only the
- * first byte of it, is served to the end of the response. */
 /* A time after which the connection is given up: of its age, and then of its draining. Few connections
  * have one, so it is apart from them. */
 struct nu_hcm_limit {
@@ -167,6 +165,8 @@ static void on_drain_timer(struct nu_timer *timer)
     end_conn(nu_container_of(timer, struct nu_hcm_limit, timer)->conn);
 }
 
+/* The process is about to end, and waits for its connections. One with a request, be it only the
+ * first byte of it, is served to the end of the response. */
 static void on_drain(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers that mean harm, or that sizes and ends come in the wrong order: nothing hangs or is misread."""
 import shutil
+import signal
 import time
 
 import pytest
@@ -74,3 +75,21 @@ def test_heads_may_be_longer_than_the_buffer_limit(nuncio, origin):
     assert peer.received.startswith(b"HTTP/1.1 200 OK")
     assert LONG in peer.received and LONG in server.received[0]
     peer.close()
+
+
+def test_the_end_of_the_process_closes_what_is_open(nuncio, origin):
+    """Connections that asked for their own address, idle and in the middle of a request."""
+    config = PROXY.replace("address: 127.0.0.1, port_value: @main@",
+                           "address: 0.0.0.0, port_value: @main@")
+    proxy = nuncio(config, origin=origin().port)
+    idle = proxy.connect()
+    idle.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    idle.wait_message(is_response=True)
+    begun = proxy.connect()
+    begun.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n1")
+    silent_one = proxy.connect()
+    proxy.signal(signal.SIGINT)
+    assert proxy.wait_exit() == 0
+    for peer in (idle, begun, silent_one):
+        peer.wait_end()
+        peer.close()

@@ -77,6 +77,23 @@ TEST(add_copies_name_and_value)
     end();
 }
 
+TEST(no_name_or_value_becomes_two_headers)
+{
+    start();
+    add("a", "1\r\nb: 2");
+    nu_headers_set(&headers, NU_STR("c"), nu_str_make("\0x\n\t\x7f", 5));
+    nu_headers_set(&headers, NU_STR("C"), nu_str_make("y\r", 2));
+    add("d: e", "1");
+    add("", "1");
+    add(":", "1");
+    nu_headers_set(&headers, NU_STR("f\r\ng"), NU_STR("1"));
+    add(":path", "/");
+    assert_str(dump(), "a=1  b: 2;c=y ;:path=/;");
+    nu_headers_set(&headers, NU_STR("c"), nu_str_make("\0x\n\t\x7f\xff", 6));
+    assert_str(nu_headers_get(&headers, NU_STR("c")), " x \t \xff");
+    end();
+}
+
 TEST(set_replaces_the_first_and_drops_the_others)
 {
     start();
