@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS on both sides of the real binary, with Python's ssl module as the peer."""
+import base64
 import hashlib
 import os
 import shutil
 import socket
 import ssl
 import struct
+import subprocess
+import threading
 
 import pytest
 
@@ -128,6 +131,46 @@ def test_a_client_without_ecdsa_gets_the_rsa_certificate(nuncio, origin, pki):
     client.close()
 
 
+def test_certificates_from_a_container_and_keys_with_a_password(nuncio, origin, pki):
+    openssl("pkcs12", "-export", "-in", f"{pki}/rsa.crt", "-inkey", f"{pki}/rsa.key", "-passout",
+            "pass:secret", "-out", f"{pki}/rsa.p12")
+    openssl("pkey", "-in", f"{pki}/server.key", "-aes256", "-passout", "pass:secret", "-out",
+            f"{pki}/locked.key")
+    config = serving(pki).replace(
+        pem(pki, "server"),
+        f"{{certificate_chain: {{filename: {pki}/server.crt}}, private_key: {{filename: "
+        f"{pki}/locked.key}}, password: {{inline_string: @secret@}}}}, {{pkcs12: {{filename: "
+        f"{pki}/rsa.p12}}, password: {{environment_variable: TLS_SECRET}}}}")
+    proxy = nuncio(config, origin=origin().port, secret="secret", env={"TLS_SECRET": "secret"})
+    for asked in ("a.test", "rsa.test"):
+        client = Client(pki, proxy.port("main"), asked)
+        assert client.get().startswith("HTTP/1.1 200")
+        client.close()
+    wrong = nuncio(config, origin=1, secret="wrong", env={"TLS_SECRET": "secret"}, ready=None,
+                   expect_exit=1)
+    wrong.wait_exit()
+    assert "Failed to load private key from" in wrong.stderr.text
+
+
+def test_tickets_of_configured_keys_are_good_at_another_process(nuncio, origin, pki):
+    (pki / "old.key").write_bytes(os.urandom(80))
+    (pki / "new.key").write_bytes(os.urandom(80))
+
+    def start(*names):
+        keys = ", ".join(f"{{filename: {pki}/{name}.key}}" for name in names)
+        return nuncio(serving(pki, outer=f"session_ticket_keys: {{keys: [{keys}]}}"),
+                      origin=origin().port)
+
+    client = Client(pki, start("old").port("main"))
+    client.get()
+    session, context = client.sock.session, client.context
+    client.close()
+    for names, reused in ((("new", "old"), True), (("new",), False)):
+        again = Client(pki, start(*names).port("main"), session=session, context=context)
+        assert again.sock.session_reused == reused
+        again.close()
+
+
 def test_require_sni_refuses_unknown_names(nuncio, origin, pki):
     proxy = nuncio(serving(pki, outer="require_sni: true"), origin=origin().port)
     Client(pki, proxy.port("main"), "a.test").close()
@@ -179,11 +222,25 @@ def fingerprint(pki, name):
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text)).hexdigest()
 
 
+def openssl(*arguments, data=None):
+    return subprocess.run(["openssl", *arguments], input=data, capture_output=True,
+                          check=True).stdout
+
+
+def key_pin(pki, name):
+    """Base64 of the SHA-256 of the public key, as openssl computes it."""
+    public = openssl("x509", "-in", f"{pki}/{name}.crt", "-noout", "-pubkey")
+    der = openssl("pkey", "-pubin", "-outform", "DER", data=public)
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+@pytest.mark.parametrize("pin", ["hash", "spki"])
 @pytest.mark.parametrize("certificate, passes", [("client", True), ("stranger", False)])
-def test_pinned_certificates(nuncio, origin, pki, certificate, passes):
+def test_pinned_certificates(nuncio, origin, pki, certificate, passes, pin):
+    value = fingerprint(pki, "client") if pin == "hash" else key_pin(pki, "client")
     extra = f"""validation_context:
               trusted_ca: {{filename: {pki}/ca.crt}}
-              verify_certificate_hash: ["{fingerprint(pki, "client")}"]"""
+              verify_certificate_{pin}: ["{value}"]"""
     config = serving(pki, extra=extra, outer="require_client_certificate: true")
     proxy = nuncio(config, origin=origin().port)
     if passes:
@@ -478,7 +535,6 @@ def test_large_bodies_pass_two_tls_hops_unchanged(nuncio, origin, pki):
     client = Client(pki, proxy.port("main"))
     body = os.urandom(1 << 20) * (SIZE >> 20)
     client.sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % SIZE)
-    import threading  # pylint: disable=import-outside-toplevel
     sender = threading.Thread(target=client.sock.sendall, args=(body,))
     sender.start()
     received = bytearray()
@@ -511,7 +567,6 @@ def test_a_slow_reader_holds_the_upstream_back(nuncio, origin, pki):
     client.sock.sendall(HEAD)
     client.sock.recv(100)
     proxy.stderr.wait("", 0)
-    import threading  # pylint: disable=import-outside-toplevel
     done = threading.Event()
     while not done.wait(0.2):
         before = sum(sent)
