@@ -122,14 +122,35 @@ static bool is_v2_type(struct nu_str name)
             nu_str_find(name, NU_STR(".v2alpha.")) != NU_NPOS);
 }
 
-static void consider_type(struct nearest *n, const char *type)
+static struct nu_str package_of(struct nu_str name)
 {
-    struct nu_str part = last_part(nu_str_from(type));
-    unsigned distance = nu_str_distance(n->name, part, n->distance - 1);
+    return nu_str_first(name, name.len - last_part(name).len);
+}
+
+static void consider_type(struct nearest *n, const char *type, struct nu_str package)
+{
+    struct nu_str name = nu_str_from(type);
+    if (package.len && !nu_str_eq(package, package_of(name)))
+        return;
+    unsigned distance = nu_str_distance(n->name, last_part(name), n->distance - 1);
     if (distance < n->distance) {
         n->best = type;
         n->distance = distance;
     }
+}
+
+/* The type whose last part is nearest, in one package or, with an empty one, in all. */
+static const char *nearest_type(struct nu_str name, struct nu_str package)
+{
+    struct nearest n = {last_part(name), NULL, tolerance(last_part(name)) + 1};
+    for (size_t i = 0; i < nu_schema_extension_count; i++)
+        if (nu_schema_extensions[i].type)
+            consider_type(&n, nu_schema_extensions[i].type, package);
+    for (size_t i = 0; i < nu_schema_message_count; i++)
+        if (nu_str_starts_with(nu_str_from(nu_schema_messages[i].descriptor->name),
+                               NU_STR("nuncio.")))
+            consider_type(&n, nu_schema_messages[i].descriptor->name, package);
+    return n.best;
 }
 
 void nu_hint_missing_type(struct nu_str name, struct nu_strbuf *out)
@@ -143,18 +164,13 @@ void nu_hint_missing_type(struct nu_str name, struct nu_strbuf *out)
         return;
     }
     nu_strbuf_addf(out, "no such type: %.*s", NU_STR_ARG(name));
-    struct nearest n = {last_part(name), NULL, tolerance(last_part(name)) + 1};
-    for (size_t i = 0; i < nu_schema_extension_count; i++)
-        if (nu_schema_extensions[i].type)
-            consider_type(&n, nu_schema_extensions[i].type);
-    for (size_t i = 0; i < nu_schema_message_count; i++)
-        if (nu_str_starts_with(nu_str_from(nu_schema_messages[i].descriptor->name),
-                               NU_STR("nuncio.")))
-            consider_type(&n, nu_schema_messages[i].descriptor->name);
+    const char *best = nearest_type(name, package_of(name));
+    if (!best)
+        best = nearest_type(name, NU_STR(""));
     if (is_v2_type(name))
         nu_strbuf_add_cstr(out, "; it is of the v2 API, which Envoy removed");
-    if (n.best)
-        nu_strbuf_addf(out, " (did you mean %s?)", n.best);
+    if (best)
+        nu_strbuf_addf(out, " (did you mean %s?)", best);
 }
 
 /* --- Extensions ------------------------------------------------------------------------------- */

@@ -57,6 +57,18 @@ static bool fail_at(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
     return false;
 }
 
+/* Whether there is a tab where the blanks in front of a line's first word should end. */
+static bool is_indented_by_tab(struct nu_str text, yaml_mark_t mark)
+{
+    struct nu_str line = nu_str_split(&text, '\n');
+    for (size_t i = 0; i < mark.line && text.ptr; i++)
+        line = nu_str_split(&text, '\n');
+    size_t blanks = 0;
+    while (blanks < line.len && line.ptr[blanks] == ' ')
+        blanks++;
+    return blanks == mark.column && blanks < line.len && line.ptr[blanks] == '\t';
+}
+
 static bool fail_in_parser(struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
@@ -66,6 +78,8 @@ static bool fail_in_parser(struct reader *r)
         nu_error_add(r->in->errors, at, NULL, "YAML: %s at byte %zu", problem, p->problem_offset);
         return false;
     }
+    if (p->error == YAML_SCANNER_ERROR && is_indented_by_tab(r->in->text, p->problem_mark))
+        return fail_at(r, p->problem_mark, "YAML: lines are indented by blanks, this one has a tab");
     if (p->context)
         return fail_at(r, p->problem_mark, "YAML: %s, %s that began at line %u", problem,
                        p->context, line_of(p->context_mark));

@@ -52,6 +52,11 @@ TEST(types_that_cannot_be)
          NULL,
          "t:1:35: typed_config: no such type: envoy.extensions.filters.http.router.v3.Ruter (did "
          "you mean envoy.extensions.filters.http.router.v3.Router?)"},
+        /* Nearer to the Route of another package. */
+        {"{name: a, typed_config: {'@type': x/envoy.extensions.filters.http.router.v3.Routre}}",
+         NULL,
+         "t:1:35: typed_config: no such type: envoy.extensions.filters.http.router.v3.Routre (did "
+         "you mean envoy.extensions.filters.http.router.v3.Router?)"},
         {"{name: a, typed_config: {'@type': x/envoy.config.filter.http.router.v2.Router}}", NULL,
          "t:1:35: typed_config: no such type: envoy.config.filter.http.router.v2.Router; it is of "
          "the v2 API, which Envoy removed (did you mean "
