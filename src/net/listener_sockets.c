@@ -29,12 +29,10 @@ static void take_inherited(struct nu_listener *listener, unsigned address, int f
 }
 
 /* Sockets that share a port say nothing when somebody else has it too: it may be meant. */
-static void warn_of_sharing(const struct nu_listener *listener, const struct nu_listen_params *params)
+static void warn_of_sharing(const struct nu_listener *listener, const struct nu_address *address)
 {
-    if (!params->reuse_port || !nu_socket_is_in_use(&params->address))
-        return;
     char text[NU_ADDRESS_TEXT_MAX];
-    size_t len = nu_address_format(&params->address, text);
+    size_t len = nu_address_format(address, text);
     nu_log(NU_LOG_CONFIG, NU_LOG_WARN,
            "listener %.*s: another process listens on %.*s as well and gets a share of the "
            "connections (enable_reuse_port: false would refuse to start)",
@@ -53,7 +51,7 @@ static struct nu_socket_file read_socket_file(const struct nu_address *address)
 static bool open_address(struct nu_listener *listener, unsigned address, struct nu_strbuf *error)
 {
     struct nu_listen_params params = listener->config->addresses[address];
-    warn_of_sharing(listener, &params);
+    bool is_in_use = params.reuse_port && nu_socket_is_in_use(&params.address);
     for (unsigned i = 0; i < listener->socket_count; i++) {
         int fd = nu_socket_bind(&params, error);
         if (fd < 0)
@@ -68,6 +66,8 @@ static bool open_address(struct nu_listener *listener, unsigned address, struct 
         /* The other sockets share the port that the kernel chose for the first. */
         params.address.port = listener->bound[address].port;
     }
+    if (is_in_use)
+        warn_of_sharing(listener, &params.address);
     return true;
 }
 

@@ -249,6 +249,7 @@ def test_an_address_in_use_ends_the_start(nuncio, origin):
         assert proxy.wait_exit() == 1
     assert f"listener 'main': cannot bind '127.0.0.1:{port}': Address already in use" \
         in proxy.stderr.text
+    assert "gets a share of the connections" not in proxy.stderr.text
 
 
 def test_signals_that_were_blocked_are_taken(nuncio, origin):
