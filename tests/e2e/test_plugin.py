@@ -213,6 +213,13 @@ def ask(proxy, what, path="/", body=None, headers=None):
     return proxy.request(method, "main", path, body, {"x-do": what, **(headers or {})})
 
 
+def test_a_request_that_was_sent_keeps_its_route(nuncio, origin, plugins):
+    proxy = services(nuncio, origin().port, plugins,
+                     replace=[('domains: ["*"]', 'domains: ["a.test"]')])
+    got = proxy.request("POST", "main", "/", "body", {"host": "a.test", "x-do": "reroute-late"})
+    assert (got.status, got.text) == (200, "ok")
+
+
 def test_the_configuration_reaches_the_plugin_as_json_and_by_member(nuncio, origin, plugins):
     proxy = services(nuncio, origin().port, plugins,
                      "{text: 'a\"b', nested: {number: 2.5, yes: true}, list: [1, null]}")

@@ -192,6 +192,10 @@ static enum nu_data_status decode_data(struct nu_filter *self, struct nu_buf *da
     struct nu_headers *h = nu_filter_request_headers(self);
     if (does(s, "append"))
         return append(self, data, end);
+    if (does(s, "reroute-late")) {
+        nu_headers_set(h, NU_STR(":authority"), NU_STR("nowhere.test"));
+        nu_filter_clear_route_cache(self);
+    }
     if (!does(s, "again") || nu_str_eq(nu_headers_get(h, NU_STR(":path")), NU_STR("/again")))
         return NU_DATA_CONTINUE;
     if (!end)

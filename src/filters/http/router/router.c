@@ -18,6 +18,7 @@ struct router {
     struct nu_exchange exchange;
     struct nu_router_stats *stats;
     struct nu_cluster_local *cluster; /* of the route; NULL for none, or an unknown one */
+    struct nu_route_match match; /* as the request was sent: filters may change the stream's later */
     uint64_t timeout_ms;
     bool alt_response; /* x-envoy-upstream-rq-timeout-alt-response: a timeout is 204 */
     bool forwarding;   /* the exchange was started */
@@ -45,6 +46,8 @@ static struct nu_stream_info *info_of(struct router *router)
 
 static const struct nu_route_match *match_of(struct router *router)
 {
+    if (router->forwarding)
+        return &router->match;
     return router->base.chain->ops->route(router->base.chain);
 }
 
@@ -555,6 +558,7 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
     router->exchange.ops = &exchange_ops;
     router->exchange.arena = chain->arena;
     router->exchange.info = chain->info;
+    router->match = *match;
     router->forwarding = true;
     nu_exchange_start(&router->exchange, &params, headers, end);
 }
