@@ -48,6 +48,21 @@ static void check_file(const char *name, struct nu_str content, const char *id, 
     unlink(path);
 }
 
+TEST(yaml_of_another_name_is_told_what_it_was_taken_for)
+{
+    struct config_fixture f;
+    const char *path = put_file("a.conf", NU_STR("node: {id: a}"));
+    config_open(&f);
+    assert_null(nu_config_load_bootstrap(&f.ctx, path, NULL));
+    assert_int_equal(f.ctx.errors.count, 2);
+    assert_string_equal(f.ctx.errors.items[1].message, "JSON: a value was expected");
+    assert_string_equal(
+        f.ctx.errors.items[0].message,
+        "read as JSON, since the name of the file ends in none of .yaml, .yml and .pb");
+    config_close(&f);
+    unlink(path);
+}
+
 TEST(the_ending_decides_the_format)
 {
     check_file("a.yaml", NU_STR("node: {id: a}"), "a", NULL);
@@ -56,7 +71,6 @@ TEST(the_ending_decides_the_format)
     check_file("a.json", NU_STR("{\"node\": {\"id\": \"a\"}}"), "a", NULL);
     check_file("a.conf", NU_STR("{\"node\": {\"id\": \"a\"}}"), "a", NULL);
     check_file("a", NU_STR("{\"node\": {\"id\": \"a\"}}"), "a", NULL);
-    check_file("a.conf", NU_STR("node: {id: a}"), NULL, "JSON: a value was expected");
     check_file("a.pb", NU_STR("\x0a\x03\x0a\x01z"), "z", NULL);
     check_file("a.pb", NU_STR("\xff"), NULL, "Bootstrap: broken field number");
     check_file("a.pb_text", NU_STR(""), NULL,
