@@ -18,10 +18,19 @@
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
 #include "envoy/extensions/regex_engines/v3/google_re2.pb-c.h"
 
+/* One that could not be built counts: its own errors are in the list already. */
 static bool has_cluster(const void *owner, struct nu_str name)
 {
     const struct nu_server *server = owner;
-    return nu_cluster_manager_find(server->clusters, name) != NULL;
+    if (nu_cluster_manager_find(server->clusters, name))
+        return true;
+    const Envoy__Config__Bootstrap__V3__Bootstrap__StaticResources *resources =
+        server->bootstrap->static_resources;
+    for (size_t i = 0; resources && i < resources->n_clusters; i++) {
+        if (nu_str_eq(name, nu_str_from(resources->clusters[i]->name)))
+            return true;
+    }
+    return false;
 }
 
 struct nu_factory nu_server_factory(struct nu_server *server)

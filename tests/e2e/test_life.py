@@ -237,6 +237,16 @@ def test_log_formats_that_cannot_be(nuncio, origin, log_format, arguments, messa
     assert message in proxy.stderr.text
 
 
+def test_a_cluster_that_is_wrong_is_not_called_unknown_too(nuncio):
+    config = PROXY.replace("address: 127.0.0.1, port_value: @origin@",
+                           "address: web.example, port_value: 80")
+    assert config != PROXY
+    proxy = nuncio(config, "--mode", "validate", ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert "malformed IP address: web.example" in proxy.stderr.text
+    assert "unknown cluster" not in proxy.stderr.text
+
+
 def test_init_only_starts_and_exits(nuncio, origin):
     proxy = nuncio(PROXY, "--mode", "init_only", origin=origin().port)
     assert proxy.wait_exit() == 0
