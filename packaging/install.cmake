@@ -28,8 +28,8 @@ set(CPACK_PACKAGE_CONTACT "the nuncio maintainers <nuncio@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Envoy-compatible reverse proxy in C")
 set(CPACK_PACKAGE_DESCRIPTION
 "nuncio starts from an Envoy v3 bootstrap, listens, runs a chain of filters and
-forwards to a pool of upstreams, in one small program that starts in
-milliseconds. It comes with a systemd unit and an example configuration.")
+forwards to a pool of upstreams. It comes with a systemd unit and an example
+configuration.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
