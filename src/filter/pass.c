@@ -117,7 +117,7 @@ static size_t kept_bytes(const struct nu_filter_chain *chain, const struct nu_ch
 static void fail_over_limit(struct nu_filter_chain *chain, enum nu_direction dir)
 {
     chain->ops->on_too_large(chain, dir);
-    if (dir == NU_ENCODE && nu_chain_response_sent(chain)) {
+    if (nu_chain_response_sent(chain)) {
         chain->ops->reset(chain);
         return;
     }

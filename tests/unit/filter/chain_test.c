@@ -650,6 +650,26 @@ TEST(a_request_over_the_limit_gets_413)
     close_both();
 }
 
+/* The upstream answers before it has the body. */
+static void begin_response(struct driver *driver)
+{
+    static const struct driver_header ok[] = {{":status", "200"}, {NULL, NULL}};
+    driver->between = NULL;
+    driver_fill(driver, &driver->response_headers, ok);
+    nu_chain_encode_headers(&driver->terminal->base, &driver->response_headers, false);
+}
+
+TEST(a_request_over_the_limit_behind_the_response_is_reset)
+{
+    open_limited(3);
+    d.between = begin_response;
+    a.data[NU_DECODE] = NU_DATA_STOP_AND_BUFFER;
+    request((struct driver_message){.headers = get, .body = "1234", .cuts = 7});
+    assert_true(d.reset);
+    assert_client(&d, "headers :status=200; data ;");
+    close_both();
+}
+
 TEST(a_request_at_the_limit_passes)
 {
     open_limited(4);
