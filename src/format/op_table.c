@@ -232,11 +232,30 @@ static bool check_syntax(const struct nu_op_source *source, const struct op_entr
     return true;
 }
 
+static bool fail_unknown(const struct nu_op_source *source)
+{
+    enum { LETTERS_PER_EDIT = 4, MAX_EDITS = 3 };
+    size_t edits = nu_min_size(source->name.len / LETTERS_PER_EDIT, MAX_EDITS);
+    unsigned nearest = (unsigned)edits + 1;
+    const struct op_entry *best = NULL;
+    for (size_t i = 0; i < NU_ARRAY_LEN(operators) && nearest > 1; i++) {
+        unsigned distance = nu_str_distance(source->name, operators[i].name, nearest - 1);
+        if (distance < nearest) {
+            nearest = distance;
+            best = &operators[i];
+        }
+    }
+    fail(source, "Not supported field in StreamInfo: ", "");
+    if (best)
+        nu_strbuf_addf(source->error, " (did you mean %.*s?)", NU_STR_ARG(best->name));
+    return false;
+}
+
 bool nu_op_make(const struct nu_op_source *source, struct nu_format_part *part)
 {
     const struct op_entry *entry = find_entry(source->name);
     if (!entry)
-        return fail(source, "Not supported field in StreamInfo: ", "");
+        return fail_unknown(source);
     if (!check_syntax(source, entry))
         return false;
     *part = (struct nu_format_part){

@@ -130,7 +130,6 @@ static const struct error_case refused[] = {
     {"%EMIT_TIME(%n)%", "Invalid header configuration. Format string contains newline."},
     {"%START_TIME(\n)%",
      "Incorrect configuration: %START_TIME(\n)%. Couldn't find valid command at position 0"},
-    {"%QUERY_PARAMS%", "Not supported field in StreamInfo: QUERY_PARAMS"},
     {"%REQ_WITHOUT_QUERY(a)%", "Not supported field in StreamInfo: REQ_WITHOUT_QUERY"},
 };
 
@@ -173,6 +172,15 @@ static const char *const taken[] = {
     "%XFCC_VALUE(uri)%",
     "",
 };
+
+TEST(an_unknown_operator_is_answered_with_a_near_one)
+{
+    assert_str(compile_error("%DURATON%", &log_options),
+               "Not supported field in StreamInfo: DURATON (did you mean DURATION?)");
+    assert_str(compile_error("%QUERY_PARAMS%", &log_options),
+               "Not supported field in StreamInfo: QUERY_PARAMS (did you mean QUERY_PARAM?)");
+    nu_arena_finish(&arena);
+}
 
 TEST(what_envoy_refuses_is_refused_with_its_words)
 {
