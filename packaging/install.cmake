@@ -9,6 +9,11 @@ install(DIRECTORY include/nuncio DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES conf/nuncio.yaml DESTINATION ${NU_SYSCONFDIR}/nuncio)
 install(DIRECTORY conf/ DESTINATION ${doc_dir}/conf)
 install(FILES README.md SECURITY.md DESTINATION ${doc_dir})
+install(DIRECTORY docs/ DESTINATION ${doc_dir}/docs FILES_MATCHING PATTERN "*.md")
+# Not what trying them out has left there.
+install(DIRECTORY examples DESTINATION ${doc_dir} FILES_MATCHING PATTERN "*.md" PATTERN "*.yaml"
+        PATTERN "*.c" PATTERN "*.sh" PATTERN "CMakeLists.txt" PATTERN "build" EXCLUDE)
+install(DIRECTORY src/filters DESTINATION ${doc_dir}/src FILES_MATCHING PATTERN "README.md")
 install(FILES LICENSE DESTINATION ${doc_dir} RENAME copyright)
 install(FILES docs/nuncio.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 

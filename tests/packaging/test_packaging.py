@@ -21,6 +21,10 @@ WANTED = {
     "usr/share/doc/nuncio/SECURITY.md",
     "usr/share/doc/nuncio/conf/reverse-proxy.yaml",
     "usr/share/doc/nuncio/copyright",
+    "usr/share/doc/nuncio/docs/differences.md",
+    "usr/share/doc/nuncio/examples/plugin/token_gate.c",
+    "usr/share/doc/nuncio/examples/tls/make_certificates.sh",
+    "usr/share/doc/nuncio/src/filters/listener/tls_inspector/README.md",
     "usr/share/man/man8/nuncio.8",
 }
 FOLDERS = ("etc/nuncio/", "usr/bin/nuncio", "usr/include/nuncio/", "usr/lib/systemd/system/nuncio.",
@@ -56,6 +60,7 @@ def test_an_installation_is_complete_and_nothing_else(tmp_path):
     files = files_below(tmp_path)
     assert not WANTED - files
     assert not [name for name in files if not name.startswith(FOLDERS)]
+    assert not [name for name in files if name.endswith((".so", ".key", ".crt"))]
 
 
 def test_the_unit_starts_the_installed_program(tmp_path):
