@@ -519,17 +519,33 @@ void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
     conn->transport_in = tls->cipher_in.len > 0;
 }
 
+/* Whether a session may be offered to a host called `name`. Where hosts have names of their own, the
+ * certificate behind the session was good for one of them only, and a resumption shows no other. */
+static bool is_session_for(const struct tls_transport *tls, const SSL_SESSION *session,
+                           struct nu_str name)
+{
+    if (!nu_tls_context_settings(tls->context)->auto_host_sni)
+        return true;
+    const char *known = SSL_SESSION_get0_hostname(session);
+    return known && nu_str_eq(nu_str_from(known), name);
+}
+
 /* Offers the newest session. One of TLS 1.3 is used up by that: it must not be seen twice. */
-static void resume_session(struct tls_transport *tls)
+static void resume_session(struct tls_transport *tls, struct nu_str name)
 {
     struct nu_tls_context_local *local = tls->local;
-    if (local->session_count == 0)
+    uint32_t at = local->session_count;
+    while (at > 0 && !is_session_for(tls, local->sessions[at - 1], name))
+        at--;
+    if (at == 0)
         return;
-    SSL_SESSION *session = local->sessions[local->session_count - 1];
+    SSL_SESSION *session = local->sessions[at - 1];
     SSL_set_session(tls->ssl, session);
     if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)
         return;
     local->session_count--;
+    memmove(&local->sessions[at - 1], &local->sessions[at],
+            (local->session_count - (at - 1)) * sizeof(SSL_SESSION *));
     SSL_SESSION_free(session);
 }
 
@@ -547,7 +563,7 @@ void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
         SSL_set_tlsext_host_name(tls->ssl, text);
         nu_free(text);
     }
-    resume_session(tls);
+    resume_session(tls, name);
 }
 
 const SSL *nu_tls_of(const struct nu_connection *conn)

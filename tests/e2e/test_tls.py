@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -481,6 +482,22 @@ def test_upstream_sessions_are_resumed(nuncio, origin, pki):
     assert reused == [False, True, True]
 
 
+def test_a_session_of_one_name_is_not_offered_to_another(nuncio, origin, pki):
+    """Or the other's certificate would not be looked at, where both know the ticket's key."""
+    script = tls_origin(pki)
+    known, unknown = origin(script), origin(script)
+    one = "        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: @origin@}}}\n"
+    hosts = "".join(one.replace("endpoint: {", f"endpoint: {{hostname: {name}, ").replace(
+        "@origin@", str(server.port)) for name, server in (("a.test", known), ("b.test", unknown)))
+    config = secured(f"""auto_host_sni: true, auto_sni_san_validation: true,
+      common_tls_context: {{validation_context: {{trusted_ca: {{filename: {pki}/ca.crt}}}}}}""",
+                     PROXY.replace(one, hosts))
+    proxy = nuncio(config, "--concurrency", "1")
+    statuses = [proxy.get("main").status for _ in range(6)]
+    assert sorted(statuses) == [200, 200, 200, 503, 503, 503]
+    assert proxy.stats()["cluster.origin.ssl.session_reused"] > 0
+
+
 # --- Bodies ---
 
 SIZE = 24 << 20
@@ -525,6 +542,26 @@ def echo(peer):
         left -= len(piece)
 
 
+def exchange(sock, to_send, is_complete):
+    """Sends and receives at once, in one thread: OpenSSL's connections are no two threads'."""
+    received = bytearray()
+    sock.setblocking(False)
+    while not is_complete(received):
+        select.select([sock], [sock] if to_send else [], [], 30)
+        try:
+            while piece := sock.recv(1 << 16):
+                received += piece
+            assert is_complete(received), "ended early"
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        try:
+            while to_send:
+                to_send = to_send[sock.send(to_send[:1 << 16]):]
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+    return received
+
+
 def test_large_bodies_pass_two_tls_hops_unchanged(nuncio, origin, pki):
     # The response begins before the request ends, which is the connection's last one then: a busy
     # machine may need longer than the second that its end may take.
@@ -535,14 +572,8 @@ def test_large_bodies_pass_two_tls_hops_unchanged(nuncio, origin, pki):
     client = Client(pki, proxy.port("main"))
     body = os.urandom(1 << 20) * (SIZE >> 20)
     client.sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % SIZE)
-    sender = threading.Thread(target=client.sock.sendall, args=(body,))
-    sender.start()
-    received = bytearray()
-    while b"\r\n\r\n" not in received or len(received) - received.index(b"\r\n\r\n") - 4 < SIZE:
-        piece = client.sock.recv(1 << 16)
-        assert piece, "ended early"
-        received += piece
-    sender.join()
+    received = exchange(client.sock, memoryview(body),
+                        lambda got: len(got) - got.find(b"\r\n\r\n") - 4 >= SIZE)
     assert received[received.index(b"\r\n\r\n") + 4:] == body
     client.close()
 
