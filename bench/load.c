@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client: a closed loop of HTTP/1.1 requests from one thread to a proxy on 127.0.0.1. See usage()
- * for the options. Prints one line of JSON.
+ * The client: a closed loop of HTTP/1.1 requests from one thread to a proxy on 127.0.0.1. See
+ * usage() for the options. Prints one line of JSON.
  *
  * With -w all connections are opened first and do one request each; then "ready" is printed, and a
  * line on stdin starts the clock: keep-alive scenarios contain no connection set-up.
@@ -299,7 +299,8 @@ static const char *find_header(const char *head, const char *name)
     return found ? found + strlen(name) : NULL;
 }
 
-/* Adds bytes to the head; returns how many of them belong to the body, or -1 while it is incomplete. */
+/* Adds bytes to the head; returns how many of them belong to the body, or -1 while it is
+ * incomplete. */
 static ssize_t read_head(struct conn *conn, size_t n)
 {
     size_t before = conn->head_len;

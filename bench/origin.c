@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server behind the proxies under test: one thread, keep-alive, canned answers. It does as little
- * as it can, so that what is measured is the proxy.
+ * The server behind the proxies under test: one thread, keep-alive, canned answers. It does as
+ * little as it can, so that what is measured is the proxy.
  *
  *     origin PORT
  *

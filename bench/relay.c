@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The floor under every proxy: a relay of bytes with one upstream connection for each downstream
- * connection, kept for another one when the downstream goes. No HTTP, no timers, no limits: one read
- * and one write for what comes, on level-triggered epoll. A client must have its whole answer before it
- * leaves, or the rest of it waits on a spare connection.
+ * connection, kept for another one when the downstream goes. No HTTP, no timers, no limits: one
+ * read and one write for what comes, on level-triggered epoll. A client must have its whole answer
+ * before it leaves, or the rest of it waits on a spare connection.
  *
  *     relay LISTEN_PORT UPSTREAM_PORT
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ClientHellos: a verdict on the whole must agree with the verdicts on its beginnings. What is complete
- * is partial before, until the length is there, and stays what it is whatever follows.
+ * ClientHellos: a verdict on the whole must agree with the verdicts on its beginnings. What is
+ * complete is partial before, until the length is there, and stays what it is whatever follows.
  */
 #include "base/assert.h"
 #include "fuzz/target.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two text targets share. An input is read as a bootstrap and held against the rules. If it
- * is read without errors it must survive the way to JSON and back: the printed text is read again, and
- * prints the same.
+ * What the two text targets share. An input is read as a bootstrap and held against the rules. If
+ * it is read without errors it must survive the way to JSON and back: the printed text is read
+ * again, and prints the same.
  */
 #ifndef NU_FUZZ_CONFIG_TEXT_H
 #define NU_FUZZ_CONFIG_TEXT_H

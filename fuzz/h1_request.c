@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server codec on any bytes. Whatever is said of them must not depend on how they are cut, and each
- * request that is accepted must, when it is sent on, be one request to a strict reader.
+ * The server codec on any bytes. Whatever is said of them must not depend on how they are cut, and
+ * each request that is accepted must, when it is sent on, be one request to a strict reader.
  *
  * Input: a byte of options, a byte that says where to cut, the bytes.
  */

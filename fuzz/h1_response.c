@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client codec on any bytes. Whatever is said of them must not depend on how they are cut, and a
- * response that is accepted must, when it is sent on, be one response to a strict reader.
+ * The client codec on any bytes. Whatever is said of them must not depend on how they are cut, and
+ * a response that is accepted must, when it is sent on, be one response to a strict reader.
  *
  * Input: a byte of options, a byte that says where to cut, the bytes.
  */
@@ -52,8 +52,8 @@ static void send_on(struct h1_heard *heard, uint8_t options)
     nu_headers_remove_id(&heard->headers, NU_HEADER_TRANSFER_ENCODING);
     nu_headers_remove_id(&heard->headers, NU_HEADER_HOST);
     h1_wire_receive(&server.wire, options & HEAD ? NU_STR("HEAD") : NU_STR("GET"), false);
-    h1_wire_receive(&server.wire, options & TO_HTTP10 ? NU_STR(" / HTTP/1.0") : NU_STR(" / HTTP/1.1"),
-                    false);
+    h1_wire_receive(&server.wire,
+                    options & TO_HTTP10 ? NU_STR(" / HTTP/1.0") : NU_STR(" / HTTP/1.1"), false);
     h1_wire_receive(&server.wire, NU_STR("\r\nhost: a\r\n\r\n"), false);
     server.server.codec.ops->dispatch(&server.server.codec);
     struct nu_str body = strict_copy(&heard->body);

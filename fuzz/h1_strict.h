@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A strict reading of HTTP/1.1, written apart from the codec so as not to share its mistakes: what the
- * encoders write must be exactly one message with the body that was meant. Any violation ends the
- * process.
+ * A strict reading of HTTP/1.1, written apart from the codec so as not to share its mistakes: what
+ * the encoders write must be exactly one message with the body that was meant. Any violation ends
+ * the process.
  */
 #ifndef NU_FUZZ_H1_STRICT_H
 #define NU_FUZZ_H1_STRICT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PROXY headers: a header is taken at its last byte and not before, whatever follows does not change
- * it, and what was read of it says the same again when it is written anew.
+ * PROXY headers: a header is taken at its last byte and not before, whatever follows does not
+ * change it, and what was read of it says the same again when it is written anew.
  */
 #include <stdio.h>
 
@@ -36,8 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     nu_assert(header.size <= size && header.size <= NU_PROXY_HEADER_MAX);
     for (size_t len = 0; len < header.size && len < 300; len++)
-        nu_assert(nu_proxy_header_read(nu_str_first(bytes, len), &part) ==
-                  NU_PROXY_HEADER_PARTIAL);
+        nu_assert(nu_proxy_header_read(nu_str_first(bytes, len), &part) == NU_PROXY_HEADER_PARTIAL);
     nu_assert(nu_proxy_header_read(nu_str_first(bytes, header.size), &part) == result);
     if (header.has_addresses && header.source.scope == 0 && header.destination.scope == 0)
         check_again(&header);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every fuzz target has: the function that libFuzzer, or standalone.c, calls with each input. */
+/* What every fuzz target has: the function that libFuzzer, or standalone.c, calls with each
+ * input. */
 #ifndef NU_FUZZ_TARGET_H
 #define NU_FUZZ_TARGET_H
 

@@ -27,9 +27,9 @@ NUNCIO_API size_t nu_headers_count_of(const struct nu_headers *headers, struct n
 /* All entries called `name`, their values joined by ","; a single one is returned as it is. */
 NUNCIO_API struct nu_str nu_headers_get_all(const struct nu_headers *headers, struct nu_str name);
 
-/* Adds an entry at the end; name and value are copied into the stream's memory. The name is lowered; one
- * that can be no header's is not added. Control characters in the value (but TAB) become blanks, so that
- * it stays one value whatever it was made of. */
+/* Adds an entry at the end; name and value are copied into the stream's memory. The name is
+ * lowered; one that can be no header's is not added. Control characters in the value (but TAB)
+ * become blanks, so that it stays one value whatever it was made of. */
 NUNCIO_API void nu_headers_add(struct nu_headers *headers, struct nu_str name, struct nu_str value);
 /* Gives the first entry called `name` this value and removes its duplicates; adds one if there is
  * none. Copies and checks like nu_headers_add. */

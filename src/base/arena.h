@@ -26,8 +26,8 @@ void nu_arena_init(struct nu_arena *arena);
 void nu_arena_finish(struct nu_arena *arena);
 /* An arena that lives inside its own first block, for objects that own everything they allocate. */
 struct nu_arena *nu_arena_create(void);
-/* The same in the free end of `block`, of which the arena keeps a reference, if enough of it is free:
- * memory that was just read into and holds little. */
+/* The same in the free end of `block`, of which the arena keeps a reference, if enough of it is
+ * free: memory that was just read into and holds little. */
 struct nu_arena *nu_arena_create_behind(struct nu_block *block);
 /* Finishes a created arena and clears the pointer; NULL inside is allowed. */
 void nu_arena_destroy(struct nu_arena **arena);

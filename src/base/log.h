@@ -143,8 +143,8 @@ NU_MUST_USE bool nu_log_component_parse(struct nu_str name, enum nu_log_componen
 const char *nu_log_component_name(enum nu_log_component component);
 
 /*
- * Sets the line pattern (base/log_pattern.h). The pattern is copied. Main thread, before others log.
- * NULL gives Envoy's default.
+ * Sets the line pattern (base/log_pattern.h). The pattern is copied. Main thread, before others
+ * log. NULL gives Envoy's default.
  */
 void nu_log_set_pattern(const char *pattern);
 /* Whether lines are escaped as --log-format-escaped says. Main thread, before others log. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a line of the application log looks like: spdlog's pattern language with Envoy's flags. A flag
- * is %X, or %8X, %-8X, %=8X padded on the left, on the right, on both sides, and %8!X cut as well.
+ * What a line of the application log looks like: spdlog's pattern language with Envoy's flags. A
+ * flag is %X, or %8X, %-8X, %=8X padded on the left, on the right, on both sides, and %8!X cut as
+ * well.
  */
 #ifndef NU_BASE_LOG_PATTERN_H
 #define NU_BASE_LOG_PATTERN_H

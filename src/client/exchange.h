@@ -5,8 +5,8 @@
  * router is a thin filter over it, and every callout uses it.
  *
  * The owner embeds it, fills `ops`, `arena` and `info`, and starts it. Each exchange ends in one of
- * three ways: the response's end is passed on, on_failed is called, or the owner cancels it; nothing is
- * called afterwards. Everything happens on the worker's thread.
+ * three ways: the response's end is passed on, on_failed is called, or the owner cancels it;
+ * nothing is called afterwards. Everything happens on the worker's thread.
  */
 #ifndef NU_CLIENT_EXCHANGE_H
 #define NU_CLIENT_EXCHANGE_H
@@ -54,9 +54,9 @@ struct nu_exchange_params {
     struct nu_cluster_local *cluster;
     enum nu_priority priority;
     struct nu_lb_context lb;
-    uint64_t timeout_ms; /* from the request's end to the response's end; 0: none */
+    uint64_t timeout_ms;     /* from the request's end to the response's end; 0: none */
     uint32_t timeout_status; /* what a timeout is answered with, for the statistics */
-    bool is_internal;    /* which of the internal. and external. statistics are charged */
+    bool is_internal;        /* which of the internal. and external. statistics are charged */
     enum nu_charging charging;
 };
 

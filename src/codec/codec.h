@@ -3,10 +3,11 @@
  * The codec interface: between a connection's bytes and its HTTP streams, the same for HTTP/1 and
  * HTTP/2 and for both sides.
  *
- * Each stream is two halves. What arrives is told to a decoder, which the user of the codec provides;
- * what is sent goes through an encoder, which the codec provides. A stream ends when both halves have
- * ended, or by a reset from either side; after a reset neither half may be used. On the client side a
- * response that ended ends the stream, also when the request has not: it is not sent any further.
+ * Each stream is two halves. What arrives is told to a decoder, which the user of the codec
+ * provides; what is sent goes through an encoder, which the codec provides. A stream ends when both
+ * halves have ended, or by a reset from either side; after a reset neither half may be used. On the
+ * client side a response that ended ends the stream, also when the request has not: it is not sent
+ * any further.
  *
  *     server:  bytes in  -> codec -> decoder (the connection manager's stream)
  *              bytes out <- codec <- encoder
@@ -107,8 +108,8 @@ struct nu_server_codec_callbacks {
      * end. */
     struct nu_stream_decoder *(*on_new_stream)(void *user, struct nu_stream_encoder *encoder);
     /*
-     * The peer broke the protocol in the stream of `decoder`, whose head may have been passed on. The
-     * user answers it through the encoder if no answer was begun; then the connection ends.
+     * The peer broke the protocol in the stream of `decoder`, whose head may have been passed on.
+     * The user answers it through the encoder if no answer was begun; then the connection ends.
      */
     void (*on_error)(void *user, struct nu_stream_decoder *decoder,
                      const struct nu_codec_error *error);
@@ -124,7 +125,8 @@ struct nu_codec_ops {
     void (*on_below_low)(struct nu_codec *codec);
     /* The connection is gone: resets the streams that are left with `reason`. */
     void (*on_closed)(struct nu_codec *codec, enum nu_reset_reason reason);
-    /* No new streams: HTTP/1 says `connection: close` with the next response, HTTP/2 sends GOAWAY. */
+    /* No new streams: HTTP/1 says `connection: close` with the next response, HTTP/2 sends
+     * GOAWAY. */
     void (*drain)(struct nu_codec *codec);
 };
 

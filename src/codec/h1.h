@@ -3,17 +3,18 @@
  * HTTP/1.1 over llhttp, both sides, with our own strictness on top (RFC 9112; what Envoy refuses is
  * refused, and whatever could be read in two ways never passes).
  *
- * Server: one request at a time; the next one of a pipeline is not parsed before the response to the
- * first is complete. Client: one exchange at a time over a connection that is used again while both
- * sides agree. Parser state lives in the stream's arena, so that an idle connection holds none.
+ * Server: one request at a time; the next one of a pipeline is not parsed before the response to
+ * the first is complete. Client: one exchange at a time over a connection that is used again while
+ * both sides agree. Parser state lives in the stream's arena, so that an idle connection holds
+ * none.
  */
 #ifndef NU_CODEC_H1_H
 #define NU_CODEC_H1_H
 
 #include "codec/codec.h"
 
-/* How names are written to the peer; lower case is HTTP/2's and Envoy's default. A message whose names
- * were kept when it was read is written as it was received, whatever the writer's format. */
+/* How names are written to the peer; lower case is HTTP/2's and Envoy's default. A message whose
+ * names were kept when it was read is written as it was received, whatever the writer's format. */
 enum nu_h1_name_format {
     NU_H1_NAMES_LOWER,
     NU_H1_NAMES_PROPER, /* First-Letters-Upper */
@@ -106,7 +107,8 @@ struct nu_h1_client {
     struct nu_h1_message *message;     /* the response being read; NULL while idle */
     struct nu_stream_decoder *decoder; /* NULL while idle */
     uint64_t body_left;                /* of the request's Content-Length */
-    uint64_t sent_before;              /* bytes the connection had written when the exchange began */
+    uint64_t sent_before;              /* bytes the connection had written when the exchange
+                                          began */
     uint8_t flags;
 };
 

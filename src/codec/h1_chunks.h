@@ -4,8 +4,9 @@
  *
  *     1*HEXDIG [ ";" extension ] CRLF   data   CRLF   ...   "0" ... CRLF
  *
- * Nothing else is a chunk: no blank behind the size, no control character in an extension, no bare LF,
- * no size of more than 64 bits, no line of more than 4096 bytes. Extensions are dropped. Any thread.
+ * Nothing else is a chunk: no blank behind the size, no control character in an extension, no bare
+ * LF, no size of more than 64 bits, no line of more than 4096 bytes. Extensions are dropped. Any
+ * thread.
  */
 #ifndef NU_CODEC_H1_CHUNKS_H
 #define NU_CODEC_H1_CHUNKS_H
@@ -15,7 +16,8 @@
 
 enum nu_h1_chunk_result {
     NU_H1_CHUNK_PARTIAL, /* all that is there is right so far */
-    NU_H1_CHUNK_DATA,    /* the line is over; `left` bytes of data follow, or none: the last chunk */
+    NU_H1_CHUNK_DATA,    /* the line is over; `left` bytes of data follow, or none: the last
+                            chunk */
     NU_H1_CHUNK_BAD,
 };
 
@@ -27,8 +29,8 @@ struct nu_h1_chunks {
     bool in_data;         /* data is next: read no framing before nu_h1_chunks_take took it all */
 };
 
-/* Reads framing from *at up to `end`, and moves *at behind what it read. After PARTIAL, call again when
- * there is more. */
+/* Reads framing from *at up to `end`, and moves *at behind what it read. After PARTIAL, call again
+ * when there is more. */
 enum nu_h1_chunk_result nu_h1_chunks_read(struct nu_h1_chunks *chunks, const char **at,
                                           const char *end);
 /* Notes that `n` bytes of data were taken, of the `left` ones. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client side of HTTP/1: one exchange at a time. The connection can be used again when the
- * request was written and the response read completely, both sides agreed, and not a byte more came;
- * in every other case it is spent. A response that ends before its request does ends the exchange.
+ * request was written and the response read completely, both sides agreed, and not a byte more
+ * came; in every other case it is spent. A response that ends before its request does ends the
+ * exchange.
  */
 #include "base/assert.h"
 #include "codec/h1_internal.h"
@@ -17,7 +18,8 @@ enum {
     BROKEN = 1 << 5,     /* more was to be sent than the head said */
 };
 
-/* How many interim responses one exchange may have: each keeps its bytes until the exchange ends. */
+/* How many interim responses one exchange may have: each keeps its bytes until the exchange
+ * ends. */
 enum { MAX_INTERIMS = 100 };
 
 static struct nu_h1_client *client_of_encoder(struct nu_stream_encoder *encoder)
@@ -45,8 +47,8 @@ static enum nu_h1_end end_of(const struct nu_h1_client *client)
         return NU_H1_END_PEER_CLOSES;
     const struct nu_connection *conn = client->conn;
     bool reusable = !client->message->reads_to_eof && (client->flags & REQUEST_DONE) &&
-                    !(client->flags & (LAST | BROKEN)) && conn->in.len == 0 &&
-                    conn->out.len == 0 && !conn->read_eof;
+                    !(client->flags & (LAST | BROKEN)) && conn->in.len == 0 && conn->out.len == 0 &&
+                    !conn->read_eof;
     return reusable ? NU_H1_END_REUSABLE : NU_H1_END_SPENT;
 }
 
@@ -158,8 +160,8 @@ static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers 
         finish_request(client);
 }
 
-/* The request's end, unless its head promised more: then the server would take the next request's bytes
- * for the rest. */
+/* The request's end, unless its head promised more: then the server would take the next request's
+ * bytes for the rest. */
 static void end_request(struct nu_h1_client *client)
 {
     if (nu_unlikely((client->flags & LENGTH_OUT) && client->body_left))
@@ -202,9 +204,8 @@ static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers
     if (nu_unlikely(!client->decoder))
         return;
     if (client->flags & CHUNKED_OUT)
-        field_bytes =
-            nu_h1_write_last_chunk(out, client->options->enable_trailers ? trailers : NULL,
-                                   client->options->name_format);
+        field_bytes = nu_h1_write_last_chunk(
+            out, client->options->enable_trailers ? trailers : NULL, client->options->name_format);
     note_sent(client, out->len - before, field_bytes);
     nu_connection_write(client->conn);
     end_request(client);

@@ -186,8 +186,8 @@ void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data)
     nu_buf_append(out, NU_STR("\r\n"));
 }
 
-/* Fields that frame, route or authenticate a message have no meaning behind it (RFC 9110 6.5.1): one
- * who merges trailers into the head would read another message than we did. */
+/* Fields that frame, route or authenticate a message have no meaning behind it (RFC 9110 6.5.1):
+ * one who merges trailers into the head would read another message than we did. */
 static bool may_be_trailer(const struct nu_header *header)
 {
     switch (header->id) {

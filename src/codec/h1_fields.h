@@ -36,8 +36,8 @@ static inline void nu_h1_field_begin(struct nu_h1_field *field, const char *line
 }
 
 /*
- * Reads on, up to `end`; after PARTIAL, call again when there is more. With COMPLETE and END `at` is
- * behind the line's CRLF.
+ * Reads on, up to `end`; after PARTIAL, call again when there is more. With COMPLETE and END `at`
+ * is behind the line's CRLF.
  */
 enum nu_h1_field_result nu_h1_field_read(struct nu_h1_field *field, const char *end);
 

@@ -2,16 +2,17 @@
 /*
  * The parser of one HTTP/1 message, shared by the server and the client side.
  *
- * While a head (or trailer section) is read its bytes stay contiguous in one block. llhttp parses the
- * first line, and we prove that its pieces make up the whole line; the field lines are read by
+ * While a head (or trailer section) is read its bytes stay contiguous in one block. llhttp parses
+ * the first line, and we prove that its pieces make up the whole line; the field lines are read by
  * h1_fields.h, each beginning exactly where the one before it ended:
  *
  *     GET /path HTTP/1.1\r\n name:OWS value OWS\r\n name: ... \r\n \r\n
  *     ^head     ^url        ^field.line            ^field.line ^field.line
  *
  * The field lines that bear on framing are then shown to llhttp as well, and so is the framing of a
- * chunked body, which h1_chunks.h reads; both must come to the same reading. A folded line, a bare LF, a space before a colon or anything else
- * that a parser might skip is an error, whatever the llhttp version tolerates.
+ * chunked body, which h1_chunks.h reads; both must come to the same reading. A folded line, a bare
+ * LF, a space before a colon or anything else that a parser might skip is an error, whatever the
+ * llhttp version tolerates.
  */
 #ifndef NU_CODEC_H1_INTERNAL_H
 #define NU_CODEC_H1_INTERNAL_H
@@ -73,18 +74,18 @@ struct nu_h1_message {
 struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
                                            const struct nu_h1_options *options, bool is_request);
 
-/* Drops the empty lines that may stand before a request (RFC 9112 2.2). Returns whether there is more;
- * a lone CR waits for what follows it. */
+/* Drops the empty lines that may stand before a request (RFC 9112 2.2). Returns whether there is
+ * more; a lone CR waits for what follows it. */
 bool nu_h1_skip_empty_lines(struct nu_buf *in);
 /*
- * Feeds the connection's input. Returns when the input is used up, the head is complete (so that it is
- * passed on whatever comes behind it), the message is complete or it failed; what was not used, or belongs
- * to a next message, stays in `in`. Nothing is called back: the caller looks at
+ * Feeds the connection's input. Returns when the input is used up, the head is complete (so that it
+ * is passed on whatever comes behind it), the message is complete or it failed; what was not used,
+ * or belongs to a next message, stays in `in`. Nothing is called back: the caller looks at
  * the phase and the collected parts.
  */
 void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in);
-/* Whether it keeps its bytes in the input until more of them come: of a head or a trailer section, which
- * the limit of a head bounds. */
+/* Whether it keeps its bytes in the input until more of them come: of a head or a trailer section,
+ * which the limit of a head bounds. */
 static inline bool nu_h1_message_needs_more(const struct nu_h1_message *msg)
 {
     return msg->phase == NU_H1_HEAD || msg->phase == NU_H1_TRAILERS;
@@ -123,8 +124,8 @@ static inline bool nu_h1_is_bodiless(uint32_t status)
     return status < 200 || status == 204 || status == 304;
 }
 
-/* Whether the Content-Length in `headers` can mark off the body that follows: it is a number, and 0 if
- * nothing follows. */
+/* Whether the Content-Length in `headers` can mark off the body that follows: it is a number, and 0
+ * if nothing follows. */
 bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *length);
 /* Cuts `data` to the `*left` bytes that may still be sent; returns whether all of it fits. */
 bool nu_h1_take_length(uint64_t *left, struct nu_buf *data);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One message. llhttp gets the first line, the field lines that bear on framing, and the body; the
- * other field lines it would only walk over. Its callbacks only note things: whoever feeds the message
- * acts on them after llhttp has returned, so that nothing is destroyed under the parser.
+ * other field lines it would only walk over. Its callbacks only note things: whoever feeds the
+ * message acts on them after llhttp has returned, so that nothing is destroyed under the parser.
  */
 #include "base/assert.h"
 #include "codec/h1_internal.h"
@@ -62,8 +62,8 @@ static bool is_digit_pair(const char *p)
     return nu_ascii_is_digit(p[0]) && p[1] == '.' && nu_ascii_is_digit(p[2]);
 }
 
-/* What stands behind the target is " HTTP/1.0" or " HTTP/1.1"; another version, or none, gets Envoy's
- * answer to old clients. */
+/* What stands behind the target is " HTTP/1.0" or " HTTP/1.1"; another version, or none, gets
+ * Envoy's answer to old clients. */
 static bool check_version(struct nu_h1_message *msg, struct nu_str rest)
 {
     static const struct nu_str prefix = NU_STR_INIT(" HTTP/");
@@ -84,7 +84,8 @@ static bool is_control(char c)
     return (u < 0x20 && u != '\t' && u != '\r' && u != '\n') || u == 0x7f;
 }
 
-/* The request line is METHOD SP target SP HTTP/1.x CRLF and nothing else. `end` is behind its LF. */
+/* The request line is METHOD SP target SP HTTP/1.x CRLF and nothing else. `end` is behind its
+ * LF. */
 static bool check_request_line(struct nu_h1_message *msg, const char *end, struct nu_str *target)
 {
     const char *method_end = nu_header_name_end(msg->head, end);
@@ -235,8 +236,8 @@ static void rebase(struct nu_h1_message *msg, const char *from, size_t len, cons
 }
 
 /*
- * Makes the retained bytes one slice again after a read went to another block. The new block is twice
- * as large, so that a head which comes in many pieces is copied only a few times.
+ * Makes the retained bytes one slice again after a read went to another block. The new block is
+ * twice as large, so that a head which comes in many pieces is copied only a few times.
  */
 static void linearize(struct nu_h1_message *msg, struct nu_buf *in)
 {
@@ -288,15 +289,16 @@ static bool feed_parser(struct nu_h1_message *msg, const char *from, size_t len)
     return false;
 }
 
-/* --- Head and trailer section ------------------------------------------------------------------- */
+/* --- Head and trailer section
+ * ------------------------------------------------------------------- */
 
 /* llhttp has to find the same target in the line as we do. */
 static bool read_request_line(struct nu_h1_message *msg, const char *end)
 {
     struct nu_str target;
     return check_request_line(msg, end, &target) &&
-           feed_parser(msg, msg->head, (size_t)(end - msg->head)) &&
-           msg->url.ptr == target.ptr && msg->url.len == target.len;
+           feed_parser(msg, msg->head, (size_t)(end - msg->head)) && msg->url.ptr == target.ptr &&
+           msg->url.len == target.len;
 }
 
 static bool read_status_line(struct nu_h1_message *msg, const char *end)
@@ -304,8 +306,8 @@ static bool read_status_line(struct nu_h1_message *msg, const char *end)
     return feed_parser(msg, msg->head, (size_t)(end - msg->head)) && check_status_line(msg, end);
 }
 
-/* Waits for the first line to be complete, so that what is said of it does not depend on how it came;
- * what cannot begin one is not waited for. Returns whether the line is right. */
+/* Waits for the first line to be complete, so that what is said of it does not depend on how it
+ * came; what cannot begin one is not waited for. Returns whether the line is right. */
 static bool read_first_line(struct nu_h1_message *msg, const char *end)
 {
     const char *from = msg->head + msg->parsed;
@@ -316,7 +318,8 @@ static bool read_first_line(struct nu_h1_message *msg, const char *end)
             fail_syntax(msg);
         return false;
     }
-    bool is_right = msg->is_request ? read_request_line(msg, lf + 1) : read_status_line(msg, lf + 1);
+    bool is_right =
+        msg->is_request ? read_request_line(msg, lf + 1) : read_status_line(msg, lf + 1);
     if (!is_right)
         fail_syntax(msg);
     nu_h1_field_begin(&msg->field, lf + 1);
@@ -338,7 +341,8 @@ static bool bears_on_framing(enum nu_header_id id)
     }
 }
 
-/* Names that say one thing about a message; even equal or empty ones are read in more ways than one. */
+/* Names that say one thing about a message; even equal or empty ones are read in more ways than
+ * one. */
 static bool may_repeat(enum nu_header_id id)
 {
     return id != NU_HEADER_HOST && id != NU_HEADER_CONTENT_LENGTH &&
@@ -437,8 +441,8 @@ static bool read_fields(struct nu_h1_message *msg, const char *end)
     }
 }
 
-/* Reads on in the section's bytes, which lie between `start` and `end`. Returns whether its empty line
- * was seen. */
+/* Reads on in the section's bytes, which lie between `start` and `end`. Returns whether its empty
+ * line was seen. */
 static bool read_section(struct nu_h1_message *msg, const char *start, const char *end)
 {
     if (!msg->head) {
@@ -489,7 +493,8 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
     nu_buf_drain(in, (size_t)(msg->field.at - slice->ptr));
 }
 
-/* --- Body --------------------------------------------------------------------------------------- */
+/* --- Body
+ * --------------------------------------------------------------------------------------- */
 
 /* The last chunk's size line is read: the trailer section begins. */
 static void begin_trailers(struct nu_h1_message *msg)
@@ -504,8 +509,8 @@ static void begin_trailers(struct nu_h1_message *msg)
     llhttp_resume(&msg->parser);
 }
 
-/* Shows llhttp the size line that was read, as it is written at its plainest, and the end of the chunk
- * before. */
+/* Shows llhttp the size line that was read, as it is written at its plainest, and the end of the
+ * chunk before. */
 static bool show_chunk(struct nu_h1_message *msg)
 {
     char line[24];

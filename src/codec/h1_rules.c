@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What makes a syntactically right HTTP/1 head acceptable: framing that can be read in one way only,
- * the request target, the Host header, what the Connection header may name. Statuses and details are
- * Envoy's.
+ * What makes a syntactically right HTTP/1 head acceptable: framing that can be read in one way
+ * only, the request target, the Host header, what the Connection header may name. Statuses and
+ * details are Envoy's.
  */
 #include "codec/h1_internal.h"
 #include "http/authority.h"

@@ -2,9 +2,10 @@
 /*
  * The server side of HTTP/1: requests in, responses out, one at a time.
  *
- * A request's life here: the first byte asks the user for a decoder; the head is passed on when it is
- * complete and accepted, together with the body bytes that came with it. The stream ends when the
- * request was read and the response written; only then is the next request of a pipeline looked at.
+ * A request's life here: the first byte asks the user for a decoder; the head is passed on when it
+ * is complete and accepted, together with the body bytes that came with it. The stream ends when
+ * the request was read and the response written; only then is the next request of a pipeline looked
+ * at.
  */
 #include "base/assert.h"
 #include "codec/h1_internal.h"
@@ -182,9 +183,8 @@ static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers
     size_t before = out->len;
     size_t field_bytes = 0;
     if (server->flags & CHUNKED_OUT)
-        field_bytes =
-            nu_h1_write_last_chunk(out, server->options->enable_trailers ? trailers : NULL,
-                                   server->options->name_format);
+        field_bytes = nu_h1_write_last_chunk(
+            out, server->options->enable_trailers ? trailers : NULL, server->options->name_format);
     if (info) {
         info->header_bytes_sent += field_bytes;
         info->wire_bytes_sent += out->len - before;

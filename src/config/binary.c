@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages from foreign bytes. protobuf-c recurses without a bound and takes strings as they come, so
- * the bytes are checked first: lengths, wire types, nesting, UTF-8, no NUL in strings. Then a walk
- * over the unpacked message registers places, opens the Anys, and judges fields that the descriptors
- * do not have by number, as the converter does by name.
+ * Messages from foreign bytes. protobuf-c recurses without a bound and takes strings as they come,
+ * so the bytes are checked first: lengths, wire types, nesting, UTF-8, no NUL in strings. Then a
+ * walk over the unpacked message registers places, opens the Anys, and judges fields that the
+ * descriptors do not have by number, as the converter does by name.
  */
 #include "config/convert_internal.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From configuration text or bytes to protobuf-c messages. One load is one struct nu_config_ctx: it
- * collects the errors and warnings and remembers where in which file each message came from, so that
- * whoever checks the messages later (a *_from_proto function) can report
+ * collects the errors and warnings and remembers where in which file each message came from, so
+ * that whoever checks the messages later (a *_from_proto function) can report
  *
  *     envoy.yaml:12:9: static_resources.clusters[0].load_assignment: malformed IP address
  *
@@ -29,13 +29,13 @@ struct Envoy__Config__Core__V3__DataSource;
 struct nu_config_ctx {
     struct nu_error_list errors;
     struct nu_error_list warnings; /* ignored, deprecated and doubtful things; each field once */
-    bool allow_unknown; /* unknown fields are warnings; set it before loading */
-    bool skip_deprecated; /* deprecated fields are not worth a warning; likewise */
-    size_t unknown_fields; /* how many there were */
-    struct nu_arena *arena; /* borrowed: takes the messages */
-    struct nu_arena scratch; /* private: trees and places */
-    struct nu_map places; /* private: message -> struct nu_config_place */
-    struct nu_map warned; /* private: fields that were warned of */
+    bool allow_unknown;            /* unknown fields are warnings; set it before loading */
+    bool skip_deprecated;          /* deprecated fields are not worth a warning; likewise */
+    size_t unknown_fields;         /* how many there were */
+    struct nu_arena *arena;        /* borrowed: takes the messages */
+    struct nu_arena scratch;       /* private: trees and places */
+    struct nu_map places;          /* private: message -> struct nu_config_place */
+    struct nu_map warned;          /* private: fields that were warned of */
 };
 
 /* An empty context whose messages go to `arena`. */
@@ -44,9 +44,9 @@ void nu_config_ctx_init(struct nu_config_ctx *ctx, struct nu_arena *arena);
 void nu_config_ctx_finish(struct nu_config_ctx *ctx);
 
 /*
- * Loads a bootstrap: the file `path`, `config_yaml` merged over it, or either alone (the other NULL).
- * The file's ending decides the format: .yaml and .yml are YAML, .pb is binary, all else is JSON.
- * Returns NULL when ctx->errors is not empty; everything that is wrong is in there, sorted.
+ * Loads a bootstrap: the file `path`, `config_yaml` merged over it, or either alone (the other
+ * NULL). The file's ending decides the format: .yaml and .yml are YAML, .pb is binary, all else is
+ * JSON. Returns NULL when ctx->errors is not empty; everything that is wrong is in there, sorted.
  */
 struct Envoy__Config__Bootstrap__V3__Bootstrap *
 nu_config_load_bootstrap(struct nu_config_ctx *ctx, const char *path, const char *config_yaml);
@@ -58,8 +58,8 @@ ProtobufCMessage *nu_config_load(struct nu_config_ctx *ctx, const char *path,
 enum nu_config_format { NU_CONFIG_YAML, NU_CONFIG_JSON, NU_CONFIG_BINARY };
 
 /*
- * A message of type `descriptor` from bytes; `source` names them in errors. Rules are not applied yet.
- * After errors the message holds what could be read; NULL if there is none.
+ * A message of type `descriptor` from bytes; `source` names them in errors. Rules are not applied
+ * yet. After errors the message holds what could be read; NULL if there is none.
  */
 ProtobufCMessage *nu_config_read(struct nu_config_ctx *ctx, const char *source, struct nu_str bytes,
                                  enum nu_config_format format,
@@ -83,8 +83,8 @@ void nu_config_merge(struct nu_config_ctx *ctx, ProtobufCMessage *base, Protobuf
 bool nu_config_validate(struct nu_config_ctx *ctx, const ProtobufCMessage *message);
 
 /*
- * Adds an error about a field of a message that was read in this context. `field` may be NULL, which
- * blames the message. nu_config_error_at says which item of a repeated field.
+ * Adds an error about a field of a message that was read in this context. `field` may be NULL,
+ * which blames the message. nu_config_error_at says which item of a repeated field.
  */
 void nu_config_error(struct nu_config_ctx *ctx, const void *message, const char *field,
                      const char *fmt, ...) NU_PRINTF(4, 5);
@@ -113,8 +113,8 @@ const ProtobufCMessage *nu_config_any_of(struct nu_config_ctx *ctx, const void *
                                          const ProtobufCMessageDescriptor *expected);
 
 /*
- * The bytes of a DataSource, reading the file or the environment. They live in ctx->arena, with a NUL
- * behind them. False after adding an error; NULL gives empty bytes.
+ * The bytes of a DataSource, reading the file or the environment. They live in ctx->arena, with a
+ * NUL behind them. False after adding an error; NULL gives empty bytes.
  */
 NU_MUST_USE bool nu_config_data_source(struct nu_config_ctx *ctx,
                                        const struct Envoy__Config__Core__V3__DataSource *source,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The converter's frame: members of an object to fields of a message, lists, maps and the choice of
- * what converts a value. Nothing here knows a message by name; the descriptors decide. An error never
- * stops the conversion, so that one run finds them all.
+ * what converts a value. Nothing here knows a message by name; the descriptors decide. An error
+ * never stops the conversion, so that one run finds them all.
  */
 #include "config/convert_internal.h"
 

@@ -2,7 +2,8 @@
 /*
  * google.protobuf.Any from text: an object that says its type in "@type" and holds that message's
  * fields, or under "value" a well-known type. The message is kept beside the Any, for factories and
- * for the positions of its parts, and packed into it, so that the Any is complete without a context.
+ * for the positions of its parts, and packed into it, so that the Any is complete without a
+ * context.
  *
  * A TypedStruct is replaced by the message that it stands for.
  */

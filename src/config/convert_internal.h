@@ -11,10 +11,10 @@
 /* A value that is being converted: the field it belongs to, and the node that describes it. */
 struct nu_target {
     struct nu_config_ctx *ctx;
-    struct nu_config_place *place; /* of the message that has the field */
+    struct nu_config_place *place;         /* of the message that has the field */
     const ProtobufCFieldDescriptor *field; /* NULL for what an Any holds */
-    const ProtobufCFieldDescriptor *type; /* what the value is: the field, or a wrapper's value */
-    ptrdiff_t index; /* in a repeated field, else NU_NO_INDEX */
+    const ProtobufCFieldDescriptor *type;  /* what the value is: the field, or a wrapper's value */
+    ptrdiff_t index;                       /* in a repeated field, else NU_NO_INDEX */
     const struct nu_doc_node *node;
 };
 
@@ -40,8 +40,8 @@ nu_convert_fn *nu_convert_known(const ProtobufCMessageDescriptor *descriptor);
 /* convert_any.c */
 bool nu_convert_any(const struct nu_target *t, ProtobufCMessage *message);
 /*
- * Fills the Any at `place` with the message that a TypedStruct stands for: its type URL and the object
- * that describes the fields.
+ * Fills the Any at `place` with the message that a TypedStruct stands for: its type URL and the
+ * object that describes the fields.
  */
 bool nu_convert_typed_struct(struct nu_config_ctx *ctx, struct nu_config_place *place,
                              const struct nu_doc_node *url, const struct nu_doc_node *value);

@@ -3,8 +3,8 @@
  * A document tree: what a YAML or JSON text says, before anything is known of the messages it
  * describes. Every node knows where it stands, so that each later error can point at it.
  *
- * Nodes and texts live in an arena and are immutable once parsed. Nodes reached through a YAML alias
- * share their children, so a tree may be larger than its text; the readers bound that.
+ * Nodes and texts live in an arena and are immutable once parsed. Nodes reached through a YAML
+ * alias share their children, so a tree may be larger than its text; the readers bound that.
  */
 #ifndef NU_CONFIG_DOC_H
 #define NU_CONFIG_DOC_H
@@ -22,25 +22,25 @@ enum nu_doc_kind {
 };
 
 struct nu_doc_node {
-    struct nu_doc_node *next; /* the next item or member, or NULL */
+    struct nu_doc_node *next;  /* the next item or member, or NULL */
     struct nu_doc_node *first; /* items of a list, members of a map */
     struct nu_doc_node *last;
-    struct nu_str key; /* of a map's member */
+    struct nu_str key;  /* of a map's member */
     struct nu_str text; /* of a number or a string */
     struct nu_position at;
     uint32_t key_line;
     uint32_t key_column;
     uint32_t weight; /* nodes of the subtree with aliases expanded, at most UINT32_MAX */
-    uint8_t kind; /* enum nu_doc_kind */
-    bool boolean; /* value of a bool */
-    bool is_plain; /* a YAML scalar without quotes, whose kind its text decided */
-    bool is_second; /* a member whose key an earlier one has */
+    uint8_t kind;    /* enum nu_doc_kind */
+    bool boolean;    /* value of a bool */
+    bool is_plain;   /* a YAML scalar without quotes, whose kind its text decided */
+    bool is_second;  /* a member whose key an earlier one has */
 };
 
 /* What a reader works on; all of it is borrowed. */
 struct nu_doc_input {
     struct nu_arena *arena; /* takes nodes and texts; may outlive `text` */
-    const char *source; /* the file's name; lives as long as the arena */
+    const char *source;     /* the file's name; lives as long as the arena */
     struct nu_str text;
     struct nu_error_list *errors;
     struct nu_error_list *warnings;
@@ -51,16 +51,16 @@ enum { NU_DOC_MAX_DEPTH = 100 };
 /*
  * The first document of a YAML text. Scalars are typed as Envoy does it: quoted ones are strings,
  * plain ones null, booleans (also yes, no, on, off, y, n), integers that fit 32 bits (decimal, 0x,
- * octal with a leading 0) or else strings; integers of up to 64 bits become decimal strings. Members
- * whose key is tagged !ignore are left out; of two members with one key the last counts (a warning).
- * Returns NULL after adding an error.
+ * octal with a leading 0) or else strings; integers of up to 64 bits become decimal strings.
+ * Members whose key is tagged !ignore are left out; of two members with one key the last counts (a
+ * warning). Returns NULL after adding an error.
  */
 struct nu_doc_node *nu_doc_parse_yaml(const struct nu_doc_input *in);
 
 /*
- * A JSON text (RFC 8259), with what Envoy's reader lets pass: single quotes, names without quotes, a
- * comma behind the last item, control characters in strings. Members with one key are all kept and
- * the later ones marked (a warning). Returns NULL after adding an error.
+ * A JSON text (RFC 8259), with what Envoy's reader lets pass: single quotes, names without quotes,
+ * a comma behind the last item, control characters in strings. Members with one key are all kept
+ * and the later ones marked (a warning). Returns NULL after adding an error.
  */
 struct nu_doc_node *nu_doc_parse_json(const struct nu_doc_input *in);
 

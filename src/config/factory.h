@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every *_from_proto function and extension factory is given: where errors go, where the result
- * lives, and the parts of the process that an object may need. The server makes one per object that
- * it builds; nothing keeps it. Main thread.
+ * What every *_from_proto function and extension factory is given: where errors go, where the
+ * result lives, and the parts of the process that an object may need. The server makes one per
+ * object that it builds; nothing keeps it. Main thread.
  */
 #ifndef NU_CONFIG_FACTORY_H
 #define NU_CONFIG_FACTORY_H
@@ -46,8 +46,8 @@ struct nu_factory {
     struct nu_arena *arena;    /* the result's memory; lives as long as the object */
     struct nu_stats *stats;
     struct nu_log_writer *log_writer;
-    struct nu_loop *loop; /* the main thread's */
-    struct nu_dns_resolver *dns;         /* of clusters that name no other one */
+    struct nu_loop *loop;               /* the main thread's */
+    struct nu_dns_resolver *dns;        /* of clusters that name no other one */
     struct nu_host_keeper *host_keeper; /* makes hosts */
     /* Takes what must be ready before listeners open; NULL where nothing waits. */
     struct nu_init_manager *init;

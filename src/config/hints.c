@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an error adds for the operator: the nearest name that exists, the values of an enum, and what
- * to write in place of the v2 API, of which many old pages still tell.
+ * What an error adds for the operator: the nearest name that exists, the values of an enum, and
+ * what to write in place of the v2 API, of which many old pages still tell.
  */
 #include "config/convert_internal.h"
 

@@ -2,8 +2,8 @@
 /*
  * Waiting for what must be ready before traffic may come: clusters with resolved names, fetched
  * routes. Whoever has such a thing owns an init target and adds it to a manager; the manager starts
- * all of them and says once when every one is ready. A target that waits for others has a manager of
- * its own. There are no timers here: a target that gives up calls itself ready. Main thread.
+ * all of them and says once when every one is ready. A target that waits for others has a manager
+ * of its own. There are no timers here: a target that gives up calls itself ready. Main thread.
  */
 #ifndef NU_CONFIG_INIT_MANAGER_H
 #define NU_CONFIG_INIT_MANAGER_H
@@ -21,7 +21,7 @@ enum nu_init_state {
 /* A member of the object that must become ready. */
 struct nu_init_target {
     struct nu_list link; /* private: in the manager's list while not ready */
-    const char *name; /* borrowed */
+    const char *name;    /* borrowed */
     struct nu_init_manager *manager;
     enum nu_init_state state;
     /* Begins the work; may call nu_init_target_ready at once. */
@@ -29,7 +29,7 @@ struct nu_init_target {
 };
 
 struct nu_init_manager {
-    const char *name; /* borrowed */
+    const char *name;       /* borrowed */
     struct nu_list pending; /* targets that are not ready */
     enum nu_init_state state;
     void (*on_ready)(struct nu_init_manager *manager); /* the watcher */
@@ -47,7 +47,8 @@ void nu_init_target_init(struct nu_init_target *target, const char *name,
  */
 void nu_init_manager_add(struct nu_init_manager *manager, struct nu_init_target *target);
 
-/* Starts all targets. `on_ready` is called once, when all are ready, perhaps before this returns. */
+/* Starts all targets. `on_ready` is called once, when all are ready, perhaps before this
+ * returns. */
 void nu_init_manager_start(struct nu_init_manager *manager,
                            void (*on_ready)(struct nu_init_manager *manager));
 

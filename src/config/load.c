@@ -97,8 +97,9 @@ static ProtobufCMessage *read_path(struct nu_config_ctx *ctx, const char *path,
     ProtobufCMessage *message = nu_config_read(ctx, path, bytes, format, descriptor);
     if (!message && format == NU_CONFIG_JSON && !has_ending(path, ".json") &&
         !nu_str_starts_with(nu_str_trim(bytes), NU_STR("{")))
-        nu_error_add(&ctx->errors, at, NULL,
-                     "read as JSON, since the name of the file ends in none of .yaml, .yml and .pb");
+        nu_error_add(
+            &ctx->errors, at, NULL,
+            "read as JSON, since the name of the file ends in none of .yaml, .yml and .pb");
     return message;
 }
 

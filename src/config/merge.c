@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Merging one message over another, for --config-yaml. Nothing is copied: values and sub-messages of
- * the upper message move into the lower one, and their places with them.
+ * Merging one message over another, for --config-yaml. Nothing is copied: values and sub-messages
+ * of the upper message move into the lower one, and their places with them.
  */
 #include "config/message_internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages through their descriptors. Arrays of repeated fields grow in the arena by doubling: their
- * capacity is the next power of two, so that only the count needs to be kept.
+ * Messages through their descriptors. Arrays of repeated fields grow in the arena by doubling:
+ * their capacity is the next power of two, so that only the count needs to be kept.
  */
 #include "config/message_internal.h"
 

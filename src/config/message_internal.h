@@ -88,13 +88,13 @@ bool nu_field_name_eq(struct nu_str name, const char *field_name);
 /* Where a message stands: below which other, and which node of which document describes it. */
 struct nu_config_place {
     const ProtobufCMessage *message;
-    const ProtobufCMessage *content; /* what an Any holds */
-    struct nu_config_place *parent; /* NULL at the root */
+    const ProtobufCMessage *content;       /* what an Any holds */
+    struct nu_config_place *parent;        /* NULL at the root */
     const ProtobufCFieldDescriptor *field; /* of the parent; NULL inside an Any */
-    size_t index; /* in a repeated field */
-    const struct nu_doc_node *node; /* NULL for binary input */
-    const struct nu_doc_node *over; /* the node merged over it, or NULL */
-    const char *source; /* of a root: the file's name */
+    size_t index;                          /* in a repeated field */
+    const struct nu_doc_node *node;        /* NULL for binary input */
+    const struct nu_doc_node *over;        /* the node merged over it, or NULL */
+    const char *source;                    /* of a root: the file's name */
     uint64_t unread; /* bit i: descriptor->fields[i] was given and could not be read */
     bool has_errors; /* some field could not be read, or is none of the message's */
 };
@@ -103,7 +103,8 @@ struct nu_config_place {
 struct nu_config_place *nu_place_add(struct nu_config_ctx *ctx, const ProtobufCMessage *message,
                                      struct nu_config_place *parent,
                                      const ProtobufCFieldDescriptor *field, size_t index);
-/* Notes that a field could not be read, so that nobody says it is missing. NULL: no field of ours. */
+/* Notes that a field could not be read, so that nobody says it is missing. NULL: no field of
+ * ours. */
 void nu_place_fail(struct nu_config_place *place, const ProtobufCFieldDescriptor *field);
 /* Whether it was noted. */
 bool nu_place_has_failed(const struct nu_config_place *place,
@@ -134,8 +135,8 @@ void nu_place_addv(struct nu_error_list *list, const struct nu_config_place *pla
 ProtobufCMessage *nu_binary_read(struct nu_config_ctx *ctx, const char *source, struct nu_str bytes,
                                  const ProtobufCMessageDescriptor *descriptor);
 /*
- * A message from foreign bytes, checked first, and nothing more. NULL with the reason, a constant, in
- * `*problem`.
+ * A message from foreign bytes, checked first, and nothing more. NULL with the reason, a constant,
+ * in `*problem`.
  */
 ProtobufCMessage *nu_message_unpack(struct nu_arena *arena, struct nu_str bytes,
                                     const ProtobufCMessageDescriptor *descriptor,

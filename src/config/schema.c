@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Look-ups in the generated tables: messages by name, the rest by a walk, which only errors need. */
+/* Look-ups in the generated tables: messages by name, the rest by a walk, which only errors
+ * need. */
 #include "config/schema.h"
 
 const struct nu_message_meta *nu_schema_find(struct nu_str name)

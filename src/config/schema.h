@@ -2,8 +2,8 @@
 /*
  * What the .proto files say beyond protobuf-c's descriptors: the registry of all compiled messages,
  * the API's validation rules, the fields and enum values that Envoy knows and nuncio does not
- * implement, and the names of all of Envoy's extensions. All of it is constant data, written at build
- * time by proto/tables.py. Any thread.
+ * implement, and the names of all of Envoy's extensions. All of it is constant data, written at
+ * build time by proto/tables.py. Any thread.
  */
 #ifndef NU_CONFIG_SCHEMA_H
 #define NU_CONFIG_SCHEMA_H
@@ -13,18 +13,18 @@
 #include "base/str.h"
 
 enum nu_rule_kind {
-    NU_RULE_REQUIRED, /* a message must be set */
-    NU_RULE_TRUE, /* a bool must be true */
-    NU_RULE_DEFINED, /* an enum's number must have a name */
-    NU_RULE_RANGE, /* a number, or a duration in nanoseconds */
-    NU_RULE_MIN_LEN, /* characters of a string */
-    NU_RULE_MAX_BYTES, /* bytes of a string or of bytes */
-    NU_RULE_MIN_ITEMS, /* items of a repeated field */
-    NU_RULE_MAX_ITEMS, /* items of a repeated field */
-    NU_RULE_IN, /* one of some texts */
-    NU_RULE_PATTERN, /* an RE2 pattern for the whole of a string */
-    NU_RULE_HEADER_NAME, /* RFC 7230's token, with a leading ':' allowed */
-    NU_RULE_HEADER_VALUE, /* no control characters but a tab */
+    NU_RULE_REQUIRED,      /* a message must be set */
+    NU_RULE_TRUE,          /* a bool must be true */
+    NU_RULE_DEFINED,       /* an enum's number must have a name */
+    NU_RULE_RANGE,         /* a number, or a duration in nanoseconds */
+    NU_RULE_MIN_LEN,       /* characters of a string */
+    NU_RULE_MAX_BYTES,     /* bytes of a string or of bytes */
+    NU_RULE_MIN_ITEMS,     /* items of a repeated field */
+    NU_RULE_MAX_ITEMS,     /* items of a repeated field */
+    NU_RULE_IN,            /* one of some texts */
+    NU_RULE_PATTERN,       /* an RE2 pattern for the whole of a string */
+    NU_RULE_HEADER_NAME,   /* RFC 7230's token, with a leading ':' allowed */
+    NU_RULE_HEADER_VALUE,  /* no control characters but a tab */
     NU_RULE_HEADER_STRING, /* no NUL, CR or LF */
 };
 
@@ -32,7 +32,7 @@ enum nu_rule_kind {
 enum nu_rule_scope {
     NU_RULE_ON_FIELD,
     NU_RULE_ON_ITEM, /* every item of a repeated field */
-    NU_RULE_ON_KEY, /* every key of a map */
+    NU_RULE_ON_KEY,  /* every key of a map */
 };
 
 struct nu_rule_range {
@@ -40,7 +40,7 @@ struct nu_rule_range {
     double high;
     bool has_low;
     bool has_high;
-    bool low_open; /* low itself is outside */
+    bool low_open;  /* low itself is outside */
     bool high_open; /* high itself is outside */
 };
 
@@ -48,7 +48,7 @@ struct nu_rule {
     enum nu_rule_kind kind;
     enum nu_rule_scope scope;
     bool skip_empty; /* holds only for a value that is not empty or zero */
-    size_t count; /* MIN_LEN, MAX_BYTES, MIN_ITEMS, MAX_ITEMS; of texts for IN */
+    size_t count;    /* MIN_LEN, MAX_BYTES, MIN_ITEMS, MAX_ITEMS; of texts for IN */
     union {
         struct nu_rule_range range;
         const char *pattern;
@@ -99,8 +99,8 @@ struct nu_enum_meta {
  */
 struct nu_extension_info {
     const char *category; /* or NULL */
-    const char *name; /* or NULL */
-    const char *type; /* full message name, or NULL */
+    const char *name;     /* or NULL */
+    const char *type;     /* full message name, or NULL */
 };
 
 /* The message called `name` ("envoy.config.cluster.v3.Cluster"), or NULL. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The API's validation rules, which stand as data beside the messages (schema.h), applied to a whole
- * tree. Texts follow Envoy's, so that what is known of its errors helps with ours. On the way fields
- * that change nothing here, and deprecated ones, are warned of, each once.
+ * The API's validation rules, which stand as data beside the messages (schema.h), applied to a
+ * whole tree. Texts follow Envoy's, so that what is known of its errors helps with ours. On the way
+ * fields that change nothing here, and deprecated ones, are warned of, each once.
  */
 #include "config/convert_internal.h"
 
@@ -19,7 +19,7 @@ struct check {
     ptrdiff_t index; /* of an item, else NU_NO_INDEX */
     const struct nu_rule *rule;
     ProtobufCType type; /* of the value */
-    const void *value; /* points at it; NULL when the field is not set */
+    const void *value;  /* points at it; NULL when the field is not set */
 };
 
 NU_PRINTF(2, 3)

@@ -39,8 +39,8 @@ static inline struct nu_str nu_string_or(const Google__Protobuf__StringValue *wr
 }
 
 /*
- * A duration in microseconds (milliseconds), cut off, or `other` when it is NULL. A negative duration,
- * or one over 292 years, is an error about `field` of `owner`, and gives `other`.
+ * A duration in microseconds (milliseconds), cut off, or `other` when it is NULL. A negative
+ * duration, or one over 292 years, is an error about `field` of `owner`, and gives `other`.
  */
 uint64_t nu_config_duration_us(struct nu_config_ctx *ctx, const void *owner, const char *field,
                                const Google__Protobuf__Duration *duration, uint64_t other);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The YAML reader, over libyaml's events. It keeps a stack of open collections and types scalars the
- * way Envoy's reader (yaml-cpp) does, which differs from YAML 1.1: "0o17" and "1.5" are strings, "y"
- * is a boolean, and "<<" is a key like any other.
+ * The YAML reader, over libyaml's events. It keeps a stack of open collections and types scalars
+ * the way Envoy's reader (yaml-cpp) does, which differs from YAML 1.1: "0o17" and "1.5" are
+ * strings, "y" is a boolean, and "<<" is a key like any other.
  *
  * An alias takes the children of its anchor without a copy. What all aliases together stand for is
  * bounded, so that a small file cannot describe a tree of billions of nodes.
@@ -79,7 +79,8 @@ static bool fail_in_parser(struct reader *r)
         return false;
     }
     if (p->error == YAML_SCANNER_ERROR && is_indented_by_tab(r->in->text, p->problem_mark))
-        return fail_at(r, p->problem_mark, "YAML: lines are indented by blanks, this one has a tab");
+        return fail_at(r, p->problem_mark,
+                       "YAML: lines are indented by blanks, this one has a tab");
     if (p->context)
         return fail_at(r, p->problem_mark, "YAML: %s, %s that began at line %u", problem,
                        p->context, line_of(p->context_mark));
@@ -328,8 +329,8 @@ static bool is_tabbed_comment(struct nu_str line)
 }
 
 /*
- * The text as libyaml takes it. It refuses a tab before a comment, which yaml-cpp, and so Envoy, lets
- * pass: such lines become blanks.
+ * The text as libyaml takes it. It refuses a tab before a comment, which yaml-cpp, and so Envoy,
+ * lets pass: such lines become blanks.
  */
 static struct nu_str without_tabbed_comments(const struct nu_doc_input *in)
 {

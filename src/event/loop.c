@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop. libevent has no hook for the end of a turn, so one is made: an event without a descriptor
- * that is activated when the turn's first task (or clock reading) is registered. Activation appends
- * it to the queue of ready events that libevent is working through, so it runs behind all of them,
- * in the same turn and without another system call.
+ * The loop. libevent has no hook for the end of a turn, so one is made: an event without a
+ * descriptor that is activated when the turn's first task (or clock reading) is registered.
+ * Activation appends it to the queue of ready events that libevent is working through, so it runs
+ * behind all of them, in the same turn and without another system call.
  *
  * Messages are a lock-free stack that senders push to; whoever finds it empty rings the eventfd.
  */

@@ -5,10 +5,10 @@
  * event/timer.h.
  *
  * A turn is: wait, run every callback that is ready, run the tasks of the turn's end (connections
- * write what they gathered, objects that were closed are freed), wait again. Callbacks may therefore
- * close and destroy anything that they were called by. A turn of many events runs its tasks between
- * them as well, whenever enough have gathered, so that memory is given back and used again while it
- * is still in the cache, and the clock goes on.
+ * write what they gathered, objects that were closed are freed), wait again. Callbacks may
+ * therefore close and destroy anything that they were called by. A turn of many events runs its
+ * tasks between them as well, whenever enough have gathered, so that memory is given back and used
+ * again while it is still in the cache, and the clock goes on.
  *
  * A loop belongs to the thread that runs it. Only nu_loop_post and nu_loop_stop are for others.
  */
@@ -50,8 +50,8 @@ struct nu_loop {
     bool turn_armed;     /* the turn-end event is active */
     struct nu_timer_wheel *timers;
     /* What the thread has besides, set by the loop's owner for those who know what it is. */
-    struct nu_cluster_table *clusters; /* its clusters; NULL for none */
-    struct nu_runtime *runtime;        /* its runtime snapshot; NULL for none */
+    struct nu_cluster_table *clusters;     /* its clusters; NULL for none */
+    struct nu_runtime *runtime;            /* its runtime snapshot; NULL for none */
     const struct nu_filter_client *client; /* how filters call clusters; NULL for none */
     struct nu_loop_private *private_;
 };
@@ -75,8 +75,8 @@ void nu_loop_post(struct nu_loop *loop, struct nu_task *task);
 
 void nu_loop_arm_turn_end(struct nu_loop *loop);
 
-/* Runs task->fn(task) at the end of this turn; asking twice is asking once. An initialised task that
- * is not wanted any more is taken back with nu_list_remove(&task->link). */
+/* Runs task->fn(task) at the end of this turn; asking twice is asking once. An initialised task
+ * that is not wanted any more is taken back with nu_list_remove(&task->link). */
 static inline void nu_loop_at_turn_end(struct nu_loop *loop, struct nu_turn_task *task)
 {
     if (nu_list_is_linked(&task->link))
@@ -87,8 +87,8 @@ static inline void nu_loop_at_turn_end(struct nu_loop *loop, struct nu_turn_task
         nu_loop_arm_turn_end(loop);
 }
 
-/* Runs task->fn(task) at the end of the next turn, which then comes without a wait: for work that goes
- * on, so that others get their turn. A task that is linked already stays where it is. */
+/* Runs task->fn(task) at the end of the next turn, which then comes without a wait: for work that
+ * goes on, so that others get their turn. A task that is linked already stays where it is. */
 void nu_loop_at_next_turn(struct nu_loop *loop, struct nu_turn_task *task);
 
 void nu_loop_run_tasks(struct nu_loop *loop);

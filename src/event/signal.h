@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals delivered as callbacks of a loop: the main one, since libevent serves one loop a process. */
+/* Signals delivered as callbacks of a loop: the main one, since libevent serves one loop a
+ * process. */
 #ifndef NU_EVENT_SIGNAL_H
 #define NU_EVENT_SIGNAL_H
 

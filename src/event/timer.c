@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The wheel. A slot of level L covers 64^L milliseconds; a timer goes to the lowest level whose span
- * reaches its deadline. When time enters a slot of a higher level, its timers are placed anew and so
- * move down; on level 0 they fire. A bit per slot says which may be occupied: cancelling leaves the
- * bit, and the next look at the empty slot clears it.
+ * The wheel. A slot of level L covers 64^L milliseconds; a timer goes to the lowest level whose
+ * span reaches its deadline. When time enters a slot of a higher level, its timers are placed anew
+ * and so move down; on level 0 they fire. A bit per slot says which may be occupied: cancelling
+ * leaves the bit, and the next look at the empty slot clears it.
  */
 #include "event/timer.h"
 

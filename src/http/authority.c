@@ -6,9 +6,8 @@
 
 /* Which bytes an authority may hold: the letters, the digits and -._~!$&'()*+,;=:@[]% */
 __extension__ static const bool is_authority_char[256] = {
-    ['!'] = true,          ['$' ... '.'] = true, ['0' ... ';'] = true, ['='] = true,
-    ['@' ... '['] = true,  [']'] = true,         ['_'] = true,         ['a' ... 'z'] = true,
-    ['~'] = true,
+    ['!'] = true, ['$' ... '.'] = true, ['0' ... ';'] = true, ['='] = true, ['@' ... '['] = true,
+    [']'] = true, ['_'] = true,         ['a' ... 'z'] = true, ['~'] = true,
 };
 
 bool nu_authority_is_valid(struct nu_str authority, bool allow_at)

@@ -31,8 +31,8 @@ static inline uint32_t load_half(const char *p)
 #define ONES ((uint64_t)0x0101010101010101u)
 #define HALF_ONES 0x01010101u
 
-/* Whether `text`, with the bits of `fold` set in each byte, is `known`: by words that overlap at the
- * end. */
+/* Whether `text`, with the bits of `fold` set in each byte, is `known`: by words that overlap at
+ * the end. */
 static inline bool is_equal(const char *known, const char *text, size_t len, unsigned fold)
 {
     if (len >= 8) {
@@ -70,8 +70,8 @@ enum nu_header_id nu_header_id_of(struct nu_str name)
     return id_of(name, 0);
 }
 
-/* Among token characters only letters change when bit 0x20 is set, but for '_' and '^', which become
- * characters that no known name has. */
+/* Among token characters only letters change when bit 0x20 is set, but for '_' and '^', which
+ * become characters that no known name has. */
 enum nu_header_id nu_header_id_of_token(struct nu_str name)
 {
     return id_of(name, 0x20);
@@ -146,7 +146,8 @@ static inline __m128i load_16(const char *p)
 static inline __m128i in_range(__m128i v, char first, char last)
 {
     __m128i from_first = _mm_sub_epi8(v, _mm_set1_epi8(first));
-    return _mm_cmpeq_epi8(_mm_min_epu8(from_first, _mm_set1_epi8((char)(last - first))), from_first);
+    return _mm_cmpeq_epi8(_mm_min_epu8(from_first, _mm_set1_epi8((char)(last - first))),
+                          from_first);
 }
 
 /* A bit for each of 16 bytes that is no letter, digit or '-'. */

@@ -272,8 +272,9 @@ static bool may_be_name(struct nu_str name)
                                                                          : name);
 }
 
-/* A copy, in which blanks stand for what no value may hold (RFC 9110 5.5): filters write here what they
- * may have from a peer, by some decoding, and a line break would begin a header of the peer's choice. */
+/* A copy, in which blanks stand for what no value may hold (RFC 9110 5.5): filters write here what
+ * they may have from a peer, by some decoding, and a line break would begin a header of the peer's
+ * choice. */
 static struct nu_str own_value(struct nu_headers *headers, struct nu_str value)
 {
     struct nu_str copy = nu_arena_dup(headers->arena, value);

@@ -26,7 +26,8 @@ struct nu_header {
 
 enum { NU_HEADERS_INDEXED = UINT16_MAX, NU_HEADERS_WORDS = (NU_HEADER_ID_COUNT + 63) / 64 };
 
-/* How the names of a map are to be spelt by a codec that can, as the codec that read it was told. */
+/* How the names of a map are to be spelt by a codec that can, as the codec that read it was
+ * told. */
 enum nu_name_style {
     NU_NAMES_AS_WRITER_LIKES,
     NU_NAMES_AS_RECEIVED,                 /* added ones in lower case */
@@ -38,7 +39,7 @@ struct nu_headers {
     struct nu_header *entries;
     uint32_t used; /* entries, holes included */
     uint32_t cap;
-    uint32_t count; /* entries, holes left out */
+    uint32_t count;     /* entries, holes left out */
     uint8_t name_style; /* enum nu_name_style */
     uint64_t present[NU_HEADERS_WORDS];
     uint16_t first[NU_HEADER_ID_COUNT]; /* index of the first entry; valid with the presence bit */

@@ -19,8 +19,8 @@ static inline bool nu_header_set_has(const struct nu_header_set *set, enum nu_he
 
 void nu_headers_join_value(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
 
-/* Joins all fields that were added beside one of the same name which the set holds. What this takes grows
- * with their bytes, where joining one by one would copy the first bytes each time. */
+/* Joins all fields that were added beside one of the same name which the set holds. What this takes
+ * grows with their bytes, where joining one by one would copy the first bytes each time. */
 void nu_headers_join_repeated(struct nu_headers *headers, const struct nu_header_set *joined);
 
 /* Like nu_headers_add_ref, but joins the value to an entry of the same name if the set holds it. */

@@ -142,7 +142,7 @@ struct nu_stream_info {
     struct nu_upstream_info upstream;
     bool is_health_check;
     bool scheme_follows_upstream; /* :scheme says how the upstream is reached */
-    bool is_internal; /* trusted internal request */
+    bool is_internal;             /* trusted internal request */
 
     struct nu_metadata *dynamic_metadata;     /* in the arena; NULL while empty */
     struct nu_filter_state *filter_state;     /* in the arena; NULL while empty */

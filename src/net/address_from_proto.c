@@ -13,8 +13,8 @@ static bool pipe_from_proto(struct nu_factory *factory, const Envoy__Config__Cor
     if (nu_address_to_sockaddr(out, &sa, &len) == NU_OK)
         return true;
     nu_config_error(factory->ctx, proto, "path",
-                    "Path \"%s\" exceeds maximum UNIX domain socket path size of %zu.",
-                    proto->path, sizeof(((struct sockaddr_un *)0)->sun_path));
+                    "Path \"%s\" exceeds maximum UNIX domain socket path size of %zu.", proto->path,
+                    sizeof(((struct sockaddr_un *)0)->sun_path));
     return false;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections over raw persistent libevent events. A request on a warm connection costs one read and
- * one gathered write; nothing is registered or unregistered on the way.
+ * Connections over raw persistent libevent events. A request on a warm connection costs one read
+ * and one gathered write; nothing is registered or unregistered on the way.
  */
 #include "net/connection.h"
 
@@ -62,8 +62,8 @@ const struct nu_transport_class nu_raw_transport = {
 static void set_state(struct nu_connection *conn, enum nu_connection_state state)
 {
     static const uint8_t legal[] = {
-        [NU_CONNECTION_CONNECTING] = 1 << NU_CONNECTION_SECURING | 1 << NU_CONNECTION_OPEN |
-                                     1 << NU_CONNECTION_CLOSED,
+        [NU_CONNECTION_CONNECTING] =
+            1 << NU_CONNECTION_SECURING | 1 << NU_CONNECTION_OPEN | 1 << NU_CONNECTION_CLOSED,
         [NU_CONNECTION_SECURING] = 1 << NU_CONNECTION_OPEN | 1 << NU_CONNECTION_CLOSED,
         [NU_CONNECTION_OPEN] = 1 << NU_CONNECTION_CLOSING | 1 << NU_CONNECTION_CLOSED,
         [NU_CONNECTION_CLOSING] = 1 << NU_CONNECTION_CLOSED,
@@ -253,7 +253,8 @@ static void adapt_read_size(struct nu_connection *conn, size_t n, size_t room)
     }
 }
 
-/* Bytes may go to the free end of the last block of `in`: a head that comes in pieces stays whole. */
+/* Bytes may go to the free end of the last block of `in`: a head that comes in pieces stays
+ * whole. */
 static size_t tail_room(const struct nu_connection *conn)
 {
     const struct nu_slice *last = conn->in.last;
@@ -311,8 +312,8 @@ static bool is_over_limit(const struct nu_connection *conn)
     return conn->buffer_limit && conn->in.len >= conn->buffer_limit && !conn->needs_more;
 }
 
-/* While closing, whatever the peer still sends is dropped; its end, or an error, is ours as well once
- * everything is written. */
+/* While closing, whatever the peer still sends is dropped; its end, or an error, is ours as well
+ * once everything is written. */
 static void discard_input(struct nu_connection *conn)
 {
     ssize_t n = read_once(conn);
@@ -541,8 +542,7 @@ static void on_flush_task(struct nu_turn_task *task)
     struct nu_connection *conn = nu_container_of(task, struct nu_connection, flush_task);
     if (nu_unlikely(conn->redeliver))
         redeliver(conn);
-    bool may_write =
-        conn->state != NU_CONNECTION_CONNECTING && conn->state != NU_CONNECTION_CLOSED;
+    bool may_write = conn->state != NU_CONNECTION_CONNECTING && conn->state != NU_CONNECTION_CLOSED;
     if (!may_write)
         return;
     if (nu_likely(!conn->io.write_event))

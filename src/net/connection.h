@@ -7,13 +7,13 @@
  *     socket -> in  -> ops->on_data takes from `in` what it can use
  *     out -> socket    the owner appends to `out` and calls nu_connection_write
  *
- * Output is gathered: nu_connection_write marks the connection, and the end of the loop's turn writes
- * everything with one system call. Reading is adaptive: a connection whose reads fill the block gets
- * larger ones, up to 256 KiB at once, and idle connections hold no block at all.
+ * Output is gathered: nu_connection_write marks the connection, and the end of the loop's turn
+ * writes everything with one system call. Reading is adaptive: a connection whose reads fill the
+ * block gets larger ones, up to 256 KiB at once, and idle connections hold no block at all.
  *
  * States: CONNECTING -> SECURING -> OPEN -> CLOSING (flushing, or lingering for the peer's end) ->
- * CLOSED; SECURING only where a transport has a handshake, and for accepted connections never: there
- * the handshake is done by reading.
+ * CLOSED; SECURING only where a transport has a handshake, and for accepted connections never:
+ * there the handshake is done by reading.
  * ops->on_closed is called exactly once, last; the memory may be freed (deferred) from there on.
  */
 #ifndef NU_NET_CONNECTION_H
@@ -74,26 +74,28 @@ enum nu_transport_state {
 };
 
 /*
- * What moves bytes between a connection and its socket: plain reads and writes, or TLS. `read` fills
- * the iovecs and returns the bytes, 0 at the peer's end, or -1 with errno; EAGAIN means not now.
- * `write` returns the bytes that it took, or -1.
+ * What moves bytes between a connection and its socket: plain reads and writes, or TLS. `read`
+ * fills the iovecs and returns the bytes, 0 at the peer's end, or -1 with errno; EAGAIN means not
+ * now. `write` returns the bytes that it took, or -1.
  *
  * A transport that holds bytes of its own says so in the connection: transport_in when a read would
- * give more although the socket is empty, transport_out for what waits to be sent (write is then called
- * with no iovecs as well), transport_waits while nothing can be taken before the peer has spoken.
+ * give more although the socket is empty, transport_out for what waits to be sent (write is then
+ * called with no iovecs as well), transport_waits while nothing can be taken before the peer has
+ * spoken.
  */
 struct nu_transport_class {
     const char *name;
     bool is_secure; /* hides the bytes from others */
-    bool buffers; /* keeps what the socket does not take: a short write does not mean a full socket */
+    bool buffers;   /* keeps what the socket does not take: a short write does not mean a full
+                     socket */
     ssize_t (*read)(struct nu_connection *conn, const struct iovec *iov, int count);
     ssize_t (*write)(struct nu_connection *conn, const struct iovec *iov, int count);
     /* Goes on with the handshake of a connected socket; NULL if there is none. */
     enum nu_transport_state (*handshake)(struct nu_connection *conn);
     /* Our side ends: a last message may be put into transport_out. NULL if there is none. */
     void (*end)(struct nu_connection *conn);
-    /* The server name that the client asked for, empty for none; valid until `finish`, which on_closed
-     * comes after. NULL where there are no names. */
+    /* The server name that the client asked for, empty for none; valid until `finish`, which
+     * on_closed comes after. NULL where there are no names. */
     struct nu_str (*server_name)(const struct nu_connection *conn);
     /* Frees the transport's state; NULL if it has none. */
     void (*finish)(struct nu_connection *conn);
@@ -130,8 +132,8 @@ struct nu_connection {
     bool short_reads;        /* the last read was much smaller than its room */
     bool last_read_was_full; /* more may wait in the socket */
     bool linger_expired;     /* the peer neither ended its side nor read on while we waited */
-    bool needs_more;         /* the owner can use none of `in` before more of it comes: reading goes on
-                                above the buffer limit, and the owner bounds it */
+    bool needs_more;         /* the owner can use none of `in` before more of it comes: reading goes
+                                on above the buffer limit, and the owner bounds it */
     bool redeliver;          /* on_data is due at the end of the turn */
     bool redeliver_later;    /* on_data is due in the next turn */
     bool transport_in;       /* the transport has input that no event will tell of */
@@ -146,9 +148,10 @@ void nu_connection_init(struct nu_connection *conn, struct nu_loop *loop, int fd
 void nu_connection_start(struct nu_connection *conn);
 
 /*
- * Begins to connect a new socket to `remote`; ops->on_connected or ops->on_closed (with CONNECT_FAIL)
- * follows, never from inside this call. The socket has TCP_NODELAY. `setup` may be NULL; it is called
- * with the fresh socket to set options, and a false from it fails the connection.
+ * Begins to connect a new socket to `remote`; ops->on_connected or ops->on_closed (with
+ * CONNECT_FAIL) follows, never from inside this call. The socket has TCP_NODELAY. `setup` may be
+ * NULL; it is called with the fresh socket to set options, and a false from it fails the
+ * connection.
  */
 void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
                            const struct nu_address *remote, const struct nu_connection_ops *ops,
@@ -166,13 +169,13 @@ static inline void nu_connection_write(struct nu_connection *conn)
     nu_loop_at_turn_end(conn->loop, &conn->flush_task);
 }
 
-/* Holds reading, or lets one hold go; holds count. Bytes that were read already stay in `in`, and the
- * release delivers them through on_data at the end of the turn. */
+/* Holds reading, or lets one hold go; holds count. Bytes that were read already stay in `in`, and
+ * the release delivers them through on_data at the end of the turn. */
 void nu_connection_hold_read(struct nu_connection *conn);
 void nu_connection_release_read(struct nu_connection *conn);
 
-/* Reads what waits in the socket now, as when it becomes readable: before a connection is given up as
- * idle, so that a request that has arrived is not lost. May end the connection. */
+/* Reads what waits in the socket now, as when it becomes readable: before a connection is given up
+ * as idle, so that a request that has arrived is not lost. May end the connection. */
 void nu_connection_read_now(struct nu_connection *conn);
 
 /* Calls on_data again at the end of the turn, for bytes that the owner left in `in`. */

@@ -10,8 +10,8 @@ struct nu_stats;
 
 /* Settings with Envoy's defaults when zeroed. */
 struct nu_dns_options {
-    struct nu_str servers;       /* "1.2.3.4:53,[::1]:53"; borrowed; empty: those of resolv.conf */
-    bool servers_are_fallback;   /* used only when resolv.conf names none */
+    struct nu_str servers;     /* "1.2.3.4:53,[::1]:53"; borrowed; empty: those of resolv.conf */
+    bool servers_are_fallback; /* used only when resolv.conf names none */
     bool use_tcp;
     bool no_search;              /* names are complete: no search domains */
     bool rotate;                 /* servers take turns */

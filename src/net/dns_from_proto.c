@@ -11,7 +11,7 @@
 typedef Envoy__Config__Core__V3__Address address_proto;
 typedef Envoy__Extensions__Network__DnsResolver__Cares__V3__CaresDnsResolverConfig cares_proto;
 
-#define CARES_DESCRIPTOR                                                                           \
+#define CARES_DESCRIPTOR \
     envoy__extensions__network__dns_resolver__cares__v3__cares_dns_resolver_config__descriptor
 
 static void add_server(struct nu_factory *factory, struct nu_strbuf *list,
@@ -32,8 +32,8 @@ static void add_server(struct nu_factory *factory, struct nu_strbuf *list,
     }
     char text[NU_ADDRESS_TEXT_MAX];
     /* Without a port the library takes 53. */
-    size_t len = address.port ? nu_address_format(&address, text)
-                              : nu_address_format_ip(&address, text);
+    size_t len =
+        address.port ? nu_address_format(&address, text) : nu_address_format_ip(&address, text);
     if (list->len)
         nu_strbuf_add_cstr(list, ",");
     nu_strbuf_add(list, nu_str_make(text, len));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether connections are to be given up: the process drains, or a listener does. Written by the main
- * thread, asked by workers each time that a response begins; a plain atomic load while nothing drains.
+ * Whether connections are to be given up: the process drains, or a listener does. Written by the
+ * main thread, asked by workers each time that a response begins; a plain atomic load while nothing
+ * drains.
  */
 #ifndef NU_NET_DRAIN_H
 #define NU_NET_DRAIN_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tree. A node has a table from keys to the nodes below it; what a key is made of depends on the
- * level, and the empty key stands for "any". Address ranges are keyed by length and masked bytes: a
- * search tries the lengths that occur, longest first.
+ * The tree. A node has a table from keys to the nodes below it; what a key is made of depends on
+ * the level, and the empty key stands for "any". Address ranges are keyed by length and masked
+ * bytes: a search tries the lengths that occur, longest first.
  */
 #include "net/filter_chain_map.h"
 
@@ -29,7 +29,7 @@ struct lengths {
 };
 
 struct node {
-    struct nu_map below; /* of struct node; of chains on the last level */
+    struct nu_map below;        /* of struct node; of chains on the last level */
     struct lengths *lengths[2]; /* levels of ranges: IPv4, IPv6; NULL while there are none */
 };
 
@@ -177,7 +177,8 @@ static void add_below(struct adding *adding, struct node *node, enum level level
         add_texts(adding, node, level, match->server_names, match->server_name_count);
         return;
     case TRANSPORT_PROTOCOL:
-        add_key(adding, node, level, match->transport_protocol.len ? match->transport_protocol : any);
+        add_key(adding, node, level,
+                match->transport_protocol.len ? match->transport_protocol : any);
         return;
     case APPLICATION_PROTOCOL:
         add_texts(adding, node, level, match->application_protocols,

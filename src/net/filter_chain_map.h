@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which filter chain a connection gets. The chains' conditions are compiled into a tree of tables, one
- * level for each kind of condition in Envoy's order, so that the cost of a connection does not grow
- * with the number of chains:
+ * Which filter chain a connection gets. The chains' conditions are compiled into a tree of tables,
+ * one level for each kind of condition in Envoy's order, so that the cost of a connection does not
+ * grow with the number of chains:
  *
  *     destination port, destination address, server name, transport protocol, application protocol,
  *     direct source address, source type, source address, source port
  *
- * On each level the most specific entry wins, and there is no way back from it: where the levels below
- * have nothing for the connection, no chain matches. Immutable once built; any thread.
+ * On each level the most specific entry wins, and there is no way back from it: where the levels
+ * below have nothing for the connection, no chain matches. Immutable once built; any thread.
  */
 #ifndef NU_NET_FILTER_CHAIN_MAP_H
 #define NU_NET_FILTER_CHAIN_MAP_H
@@ -56,7 +56,8 @@ struct nu_filter_chain_query {
 
 /* An empty map in `arena`. */
 struct nu_filter_chain_map *nu_filter_chain_map_create(struct nu_arena *arena);
-/* Adds a chain (not NULL). Returns the chain that has one of the same conditions already, else NULL. */
+/* Adds a chain (not NULL). Returns the chain that has one of the same conditions already, else
+ * NULL. */
 const void *nu_filter_chain_map_add(struct nu_filter_chain_map *map,
                                     const struct nu_filter_chain_match *match, const void *chain);
 /* The chain for a connection, or NULL. */

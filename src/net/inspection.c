@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Running listener filters. Bytes are read into one block, so that filters see them in one piece. */
+/* Running listener filters. Bytes are read into one block, so that filters see them in one
+ * piece. */
 #include "net/inspection.h"
 
 #include <errno.h>
@@ -71,8 +72,8 @@ static bool run_filters(struct inspection *inspection)
         const struct nu_listener_filter_entry *entry =
             &config->listener_filters[inspection->filter];
         size_t taken = 0;
-        switch (entry->cls->on_data(entry->config, inspection->fresh.accepted,
-                                    bytes_of(inspection), &taken)) {
+        switch (entry->cls->on_data(entry->config, inspection->fresh.accepted, bytes_of(inspection),
+                                    &taken)) {
         case NU_LISTENER_FILTER_CONTINUE:
             inspection->at += taken;
             inspection->filter++;

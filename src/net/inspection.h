@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The time between the accept and the choice of a filter chain, for listeners with listener filters:
- * bytes are read and shown to the filters until all of them are content, or one refuses, or the time
- * is up. What was read is handed on with the socket. The listener's worker.
+ * The time between the accept and the choice of a filter chain, for listeners with listener
+ * filters: bytes are read and shown to the filters until all of them are content, or one refuses,
+ * or the time is up. What was read is handed on with the socket. The listener's worker.
  */
 #ifndef NU_NET_INSPECTION_H
 #define NU_NET_INSPECTION_H
@@ -25,8 +25,8 @@ void nu_inspection_begin(struct nu_worker_listener *wl, int fd, uint8_t fd_index
 /* Closes every socket of the listener that is still looked at. */
 void nu_inspections_end(struct nu_worker_listener *wl);
 
-/* Chooses a chain for a connection and opens it; without a chain the socket is closed. listener.c has
- * it. */
+/* Chooses a chain for a connection and opens it; without a chain the socket is closed. listener.c
+ * has it. */
 void nu_listener_admit(struct nu_worker_listener *wl, struct nu_new_connection *fresh);
 
 #endif

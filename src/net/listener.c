@@ -2,8 +2,8 @@
 /*
  * Accepting and the life of accepted connections.
  *
- * Readiness is worth `accept_burst` accepts: it doubles while all of them succeed and halves when the
- * queue runs dry, so a single connection costs one accept and a flood is taken in gulps.
+ * Readiness is worth `accept_burst` accepts: it doubles while all of them succeed and halves when
+ * the queue runs dry, so a single connection costs one accept and a flood is taken in gulps.
  */
 #include "net/listener.h"
 
@@ -416,7 +416,8 @@ struct nu_worker_listener *nu_worker_listener_create(struct nu_listener *listene
     unsigned count = listener->config->address_count;
     wl->accept_io = nu_calloc(count, sizeof(*wl->accept_io));
     for (unsigned i = 0; i < count; i++)
-        nu_io_init(&wl->accept_io[i], loop, nu_listener_fd(listener, i, worker_index), on_acceptable, wl);
+        nu_io_init(&wl->accept_io[i], loop, nu_listener_fd(listener, i, worker_index),
+                   on_acceptable, wl);
     return wl;
 }
 

@@ -48,8 +48,8 @@ struct nu_listener_config {
     uint8_t address_count;
     /* The chain that every connection gets; NULL where `chains` decides. */
     const struct nu_filter_chain_spec *only_chain;
-    const struct nu_filter_chain_map *chains;           /* of struct nu_filter_chain_spec */
-    const struct nu_filter_chain_spec *default_chain;   /* where none matches; may be NULL */
+    const struct nu_filter_chain_map *chains;         /* of struct nu_filter_chain_spec */
+    const struct nu_filter_chain_spec *default_chain; /* where none matches; may be NULL */
     const struct nu_listener_filter_entry *listener_filters;
     uint8_t listener_filter_count;
     uint32_t listener_filters_timeout_ms; /* 0: none */
@@ -72,30 +72,33 @@ struct nu_listener {
     struct nu_stat_set *stats;               /* listener.NAME. */
     struct nu_drain drain;                   /* of this listener alone */
     const struct nu_drain *process_drain;    /* borrowed; may be NULL */
-    int *fds;                 /* address_count times socket_count, owned; -1 where closed */
-    unsigned socket_count;    /* per address: the workers' number, or 1 */
-    struct nu_address *bound; /* as bound, by address */
+    int *fds;                     /* address_count times socket_count, owned; -1 where closed */
+    unsigned socket_count;        /* per address: the workers' number, or 1 */
+    struct nu_address *bound;     /* as bound, by address */
     struct nu_socket_file *files; /* by address: of unix sockets, as made here */
-    bool *inherited;          /* by address: others have the socket as well; it is not ours to end */
+    bool *inherited;              /* by address: others have the socket as well; it is not ours to
+                                 end */
 };
 
 /*
- * Opens and binds the sockets for `workers` workers; nobody can connect before nu_listener_open. Returns
- * NULL with the reason in `error`. `inherited` may be NULL; else it has for each address an open listen
- * socket to take over in place of a new one (socket activation), or -1. Main thread.
+ * Opens and binds the sockets for `workers` workers; nobody can connect before nu_listener_open.
+ * Returns NULL with the reason in `error`. `inherited` may be NULL; else it has for each address an
+ * open listen socket to take over in place of a new one (socket activation), or -1. Main thread.
  */
 struct nu_listener *nu_listener_create(const struct nu_listener_config *config, unsigned workers,
                                        struct nu_stats *stats, const struct nu_drain *process_drain,
                                        const int *inherited, struct nu_strbuf *error);
-/* Lets connections in: the sockets listen from here on. False with the reason in `error`. Main thread. */
+/* Lets connections in: the sockets listen from here on. False with the reason in `error`. Main
+ * thread. */
 NU_MUST_USE bool nu_listener_open(struct nu_listener *listener, struct nu_strbuf *error);
 /*
- * The first half of closing without losses: nobody new can begin to connect, but whoever did still gets
- * through. The workers go on accepting for a moment, then stop, then the sockets are closed. Inherited
- * sockets stay as they are. Main thread.
+ * The first half of closing without losses: nobody new can begin to connect, but whoever did still
+ * gets through. The workers go on accepting for a moment, then stop, then the sockets are closed.
+ * Inherited sockets stay as they are. Main thread.
  */
 void nu_listener_refuse_new(struct nu_listener *listener);
-/* Closes the sockets: nobody can connect any more. After the workers stopped accepting. Main thread. */
+/* Closes the sockets: nobody can connect any more. After the workers stopped accepting. Main
+ * thread. */
 void nu_listener_close(struct nu_listener *listener);
 /* Closes the sockets and frees the listener, after every worker's part is gone. */
 void nu_listener_destroy(struct nu_listener **listener);
@@ -111,7 +114,7 @@ struct nu_worker_listener {
     struct nu_stat_set *worker_set;
     struct nu_io *accept_io; /* by address, owned */
     struct nu_list connections;
-    struct nu_list inspections; /* sockets that listener filters look at */
+    struct nu_list inspections;        /* sockets that listener filters look at */
     _Atomic uint32_t connection_count; /* written by the worker alone */
     uint32_t accept_burst;             /* how many accepts a readiness is worth, adaptive */
     bool accepting;
@@ -137,13 +140,13 @@ void nu_worker_listener_destroy(struct nu_worker_listener **wl);
 /* One accepted connection with its network filters, which lie behind it in memory. */
 struct nu_server_conn {
     struct nu_connection conn;
-    struct nu_worker_listener *wl; /* borrowed: outlives its connections */
-    struct nu_list link;           /* in wl->connections */
+    struct nu_worker_listener *wl;            /* borrowed: outlives its connections */
+    struct nu_list link;                      /* in wl->connections */
     const struct nu_filter_chain_spec *chain; /* borrowed: the configuration's */
     struct nu_accepted *accepted; /* what listener filters found, or NULL; its arena is owned */
     struct nu_address remote;
-    const struct nu_address *local; /* of the socket: the listener's or, if that listens on any, an own
-                                       one, owned; NULL while nobody asked */
+    const struct nu_address *local; /* of the socket: the listener's or, if that listens on any, an
+                                       own one, owned; NULL while nobody asked */
     struct nu_timer *handshake_timer; /* owned; NULL unless the handshake has a time limit */
     uint64_t id;
     uint64_t accepted_us;

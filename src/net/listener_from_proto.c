@@ -115,8 +115,8 @@ static void read_additional(struct nu_factory *factory, const listener_proto *pr
     if (additional->socket_options)
         read_options(factory, proto, additional->socket_options->socket_options,
                      additional->socket_options->n_socket_options, params);
-    bool ok = nu_listen_address_from_proto(factory, additional, "address", additional->address,
-                                           params);
+    bool ok =
+        nu_listen_address_from_proto(factory, additional, "address", additional->address, params);
     (void)ok; /* the error is in the list */
 }
 
@@ -293,8 +293,8 @@ static void read_match(struct nu_factory *factory, const match_proto *proto,
     if (!proto)
         return;
     match->destination_port = (uint16_t)nu_u32_or(proto->destination_port, 0);
-    match->destinations = read_ranges(factory, proto, "prefix_ranges", proto->prefix_ranges,
-                                      proto->n_prefix_ranges);
+    match->destinations =
+        read_ranges(factory, proto, "prefix_ranges", proto->prefix_ranges, proto->n_prefix_ranges);
     match->destination_count = proto->n_prefix_ranges;
     read_server_names(factory, proto, match);
     match->transport_protocol =
@@ -316,11 +316,11 @@ static void read_match(struct nu_factory *factory, const match_proto *proto,
 
 static bool is_empty_match(const match_proto *proto)
 {
-    return !proto || (!proto->destination_port && !proto->n_prefix_ranges &&
-                      !proto->n_direct_source_prefix_ranges && !proto->source_type &&
-                      !proto->n_source_prefix_ranges && !proto->n_source_ports &&
-                      !proto->n_server_names && !proto->transport_protocol[0] &&
-                      !proto->n_application_protocols);
+    return !proto ||
+           (!proto->destination_port && !proto->n_prefix_ranges &&
+            !proto->n_direct_source_prefix_ranges && !proto->source_type &&
+            !proto->n_source_prefix_ranges && !proto->n_source_ports && !proto->n_server_names &&
+            !proto->transport_protocol[0] && !proto->n_application_protocols);
 }
 
 static void add_chain(struct nu_factory *factory, const listener_proto *proto, size_t i,
@@ -408,8 +408,8 @@ static bool needs_tls_inspector(const listener_proto *proto)
 static bool has_inspector(const struct nu_listener_config *config)
 {
     for (uint8_t i = 0; i < config->listener_filter_count; i++) {
-        const char *name = config->listener_filters[i].cls ? config->listener_filters[i].cls->name
-                                                           : "";
+        const char *name =
+            config->listener_filters[i].cls ? config->listener_filters[i].cls->name : "";
         if (strcmp(name, "envoy.filters.listener.tls_inspector") == 0 ||
             strcmp(name, "envoy.filters.listener.http_inspector") == 0)
             return true;
@@ -488,7 +488,8 @@ static struct nu_str stat_name(struct nu_factory *factory, const listener_proto 
     return copy;
 }
 
-/* Configurations of filters never come late here, and still their statistics are shown, as in Envoy. */
+/* Configurations of filters never come late here, and still their statistics are shown, as in
+ * Envoy. */
 static void show_config_stats(const struct nu_factory *factory)
 {
     const char *prefix =

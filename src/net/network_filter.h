@@ -3,9 +3,9 @@
  * The network filter contract: what stands between a listener's connection and its bytes. The HTTP
  * connection manager is one, and the last of its chain; others look at the bytes before it.
  *
- * A filter is a static class, an immutable configuration and one instance per connection, which begins
- * with struct nu_network_filter and is carved, zeroed, from the connection's memory. Everything
- * happens on the connection's worker.
+ * A filter is a static class, an immutable configuration and one instance per connection, which
+ * begins with struct nu_network_filter and is carved, zeroed, from the connection's memory.
+ * Everything happens on the connection's worker.
  */
 #ifndef NU_NET_NETWORK_FILTER_H
 #define NU_NET_NETWORK_FILTER_H
@@ -33,7 +33,8 @@ struct nu_network_filter_class {
     /* The connection's output crossed a watermark. May be NULL. */
     void (*on_above_high)(struct nu_network_filter *self);
     void (*on_below_low)(struct nu_network_filter *self);
-    /* The listener stops: an idle connection should go. Asked again every now and then. May be NULL. */
+    /* The listener stops: an idle connection should go. Asked again every now and then. May be
+     * NULL. */
     void (*on_drain)(struct nu_network_filter *self);
     /* The last call. */
     void (*close)(struct nu_network_filter *self, enum nu_close_reason reason);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listen sockets: made by the main thread before the workers run, so that a bind error is a start-up
- * error and sockets can be handed to a successor by index. With SO_REUSEPORT each worker has a socket
- * of its own; without it all workers share one.
+ * Listen sockets: made by the main thread before the workers run, so that a bind error is a
+ * start-up error and sockets can be handed to a successor by index. With SO_REUSEPORT each worker
+ * has a socket of its own; without it all workers share one.
  */
 #ifndef NU_NET_SOCKET_H
 #define NU_NET_SOCKET_H
@@ -37,9 +37,9 @@ struct nu_listen_params {
 
 /*
  * Opens and binds a socket: non-blocking, close-on-exec; TCP_NODELAY is set here, since accepted
- * sockets inherit it. Nobody can connect before nu_socket_listen. Returns the descriptor, or -1 with
- * the reason in `error` ("cannot bind '0.0.0.0:80': Permission denied"). A stale unix socket file, on
- * which nobody listens, is replaced.
+ * sockets inherit it. Nobody can connect before nu_socket_listen. Returns the descriptor, or -1
+ * with the reason in `error` ("cannot bind '0.0.0.0:80': Permission denied"). A stale unix socket
+ * file, on which nobody listens, is replaced.
  */
 int nu_socket_bind(const struct nu_listen_params *params, struct nu_strbuf *error);
 /* Whether somebody listens on an IP address and port already. */
@@ -49,10 +49,10 @@ NU_MUST_USE bool nu_socket_listen(int fd, const struct nu_listen_params *params,
                                   struct nu_strbuf *error);
 
 /*
- * Lets nobody new begin to connect: TCP's SYN packets are dropped from now on, while connections whose
- * handshake is under way still come up and can be accepted. A client that is turned away tries again
- * after a second, when the socket is closed or another process has it. Never fails: where it has no
- * effect (unix sockets), the caller's close comes a moment earlier than it should.
+ * Lets nobody new begin to connect: TCP's SYN packets are dropped from now on, while connections
+ * whose handshake is under way still come up and can be accepted. A client that is turned away
+ * tries again after a second, when the socket is closed or another process has it. Never fails:
+ * where it has no effect (unix sockets), the caller's close comes a moment earlier than it should.
  */
 void nu_socket_refuse_new(int fd);
 

@@ -22,7 +22,8 @@ struct nu_transport_socket_class {
      */
     void *(*create)(struct nu_factory *factory, const ProtobufCMessage *config,
                     struct nu_str scope);
-    /* Puts the transport on an accepted connection, before it reads. NULL if it has none for them. */
+    /* Puts the transport on an accepted connection, before it reads. NULL if it has none for
+     * them. */
     void (*accept)(struct nu_connection *conn, void *config);
     /* Puts it on a connection that has just begun to connect. `hostname` is the host's. */
     void (*connect)(struct nu_connection *conn, void *config, struct nu_str hostname);
@@ -38,13 +39,11 @@ struct nu_transport_socket {
 extern const struct nu_transport_socket_class nu_raw_buffer_socket;
 
 /*
- * Reads a transport socket of a listener's chain (`is_upstream` false) or of a cluster; NULL is plain
- * TCP. False after adding an error. Main thread.
+ * Reads a transport socket of a listener's chain (`is_upstream` false) or of a cluster; NULL is
+ * plain TCP. False after adding an error. Main thread.
  */
-NU_MUST_USE bool
-nu_transport_socket_from_proto(struct nu_factory *factory,
-                               const struct Envoy__Config__Core__V3__TransportSocket *proto,
-                               bool is_upstream, struct nu_str scope,
-                               struct nu_transport_socket *out);
+NU_MUST_USE bool nu_transport_socket_from_proto(
+    struct nu_factory *factory, const struct Envoy__Config__Core__V3__TransportSocket *proto,
+    bool is_upstream, struct nu_str scope, struct nu_transport_socket *out);
 
 #endif

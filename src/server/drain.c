@@ -7,10 +7,10 @@
 #include "server/server_internal.h"
 
 enum {
-    MARGIN_MS = 5000,        /* what the service manager grants on top of the drain */
-    LOOK_MS = 20,            /* how often connections are counted */
-    LOOKS_PER_SWEEP = 10,    /* how often idle ones are looked for */
-    LOOKS_PER_STATUS = 50,   /* how often the service manager is told */
+    MARGIN_MS = 5000,      /* what the service manager grants on top of the drain */
+    LOOK_MS = 20,          /* how often connections are counted */
+    LOOKS_PER_SWEEP = 10,  /* how often idle ones are looked for */
+    LOOKS_PER_STATUS = 50, /* how often the service manager is told */
 };
 
 static uint32_t count_connections(const struct nu_server *server)

@@ -180,8 +180,8 @@ static int connect_by_name(const struct nu_health_target *target, const struct t
     char port[8];
     struct addrinfo *list = NULL;
     snprintf(port, sizeof(port), "%u", target->port);
-    int code = getaddrinfo(target->host, port,
-                           &(struct addrinfo){.ai_socktype = SOCK_STREAM}, &list);
+    int code =
+        getaddrinfo(target->host, port, &(struct addrinfo){.ai_socktype = SOCK_STREAM}, &list);
     int fd = -1;
     errno = ENOENT;
     for (const struct addrinfo *item = code == 0 ? list : NULL; item && fd < 0;
@@ -366,8 +366,8 @@ static bool read_timeout(const char *text, struct timeval *timeout)
     uint64_t ms = 3000;
     if (text && (nu_str_to_u64(nu_str_from(text), &ms) != NU_OK || ms == 0 || ms > UINT32_MAX))
         return fail("--timeout-ms: '%s' is not a number of milliseconds", text);
-    *timeout = (struct timeval){.tv_sec = (time_t)(ms / 1000),
-                                .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    *timeout =
+        (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
     return true;
 }
 

@@ -14,9 +14,9 @@ unsigned nu_inherit_count(const char *listen_pid, const char *listen_fds, int pi
     enum { MANY = 4096 };
     uint64_t owner;
     uint64_t count;
-    if (!listen_pid || !listen_fds ||
-        nu_str_to_u64(nu_str_from(listen_pid), &owner) != NU_OK || owner != (uint64_t)pid ||
-        nu_str_to_u64(nu_str_from(listen_fds), &count) != NU_OK || count > MANY)
+    if (!listen_pid || !listen_fds || nu_str_to_u64(nu_str_from(listen_pid), &owner) != NU_OK ||
+        owner != (uint64_t)pid || nu_str_to_u64(nu_str_from(listen_fds), &count) != NU_OK ||
+        count > MANY)
         return 0;
     return (unsigned)count;
 }

@@ -12,9 +12,9 @@
 enum { NU_INHERIT_FIRST_FD = 3 };
 
 struct nu_inherited_socket {
-    int fd;       /* owned until it is taken; -1 afterwards */
-    char *name;   /* owned; from $LISTEN_FDNAMES, or "" */
-    char *path;   /* owned: of a unix socket, '@' first for an abstract one; else NULL */
+    int fd;     /* owned until it is taken; -1 afterwards */
+    char *name; /* owned; from $LISTEN_FDNAMES, or "" */
+    char *path; /* owned: of a unix socket, '@' first for an abstract one; else NULL */
     struct nu_address address; /* as bound; its path is `path` */
 };
 

@@ -39,8 +39,7 @@ static void on_handshakes_over(struct nu_timer *timer)
 
 void nu_listener_stops_init(struct nu_server *server)
 {
-    server->listener_stops =
-        nu_calloc(server->listener_count + 1, sizeof(*server->listener_stops));
+    server->listener_stops = nu_calloc(server->listener_count + 1, sizeof(*server->listener_stops));
     for (size_t i = 0; i < server->listener_count; i++) {
         struct nu_listener_stop *stop = &server->listener_stops[i];
         stop->server = server;

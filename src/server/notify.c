@@ -14,9 +14,9 @@ void nu_notify_init(struct nu_notify *notify, const char *socket_name)
     if (!socket_name || !*socket_name)
         return;
     struct nu_address address = nu_address_unix(socket_name);
-    bool is_known = (*socket_name == '/' || *socket_name == '@') &&
-                    nu_address_to_sockaddr(&address, &notify->address, &notify->address_len) ==
-                        NU_OK;
+    bool is_known =
+        (*socket_name == '/' || *socket_name == '@') &&
+        nu_address_to_sockaddr(&address, &notify->address, &notify->address_len) == NU_OK;
     if (is_known)
         notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (notify->fd < 0)
@@ -53,8 +53,8 @@ uint64_t nu_notify_watchdog_us(const char *usec, const char *watchdog_pid, int p
     uint64_t owner;
     if (!usec || nu_str_to_u64(nu_str_from(usec), &interval) != NU_OK)
         return 0;
-    if (watchdog_pid && (nu_str_to_u64(nu_str_from(watchdog_pid), &owner) != NU_OK ||
-                         owner != (uint64_t)pid))
+    if (watchdog_pid &&
+        (nu_str_to_u64(nu_str_from(watchdog_pid), &owner) != NU_OK || owner != (uint64_t)pid))
         return 0;
     return interval;
 }

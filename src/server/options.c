@@ -72,8 +72,9 @@ static const char *nearest_name(struct nu_str name)
 static bool fail_unknown(const char *argument)
 {
     if (argument[0] != '-') {
-        fprintf(stderr, "nuncio: unexpected argument '%s'; options begin with --, and the "
-                        "configuration is given with -c FILE\n",
+        fprintf(stderr,
+                "nuncio: unexpected argument '%s'; options begin with --, and the "
+                "configuration is given with -c FILE\n",
                 argument);
         return false;
     }

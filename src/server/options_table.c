@@ -4,13 +4,26 @@
 #include "server/options_internal.h"
 
 #define AT(field) offsetof(struct nu_options, field)
-#define HEADING(text) {text, NULL, NULL, 0, NU_OPTION_HEADING, 0}
+#define HEADING(text) \
+    { \
+        text, NULL, NULL, 0, NU_OPTION_HEADING, 0 \
+    }
 #define OPTION(name, kind, field, value_name, help) \
-    {name, value_name, help, AT(field), NU_OPTION_##kind, 0}
+    { \
+        name, value_name, help, AT(field), NU_OPTION_##kind, 0 \
+    }
 #define SHORT(letter, name, kind, field, value_name, help) \
-    {name, value_name, help, AT(field), NU_OPTION_##kind, letter}
-#define PLAIN(name, kind, help) {name, NULL, help, 0, NU_OPTION_##kind, 0}
-#define IGNORED(name, value_name, why) {name, value_name, why, 0, NU_OPTION_IGNORED, 0}
+    { \
+        name, value_name, help, AT(field), NU_OPTION_##kind, letter \
+    }
+#define PLAIN(name, kind, help) \
+    { \
+        name, NULL, help, 0, NU_OPTION_##kind, 0 \
+    }
+#define IGNORED(name, value_name, why) \
+    { \
+        name, value_name, why, 0, NU_OPTION_IGNORED, 0 \
+    }
 
 #define NO_SHARED_MEMORY "there is no hot restart over shared memory"
 

@@ -45,9 +45,9 @@ static void refresh_server(struct nu_process_stats *stats)
     nu_gauge_set(&server->concurrency, owner->options->concurrency);
     nu_gauge_set(&server->hot_restart_epoch, owner->options->restart_epoch);
     nu_gauge_set(&server->total_connections, count_connections(owner));
-    nu_gauge_set(&server->days_until_first_cert_expiring,
-                 nu_tls_days_until_expiry(&owner->tls_contexts,
-                                          nu_loop_realtime_us(owner->loop) / 1000000));
+    nu_gauge_set(
+        &server->days_until_first_cert_expiring,
+        nu_tls_days_until_expiry(&owner->tls_contexts, nu_loop_realtime_us(owner->loop) / 1000000));
 }
 
 static void refresh_runtime(struct nu_process_stats *stats)

@@ -64,7 +64,7 @@ struct nu_server {
     bool draining;
 
     struct nu_list tls_contexts; /* of struct nu_tls_context, which leave it by themselves */
-    struct nu_admin *admin; /* in the arena; NULL if there is none */
+    struct nu_admin *admin;      /* in the arena; NULL if there is none */
     struct nu_process_stats process_stats;
     bool is_open; /* listeners take connections */
     struct nu_listener_drain listener_drain;

@@ -97,8 +97,8 @@ static void open_for_traffic(struct nu_server *server)
     }
     nu_log(NU_LOG_MAIN, NU_LOG_INFO, "all clusters initialized. starting main dispatch loop");
     nu_notify_send(&server->notify,
-                   "READY=1\nMAINPID=%d\nSTATUS=Serving: %zu listeners, %u workers",
-                   (int)getpid(), server->listener_count, server->worker_count);
+                   "READY=1\nMAINPID=%d\nSTATUS=Serving: %zu listeners, %u workers", (int)getpid(),
+                   server->listener_count, server->worker_count);
     if (server->options->mode == NU_MODE_INIT_ONLY)
         nu_server_stop(server, 0);
 }

@@ -25,7 +25,7 @@ struct nu_watchdog {
     struct nu_stat_set *workers_set;
     struct nu_timer timer;
     uint64_t interval_ms;
-    uint64_t due_us;   /* when the timer should fire */
+    uint64_t due_us; /* when the timer should fire */
     bool feeds_manager;
 };
 

@@ -2,8 +2,8 @@
 /*
  * The connection manager's connection: codec, streams, idle and age limits, draining.
  *
- * The idle timer is armed once and looks, when it fires, how long the connection really was idle: so
- * a request costs no timer work.
+ * The idle timer is armed once and looks, when it fires, how long the connection really was idle:
+ * so a request costs no timer work.
  */
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -135,8 +135,8 @@ static bool is_fresh(const struct nu_hcm_conn *conn)
     return conn->requests == 0 && age_us < FRESH_MS * 1000;
 }
 
-/* A time after which the connection is given up: of its age, and then of its draining. Few connections
- * have one, so it is apart from them. */
+/* A time after which the connection is given up: of its age, and then of its draining. Few
+ * connections have one, so it is apart from them. */
 struct nu_hcm_limit {
     struct nu_timer timer;
     struct nu_hcm_conn *conn; /* borrowed: owns this */

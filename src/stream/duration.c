@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long a stream may last, as its route and, for gRPC, the client say. The upstream learns of it by
- * a grpc-timeout of ours.
+ * How long a stream may last, as its route and, for gRPC, the client say. The upstream learns of it
+ * by a grpc-timeout of ours.
  */
 #include "http/grpc.h"
 #include "stream/stream_internal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Behind the last encode filter: the response goes to the codec, is counted, and decides what becomes
- * of the connection.
+ * Behind the last encode filter: the response goes to the codec, is counted, and decides what
+ * becomes of the connection.
  */
 #include "http/status.h"
 #include "stream/stream_internal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP connection manager: the network filter that turns a connection's bytes into streams, runs
- * the filter chain on each, and keeps Envoy's header contract towards both sides.
+ * The HTTP connection manager: the network filter that turns a connection's bytes into streams,
+ * runs the filter chain on each, and keeps Envoy's header contract towards both sides.
  *
  *     connection -> codec -> stream { headers, route, filter chain, timeouts, log }
  *

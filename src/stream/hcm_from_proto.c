@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading HttpConnectionManager: settings with Envoy's defaults, the route table, the filter chain and
- * the access logs.
+ * Reading HttpConnectionManager: settings with Envoy's defaults, the route table, the filter chain
+ * and the access logs.
  */
 #include "stream/hcm_from_proto.h"
 
@@ -271,8 +271,8 @@ static void create_stats(struct nu_factory *factory, struct nu_hcm_config *confi
 {
     config->stats = create_set(factory, &nu_http_stats_table, factory->http_stat_prefix);
     config->http1_stats = create_set(factory, &nu_http1_stats_table, NU_STR("http1"));
-    const char *tracing = nu_arena_printf(factory->arena, "%.*s.tracing",
-                                          NU_STR_ARG(factory->http_stat_prefix));
+    const char *tracing =
+        nu_arena_printf(factory->arena, "%.*s.tracing", NU_STR_ARG(factory->http_stat_prefix));
     /* Nothing is traced, and still shown, as in Envoy. */
     (void)create_set(factory, &nu_tracing_stats_table, nu_str_from(tracing));
     const char *listener = nu_arena_printf(factory->arena, "listener.%.*s.%.*s",

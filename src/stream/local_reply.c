@@ -52,8 +52,8 @@ static void set_status(struct nu_hcm_stream *stream, struct nu_headers *headers,
         nu_headers_fill_first(headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
 }
 
-/* The headers of the reply and of its route: a route that answers itself adds its own behind what the
- * answer needs, one that forwards before what a failure needs. */
+/* The headers of the reply and of its route: a route that answers itself adds its own behind what
+ * the answer needs, one that forwards before what a failure needs. */
 static void add_headers(struct nu_hcm_stream *stream, struct nu_headers *headers,
                         const struct nu_reply *reply)
 {
@@ -102,8 +102,7 @@ static struct nu_headers *make_headers(struct nu_hcm_stream *stream, const struc
         add_grpc_headers(stream, headers, parts, reply->grpc_status);
         parts->body = nu_str_make(NULL, 0);
     } else if (parts->body.len) {
-        add_body_headers(stream, headers, parts,
-                         !has_type && !nu_str_eq(parts->body, reply->body));
+        add_body_headers(stream, headers, parts, !has_type && !nu_str_eq(parts->body, reply->body));
     } else {
         nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
         nu_headers_remove_id(headers, NU_HEADER_CONTENT_TYPE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mapping local replies, in Envoy's order: body, headers, status, then the format over all of it. */
+/* Mapping local replies, in Envoy's order: body, headers, status, then the format over all of
+ * it. */
 #include "stream/local_reply_config.h"
 
 #include "http/headers.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * local_reply_config: what a configuration changes about the responses that nuncio makes itself. The
- * first mapper whose filter accepts the stream may give another status, body, headers and format; a
- * format of the whole configuration writes the bodies that no mapper has one for.
+ * local_reply_config: what a configuration changes about the responses that nuncio makes itself.
+ * The first mapper whose filter accepts the stream may give another status, body, headers and
+ * format; a format of the whole configuration writes the bodies that no mapper has one for.
  *
  * Immutable, in the arena of the connection manager's configuration, shared by all workers.
  */
@@ -46,8 +46,8 @@ const struct nu_local_reply_config *nu_local_reply_config_from_proto(
         *proto);
 
 /*
- * Changes a reply. `headers` are the reply's, which `context` has as well; `info` is the context's, and
- * its response code follows the reply's status. New texts are in the arena of `headers`.
+ * Changes a reply. `headers` are the reply's, which `context` has as well; `info` is the context's,
+ * and its response code follows the reply's status. New texts are in the arena of `headers`.
  */
 void nu_local_reply_config_apply(const struct nu_local_reply_config *config,
                                  const struct nu_format_context *context,

@@ -55,8 +55,7 @@ static void read_edits(const struct nu_factory *factory, struct nu_reply_mapper 
 static void read_format(const struct nu_factory *factory, struct nu_format_string *format,
                         const Envoy__Config__Core__V3__SubstitutionFormatString *proto)
 {
-    if (proto &&
-        nu_format_string_from_proto(factory->ctx, proto, factory->arena, format))
+    if (proto && nu_format_string_from_proto(factory->ctx, proto, factory->arena, format))
         format->content_type = nu_arena_dup(factory->arena, format->content_type);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request's headers on their way in: what a client may not say is removed, who it is is found out,
- * and what every request carries is added, in Envoy's order (ENVOY_COMPAT 4.1).
+ * A request's headers on their way in: what a client may not say is removed, who it is is found
+ * out, and what every request carries is added, in Envoy's order (ENVOY_COMPAT 4.1).
  */
 #include "http/request_id.h"
 #include "http/url.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A response's headers on their way out, in Envoy's order (ENVOY_COMPAT 4.3): date, server, hop-by-hop
- * headers gone, the request id, via, and last what is to become of the connection.
+ * A response's headers on their way out, in Envoy's order (ENVOY_COMPAT 4.3): date, server,
+ * hop-by-hop headers gone, the request id, via, and last what is to become of the connection.
  */
 #include "stream/stream_internal.h"
 

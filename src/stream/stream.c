@@ -577,9 +577,9 @@ static void chain_release_request(struct nu_filter_chain *chain)
     stream->encoder->ops->release_read(stream->encoder);
 }
 
-static const struct nu_filter_route_config *
-chain_route_config(struct nu_filter_chain *chain, const struct nu_filter_entry *entry,
-                   bool *disabled)
+static const struct nu_filter_route_config *chain_route_config(struct nu_filter_chain *chain,
+                                                               const struct nu_filter_entry *entry,
+                                                               bool *disabled)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
     if (nu_likely(!stream->route.virtual_host || !nu_route_has_filter_configs(&stream->route)))

@@ -2,10 +2,10 @@
 /*
  * The connection and the stream of the HTTP connection manager, as its files share them.
  *
- * A stream is two half machines: the request side (reading -> complete) and the response side (none ->
- * headers -> ended). It is over when the response has ended, or when either side was reset; an
- * unfinished request then ends with its connection. All memory of a stream is in its arena, which is
- * freed at the end of the turn in which the stream ended.
+ * A stream is two half machines: the request side (reading -> complete) and the response side (none
+ * -> headers -> ended). It is over when the response has ended, or when either side was reset; an
+ * unfinished request then ends with its connection. All memory of a stream is in its arena, which
+ * is freed at the end of the turn in which the stream ended.
  */
 #ifndef NU_STREAM_STREAM_INTERNAL_H
 #define NU_STREAM_STREAM_INTERNAL_H
@@ -31,12 +31,12 @@ struct nu_hcm_conn {
     struct nu_h1_server codec;
     struct nu_hcm_stream *stream; /* NULL between requests */
     struct nu_timer idle_timer;   /* armed all the time; looks at idle_since_us when it fires */
-    struct nu_hcm_limit *limit; /* owned; NULL unless its age is limited or it drains */
+    struct nu_hcm_limit *limit;   /* owned; NULL unless its age is limited or it drains */
     uint64_t idle_since_us;
     uint64_t counted_rx; /* bytes that the statistics have */
     uint64_t counted_tx;
     uint32_t requests;
-    uint8_t drain; /* enum nu_hcm_drain */
+    uint8_t drain;     /* enum nu_hcm_drain */
     bool has_protocol; /* bytes came */
     bool linger;       /* the client may still be sending: it is to end first */
 };
@@ -51,8 +51,8 @@ enum nu_stream_flag {
     NU_STREAM_LOCAL_REPLY = 1 << 6,
     NU_STREAM_HEAD_REQUEST = 1 << 7,
     NU_STREAM_GRPC = 1 << 8,
-    NU_STREAM_SAW_CLOSE = 1 << 9,   /* this exchange is the connection's last */
-    NU_STREAM_IN_HEADERS = 1 << 10, /* the request's head is being looked at */
+    NU_STREAM_SAW_CLOSE = 1 << 9,        /* this exchange is the connection's last */
+    NU_STREAM_IN_HEADERS = 1 << 10,      /* the request's head is being looked at */
     NU_STREAM_FRAMED_BY_CLOSE = 1 << 11, /* the response's body ends with the connection */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading certificates and keys. Everything is checked here, so that a handshake meets no surprise. */
+/* Reading certificates and keys. Everything is checked here, so that a handshake meets no
+ * surprise. */
 #include "tls/certificate.h"
 
 #include <openssl/err.h>
@@ -65,7 +66,8 @@ static EVP_PKEY *read_key(const struct nu_tls_certificate_source *source)
     return key;
 }
 
-static bool fail_load(struct nu_strbuf *error, const char *what, struct nu_str name, bool with_cause)
+static bool fail_load(struct nu_strbuf *error, const char *what, struct nu_str name,
+                      bool with_cause)
 {
     nu_strbuf_addf(error, "Failed to load %s from %.*s", what, NU_STR_ARG(name));
     if (with_cause) {
@@ -95,7 +97,8 @@ static bool load_pkcs12(const struct nu_tls_certificate_source *source,
     BIO *bio = bio_of(source->pkcs12);
     PKCS12 *container = d2i_PKCS12_bio(bio, NULL);
     BIO_free(bio);
-    char *password = nu_strndup(source->password.ptr ? source->password.ptr : "", source->password.len);
+    char *password =
+        nu_strndup(source->password.ptr ? source->password.ptr : "", source->password.len);
     bool ok = container && PKCS12_parse(container, password, &out->key, &out->leaf, &out->chain);
     nu_free(password);
     PKCS12_free(container);
@@ -133,8 +136,7 @@ static void read_common_name(struct nu_tls_certificate *certificate, struct nu_a
 /* The DNS names of the certificate; its common name only where there is none (RFC 6125 6.4.4). */
 static void read_names(struct nu_tls_certificate *certificate, struct nu_arena *arena)
 {
-    GENERAL_NAMES *names =
-        X509_get_ext_d2i(certificate->leaf, NID_subject_alt_name, NULL, NULL);
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate->leaf, NID_subject_alt_name, NULL, NULL);
     int count = names ? sk_GENERAL_NAME_num(names) : 0;
     certificate->names = nu_arena_alloc(arena, ((size_t)count + 1) * sizeof(*certificate->names));
     for (int i = 0; i < count; i++) {
@@ -152,8 +154,7 @@ bool nu_tls_certificate_load(const struct nu_tls_certificate_source *source, str
 {
     memset(out, 0, sizeof(*out));
     ERR_clear_error();
-    bool ok =
-        source->pkcs12.len ? load_pkcs12(source, out, error) : load_pem(source, out, error);
+    bool ok = source->pkcs12.len ? load_pkcs12(source, out, error) : load_pem(source, out, error);
     if (ok && X509_check_private_key(out->leaf, out->key) != 1)
         ok = fail_load(error, "private key",
                        source->pkcs12.len ? source->pkcs12_name : source->key_name, true);
@@ -185,8 +186,7 @@ static bool matches_wildcard(struct nu_str pattern, struct nu_str name)
 bool nu_tls_certificate_is_for(const struct nu_tls_certificate *certificate, struct nu_str name)
 {
     for (size_t i = 0; i < certificate->name_count; i++) {
-        if (nu_str_eq(certificate->names[i], name) ||
-            matches_wildcard(certificate->names[i], name))
+        if (nu_str_eq(certificate->names[i], name) || matches_wildcard(certificate->names[i], name))
             return true;
     }
     return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A certificate chain with its key, as a server shows it or a client answers with. Loaded once on the
- * main thread; afterwards immutable and shared by all threads.
+ * A certificate chain with its key, as a server shows it or a client answers with. Loaded once on
+ * the main thread; afterwards immutable and shared by all threads.
  */
 #ifndef NU_TLS_CERTIFICATE_H
 #define NU_TLS_CERTIFICATE_H
@@ -38,7 +38,8 @@ NU_MUST_USE bool nu_tls_certificate_load(const struct nu_tls_certificate_source 
 /* Frees what was loaded; harmless on a zeroed one. */
 void nu_tls_certificate_finish(struct nu_tls_certificate *certificate);
 
-/* Whether it is for this lower-case name: by itself, or by a wildcard in the place of the first label. */
+/* Whether it is for this lower-case name: by itself, or by a wildcard in the place of the first
+ * label. */
 bool nu_tls_certificate_is_for(const struct nu_tls_certificate *certificate, struct nu_str name);
 
 /* All certificates of a PEM text, NULL if there is none or one is broken. The caller frees them. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Contexts. OpenSSL asks back while a handshake runs: for the certificate that fits the server name,
- * for the protocol to speak, for ticket keys, and for a verdict on the peer.
+ * Contexts. OpenSSL asks back while a handshake runs: for the certificate that fits the server
+ * name, for the protocol to speak, for ticket keys, and for a verdict on the peer.
  */
 #include "tls/context.h"
 
@@ -53,8 +53,8 @@ static struct nu_str lower_server_name(SSL *ssl, char *buffer, size_t size)
 }
 
 /*
- * Gives OpenSSL the certificates for the server name, one of each key type, of which it takes the one
- * that the client can use. The first of the configuration stands in where none is for the name.
+ * Gives OpenSSL the certificates for the server name, one of each key type, of which it takes the
+ * one that the client can use. The first of the configuration stands in where none is for the name.
  */
 static int on_choose_certificate(SSL *ssl, void *arg)
 {
@@ -140,9 +140,9 @@ static int on_choose_protocol(SSL *ssl, const unsigned char **out, unsigned char
 {
     (void)ssl;
     const struct nu_tls_settings *settings = arg;
-    int result = SSL_select_next_proto(nu_unconst(out), out_len,
-                                       (const unsigned char *)settings->alpn.ptr,
-                                       (unsigned)settings->alpn.len, in, in_len);
+    int result =
+        SSL_select_next_proto(nu_unconst(out), out_len, (const unsigned char *)settings->alpn.ptr,
+                              (unsigned)settings->alpn.len, in, in_len);
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
@@ -159,8 +159,8 @@ static void set_protocols(SSL_CTX *ctx, struct nu_tls_settings *settings)
 
 /* --- Sessions --------------------------------------------------------------------------------- */
 
-static bool set_up_ticket(const struct nu_tls_ticket_key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                          EVP_MAC_CTX *mac, bool encrypt)
+static bool set_up_ticket(const struct nu_tls_ticket_key *key, const unsigned char *iv,
+                          EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool encrypt)
 {
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, nu_unconst(key->hmac_key),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A TLS context: everything that the connections of a filter chain, or of a cluster, have in common.
- * Made once on the main thread, then shared; each thread has an SSL_CTX of its own, so that
+ * A TLS context: everything that the connections of a filter chain, or of a cluster, have in
+ * common. Made once on the main thread, then shared; each thread has an SSL_CTX of its own, so that
  * connections of different workers write to no common counter, and all of them have the same ticket
  * keys, so that a client may resume at any worker.
  */
@@ -30,8 +30,8 @@ struct nu_tls_settings {
     int max_version;
     const char *cipher_list; /* for TLS 1.2 and below */
     const char *curve_list;
-    const char *sigalg_list;  /* NULL: OpenSSL's */
-    struct nu_str alpn;       /* protocols in wire form: length and bytes each; may be empty */
+    const char *sigalg_list; /* NULL: OpenSSL's */
+    struct nu_str alpn;      /* protocols in wire form: length and bytes each; may be empty */
     struct nu_tls_certificate *certificates;
     size_t certificate_count;
     struct nu_tls_validator validator;
@@ -42,7 +42,7 @@ struct nu_tls_settings {
     bool prefer_client_ciphers;
     bool no_tickets;
     bool no_session_cache;
-    uint32_t session_timeout_s; /* 0: OpenSSL's */
+    uint32_t session_timeout_s;                  /* 0: OpenSSL's */
     const struct nu_tls_ticket_key *ticket_keys; /* the first encrypts; NULL: a random one */
     size_t ticket_key_count;
 
@@ -50,15 +50,15 @@ struct nu_tls_settings {
     struct nu_str server_name; /* asked for; empty for none */
     bool auto_host_sni;        /* the host's name in its place, if it has one */
     bool verify_server_name;   /* it must be among the certificate's names */
-    uint32_t max_sessions; /* kept for resumption */
+    uint32_t max_sessions;     /* kept for resumption */
 };
 
 struct nu_tls_context;
 
 /*
- * Takes over `settings` and what it owns (arrays and texts are the caller's arena's). `scope` is the
- * statistics' prefix, "listener.X.ssl" or "cluster.X.ssl". NULL with the reason in `error`, when OpenSSL
- * refuses a list of names.
+ * Takes over `settings` and what it owns (arrays and texts are the caller's arena's). `scope` is
+ * the statistics' prefix, "listener.X.ssl" or "cluster.X.ssl". NULL with the reason in `error`,
+ * when OpenSSL refuses a list of names.
  */
 struct nu_tls_context *nu_tls_context_create(const struct nu_tls_settings *settings,
                                              struct nu_stats *stats, struct nu_str scope,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tables of names. Only what both libraries have can be configured; everything else is refused where
- * it stands in the configuration.
+ * Tables of names. Only what both libraries have can be configured; everything else is refused
+ * where it stands in the configuration.
  */
 #include "tls/names.h"
 
@@ -35,9 +35,8 @@ static const struct pair ciphers[] = {
 };
 
 static const struct pair curves[] = {
-    {"X25519", "X25519"},   {"P-256", "P-256"},      {"P-384", "P-384"},
-    {"P-521", "P-521"},     {"prime256v1", "P-256"}, {"secp384r1", "P-384"},
-    {"secp521r1", "P-521"},
+    {"X25519", "X25519"},    {"P-256", "P-256"},     {"P-384", "P-384"},     {"P-521", "P-521"},
+    {"prime256v1", "P-256"}, {"secp384r1", "P-384"}, {"secp521r1", "P-521"},
 };
 
 static const struct pair sigalgs[] = {

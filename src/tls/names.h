@@ -8,8 +8,8 @@
 
 #include "base/str.h"
 
-/* Appends OpenSSL's name of a TLS 1.2 cipher; false if there is no such cipher, or OpenSSL has none. A
- * name of both libraries' ("ECDHE-RSA-AES128-GCM-SHA256") and IANA's name are taken. */
+/* Appends OpenSSL's name of a TLS 1.2 cipher; false if there is no such cipher, or OpenSSL has
+ * none. A name of both libraries' ("ECDHE-RSA-AES128-GCM-SHA256") and IANA's name are taken. */
 NU_MUST_USE bool nu_tls_cipher_translate(struct nu_str name, struct nu_strbuf *out);
 /* The name of a TLS 1.3 suite, which is not configurable: "TLS_AES_128_GCM_SHA256" and so on. */
 bool nu_tls_is_tls13_suite(struct nu_str name);

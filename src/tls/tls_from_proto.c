@@ -30,12 +30,12 @@ typedef Envoy__Config__Core__V3__DataSource data_proto;
     "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
 #define DEFAULT_CURVES "X25519:P-256"
 
-/* --- Data sources ------------------------------------------------------------------------------ */
+/* --- Data sources
+ * ------------------------------------------------------------------------------ */
 
 static struct nu_str name_of_source(const data_proto *proto)
 {
-    if (proto &&
-        proto->specifier_case == ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_FILENAME)
+    if (proto && proto->specifier_case == ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_FILENAME)
         return nu_str_from(proto->filename);
     return NU_STR("<inline>");
 }
@@ -46,7 +46,8 @@ static bool read_source(struct nu_factory *factory, const data_proto *proto, str
     return !proto || nu_config_data_source(factory->ctx, proto, out);
 }
 
-/* --- Parameters -------------------------------------------------------------------------------- */
+/* --- Parameters
+ * -------------------------------------------------------------------------------- */
 
 static int version_of(int configured, int standby)
 {
@@ -129,7 +130,8 @@ static void read_params(struct nu_factory *factory, const params_proto *proto,
                    proto->n_signature_algorithms, nu_tls_sigalg_translate, NULL);
 }
 
-/* --- Certificates ------------------------------------------------------------------------------ */
+/* --- Certificates
+ * ------------------------------------------------------------------------------ */
 
 static bool read_certificate_source(struct nu_factory *factory, const certificate_proto *proto,
                                     struct nu_tls_certificate_source *source)
@@ -140,7 +142,8 @@ static bool read_certificate_source(struct nu_factory *factory, const certificat
         return false;
     }
     if (!proto->pkcs12 && (!proto->certificate_chain || !proto->private_key)) {
-        nu_config_error(factory->ctx, proto, proto->private_key ? "certificate_chain" : "private_key",
+        nu_config_error(factory->ctx, proto,
+                        proto->private_key ? "certificate_chain" : "private_key",
                         "a certificate needs both certificate_chain and private_key, or pkcs12");
         return false;
     }
@@ -168,8 +171,8 @@ static void read_certificates(struct nu_factory *factory, const common_proto *pr
                               struct nu_tls_settings *settings)
 {
     settings->certificate_count = proto->n_tls_certificates;
-    settings->certificates = nu_arena_calloc(
-        factory->arena, (settings->certificate_count + 1) * sizeof(*settings->certificates));
+    settings->certificates = nu_arena_calloc(factory->arena, (settings->certificate_count + 1) *
+                                                                 sizeof(*settings->certificates));
     for (size_t i = 0; i < proto->n_tls_certificates; i++)
         read_certificate(factory, proto->tls_certificates[i], &settings->certificates[i]);
     if (!settings->is_server && proto->n_tls_certificates > 1)
@@ -177,7 +180,8 @@ static void read_certificates(struct nu_factory *factory, const common_proto *pr
                            "a client can have one certificate only");
 }
 
-/* --- Validation -------------------------------------------------------------------------------- */
+/* --- Validation
+ * -------------------------------------------------------------------------------- */
 
 static bool read_hex(struct nu_str text, struct nu_tls_hash *out)
 {
@@ -241,8 +245,7 @@ static void read_sans(struct nu_factory *factory, const validation_proto *proto,
     const struct nu_match_factory match = {
         .ctx = factory->ctx, .arena = factory->arena, .runtime = factory->runtime};
     size_t count = proto->n_match_typed_subject_alt_names + proto->n_match_subject_alt_names;
-    struct nu_tls_san_matcher *sans =
-        nu_arena_calloc(factory->arena, (count + 1) * sizeof(*sans));
+    struct nu_tls_san_matcher *sans = nu_arena_calloc(factory->arena, (count + 1) * sizeof(*sans));
     for (size_t i = 0; i < proto->n_match_typed_subject_alt_names; i++) {
         const san_proto *san = proto->match_typed_subject_alt_names[i];
         struct nu_tls_san_matcher *out = &sans[validator->san_count++];
@@ -262,8 +265,8 @@ static void read_sans(struct nu_factory *factory, const validation_proto *proto,
     validator->sans = sans;
 }
 
-/* A session must not be resumed where anything else is asked of its certificate: every setting counts,
- * those to come as well. */
+/* A session must not be resumed where anything else is asked of its certificate: every setting
+ * counts, those to come as well. */
 static void digest_demands(const validation_proto *proto, struct nu_str crl,
                            struct nu_tls_validator *validator)
 {
@@ -300,7 +303,8 @@ static void read_trusted(struct nu_factory *factory, const validation_proto *pro
     }
     struct nu_strbuf error = {0};
     validator->ca_source = nu_arena_dup(factory->arena, name_of_source(proto->trusted_ca));
-    if (!nu_tls_validator_set_trusted(validator, ca, name_of_source(proto->trusted_ca), crl, &error))
+    if (!nu_tls_validator_set_trusted(validator, ca, name_of_source(proto->trusted_ca), crl,
+                                      &error))
         nu_config_error(factory->ctx, proto, "trusted_ca", "%s", error.data);
     nu_strbuf_finish(&error);
 }
@@ -319,8 +323,9 @@ static void read_validation(struct nu_factory *factory, const validation_proto *
     if (proto->max_verify_depth)
         validator->max_depth = (int)proto->max_verify_depth->value;
     validator->hash_count = proto->n_verify_certificate_hash;
-    validator->hashes = read_hashes(factory, proto, "verify_certificate_hash",
-                                    proto->verify_certificate_hash, validator->hash_count, read_hex);
+    validator->hashes =
+        read_hashes(factory, proto, "verify_certificate_hash", proto->verify_certificate_hash,
+                    validator->hash_count, read_hex);
     validator->spki_count = proto->n_verify_certificate_spki;
     validator->spkis =
         read_hashes(factory, proto, "verify_certificate_spki", proto->verify_certificate_spki,
@@ -329,7 +334,8 @@ static void read_validation(struct nu_factory *factory, const validation_proto *
     read_trusted(factory, proto, validator);
 }
 
-/* --- Both sides -------------------------------------------------------------------------------- */
+/* --- Both sides
+ * -------------------------------------------------------------------------------- */
 
 static void read_protocols(struct nu_factory *factory, const common_proto *proto,
                            struct nu_tls_settings *settings)
@@ -368,8 +374,7 @@ static void read_ticket_keys(struct nu_factory *factory, const downstream_proto 
 {
     const Envoy__Extensions__TransportSockets__Tls__V3__TlsSessionTicketKeys *list =
         proto->session_ticket_keys;
-    struct nu_tls_ticket_key *keys =
-        nu_arena_calloc(factory->arena, list->n_keys * sizeof(*keys));
+    struct nu_tls_ticket_key *keys = nu_arena_calloc(factory->arena, list->n_keys * sizeof(*keys));
     for (size_t i = 0; i < list->n_keys; i++) {
         struct nu_str bytes;
         if (!read_source(factory, list->keys[i], &bytes))
@@ -433,7 +438,8 @@ static void read_upstream(struct nu_factory *factory, const upstream_proto *prot
                         "'auto_sni_san_validation' needs a validation_context with a trusted_ca");
 }
 
-/* --- The transport socket ---------------------------------------------------------------------- */
+/* --- The transport socket
+ * ---------------------------------------------------------------------- */
 
 static void destroy_context(void *obj)
 {
@@ -448,7 +454,8 @@ static void finish_settings(struct nu_tls_settings *settings)
     nu_tls_validator_finish(&settings->validator);
 }
 
-static void *create(struct nu_factory *factory, const ProtobufCMessage *message, struct nu_str scope)
+static void *create(struct nu_factory *factory, const ProtobufCMessage *message,
+                    struct nu_str scope)
 {
     struct nu_tls_settings settings = {0};
     size_t errors = factory->ctx->errors.count;

@@ -16,8 +16,8 @@
 #include "tls/names.h"
 
 enum {
-    RECORD = 16384,           /* the most that one record holds */
-    CIPHER_BUFFER = 65536,    /* encrypted bytes that wait for the socket, at most */
+    RECORD = 16384,              /* the most that one record holds */
+    CIPHER_BUFFER = 65536,       /* encrypted bytes that wait for the socket, at most */
     ANSWERS_MAX = CIPHER_BUFFER, /* beside them, what OpenSSL answers the peer by itself */
     FILLS_PER_READ = 6, /* then others get their turn; more than the caller's room can take */
     WORTH_AN_OWN_RECORD = 4096, /* shorter slices are put together first */
@@ -31,11 +31,11 @@ struct tls_transport {
     SSL *ssl;                           /* owned */
     struct nu_buf cipher_in;
     struct nu_buf cipher_out;
-    unsigned fills; /* of this read */
+    unsigned fills;   /* of this read */
     int verify_error; /* X509_V_OK unless the peer's certificate was refused */
     bool is_done;     /* the handshake is */
     bool has_failed;
-    bool raw_eof; /* the socket's end was read */
+    bool raw_eof;   /* the socket's end was read */
     bool has_ended; /* close_notify was written */
 };
 
@@ -44,7 +44,8 @@ static struct tls_transport *tls_of(const struct nu_connection *conn)
     return conn->transport_state;
 }
 
-/* --- OpenSSL's view of the socket -------------------------------------------------------------- */
+/* --- OpenSSL's view of the socket
+ * -------------------------------------------------------------- */
 
 static int bio_read(BIO *bio, char *out, int size)
 {
@@ -110,7 +111,8 @@ void nu_tls_transport_prepare(void)
     BIO_meth_set_create(bio_method, bio_create);
 }
 
-/* --- Failures ---------------------------------------------------------------------------------- */
+/* --- Failures
+ * ---------------------------------------------------------------------------------- */
 
 void nu_tls_transport_note_verify_failure(SSL *ssl, int verify_error)
 {
@@ -158,7 +160,8 @@ static ssize_t fail(struct tls_transport *tls)
     return -1;
 }
 
-/* --- The handshake ----------------------------------------------------------------------------- */
+/* --- The handshake
+ * ----------------------------------------------------------------------------- */
 
 static void count_handshake(struct tls_transport *tls)
 {
@@ -169,8 +172,7 @@ static void count_handshake(struct tls_transport *tls)
         nu_counter_inc(&stats->session_reused);
     if (!SSL_get0_peer_certificate(tls->ssl))
         nu_counter_inc(&stats->no_certificate);
-    nu_tls_negotiated_count(negotiated, NU_STR("versions"),
-                            nu_str_from(SSL_get_version(tls->ssl)));
+    nu_tls_negotiated_count(negotiated, NU_STR("versions"), nu_str_from(SSL_get_version(tls->ssl)));
     nu_tls_negotiated_count(negotiated, NU_STR("ciphers"),
                             nu_str_from(SSL_get_cipher_name(tls->ssl)));
     int group = (int)SSL_get_negotiated_group(tls->ssl);
@@ -193,11 +195,12 @@ static void note_output(struct tls_transport *tls)
         nu_connection_write(tls->conn);
 }
 
-/* --- Reading ----------------------------------------------------------------------------------- */
+/* --- Reading
+ * ----------------------------------------------------------------------------------- */
 
 /*
- * A peer may send messages that carry no data but ask for an answer (key updates of TLS 1.3), as many
- * as it likes: one that does not read the answers would have us keep them all.
+ * A peer may send messages that carry no data but ask for an answer (key updates of TLS 1.3), as
+ * many as it likes: one that does not read the answers would have us keep them all.
  */
 static bool is_flooded(const struct tls_transport *tls)
 {
@@ -230,10 +233,10 @@ static ssize_t fill(struct tls_transport *tls)
 }
 
 enum step {
-    STEP_MORE,    /* try again: there is new input */
-    STEP_WAIT,    /* nothing to be had now */
-    STEP_END,     /* the peer ended its side */
-    STEP_FAILED,  /* errno says why */
+    STEP_MORE,   /* try again: there is new input */
+    STEP_WAIT,   /* nothing to be had now */
+    STEP_END,    /* the peer ended its side */
+    STEP_FAILED, /* errno says why */
 };
 
 /* OpenSSL gave nothing: is there more for it to read? */
@@ -285,8 +288,8 @@ static enum step read_piece(struct tls_transport *tls, const struct iovec *piece
     while (*filled < piece->iov_len) {
         ERR_clear_error();
         size_t n = 0;
-        int result = SSL_read_ex(tls->ssl, (char *)piece->iov_base + *filled,
-                                 piece->iov_len - *filled, &n);
+        int result =
+            SSL_read_ex(tls->ssl, (char *)piece->iov_base + *filled, piece->iov_len - *filled, &n);
         *filled += n;
         if (result == 1)
             continue;
@@ -329,7 +332,8 @@ static ssize_t tls_read(struct nu_connection *conn, const struct iovec *iov, int
     return -1;
 }
 
-/* --- Writing ----------------------------------------------------------------------------------- */
+/* --- Writing
+ * ----------------------------------------------------------------------------------- */
 
 /* Sends what is encrypted. False when the socket is full or broken (errno). */
 static bool send_cipher(struct tls_transport *tls)
@@ -426,7 +430,8 @@ static ssize_t tls_write(struct nu_connection *conn, const struct iovec *iov, in
     return used;
 }
 
-/* --- Life -------------------------------------------------------------------------------------- */
+/* --- Life
+ * -------------------------------------------------------------------------------------- */
 
 static enum nu_transport_state tls_handshake(struct nu_connection *conn)
 {
@@ -462,7 +467,8 @@ static void tls_end(struct nu_connection *conn)
 static void tls_finish(struct nu_connection *conn)
 {
     struct tls_transport *tls = tls_of(conn);
-    /* An alert that says why, or the close_notify: sent if the socket takes it, and not waited for. */
+    /* An alert that says why, or the close_notify: sent if the socket takes it, and not waited
+     * for. */
     tls_end(conn);
     if (conn->fd >= 0)
         send_cipher(tls);
@@ -519,8 +525,9 @@ void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
     conn->transport_in = tls->cipher_in.len > 0;
 }
 
-/* Whether a session may be offered to a host called `name`. Where hosts have names of their own, the
- * certificate behind the session was good for one of them only, and a resumption shows no other. */
+/* Whether a session may be offered to a host called `name`. Where hosts have names of their own,
+ * the certificate behind the session was good for one of them only, and a resumption shows no
+ * other. */
 static bool is_session_for(const struct tls_transport *tls, const SSL_SESSION *session,
                            struct nu_str name)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS as the transport of a connection. OpenSSL never sees the socket: it reads from a buffer that one
- * large read filled, and writes to a buffer that one write empties, so that many records cost one
- * system call and a handshake never waits inside OpenSSL.
+ * TLS as the transport of a connection. OpenSSL never sees the socket: it reads from a buffer that
+ * one large read filled, and writes to a buffer that one write empties, so that many records cost
+ * one system call and a handshake never waits inside OpenSSL.
  *
  *     socket -> cipher_in  -> SSL -> the connection's `in`
  *     socket <- cipher_out <- SSL <- the connection's `out`
@@ -21,8 +21,8 @@ void nu_tls_transport_prepare(void);
 /* Makes an accepted connection speak TLS. Before nu_connection_start. */
 void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context);
 /*
- * Makes a connection that is about to connect speak TLS: it counts as connected when the handshake is
- * done. `hostname` is the host's, used where the context says so.
+ * Makes a connection that is about to connect speak TLS: it counts as connected when the handshake
+ * is done. `hostname` is the host's, used where the context says so.
  */
 void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
                     struct nu_str hostname);

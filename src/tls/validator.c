@@ -74,11 +74,11 @@ bool nu_tls_validator_is_empty(const struct nu_tls_validator *validator)
 
 static struct nu_str text_of(const ASN1_STRING *text)
 {
-    return nu_str_make((const char *)ASN1_STRING_get0_data(text),
-                       (size_t)ASN1_STRING_length(text));
+    return nu_str_make((const char *)ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
 }
 
-/* A name of a certificate as text; an address goes to `buffer`. False for kinds that are not matched. */
+/* A name of a certificate as text; an address goes to `buffer`. False for kinds that are not
+ * matched. */
 static bool read_name(const GENERAL_NAME *name, char *buffer, enum nu_tls_san_kind *kind,
                       struct nu_str *text)
 {
@@ -141,7 +141,8 @@ static bool matches_one(const struct nu_tls_validator *validator, enum nu_tls_sa
 }
 
 /* Whether one of the certificate's names is asked for: by the matchers, or as the server's name. */
-static bool has_name(const struct nu_tls_validator *validator, X509 *leaf, struct nu_str server_name)
+static bool has_name(const struct nu_tls_validator *validator, X509 *leaf,
+                     struct nu_str server_name)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
     bool found = false;

@@ -39,7 +39,7 @@ struct nu_tls_validator {
     size_t hash_count;
     const struct nu_tls_hash *spkis; /* of public keys */
     size_t spki_count;
-    int max_depth; /* -1: OpenSSL's */
+    int max_depth;       /* -1: OpenSSL's */
     uint8_t demands[32]; /* SHA-256 of all that is configured here, and of the revocation list */
     bool accept_untrusted;
     bool allow_expired;
@@ -47,8 +47,8 @@ struct nu_tls_validator {
 };
 
 /*
- * The PEM texts become the store of what is trusted; `crl` may be empty. False with Envoy's words in
- * `error`.
+ * The PEM texts become the store of what is trusted; `crl` may be empty. False with Envoy's words
+ * in `error`.
  */
 NU_MUST_USE bool nu_tls_validator_set_trusted(struct nu_tls_validator *validator, struct nu_str ca,
                                               struct nu_str ca_name, struct nu_str crl,
@@ -59,8 +59,9 @@ void nu_tls_validator_finish(struct nu_tls_validator *validator);
 bool nu_tls_validator_is_empty(const struct nu_tls_validator *validator);
 
 /*
- * OpenSSL's certificate verification: judges the chain in `store`; `server_name` is required among the
- * certificate's names if it is not empty. Counts what fails. Returns 1, or 0 with the store's error set.
+ * OpenSSL's certificate verification: judges the chain in `store`; `server_name` is required among
+ * the certificate's names if it is not empty. Counts what fails. Returns 1, or 0 with the store's
+ * error set.
  */
 int nu_tls_validator_verify(const struct nu_tls_validator *validator, X509_STORE_CTX *store,
                             struct nu_str server_name, struct nu_tls_stats *stats);

@@ -51,7 +51,7 @@ struct nu_cluster_sets {
     struct nu_stat_set *lb;
     struct nu_stat_set *membership;
     struct nu_stat_set *update;
-    struct nu_stat_set *transport_match; /* .default. */
+    struct nu_stat_set *transport_match;              /* .default. */
     struct nu_stat_set *breakers[NU_PRIORITY_COUNT];  /* .circuit_breakers.X. */
     struct nu_stat_set *remaining[NU_PRIORITY_COUNT]; /* the same scope; NULL unless tracked */
 };

@@ -18,8 +18,8 @@ struct nu_breaker_limits {
 extern const struct nu_breaker_limits nu_breaker_limits_default;
 
 /*
- * An empty cluster with default options; `stat_name` may be empty (the name is used). The caller sets
- * options and hosts, then hands it to the manager.
+ * An empty cluster with default options; `stat_name` may be empty (the name is used). The caller
+ * sets options and hosts, then hands it to the manager.
  */
 struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
                                      struct nu_str stat_name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cluster manager. Updates travel as messages that own a reference to what they carry; a table is
- * changed by its own thread only.
+ * The cluster manager. Updates travel as messages that own a reference to what they carry; a table
+ * is changed by its own thread only.
  */
 #include "upstream/cluster_manager.h"
 

@@ -29,8 +29,8 @@ NU_MUST_USE bool nu_cluster_manager_add(struct nu_cluster_manager *manager,
                                         struct nu_cluster *cluster);
 
 /*
- * Registers a thread's table: it gets every cluster now and every change of hosts later, as messages
- * to its loop. Main thread, before that loop runs.
+ * Registers a thread's table: it gets every cluster now and every change of hosts later, as
+ * messages to its loop. Main thread, before that loop runs.
  */
 void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_cluster_table *table);
 /* Gives a cluster new hosts (takes a reference of its own) and tells every table. */

@@ -21,7 +21,7 @@ struct nu_discovery_class {
 
 struct nu_discovery {
     const struct nu_discovery_class *cls;
-    struct nu_cluster *cluster;    /* borrowed: the owner */
+    struct nu_cluster *cluster;   /* borrowed: the owner */
     struct nu_init_target target; /* ready once the cluster is warm */
 };
 

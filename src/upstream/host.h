@@ -22,9 +22,9 @@ struct nu_metadata;
  * by the cluster manager.
  */
 struct nu_host_keeper {
-    struct nu_stats *stats;          /* borrowed */
-    struct nu_loop *loop;            /* borrowed: the main thread's */
-    struct nu_task task;             /* on its way while `dead` is not empty */
+    struct nu_stats *stats;         /* borrowed */
+    struct nu_loop *loop;           /* borrowed: the main thread's */
+    struct nu_task task;            /* on its way while `dead` is not empty */
     _Atomic(struct nu_host *) dead; /* newest first */
 };
 

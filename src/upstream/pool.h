@@ -52,8 +52,8 @@ struct nu_pool_request_ops {
                        struct nu_str transport_failure);
 };
 
-/* A request for a stream, embedded in its user. Exactly one of the ops is called, perhaps from inside
- * nu_pool_start, unless it is cancelled before. */
+/* A request for a stream, embedded in its user. Exactly one of the ops is called, perhaps from
+ * inside nu_pool_start, unless it is cancelled before. */
 struct nu_pool_request {
     const struct nu_pool_request_ops *ops;
     struct nu_stream_decoder *decoder; /* gets the response */

@@ -68,9 +68,9 @@ static inline void assert_error_list_(const struct nu_error_list *list, const ch
     nu_strbuf_finish(&text);
 }
 /* All errors (warnings), a line each. */
-#define assert_config_errors(f, expected)                                                          \
+#define assert_config_errors(f, expected) \
     assert_error_list_(&(f)->ctx.errors, expected, __FILE__, __LINE__)
-#define assert_config_warnings(f, expected)                                                        \
+#define assert_config_warnings(f, expected) \
     assert_error_list_(&(f)->ctx.warnings, expected, __FILE__, __LINE__)
 
 static inline void assert_config_json_(const void *message, const char *expected, const char *file,
@@ -83,13 +83,13 @@ static inline void assert_config_json_(const void *message, const char *expected
     nu_assert_str_(nu_strbuf_str(&text), nu_str_from(expected), file, line);
     nu_strbuf_finish(&text);
 }
-#define assert_config_json(message, expected)                                                      \
+#define assert_config_json(message, expected) \
     assert_config_json_(message, expected, __FILE__, __LINE__)
 
 /* One row of a table: a text, and the JSON or the errors that it gives. */
 struct config_case {
     const char *text;
-    const char *json; /* NULL when it is refused */
+    const char *json;  /* NULL when it is refused */
     const char *error; /* NULL when it is read */
 };
 
@@ -111,9 +111,9 @@ static inline void check_config_cases_(enum nu_config_format format, const char 
         config_close(&f);
     }
 }
-#define check_yaml_cases(type, cases)                                                              \
+#define check_yaml_cases(type, cases) \
     check_config_cases_(NU_CONFIG_YAML, type, cases, NU_ARRAY_LEN(cases), __FILE__, __LINE__)
-#define check_json_cases(type, cases)                                                              \
+#define check_json_cases(type, cases) \
     check_config_cases_(NU_CONFIG_JSON, type, cases, NU_ARRAY_LEN(cases), __FILE__, __LINE__)
 
 #endif

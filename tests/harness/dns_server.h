@@ -16,7 +16,7 @@
 #include "harness/test.h"
 
 enum dns_reply {
-    DNS_REPLY_ANSWER,    /* with the addresses, perhaps none */
+    DNS_REPLY_ANSWER, /* with the addresses, perhaps none */
     DNS_REPLY_NXDOMAIN,
     DNS_REPLY_SERVFAIL,
     DNS_REPLY_REFUSED,

@@ -42,7 +42,8 @@ static inline void doc_write_(struct nu_json *json, const struct nu_doc_node *no
 
 typedef struct nu_doc_node *doc_parse_fn(const struct nu_doc_input *in);
 
-/* Parses `text` and compares the tree, or "error: ..." with its position; warnings follow a tree. */
+/* Parses `text` and compares the tree, or "error: ..." with its position; warnings follow a
+ * tree. */
 static inline void assert_doc_(doc_parse_fn *parse, struct nu_str text, const char *expected,
                                const char *file, int line)
 {
@@ -73,15 +74,15 @@ static inline void assert_doc_(doc_parse_fn *parse, struct nu_str text, const ch
     nu_error_list_finish(&warnings);
     nu_arena_finish(&arena);
 }
-#define assert_doc(parse, text, expected)                                                          \
+#define assert_doc(parse, text, expected) \
     assert_doc_(parse, nu_str_from(text), expected, __FILE__, __LINE__)
 
 struct doc_case {
     const char *text;
     const char *expected;
 };
-#define check_doc_cases(parse, cases)                                                              \
-    for (size_t i_ = 0; i_ < NU_ARRAY_LEN(cases); i_++)                                            \
+#define check_doc_cases(parse, cases) \
+    for (size_t i_ = 0; i_ < NU_ARRAY_LEN(cases); i_++) \
     assert_doc(parse, (cases)[i_].text, (cases)[i_].expected)
 
 #endif

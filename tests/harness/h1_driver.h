@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP/1 codecs without sockets: bytes are put into a connection's input, what the decoder heard
- * comes out as one line of text, what the encoder wrote lies in the connection's output. Shared by the
- * unit tests and the fuzz targets; nothing here runs a loop.
+ * The HTTP/1 codecs without sockets: bytes are put into a connection's input, what the decoder
+ * heard comes out as one line of text, what the encoder wrote lies in the connection's output.
+ * Shared by the unit tests and the fuzz targets; nothing here runs a loop.
  *
- * The text of a request is "METHOD PATH AUTHORITY", then " name=value" for each other header (" name="
- * and " ?" stand for empty and for missing), " [body]" if there was one, " +name=value" for each
- * trailer, and at its end "." if it was complete, "~" if more was to come, or " !STATUS details" for
- * an error. A response is "STATUS name=value ..." alike, an interim one "(STATUS name=value)" before it.
- * Bytes that are no visible ASCII are printed as \xNN; messages are joined by " ; ".
+ * The text of a request is "METHOD PATH AUTHORITY", then " name=value" for each other header ("
+ * name=" and " ?" stand for empty and for missing), " [body]" if there was one, " +name=value" for
+ * each trailer, and at its end "." if it was complete, "~" if more was to come, or " !STATUS
+ * details" for an error. A response is "STATUS name=value ..." alike, an interim one "(STATUS
+ * name=value)" before it. Bytes that are no visible ASCII are printed as \xNN; messages are joined
+ * by " ; ".
  */
 #ifndef NU_TESTS_HARNESS_H1_DRIVER_H
 #define NU_TESTS_HARNESS_H1_DRIVER_H
@@ -426,9 +427,10 @@ static inline struct nu_str h1_response_text(struct h1_response *response)
     struct nu_strbuf *text = &response->wire.text;
     if (!response->failed) {
         h1_print_rest(&response->heard);
-        static const char *const ends[] = {
-            [NU_H1_END_REUSABLE] = ".", [NU_H1_END_PEER_CLOSES] = ".c", [NU_H1_END_SPENT] = ".x",
-            [NU_H1_END_ABORTED] = ".a"};
+        static const char *const ends[] = {[NU_H1_END_REUSABLE] = ".",
+                                           [NU_H1_END_PEER_CLOSES] = ".c",
+                                           [NU_H1_END_SPENT] = ".x",
+                                           [NU_H1_END_ABORTED] = ".a"};
         nu_strbuf_add(text, response->encoder ? NU_STR("~") : nu_str_from(ends[response->end]));
     }
     return nu_strbuf_str(text);

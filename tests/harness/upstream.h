@@ -158,8 +158,7 @@ static inline void upstream_on_accept_(int fd, short what, void *arg)
 static inline void upstream_init(struct upstream *upstream, struct nu_loop *loop,
                                  const char *script)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
     *upstream = (struct upstream){.loop = loop, .script = script};
     upstream->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

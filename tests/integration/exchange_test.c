@@ -24,7 +24,8 @@ static const struct exchange_case cases[] = {
     {"no body", HEAD_END "> HTTP/1.1 204 No Content\r\n\r\n", "GET", "204 end",
      "upstream_cx_active=1 upstream_rq_204=1"},
     {"chunked",
-     HEAD_END "> HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "GET", "200 [ok] end", "upstream_cx_active=1"},
+     HEAD_END "> HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "GET",
+     "200 [ok] end", "upstream_cx_active=1"},
     {"head", HEAD_END "> HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", "HEAD", "200 end",
      "upstream_cx_active=1"},
     {"interim", HEAD_END "> HTTP/1.1 103 Early Hints\r\n\r\n | " OK_2, "GET", "103 200 [ok] end",
@@ -160,9 +161,9 @@ TEST(early_response_ends_the_request_and_its_connection)
     exchange_send(&client, " the body", true);
     assert_stats(&f, "upstream_cx_active=0 upstream_cx_destroy_local=1 upstream_rq_413=1");
     assert_true(harness_wait_flag(f.base.loop, &f.upstream.connections[0]->ended));
-    assert_int_equal(nu_str_find(nu_strbuf_str(&f.upstream.connections[0]->received),
-                                 NU_STR("the body")),
-                     NU_NPOS);
+    assert_int_equal(
+        nu_str_find(nu_strbuf_str(&f.upstream.connections[0]->received), NU_STR("the body")),
+        NU_NPOS);
     exchange_finish(&client);
     fixture_finish(&f);
 }

@@ -7,7 +7,6 @@
 
 static const struct nu_str head_start = NU_STR_INIT("GET / HTTP/1.1\r\nhost: a\r\n");
 
-
 static void add_field(struct nu_strbuf *bytes, size_t value_len)
 {
     nu_strbuf_add(bytes, NU_STR("x: "));
@@ -126,8 +125,8 @@ TEST(a_hundred_fields_are_enough)
 
 TEST(trailers_have_the_same_limits)
 {
-    static const struct nu_str start = NU_STR_INIT(
-        "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n");
+    static const struct nu_str start =
+        NU_STR_INIT("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n");
     struct nu_strbuf bytes = {0};
     nu_strbuf_add(&bytes, start);
     add_field(&bytes, 60 * 1024);
@@ -163,7 +162,8 @@ TEST(many_small_chunks_make_few_slices)
     struct h1_requests run;
     h1_requests_init(&run);
     struct nu_strbuf bytes = {0};
-    nu_strbuf_add(&bytes, NU_STR("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"));
+    nu_strbuf_add(&bytes,
+                  NU_STR("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"));
     for (int i = 0; i < 2000; i++)
         nu_strbuf_add(&bytes, NU_STR("1\r\nx\r\n"));
     h1_wire_receive(&run.wire, nu_strbuf_str(&bytes), true);
@@ -206,7 +206,8 @@ TEST(no_request_begins_while_the_client_does_not_read)
     h1_requests_finish(&run);
 }
 
-/* --- What is sent ------------------------------------------------------------------------------- */
+/* --- What is sent
+ * ------------------------------------------------------------------------------- */
 
 static void assert_out(const struct nu_buf *out, const char *expected)
 {
@@ -216,7 +217,7 @@ static void assert_out(const struct nu_buf *out, const char *expected)
 }
 
 struct sent {
-    const char *method;  /* of the request that is answered */
+    const char *method; /* of the request that is answered */
     const char *version;
     const char *status;
     const char *length; /* content-length, or NULL */
@@ -240,7 +241,8 @@ static const struct sent responses[] = {
     {"HEAD", "1.1", "200", "2", NULL, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", false},
     {"GET", "1.1", "204", "2", "ok", "HTTP/1.1 204 No Content\r\n\r\n", false},
     {"GET", "1.1", "204", NULL, NULL, "HTTP/1.1 204 No Content\r\n\r\n", false},
-    {"GET", "1.1", "304", "2", "ok", "HTTP/1.1 304 Not Modified\r\ncontent-length: 2\r\n\r\n", false},
+    {"GET", "1.1", "304", "2", "ok", "HTTP/1.1 304 Not Modified\r\ncontent-length: 2\r\n\r\n",
+     false},
     {"GET", "1.1", "304", NULL, "ok", "HTTP/1.1 304 Not Modified\r\n\r\n", false},
 };
 
@@ -331,7 +333,8 @@ TEST(a_request_longer_than_its_length_is_cut_and_its_connection_spent)
 TEST(what_is_no_request_line_is_not_sent)
 {
     static const char *const bad[][2] = {
-        {"GET / HTTP/1.1\r\nx:", "/"}, {"", "/"}, {"GET", "/a b"}, {"GET", "/\r\nx: y"}, {"GET", ""},
+        {"GET / HTTP/1.1\r\nx:", "/"}, {"", "/"},   {"GET", "/a b"},
+        {"GET", "/\r\nx: y"},          {"GET", ""},
     };
     for (size_t i = 0; i < NU_ARRAY_LEN(bad); i++) {
         struct h1_response run;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of raw bytes: what the HTTP/1 codec takes, as what, and what it refuses. Every case is fed
- * whole, byte by byte, and cut in two at every place, with the pieces in one block and in several: all
- * ways must come to the same.
+ * The table of raw bytes: what the HTTP/1 codec takes, as what, and what it refuses. Every case is
+ * fed whole, byte by byte, and cut in two at every place, with the pieces in one block and in
+ * several: all ways must come to the same.
  *
- * The table runs against the llhttp of the build, and against others where NU_LLHTTP_ROOTS names folders
- * with their sources:
+ * The table runs against the llhttp of the build, and against others where NU_LLHTTP_ROOTS names
+ * folders with their sources:
  *
  *     pip download --no-deps --no-binary :all: llhttp==9.3.0.0 pyllhttp==6.8.0   # 9.3.0 and 9.2.1
  *     cmake -S . -B build -DNU_LLHTTP_ROOTS="/tmp/llhttp-9.3.0.0;/tmp/pyllhttp-6.8.0"   # unpacked

@@ -98,7 +98,7 @@ TEST(a_name_alone_finds_no_extension)
 }
 
 #define VALUE(type, rest) "{name: a, typed_config: {'@type': x/google.protobuf." type rest "}}"
-#define VALUE_JSON(type, rest)                                                                     \
+#define VALUE_JSON(type, rest) \
     "{\"name\":\"a\",\"typed_config\":{\"@type\":\"x/google.protobuf." type "\"" rest "}}"
 
 TEST(well_known_types_stand_under_value)
@@ -129,7 +129,7 @@ TEST(well_known_types_stand_under_value)
     check_yaml_cases(EXTENSION, cases);
 }
 
-#define TYPED(struct_type, rest)                                                                   \
+#define TYPED(struct_type, rest) \
     "{name: a, typed_config: {'@type': x/" struct_type ".TypedStruct" rest "}}"
 
 TEST(a_typed_struct_is_the_message_it_stands_for)

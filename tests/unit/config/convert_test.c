@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text to messages: protobuf's JSON mapping with the leniency of Envoy. The cases were tried on Envoy
- * 1.36.4; where nuncio refuses more than it, the case says so.
+ * Text to messages: protobuf's JSON mapping with the leniency of Envoy. The cases were tried on
+ * Envoy 1.36.4; where nuncio refuses more than it, the case says so.
  */
 #include "harness/config.h"
 

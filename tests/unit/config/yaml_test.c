@@ -141,8 +141,7 @@ TEST(a_tab_before_a_comment_is_let_pass)
 {
     static const struct doc_case cases[] = {
         {"a:\n\t\t  # note\n  b: 1\n", "{\"a\":{\"b\":1}}"},
-        {"a:\n\tb: 1\n",
-         "error: t:2:1: YAML: lines are indented by blanks, this one has a tab"},
+        {"a:\n\tb: 1\n", "error: t:2:1: YAML: lines are indented by blanks, this one has a tab"},
         {"a: b\nc: @d\n",
          "error: t:2:4: YAML: found character that cannot start any token, while scanning for the "
          "next token that began at line 2"},

@@ -64,9 +64,9 @@ static void go_on(struct nu_loop *loop, uint64_t ms)
 
 TEST(a_timer_fires_once_at_its_time_and_not_before)
 {
-    static const uint64_t delays[] = {0,    1,     2,     63,     64,     65,      4095,
-                                      4096, 4097,  65535, 262143, 262144, 262145,  16777215,
-                                      3600000, 86400000, 1000000000};
+    static const uint64_t delays[] = {0,      1,        2,       63,       64,        65,
+                                      4095,   4096,     4097,    65535,    262143,    262144,
+                                      262145, 16777215, 3600000, 86400000, 1000000000};
     for (size_t i = 0; i < NU_ARRAY_LEN(delays); i++) {
         struct nu_loop *loop = start();
         struct probe probe;

@@ -42,8 +42,7 @@ TEST(every_kind_of_format_string_is_compiled)
                  "text/plain");
     assert_loads("{text_format: 'x', content_type: text/html}", "x", "text/html");
     assert_loads("{json_format: {z: '%RESPONSE_CODE%', n: null, b: true, l: ['%PROTOCOL%', 15]}}",
-                 "{\"b\":true,\"l\":[\"HTTP/1.1\",15],\"n\":null,\"z\":200}\n",
-                 "application/json");
+                 "{\"b\":true,\"l\":[\"HTTP/1.1\",15],\"n\":null,\"z\":200}\n", "application/json");
     assert_loads("{json_format: {a: 1}, json_format_options: {sort_properties: false}}",
                  "{\"a\":1}\n", "application/json");
     assert_loads("text_format: ''", "", "text/plain");

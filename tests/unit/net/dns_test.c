@@ -104,12 +104,30 @@ struct family_case {
     const char *asked;
 };
 
-#define V4 {.name = "a.test", .type = DNS_A, .addresses = "1.2.3.4 1.2.3.5", .ttl = 30}
-#define V6 {.name = "a.test", .type = DNS_AAAA, .addresses = "2001:db8::1", .ttl = 40}
-#define NO_V4 {.name = "a.test", .type = DNS_A}
-#define NO_V6 {.name = "a.test", .type = DNS_AAAA}
-#define BAD_V4 {.name = "a.test", .type = DNS_A, .reply = DNS_REPLY_SERVFAIL}
-#define BAD_V6 {.name = "a.test", .type = DNS_AAAA, .reply = DNS_REPLY_SERVFAIL}
+#define V4 \
+    { \
+        .name = "a.test", .type = DNS_A, .addresses = "1.2.3.4 1.2.3.5", .ttl = 30 \
+    }
+#define V6 \
+    { \
+        .name = "a.test", .type = DNS_AAAA, .addresses = "2001:db8::1", .ttl = 40 \
+    }
+#define NO_V4 \
+    { \
+        .name = "a.test", .type = DNS_A \
+    }
+#define NO_V6 \
+    { \
+        .name = "a.test", .type = DNS_AAAA \
+    }
+#define BAD_V4 \
+    { \
+        .name = "a.test", .type = DNS_A, .reply = DNS_REPLY_SERVFAIL \
+    }
+#define BAD_V6 \
+    { \
+        .name = "a.test", .type = DNS_AAAA, .reply = DNS_REPLY_SERVFAIL \
+    }
 
 static const struct family_case family_cases[] = {
     {{V4, V6}, NU_DNS_V4_ONLY, "1.2.3.4/30 1.2.3.5/30", "A a.test"},
@@ -177,12 +195,9 @@ struct reply_case {
 };
 
 static const struct reply_case reply_cases[] = {
-    {DNS_REPLY_ANSWER, "1.2.3.4/30", 0, 0, 0, 0},
-    {DNS_REPLY_NXDOMAIN, "none", 0, 1, 0, 0},
-    {DNS_REPLY_SERVFAIL, "failed", 0, 0, 1, 1},
-    {DNS_REPLY_REFUSED, "failed", 0, 0, 1, 1},
-    {DNS_REPLY_TRUNCATED, "1.2.3.4/30", 1, 0, 0, 0},
-    {DNS_REPLY_WRONG_ID, "1.2.3.4/30", 0, 0, 0, 0},
+    {DNS_REPLY_ANSWER, "1.2.3.4/30", 0, 0, 0, 0},    {DNS_REPLY_NXDOMAIN, "none", 0, 1, 0, 0},
+    {DNS_REPLY_SERVFAIL, "failed", 0, 0, 1, 1},      {DNS_REPLY_REFUSED, "failed", 0, 0, 1, 1},
+    {DNS_REPLY_TRUNCATED, "1.2.3.4/30", 1, 0, 0, 0}, {DNS_REPLY_WRONG_ID, "1.2.3.4/30", 0, 0, 0, 0},
 };
 
 TEST(replies_are_understood)
@@ -274,9 +289,9 @@ TEST(every_question_is_asked_anew)
     fixture_init(&f);
     dns_server_set(&f.server, (struct dns_rule)V4);
     assert_answer(&f, "a.test", NU_DNS_V4_ONLY, "1.2.3.4/30 1.2.3.5/30");
-    dns_server_set(&f.server,
-                   (struct dns_rule){
-                       .name = "a.test", .type = DNS_A, .addresses = "9.9.9.9", .ttl = 1});
+    dns_server_set(
+        &f.server,
+        (struct dns_rule){.name = "a.test", .type = DNS_A, .addresses = "9.9.9.9", .ttl = 1});
     assert_answer(&f, "a.test", NU_DNS_V4_ONLY, "9.9.9.9/1");
     fixture_finish(&f);
 }
@@ -341,8 +356,8 @@ TEST(servers_are_read_again_after_a_refusal)
     struct dns_server old;
     fixture_init(&f);
     dns_server_init(&old, f.loop);
-    dns_server_set(&old, (struct dns_rule){
-                             .name = "a.test", .type = DNS_A, .reply = DNS_REPLY_REFUSED});
+    dns_server_set(&old,
+                   (struct dns_rule){.name = "a.test", .type = DNS_A, .reply = DNS_REPLY_REFUSED});
     dns_server_set(&f.server, (struct dns_rule)V4);
     snprintf(servers, sizeof(servers), "127.0.0.1:%u", old.port);
     f.options.servers = nu_str_from(servers);

@@ -19,7 +19,7 @@ struct chain {
 };
 
 struct connection {
-    const char *expected; /* NULL: none */
+    const char *expected;    /* NULL: none */
     const char *destination; /* "10.1.1.1:443"; NULL: 127.0.0.9:443 */
     const char *server;
     const char *transport;
@@ -131,9 +131,9 @@ TEST(server_names_exact_before_the_nearest_wildcard_before_any)
         {.name = "any"},
     };
     static const struct connection connections[] = {
-        {"exact", .server = "a.b.test"}, {"near", .server = "x.b.test"},
+        {"exact", .server = "a.b.test"},  {"near", .server = "x.b.test"},
         {"near", .server = "y.x.b.test"}, {"far", .server = "b.test"},
-        {"far", .server = "q.r.test"},   {"any", .server = "test"},
+        {"far", .server = "q.r.test"},    {"any", .server = "test"},
         {"any", .destination = NULL},
     };
     CHECK(chains, connections);
@@ -193,14 +193,14 @@ TEST(sources_by_address_type_and_port)
     static const struct chain chains[] = {
         {.name = "local", .type = NU_SOURCE_LOCAL},
         {.name = "external net", .type = NU_SOURCE_EXTERNAL, .source = "192.0.2.0/24"},
-        {.name = "external port", .type = NU_SOURCE_EXTERNAL, .source = "192.0.2.0/24",
+        {.name = "external port",
+         .type = NU_SOURCE_EXTERNAL,
+         .source = "192.0.2.0/24",
          .source_port = 7},
     };
     static const struct connection connections[] = {
-        {"local", .source = "127.0.0.1:1"},
-        {"local", .source = "127.0.0.9:1"},
-        {"external net", .source = "192.0.2.9:8"},
-        {"external port", .source = "192.0.2.9:7"},
+        {"local", .source = "127.0.0.1:1"},        {"local", .source = "127.0.0.9:1"},
+        {"external net", .source = "192.0.2.9:8"}, {"external port", .source = "192.0.2.9:7"},
         {NULL, .source = "192.0.3.9:7"},
     };
     CHECK(chains, connections);

@@ -115,9 +115,9 @@ TEST(a_hello_over_the_limit_is_told_from_its_length)
     struct nu_arena arena;
     nu_arena_init(&arena);
     struct nu_client_hello hello;
-    assert_int_equal(nu_client_hello_read(NU_STR("\x16\x03\x01\x10\x00\x01\x00\x40\x00"), 256,
-                                          &arena, &hello),
-                     NU_CLIENT_HELLO_PARTIAL);
+    assert_int_equal(
+        nu_client_hello_read(NU_STR("\x16\x03\x01\x10\x00\x01\x00\x40\x00"), 256, &arena, &hello),
+        NU_CLIENT_HELLO_PARTIAL);
     struct nu_str bytes = make_hello(&arena, "a.test", NULL);
     assert_int_equal(nu_client_hello_read(bytes, 100, &arena, &hello), NU_CLIENT_HELLO_TOO_LARGE);
     nu_arena_finish(&arena);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accepted TLS connections over a socketpair, whose other end is an OpenSSL that does as a test likes. */
+/* Accepted TLS connections over a socketpair, whose other end is an OpenSSL that does as a test
+ * likes. */
 #include "harness/test.h"
 
 #include <openssl/ssl.h>

@@ -50,14 +50,13 @@ static void finish(struct fixture *f)
     config_close(&f->config);
 }
 
-#define ENDPOINT(address)                                                                          \
-    "load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: "         \
+#define ENDPOINT(address) \
+    "load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: " \
     "{socket_address: {address: " address ", port_value: 80}}}}]}]}\n"
-#define CARES                                                                                      \
-    "\"@type\": "                                                                                  \
+#define CARES \
+    "\"@type\": " \
     "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
-#define DNS_CLUSTER                                                                                \
-    "\"@type\": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster"
+#define DNS_CLUSTER "\"@type\": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster"
 
 static const char *const accepted_with_discovery[] = {
     "name: c\ntype: STRICT_DNS\n" ENDPOINT("a.test"),
@@ -68,8 +67,8 @@ static const char *const accepted_with_discovery[] = {
     "name: c\ntype: STRICT_DNS\ndns_resolution_config: {resolvers: [{socket_address: {address: "
     "'::1', port_value: 53}}]}\n" ENDPOINT("a.test"),
     "name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: {" CARES
-    ", resolvers: [{socket_address: {address: 1.2.3.4, port_value: 0}}], query_tries: 2}}\n"
-    ENDPOINT("a.test"),
+    ", resolvers: [{socket_address: {address: 1.2.3.4, port_value: 0}}], query_tries: "
+    "2}}\n" ENDPOINT("a.test"),
     "name: c\ntype: STRICT_DNS\ndns_failure_refresh_rate: {base_interval: 1s, max_interval: "
     "1s}\n" ENDPOINT("a.test"),
     "name: c\ncluster_type: {name: envoy.cluster.strict_dns}\n" ENDPOINT("a.test"),

@@ -199,7 +199,7 @@ static bool create(struct nu_factory *factory, const ProtobufCMessage *message,
     return true;
 }
 
-#define PER_ROUTE(name)                                                                            \
+#define PER_ROUTE(name) \
     NUNCIO__FILTERS__HTTP__PRIME_AUTHZ__V1__PRIME_AUTHZ_PER_ROUTE__OVERRIDE_##name
 
 static bool create_route(struct nu_factory *factory, const ProtobufCMessage *message,

@@ -18,7 +18,8 @@ struct router {
     struct nu_exchange exchange;
     struct nu_router_stats *stats;
     struct nu_cluster_local *cluster; /* of the route; NULL for none, or an unknown one */
-    struct nu_route_match match; /* as the request was sent: filters may change the stream's later */
+    struct nu_route_match match;      /* as the request was sent: filters may change the stream's
+                                    later */
     uint64_t timeout_ms;
     bool alt_response; /* x-envoy-upstream-rq-timeout-alt-response: a timeout is 204 */
     bool forwarding;   /* the exchange was started */
@@ -90,8 +91,8 @@ static void answer_failed(struct router *router, uint32_t status, struct nu_str 
         headers[count++] = overloaded_header;
     if (nu_unlikely(match_of(router)->virtual_host->include_attempt_count_in_response)) {
         size_t len = nu_u64_to_chars(info_of(router)->upstream.attempt_count, tries);
-        headers[count++] = (struct nu_reply_header){NU_STR("x-envoy-attempt-count"),
-                                                    nu_str_make(tries, len)};
+        headers[count++] =
+            (struct nu_reply_header){NU_STR("x-envoy-attempt-count"), nu_str_make(tries, len)};
     }
     struct nu_reply answer = {
         .status = status,
@@ -393,9 +394,18 @@ static bool has_only(struct nu_str list, const char *const *words)
 static bool is_retry_on(struct nu_str value)
 {
     static const char *const words[] = {
-        "5xx", "gateway-error", "connect-failure", "envoy-ratelimited", "retriable-4xx",
-        "refused-stream", "retriable-status-codes", "retriable-headers", "reset",
-        "reset-before-request", "http3-post-connect-failure", NULL,
+        "5xx",
+        "gateway-error",
+        "connect-failure",
+        "envoy-ratelimited",
+        "retriable-4xx",
+        "refused-stream",
+        "retriable-status-codes",
+        "retriable-headers",
+        "reset",
+        "reset-before-request",
+        "http3-post-connect-failure",
+        NULL,
     };
     return has_only(value, words);
 }

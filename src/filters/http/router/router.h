@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The router filter (envoy.filters.http.router): the end of every chain. It answers direct responses
- * and redirects, and forwards everything else to the route's cluster.
+ * The router filter (envoy.filters.http.router): the end of every chain. It answers direct
+ * responses and redirects, and forwards everything else to the route's cluster.
  */
 #ifndef NU_FILTERS_HTTP_ROUTER_H
 #define NU_FILTERS_HTTP_ROUTER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_inspector tells HTTP/1.0, HTTP/1.1 and HTTP/2 with prior knowledge from other plain bytes, by
- * the request line or the client's preface, so that filter chains can be chosen by protocol.
+ * http_inspector tells HTTP/1.0, HTTP/1.1 and HTTP/2 with prior knowledge from other plain bytes,
+ * by the request line or the client's preface, so that filter chains can be chosen by protocol.
  */
 #include "filters/listener/http_inspector/http_inspector.h"
 

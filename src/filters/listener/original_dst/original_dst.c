@@ -7,16 +7,16 @@
 
 #include <netinet/in.h>
 
-/* SO_ORIGINAL_DST of linux/netfilter_ipv4.h, and the same for IPv6: those headers clash with netinet. */
+/* SO_ORIGINAL_DST of linux/netfilter_ipv4.h, and the same for IPv6: those headers clash with
+ * netinet. */
 enum { ORIGINAL_DST = 80 };
 
 static bool ask_kernel(int fd, uint8_t family, struct nu_address *out)
 {
     struct sockaddr_storage sa;
     socklen_t len = sizeof(sa);
-    int code = family == NU_ADDRESS_IPV6
-                   ? getsockopt(fd, IPPROTO_IPV6, ORIGINAL_DST, &sa, &len)
-                   : getsockopt(fd, IPPROTO_IP, ORIGINAL_DST, &sa, &len);
+    int code = family == NU_ADDRESS_IPV6 ? getsockopt(fd, IPPROTO_IPV6, ORIGINAL_DST, &sa, &len)
+                                         : getsockopt(fd, IPPROTO_IP, ORIGINAL_DST, &sa, &len);
     if (code != 0)
         return false;
     *out = nu_address_from_sockaddr((const struct sockaddr *)&sa, len);

@@ -16,7 +16,7 @@ enum nu_proxy_header_result {
 };
 
 struct nu_proxy_header {
-    uint8_t version; /* 1 or 2; set once it is known, with MALFORMED too */
+    uint8_t version;    /* 1 or 2; set once it is known, with MALFORMED too */
     bool has_addresses; /* false: LOCAL or UNKNOWN, the socket's own addresses hold */
     struct nu_address source;
     struct nu_address destination;

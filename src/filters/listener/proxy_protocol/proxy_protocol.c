@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy_protocol takes a load balancer's word for who the client is: the PROXY header in front of the
- * connection gives the addresses that everything behind it sees.
+ * proxy_protocol takes a load balancer's word for who the client is: the PROXY header in front of
+ * the connection gives the addresses that everything behind it sees.
  */
 #include "filters/listener/proxy_protocol/proxy_protocol.h"
 
@@ -87,8 +87,8 @@ static void create_stats(struct nu_factory *factory, const char *stat_prefix,
 {
     const char *dot = stat_prefix[0] ? "." : "";
     const char *scope = nu_arena_printf(factory->arena, "proxy_proto%s%s", dot, stat_prefix);
-    filter->stats = nu_stat_set_create(factory->stats, &nu_proxy_protocol_stats_table,
-                                       nu_str_from(scope));
+    filter->stats =
+        nu_stat_set_create(factory->stats, &nu_proxy_protocol_stats_table, nu_str_from(scope));
     for (int i = 0; i < VERSION_COUNT; i++) {
         const char *version = nu_arena_printf(factory->arena, "%s.versions.v%d", scope, i + 1);
         filter->version_stats[i] = nu_stat_set_create(

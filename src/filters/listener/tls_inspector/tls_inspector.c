@@ -78,10 +78,9 @@ static void *create(struct nu_factory *factory, const ProtobufCMessage *message)
 {
     const inspector_proto *proto = (const void *)message;
     struct tls_inspector *inspector = nu_arena_calloc(factory->arena, sizeof(*inspector));
-    inspector->close_on_error =
-        proto && proto->close_connection_on_client_hello_parsing_errors;
-    inspector->stats = nu_stat_set_create(factory->stats, &nu_tls_inspector_stats_table,
-                                          NU_STR("tls_inspector"));
+    inspector->close_on_error = proto && proto->close_connection_on_client_hello_parsing_errors;
+    inspector->stats =
+        nu_stat_set_create(factory->stats, &nu_tls_inspector_stats_table, NU_STR("tls_inspector"));
     return inspector;
 }
 
