@@ -195,34 +195,35 @@ enum nu_result nu_str_to_double(struct nu_str s, double *out)
     return NU_OK;
 }
 
+const uint64_t nu_powers_of_ten[20] = {
+    1u,
+    10u,
+    100u,
+    1000u,
+    10000u,
+    100000u,
+    1000000u,
+    10000000u,
+    100000000u,
+    1000000000u,
+    10000000000u,
+    100000000000u,
+    1000000000000u,
+    10000000000000u,
+    100000000000000u,
+    1000000000000000u,
+    10000000000000000u,
+    100000000000000000u,
+    1000000000000000000u,
+    10000000000000000000u,
+};
+
 /* 1 + log10(n), from the bit length and one comparison. */
 static unsigned decimal_digits(uint64_t n)
 {
-    static const uint64_t powers[] = {
-        1u,
-        10u,
-        100u,
-        1000u,
-        10000u,
-        100000u,
-        1000000u,
-        10000000u,
-        100000000u,
-        1000000000u,
-        10000000000u,
-        100000000000u,
-        1000000000000u,
-        10000000000000u,
-        100000000000000u,
-        1000000000000000u,
-        10000000000000000u,
-        100000000000000000u,
-        1000000000000000000u,
-        10000000000000000000u,
-    };
     unsigned bits = 64 - (unsigned)__builtin_clzll(n | 1);
     unsigned guess = bits * 1233 >> 12;
-    return guess + (n >= powers[guess]);
+    return guess + (n >= nu_powers_of_ten[guess]);
 }
 
 size_t nu_u64_to_chars(uint64_t n, char *out)

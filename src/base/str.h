@@ -111,6 +111,9 @@ NU_MUST_USE enum nu_result nu_str_to_i64(struct nu_str s, int64_t *out);
  * small ones become 0. */
 NU_MUST_USE enum nu_result nu_str_to_double(struct nu_str s, double *out);
 
+/* 10 to the power of the index. */
+extern const uint64_t nu_powers_of_ten[20];
+
 /* Writes `n` in decimal to `out` (at least 20 bytes), no NUL; returns the length. */
 size_t nu_u64_to_chars(uint64_t n, char *out);
 

@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-#include "base/compiler.h"
+#include "base/str.h"
 
 /* One thread's counts: a hash table of bins. The keys (bin + 1, 0 is free) stand behind the
  * counts. */
@@ -36,8 +36,6 @@ enum {
     /* and 90 more for each power of ten from 10^2 to 10^19 */
     NU_HISTOGRAM_BINS = NU_HISTOGRAM_LINEAR + 18 * 90,
 };
-
-extern const uint64_t nu_powers_of_ten[20];
 
 /* The bin of a number. */
 static inline unsigned nu_histogram_bin(uint64_t value)
