@@ -338,12 +338,7 @@ static void *log_thread(void *arg)
 /* The thread takes no signals: they are for main, and a pipe without a reader must not kill us. */
 bool nu_log_writer_start(struct nu_log_writer *writer)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&writer->thread, NULL, log_thread, writer);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = nu_thread_start(&writer->thread, log_thread, writer);
     if (code != 0) {
         errno = code;
         return false;

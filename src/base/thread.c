@@ -2,7 +2,7 @@
 /* Thread numbers and names. */
 #include "base/thread.h"
 
-#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -10,6 +10,22 @@
 #include "base/buf.h"
 
 _Thread_local unsigned nu_thread_index_;
+
+/* What a fault of the thread itself raises must reach it, or the process dies without a word. */
+static const int synchronous[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+
+int nu_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+    sigset_t blocked;
+    sigset_t before;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < NU_ARRAY_LEN(synchronous); i++)
+        sigdelset(&blocked, synchronous[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    int code = pthread_create(thread, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
 
 void nu_thread_enter(unsigned index, const char *name)
 {

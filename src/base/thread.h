@@ -7,6 +7,8 @@
 #ifndef NU_BASE_THREAD_H
 #define NU_BASE_THREAD_H
 
+#include <pthread.h>
+
 #include "base/compiler.h"
 
 enum {
@@ -21,6 +23,9 @@ static inline unsigned nu_thread_index(void)
 {
     return nu_thread_index_;
 }
+
+/* Starts a thread that gets no signals: they are the main thread's. Returns 0, or an errno value. */
+int nu_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
 
 /* Gives the calling thread its number and its name (of which the kernel keeps 15 bytes). */
 void nu_thread_enter(unsigned index, const char *name);

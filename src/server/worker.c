@@ -97,7 +97,7 @@ static void *worker_thread(void *arg)
 
 bool nu_worker_start(struct nu_worker *worker)
 {
-    int code = pthread_create(&worker->thread, NULL, worker_thread, worker);
+    int code = nu_thread_start(&worker->thread, worker_thread, worker);
     errno = code;
     worker->running = code == 0;
     return code == 0;
