@@ -128,11 +128,10 @@ static void print_timestamp(struct nu_json *json, const ProtobufCMessage *messag
     const Google__Protobuf__Timestamp *t = (const Google__Protobuf__Timestamp *)message;
     time_t seconds = (time_t)t->seconds;
     struct tm tm = {0};
-    char date[64];
     gmtime_r(&seconds, &tm);
-    size_t len = strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
     struct nu_strbuf text = {0};
-    nu_strbuf_add(&text, nu_str_make(date, len));
+    nu_strbuf_addf(&text, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+                   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
     if (t->nanos > 0)
         add_fraction(&text, (unsigned)t->nanos);
     nu_strbuf_add_char(&text, 'Z');

@@ -115,6 +115,8 @@ TEST(well_known_types_stand_under_value)
          VALUE_JSON("Timestamp", ",\"value\":\"2030-02-28T10:30:00.500Z\""), NULL},
         {VALUE("Timestamp", ", value: '1969-12-31T23:59:59Z'"),
          VALUE_JSON("Timestamp", ",\"value\":\"1969-12-31T23:59:59Z\""), NULL},
+        {VALUE("Timestamp", ", value: '0051-01-31T00:00:00.25+01:30'"),
+         VALUE_JSON("Timestamp", ",\"value\":\"0051-01-30T22:30:00.250Z\""), NULL},
         {VALUE("Timestamp", ", value: {seconds: 86400}"),
          VALUE_JSON("Timestamp", ",\"value\":\"1970-01-02T00:00:00Z\""), NULL},
         {VALUE("Struct", ", value: {}, z: 1"), NULL,
