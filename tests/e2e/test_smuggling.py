@@ -193,14 +193,21 @@ def test_the_length_of_a_body_may_be_anything_but_hide_a_request(nuncio, strict)
 
 GOOD = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 SECOND = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\npoisoned"
+INTERIM = "HTTP/1.1 100 Continue\r\n\r\n"
+NO_CONTENT = "HTTP/1.1 204 No Content\r\n\r\n"
+NOT_MODIFIED = "HTTP/1.1 304 Not Modified\r\ncontent-length: 99\r\n\r\n"
+
+# Cut just behind a whole response, what follows may reach the proxy when it has sent the next request
+# already, and is an answer to it then: no proxy can tell. So no response is cut there.
+WHOLE = {GOOD, INTERIM + GOOD, NO_CONTENT, NOT_MODIFIED}
 
 # What an upstream sends, and the status that the client sees.
 RESPONSES = {
     "second_response": (GOOD + SECOND, 200),
     "second_response_behind_empty_lines": (GOOD + "\r\n\r\n" + SECOND, 200),
-    "interim_then_two": ("HTTP/1.1 100 Continue\r\n\r\n" + GOOD + SECOND, 200),
-    "body_for_204": ("HTTP/1.1 204 No Content\r\n\r\n" + SECOND, 204),
-    "body_for_304": ("HTTP/1.1 304 Not Modified\r\ncontent-length: 99\r\n\r\n" + SECOND, 304),
+    "interim_then_two": (INTERIM + GOOD + SECOND, 200),
+    "body_for_204": (NO_CONTENT + SECOND, 204),
+    "body_for_304": (NOT_MODIFIED + SECOND, 304),
     "length_for_204": ("HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\nhello", 502),
     "length_twice": ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 44\r\n\r\nok" + SECOND, 502),
     "length_and_chunked": ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -235,7 +242,8 @@ def test_no_stray_bytes_of_an_upstream_reach_a_client(nuncio, strict):
         def data(at, name=name):
             return (f"GET /{name}/{at:04} HTTP/1.1\r\nhost: a\r\n\r\n"
                     f"GET /own/{name}/{at:04} HTTP/1.1\r\nhost: a\r\n\r\n").encode()
-        for client, got in every_cut(proxy.port("main"), data, 2, cuts=range(len(text))):
+        cuts = [at for at in range(len(text)) if text[:at] not in WHOLE]
+        for client, got in every_cut(proxy.port("main"), data, 2, cuts=cuts):
             assert got == [expected, 200], (name, client.at, client.received)
             assert client.received.endswith(f"/own/{name}/{client.at:04}".encode()), client.received
             assert b"poisoned" not in client.received
