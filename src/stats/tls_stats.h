@@ -36,6 +36,18 @@ extern const struct nu_stat_table nu_tls_stats_table;
     X("curves.P-256") \
     X("curves.P-384") \
     X("curves.P-521") \
+    X("sigalgs.rsa_pkcs1_sha1") \
+    X("sigalgs.rsa_pkcs1_sha256") \
+    X("sigalgs.rsa_pkcs1_sha384") \
+    X("sigalgs.rsa_pkcs1_sha512") \
+    X("sigalgs.rsa_pss_rsae_sha256") \
+    X("sigalgs.rsa_pss_rsae_sha384") \
+    X("sigalgs.rsa_pss_rsae_sha512") \
+    X("sigalgs.ecdsa_sha1") \
+    X("sigalgs.ecdsa_secp256r1_sha256") \
+    X("sigalgs.ecdsa_secp384r1_sha384") \
+    X("sigalgs.ecdsa_secp521r1_sha512") \
+    X("sigalgs.ed25519") \
     X("ciphers.TLS_AES_128_GCM_SHA256") \
     X("ciphers.TLS_AES_256_GCM_SHA384") \
     X("ciphers.TLS_CHACHA20_POLY1305_SHA256") \
@@ -63,7 +75,8 @@ struct nu_tls_negotiated_stats {
 };
 extern const struct nu_stat_table nu_tls_negotiated_stats_table;
 
-/* Counts one: kind "versions", "curves" or "ciphers". What is not in the list is not counted. */
+/* Counts one: kind "versions", "curves", "sigalgs" or
+ * "ciphers". What is not in the list is not counted. */
 void nu_tls_negotiated_count(struct nu_tls_negotiated_stats *stats, struct nu_str kind,
                              struct nu_str name);
 

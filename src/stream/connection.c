@@ -239,6 +239,10 @@ static void open_filter(struct nu_network_filter *self)
     struct nu_http_stats *stats = conn->worker->stats;
     nu_counter_inc(&stats->downstream_cx_total);
     nu_gauge_inc(&stats->downstream_cx_active);
+    if (socket_of(conn)->transport->is_secure) {
+        nu_counter_inc(&stats->downstream_cx_ssl_total);
+        nu_gauge_inc(&stats->downstream_cx_ssl_active);
+    }
 }
 
 /* The first bytes say which protocol it is, so only then is it counted. */
@@ -292,6 +296,8 @@ static void count_close(struct nu_hcm_conn *conn, bool local, bool active)
     if (socket->linger_expired)
         nu_counter_inc(&stats->downstream_cx_delayed_close_timeout);
     nu_gauge_dec(&stats->downstream_cx_active);
+    if (socket->transport->is_secure)
+        nu_gauge_dec(&stats->downstream_cx_ssl_active);
     if (conn->has_protocol)
         nu_gauge_dec(&stats->downstream_cx_http1_active);
     count_bytes(conn, socket->tx_bytes);

@@ -117,3 +117,30 @@ struct nu_str nu_tls_curve_name(int group)
         return nu_str_make(NULL, 0);
     }
 }
+
+struct nu_str nu_tls_sigalg_name(int key_type, int digest)
+{
+    static const struct {
+        int key_type, digest;
+        const char *name;
+    } known[] = {
+        {EVP_PKEY_RSA, NID_sha1, "rsa_pkcs1_sha1"},
+        {EVP_PKEY_RSA, NID_sha256, "rsa_pkcs1_sha256"},
+        {EVP_PKEY_RSA, NID_sha384, "rsa_pkcs1_sha384"},
+        {EVP_PKEY_RSA, NID_sha512, "rsa_pkcs1_sha512"},
+        {EVP_PKEY_RSA_PSS, NID_sha256, "rsa_pss_rsae_sha256"},
+        {EVP_PKEY_RSA_PSS, NID_sha384, "rsa_pss_rsae_sha384"},
+        {EVP_PKEY_RSA_PSS, NID_sha512, "rsa_pss_rsae_sha512"},
+        {EVP_PKEY_EC, NID_sha1, "ecdsa_sha1"},
+        {EVP_PKEY_EC, NID_sha256, "ecdsa_secp256r1_sha256"},
+        {EVP_PKEY_EC, NID_sha384, "ecdsa_secp384r1_sha384"},
+        {EVP_PKEY_EC, NID_sha512, "ecdsa_secp521r1_sha512"},
+    };
+    if (key_type == EVP_PKEY_ED25519)
+        return NU_STR("ed25519");
+    for (size_t i = 0; i < NU_ARRAY_LEN(known); i++) {
+        if (known[i].key_type == key_type && known[i].digest == digest)
+            return nu_str_from(known[i].name);
+    }
+    return nu_str_make(NULL, 0);
+}

@@ -20,5 +20,8 @@ NU_MUST_USE bool nu_tls_sigalg_translate(struct nu_str name, struct nu_strbuf *o
 
 /* What a negotiated curve is called in statistics, by TLS's number of the group. */
 struct nu_str nu_tls_curve_name(int group);
+/* What the algorithm of a peer's signature is called there, by OpenSSL's numbers of the key's type
+ * and of the digest; empty for one that has no name. */
+struct nu_str nu_tls_sigalg_name(int key_type, int digest);
 
 #endif

@@ -177,6 +177,14 @@ static void count_handshake(struct tls_transport *tls)
                             nu_str_from(SSL_get_cipher_name(tls->ssl)));
     int group = (int)SSL_get_negotiated_group(tls->ssl);
     nu_tls_negotiated_count(negotiated, NU_STR("curves"), nu_tls_curve_name(group));
+    int key_type;
+    int digest = NID_undef;
+    /* A peer without a certificate, and a resumption, have signed nothing. */
+    if (SSL_get_peer_signature_type_nid(tls->ssl, &key_type) == 1) {
+        SSL_get_peer_signature_nid(tls->ssl, &digest);
+        nu_tls_negotiated_count(negotiated, NU_STR("sigalgs"),
+                                nu_tls_sigalg_name(key_type, digest));
+    }
 }
 
 static void on_handshake_done(struct tls_transport *tls)

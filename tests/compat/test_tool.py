@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tool itself: that it notices what it has to notice, and takes out no more than it says."""
 
+import concurrent.futures
 import json
 import pathlib
+import socket
 import sys
 
 import pytest
@@ -11,11 +13,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import normalise  # noqa: E402
 from lib import case as case_module  # noqa: E402
-from lib import config, judge  # noqa: E402
+from lib import config, judge, tls  # noqa: E402
 from lib.case import Case, CaseError, write_recording  # noqa: E402
 from lib.compare import apply_differences, compare  # noqa: E402
 from lib.view import apply_views  # noqa: E402
-from lib.wire import message_end, to_bytes  # noqa: E402
+from lib.wire import Peer, message_end, to_bytes  # noqa: E402
 
 IDENTITY = {"version": "1.2.3", "build": "b", "sha256": "0"}
 
@@ -141,3 +143,41 @@ def test_a_view_replaces_one_body_and_leaves_its_neighbours():
     seen = {"received": first + b"HTTP/1.1 404 Not Found\r\n\r\n", "end": "open"}
     shown = apply_views(seen, [(0, len(first), "keys")])["received"]
     assert shown == b"HTTP/1.1 200 OK\r\nx: y\r\n\r\n<keys>\n.a int\nHTTP/1.1 404 Not Found\r\n\r\n"
+
+
+def handshake(client_spec, server_spec):
+    """Both ends of a connection after a handshake between two of our own peers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs = listener.accept()[0]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        server = pool.submit(tls.accept, Peer(theirs), server_spec)
+        client = tls.connect(Peer(ours), client_spec, {})
+        return client, server.result()
+
+
+def test_a_handshake_tells_what_both_sides_agreed_on():
+    client, server = handshake({"sni": "a.test", "alpn": ["h2", "x"], "cert": "client"},
+                               {"alpn": ["x"], "client_ca": "ca"})
+    client.send(b"hello")
+    server.wait_text(b"hello")
+    client.close()
+    server.wait_end()
+    assert client.ended()["tls"] == {"version": "TLSv1.3", "alpn": "x", "peer": "server",
+                                     "resumed": False}
+    assert server.ended()["tls"] == {"version": "TLSv1.3", "alpn": "x", "peer": "client",
+                                     "asked": "a.test"}
+    assert server.ended()["end"] == "cut"
+
+
+def test_a_refused_certificate_is_seen_on_both_sides():
+    client, server = handshake({"ca": "other-ca", "version": 1.2}, {})
+    assert client.ended()["tls"] == {"failed": "we refused: unable to get local issuer certificate"}
+    assert server.ended()["tls"] == {"failed": "tlsv1_alert_unknown_ca"}
+
+
+def test_certificates_of_a_case_are_part_of_what_it_gave(recorded):
+    recorded.path.write_text('proves: "1 a thing"\nclient:\n- get: /\npki: [server]\n')
+    assert "BEGIN CERTIFICATE" in Case(recorded.path).inputs()["pki"]["server.crt"]
+    with pytest.raises(ValueError, match="nobody"):
+        tls.files_of(["nobody"])

@@ -7,13 +7,13 @@ import pathlib
 
 import yaml
 
-from . import config
+from . import config, tls
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CASES, RECORDINGS = ROOT / "cases", ROOT / "recordings"
 DIFFERENCES = ROOT.parent.parent / "docs" / "differences.md"
 
-INPUT_KEYS = ("kind", "args", "env", "files", "file", "upstreams", "client", "ends")
+INPUT_KEYS = ("kind", "args", "env", "files", "file", "upstreams", "client", "ends", "pki")
 NUNCIO_KEYS = ("proves", "why", "nuncio", "differs", "not_yet", "unconfirmed", "expect")
 KNOWN_KEYS = {*INPUT_KEYS, *NUNCIO_KEYS, "base", "config", *config.PATCHES}
 
@@ -52,6 +52,8 @@ class Case:
     def inputs(self):
         """All that the servers are given. Comments, layout and notes on nuncio are not part."""
         given = {key: self.spec[key] for key in INPUT_KEYS if key in self.spec}
+        if "pki" in self.spec:
+            given["pki"] = tls.files_of(self.spec["pki"])
         if "config" in self.spec:
             given["config"] = self.spec["config"]
         else:

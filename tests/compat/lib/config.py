@@ -16,8 +16,10 @@ import yaml
 BASES = pathlib.Path(__file__).resolve().parent.parent / "bases"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
 PATCHES = ("bootstrap", "listener", "chain", "hcm", "router", "route_config", "vhost", "route",
-           "action", "routes", "log", "cluster", "protocol", "clusters")
+           "action", "routes", "log", "cluster", "protocol", "clusters",
+           "downstream_tls", "upstream_tls")
 
 
 @functools.lru_cache(maxsize=None)
@@ -54,6 +56,28 @@ def _protocol(cluster, patch):
         "explicit_http_config": {"http_protocol_options": {}}}), patch)
 
 
+def certificate(name):
+    """A TlsCertificate of two files that a case copies by `pki`."""
+    return {"certificate_chain": {"filename": "${dir}/%s.crt" % name},
+            "private_key": {"filename": "${dir}/%s.key" % name}}
+
+
+def _named_certificates(context):
+    """In a case a certificate may be given as its name."""
+    common = context.get("common_tls_context", {})
+    if "tls_certificates" in common:
+        common["tls_certificates"] = [certificate(one) if isinstance(one, str) else one
+                                      for one in common["tls_certificates"]]
+
+
+def _transport(place, kind, patch):
+    """Puts TLS on a chain or a cluster: the message as the case gives it."""
+    context = copy.deepcopy(patch)
+    _named_certificates(context)
+    place["transport_socket"] = {"name": "envoy.transport_sockets.tls",
+                                 "typed_config": {"@type": TLS + kind, **context}}
+
+
 def _more_clusters(clusters, names):
     for name in names:
         extra = copy.deepcopy(load_base("proxy")["static_resources"]["clusters"][0])
@@ -87,6 +111,10 @@ def build(case):
         _log_format(hcm, case["log"])
     if "protocol" in case:
         _protocol(cluster, case["protocol"])
+    if "downstream_tls" in case:
+        _transport(chain, "DownstreamTlsContext", case["downstream_tls"])
+    if "upstream_tls" in case:
+        _transport(cluster, "UpstreamTlsContext", case["upstream_tls"])
     _more_clusters(tree["static_resources"]["clusters"], case.get("clusters", []))
     return tree
 

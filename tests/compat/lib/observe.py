@@ -10,7 +10,7 @@ import time
 
 import normalise
 
-from . import config
+from . import config, tls
 from .script import Client, Signals, Upstream
 from .server import Server, StartFailure, read_stats
 from .view import apply_views
@@ -44,6 +44,8 @@ class Run:
     def write_files(self):
         """Writes the configuration and the extra files of the case; gives the former's path."""
         spec = self.case.spec
+        for name, text in tls.files_of(spec.get("pki", ())).items():
+            (self.folder / name).write_text(text)
         for name, text in (spec.get("files") or {}).items():
             (self.folder / name).write_text(self.fill(text))
         if spec.get("file", "envoy.yaml") is None:
@@ -222,7 +224,9 @@ def _text(where, value, names):
 def _connection(seen, names):
     text = normalise.join_chunks(seen["received"].decode("latin-1"))
     text = _text("wire", text, names)
-    return {"received": normalise.fold_runs(text).splitlines(keepends=True), "end": seen["end"]}
+    agreed = {"tls": seen["tls"]} if "tls" in seen else {}
+    return {"received": normalise.fold_runs(text).splitlines(keepends=True), "end": seen["end"],
+            **agreed}
 
 
 def _log_lines(run, names):

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 
+from . import tls
 from .wire import (WAIT_SECONDS, Peer, StepTimeout, fill_backlog, head_bytes, message_end,
                    reserve_port, to_bytes)
 
@@ -76,6 +77,7 @@ class Upstream:
         self.name, self.signals = name, signals
         self.mode = spec.get("mode", "serve")
         self.scripts = spec.get("connections")
+        self.tls = spec.get("tls")
         self.script = spec.get("each", [{"serve": OK_REPLY, "body": "ok"}])
         self.listener = reserve_port()
         self.port = self.listener.getsockname()[1]
@@ -110,10 +112,13 @@ class Upstream:
             script = self.script
             if self.scripts and index < len(self.scripts):
                 script = self.scripts[index]
-            self._spawn(self._serve, peer, script)
+            self._spawn(self._serve, index, script)
 
-    def _serve(self, peer, script):
+    def _serve(self, index, script):
+        peer = self.peers[index]
         try:
+            if self.tls is not None:
+                peer = self.peers[index] = tls.accept(peer, self.tls)
             for step in script:
                 self._step(peer, *split_step(step))
         except StepTimeout as trouble:
@@ -204,6 +209,9 @@ class Client:
 
     def _on_connection(self, peer, word, value, options):
         if word == "connect":
+            return
+        if word == "tls":
+            self.peers[options.get("conn", "a")] = tls.connect(peer, value or {}, self.peers)
             return
         begin = peer.used
         if word == "get":

@@ -86,13 +86,22 @@ class Peer:
         self.used = 0          # bytes that waiting steps have consumed
         self.end = "open"      # then fin | reset (the proxy's doing) or we closed | we reset
 
+    def _poll(self, event, seconds):
+        poll = select.poll()
+        poll.register(self.sock, event)
+        return bool(poll.poll(max(0, seconds) * 1000))
+
+    def _poll_in(self, seconds):
+        return self._poll(select.POLLIN, seconds)
+
+    def _poll_out(self, seconds):
+        return self._poll(select.POLLOUT, seconds)
+
     def fill(self, seconds):
         """Reads what comes within the time; true if there was anything new, also an end."""
         if self.end != "open":
             return False
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        if not poll.poll(max(0, seconds) * 1000):
+        if not self._poll_in(seconds):
             return False
         try:
             data = self.sock.recv(1 << 18)
@@ -155,9 +164,7 @@ class Peer:
             try:
                 view = view[self.sock.send(view):]
             except BlockingIOError:
-                poll = select.poll()
-                poll.register(self.sock, select.POLLOUT)
-                if not poll.poll(max(0, deadline - time.monotonic()) * 1000):
+                if not self._poll_out(deadline - time.monotonic()):
                     raise StepTimeout("the proxy does not read") from None
             except OSError:
                 return

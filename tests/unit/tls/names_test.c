@@ -44,6 +44,15 @@ TEST(curves_and_signature_algorithms)
     nu_strbuf_finish(&out);
 }
 
+TEST(a_signature_is_named_by_key_and_digest)
+{
+    assert_str(nu_tls_sigalg_name(EVP_PKEY_EC, NID_sha384), "ecdsa_secp384r1_sha384");
+    assert_str(nu_tls_sigalg_name(EVP_PKEY_RSA_PSS, NID_sha256), "rsa_pss_rsae_sha256");
+    assert_str(nu_tls_sigalg_name(EVP_PKEY_RSA, NID_sha256), "rsa_pkcs1_sha256");
+    assert_str(nu_tls_sigalg_name(EVP_PKEY_ED25519, NID_undef), "ed25519");
+    assert_str(nu_tls_sigalg_name(EVP_PKEY_DSA, NID_sha256), "");
+}
+
 TEST(openssl_takes_every_name_of_the_tables)
 {
     static const char *const names[] = {
