@@ -102,12 +102,13 @@ class TlsPeer(Peer):
 
     def _fail(self, error):
         """What ended the connection: an alert by its name, an end without close_notify, a reset."""
-        if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        reason = (getattr(error, "reason", None) or "unknown").lower()
+        if isinstance(error, ssl.SSLEOFError) or reason == "unexpected_eof_while_reading":
             self.end = "cut"
         elif isinstance(error, ssl.SSLCertVerificationError):
             self.end = f"we refused: {error.verify_message}"
         elif isinstance(error, ssl.SSLError):
-            self.end = (error.reason or "unknown").lower()
+            self.end = reason
         else:
             self.end = "reset"
 
