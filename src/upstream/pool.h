@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connection pools: for each worker, host and priority the HTTP/1 connections to that host.
+ * Connection pools: for each worker, host and priority the HTTP connections to that host.
  *
- * A request asks for a stream. An idle connection is given at once (the last used first); else the
+ * A request asks for a stream. A ready connection is given at once (the last used first); else the
  * request waits while a connection is opened, within the cluster's breakers. The rules are Envoy's:
  * a failed connect fails every request that waits here, a first connection to a host is always
- * allowed.
+ * allowed, and no more connections are opened than the requests that wait can use: one that is
+ * connecting counts for as many as it may carry at once.
  *
- *     connecting -> idle <-> busy -> closed
+ *     connecting -> ready <-> busy -> closed         ready: it takes one more stream
+ *                      \-> draining <-/              draining: it takes no more, and ends with the
+ *                                                    last that it has
  */
 #ifndef NU_UPSTREAM_POOL_H
 #define NU_UPSTREAM_POOL_H
@@ -19,27 +22,35 @@
 
 struct nu_pool_request;
 
+enum nu_upstream_conn_state {
+    NU_UPSTREAM_CONNECTING,
+    NU_UPSTREAM_READY,
+    NU_UPSTREAM_BUSY,
+    NU_UPSTREAM_DRAINING,
+    NU_UPSTREAM_CLOSED,
+};
+
 /* One upstream connection, as its user may see it. */
 struct nu_upstream_conn {
     struct nu_connection conn;
     struct nu_h1_client codec;
-    struct nu_pool *pool;            /* borrowed */
-    struct nu_list link;             /* in the pool's list of its state */
-    struct nu_timer timer;           /* connect timeout; then armed all the time, see on_timer */
-    struct nu_timer duration_timer;  /* maximum age */
-    struct nu_pool_request *request; /* being served; NULL while idle */
+    struct nu_pool *pool;           /* borrowed */
+    struct nu_list link;            /* in the pool's list of its state */
+    struct nu_timer timer;          /* connect timeout; then armed all the time, see on_timer */
+    struct nu_timer duration_timer; /* maximum age */
     struct nu_address local;
     uint64_t id;
     uint64_t connect_start_us;
     uint64_t connect_end_us;
-    uint64_t idle_since_us;
-    uint64_t counted_rx; /* bytes that the statistics have */
+    uint64_t idle_since_us; /* while no stream is active */
+    uint64_t counted_rx;    /* bytes that the statistics have */
     uint64_t counted_tx;
-    uint32_t requests; /* served so far */
-    uint8_t state;
-    bool drain;     /* close after the present request */
-    bool aborted;   /* a request was given up, which ends it */
-    bool timed_out; /* the connect timeout ended it */
+    uint32_t requests;     /* served so far, or being served */
+    uint32_t active;       /* streams at work */
+    uint32_t stream_limit; /* how many of them there may be at once */
+    uint8_t state;         /* enum nu_upstream_conn_state */
+    bool aborted;          /* a request was given up, which ends it */
+    bool timed_out;        /* the connect timeout ended it */
 };
 
 struct nu_pool_request_ops {
@@ -70,10 +81,10 @@ struct nu_pool {
     enum nu_priority priority;
     struct nu_list link; /* in cluster->pools */
     struct nu_list connecting;
-    struct nu_list idle; /* last used first */
-    struct nu_list busy;
-    struct nu_list waiting; /* requests, oldest first */
-    uint32_t connecting_count;
+    struct nu_list ready;         /* last used first */
+    struct nu_list busy;          /* the draining ones too */
+    struct nu_list waiting;       /* requests, oldest first */
+    uint32_t connecting_capacity; /* streams that the connecting connections will take at once */
     uint32_t waiting_count;
     bool in_use;   /* has connections or requests, and counts as one for its breaker */
     bool draining; /* the host went: only for those who wait already, gone when empty */
@@ -87,7 +98,7 @@ struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
 void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request);
 /* Gives up waiting. Harmless once an op was called. */
 void nu_pool_cancel(struct nu_pool_request *request);
-/* Closes idle connections, lets busy ones finish; the pool goes when it is empty. */
+/* Closes idle connections, lets the others finish; the pool goes when it is empty. */
 void nu_pool_drain(struct nu_pool *pool);
 /* Closes everything now and frees the pool; its requests are reset. */
 void nu_pool_destroy(struct nu_pool *pool);

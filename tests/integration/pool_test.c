@@ -168,7 +168,8 @@ TEST(keepalive_probes_are_set)
     fixture_start(&f);
     serve_one(&f);
     const struct nu_pool *pool = nu_list_first(&f.params.cluster->pools, struct nu_pool, link);
-    const struct nu_upstream_conn *conn = nu_list_first(&pool->idle, struct nu_upstream_conn, link);
+    const struct nu_upstream_conn *conn =
+        nu_list_first(&pool->ready, struct nu_upstream_conn, link);
     int fd = conn->conn.fd;
     assert_int_equal(int_option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
     assert_int_equal(int_option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Upstream connections: how they are opened, what ends them, and which statistics move then.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "upstream/pool_internal.h"
+
+static _Atomic uint64_t next_connection_id;
+
+static struct nu_upstream_conn *conn_of(struct nu_connection *conn)
+{
+    return nu_container_of(conn, struct nu_upstream_conn, conn);
+}
+
+static struct nu_cluster_traffic_stats *stats_of(const struct nu_upstream_conn *conn)
+{
+    return nu_pool_stats(conn->pool);
+}
+
+static const struct nu_cluster_options *options_of(const struct nu_upstream_conn *conn)
+{
+    return nu_pool_options(conn->pool);
+}
+
+void nu_upstream_conn_count_bytes(struct nu_upstream_conn *conn)
+{
+    struct nu_cluster_traffic_stats *stats = stats_of(conn);
+    nu_counter_add(&stats->upstream_cx_rx_bytes_total, conn->conn.rx_bytes - conn->counted_rx);
+    nu_counter_add(&stats->upstream_cx_tx_bytes_total, conn->conn.tx_bytes - conn->counted_tx);
+    conn->counted_rx = conn->conn.rx_bytes;
+    conn->counted_tx = conn->conn.tx_bytes;
+}
+
+static void arm_idle_timer(struct nu_upstream_conn *conn, uint64_t idle_us)
+{
+    uint64_t limit_ms = options_of(conn)->idle_timeout_ms;
+    uint64_t idle_ms = idle_us / 1000;
+    if (limit_ms)
+        nu_timer_arm(conn->conn.loop, &conn->timer, limit_ms > idle_ms ? limit_ms - idle_ms : 0);
+}
+
+/* --- Open ------------------------------------------------------------------------------------- */
+
+static void on_connected(struct nu_connection *base)
+{
+    struct nu_upstream_conn *conn = conn_of(base);
+    struct nu_pool *pool = conn->pool;
+    nu_timer_cancel(&conn->timer);
+    pool->connecting_capacity -= nu_upstream_conn_capacity(conn);
+    conn->connect_end_us = nu_loop_now_us(base->loop);
+    nu_histogram_record(&stats_of(conn)->upstream_cx_connect_ms,
+                        (conn->connect_end_us - conn->connect_start_us) / 1000);
+    conn->local = nu_connection_local_address(base);
+    uint64_t max_ms = options_of(conn)->max_connection_duration_ms;
+    if (max_ms)
+        nu_timer_arm(base->loop, &conn->duration_timer, max_ms);
+    nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connected to %.*s", (unsigned long long)conn->id,
+           NU_STR_ARG(pool->host->address_text));
+    arm_idle_timer(conn, 0);
+    nu_pool_on_ready(conn);
+}
+
+static void on_data(struct nu_connection *base)
+{
+    struct nu_upstream_conn *conn = conn_of(base);
+    if (conn->active)
+        conn->codec.codec.ops->dispatch(&conn->codec.codec);
+    /* Bytes that nobody asked for, or the server's end, on an idle connection. */
+    if (conn->state == NU_UPSTREAM_READY && (base->in.len || base->read_eof))
+        nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+}
+
+static void on_above_high(struct nu_connection *base)
+{
+    struct nu_upstream_conn *conn = conn_of(base);
+    nu_counter_inc(&stats_of(conn)->upstream_flow_control_backed_up_total);
+    conn->codec.codec.ops->on_above_high(&conn->codec.codec);
+}
+
+static void on_below_low(struct nu_connection *base)
+{
+    struct nu_upstream_conn *conn = conn_of(base);
+    nu_counter_inc(&stats_of(conn)->upstream_flow_control_drained_total);
+    conn->codec.codec.ops->on_below_low(&conn->codec.codec);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void count_destroy(struct nu_upstream_conn *conn, bool local, bool active)
+{
+    struct nu_cluster_traffic_stats *stats = stats_of(conn);
+    nu_counter_inc(&stats->upstream_cx_destroy);
+    nu_counter_inc(local ? &stats->upstream_cx_destroy_local : &stats->upstream_cx_destroy_remote);
+    if (active) {
+        nu_counter_inc(&stats->upstream_cx_destroy_with_active_rq);
+        nu_counter_inc(local ? &stats->upstream_cx_destroy_local_with_active_rq
+                             : &stats->upstream_cx_destroy_remote_with_active_rq);
+    }
+}
+
+/* "delayed connect error: Connection refused", as Envoy words it, or what TLS says. */
+static struct nu_str connect_failure_text(const struct nu_upstream_conn *conn, char *buffer,
+                                          size_t size)
+{
+    if (conn->conn.transport_failure)
+        return nu_str_from(conn->conn.transport_failure);
+    if (conn->timed_out || !conn->conn.error)
+        return nu_str_make(NULL, 0);
+    int len = snprintf(buffer, size, "delayed connect error: %s", strerror(conn->conn.error));
+    return nu_str_make(buffer, (size_t)len);
+}
+
+static void on_connect_failed(struct nu_upstream_conn *conn, enum nu_close_reason reason)
+{
+    struct nu_pool *pool = conn->pool;
+    pool->connecting_capacity -= nu_upstream_conn_capacity(conn);
+    nu_counter_inc(&stats_of(conn)->upstream_cx_connect_fail);
+    nu_counter_inc(&pool->host_stats->cx_connect_fail);
+    char buffer[160];
+    struct nu_str text = connect_failure_text(conn, buffer, sizeof(buffer));
+    enum nu_reset_reason reset = conn->timed_out             ? NU_RESET_CONNECTION_TIMEOUT
+                                 : reason == NU_CLOSED_BY_US ? NU_RESET_LOCAL_CONNECTION_FAILURE
+                                                             : NU_RESET_REMOTE_CONNECTION_FAILURE;
+    nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connect to %.*s failed: %.*s",
+           (unsigned long long)conn->id, NU_STR_ARG(pool->host->address_text), NU_STR_ARG(text));
+    nu_pool_fail_waiting(pool, reset, text);
+}
+
+static void free_conn(void *obj)
+{
+    nu_free(obj);
+}
+
+/* The streams that are left end with the connection. */
+static void end_streams(struct nu_upstream_conn *conn)
+{
+    if (!conn->active)
+        return;
+    nu_pool_count_stream_end(conn);
+    conn->codec.codec.ops->on_closed(&conn->codec.codec, NU_RESET_CONNECTION_TERMINATION);
+}
+
+static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
+{
+    struct nu_upstream_conn *conn = conn_of(base);
+    struct nu_pool *pool = conn->pool;
+    struct nu_cluster_traffic_stats *stats = stats_of(conn);
+    bool was_connecting = conn->state == NU_UPSTREAM_CONNECTING;
+    nu_timer_cancel(&conn->timer);
+    nu_timer_cancel(&conn->duration_timer);
+    nu_upstream_conn_set_state(conn, NU_UPSTREAM_CLOSED);
+    nu_upstream_conn_count_bytes(conn);
+    nu_gauge_dec(&stats->upstream_cx_active);
+    nu_gauge_dec(&pool->host_stats->cx_active);
+    nu_pool_count_down(pool, NU_BREAKER_CONNECTIONS);
+    nu_histogram_record(&stats->upstream_cx_length_ms,
+                        (nu_loop_now_us(base->loop) - conn->connect_start_us) / 1000);
+    count_destroy(conn, reason == NU_CLOSED_BY_US && !base->read_eof,
+                  conn->active || conn->aborted);
+    if (was_connecting)
+        on_connect_failed(conn, reason);
+    else
+        nu_histogram_record(&stats->upstream_rq_per_cx, conn->requests);
+    end_streams(conn);
+    nu_loop_defer_free(base->loop, free_conn, conn);
+    nu_pool_on_closed(pool);
+}
+
+static const struct nu_connection_ops connection_ops = {
+    .on_connected = on_connected,
+    .on_data = on_data,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+    .on_closed = on_closed,
+};
+
+/* --- Timers ----------------------------------------------------------------------------------- */
+
+static void on_connect_timeout(struct nu_upstream_conn *conn)
+{
+    conn->timed_out = true;
+    nu_counter_inc(&stats_of(conn)->upstream_cx_connect_timeout);
+    nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+}
+
+/* The connect timeout; later a look at how long the connection was idle, so that a request costs no
+ * timer work. */
+static void on_timer(struct nu_timer *timer)
+{
+    struct nu_upstream_conn *conn = nu_container_of(timer, struct nu_upstream_conn, timer);
+    if (conn->state == NU_UPSTREAM_CONNECTING) {
+        on_connect_timeout(conn);
+        return;
+    }
+    uint64_t idle_us = conn->active ? 0 : nu_loop_now_us(conn->conn.loop) - conn->idle_since_us;
+    if (idle_us / 1000 < options_of(conn)->idle_timeout_ms) {
+        arm_idle_timer(conn, idle_us);
+        return;
+    }
+    nu_counter_inc(&stats_of(conn)->upstream_cx_idle_timeout);
+    nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+}
+
+static void on_duration_timer(struct nu_timer *timer)
+{
+    struct nu_upstream_conn *conn = nu_container_of(timer, struct nu_upstream_conn, duration_timer);
+    nu_counter_inc(&stats_of(conn)->upstream_cx_max_duration_reached);
+    if (conn->active)
+        nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
+    else
+        nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+}
+
+/* --- Opening ---------------------------------------------------------------------------------- */
+
+static bool set_int(int fd, int level, int name, uint32_t value)
+{
+    int number = (int)value;
+    return setsockopt(fd, level, name, &number, sizeof(number)) == 0;
+}
+
+static bool set_up_socket(int fd, const void *arg)
+{
+    const struct nu_cluster_options *options = arg;
+    if (!options->tcp_keepalive)
+        return true;
+    if (!set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1))
+        return false;
+    if (options->keepalive_probes &&
+        !set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, options->keepalive_probes))
+        return false;
+    if (options->keepalive_time_s &&
+        !set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, options->keepalive_time_s))
+        return false;
+    return !options->keepalive_interval_s ||
+           set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, options->keepalive_interval_s);
+}
+
+static void count_open(struct nu_pool *pool)
+{
+    struct nu_cluster_traffic_stats *stats = nu_pool_stats(pool);
+    nu_counter_inc(&stats->upstream_cx_total);
+    nu_counter_inc(&stats->upstream_cx_http1_total);
+    nu_gauge_inc(&stats->upstream_cx_active);
+    nu_counter_inc(&pool->host_stats->cx_total);
+    nu_gauge_inc(&pool->host_stats->cx_active);
+    nu_pool_count_up(pool, NU_BREAKER_CONNECTIONS);
+}
+
+void nu_upstream_conn_open(struct nu_pool *pool)
+{
+    struct nu_loop *loop = pool->cluster->loop;
+    const struct nu_cluster_options *options = nu_pool_options(pool);
+    struct nu_upstream_conn *conn = nu_calloc(1, sizeof(*conn));
+    conn->pool = pool;
+    conn->id = atomic_fetch_add_explicit(&next_connection_id, 1, memory_order_relaxed);
+    conn->connect_start_us = nu_loop_now_us(loop);
+    conn->stream_limit = 1;
+    nu_list_init(&conn->link);
+    nu_timer_init(&conn->timer, on_timer);
+    nu_timer_init(&conn->duration_timer, on_duration_timer);
+    nu_upstream_conn_set_state(conn, NU_UPSTREAM_CONNECTING);
+    pool->connecting_capacity += nu_upstream_conn_capacity(conn);
+    count_open(pool);
+    nu_connection_connect(&conn->conn, loop, &pool->host->address, &connection_ops,
+                          options->buffer_limit_bytes, set_up_socket, options);
+    if (options->transport.cls)
+        options->transport.cls->connect(&conn->conn, options->transport.config,
+                                        pool->host->hostname);
+    nu_h1_client_init(&conn->codec, &conn->conn, &options->h1, &nu_pool_h1_callbacks, conn);
+    nu_timer_arm(loop, &conn->timer, options->connect_timeout_ms);
+}
