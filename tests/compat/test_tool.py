@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import normalise  # noqa: E402
 from lib import case as case_module  # noqa: E402
-from lib import config, judge, tls  # noqa: E402
+from lib import config, h2, judge, tls  # noqa: E402
 from lib.case import Case, CaseError, write_recording  # noqa: E402
 from lib.compare import apply_differences, compare  # noqa: E402
 from lib.view import apply_views  # noqa: E402
@@ -181,3 +181,38 @@ def test_certificates_of_a_case_are_part_of_what_it_gave(recorded):
     assert "BEGIN CERTIFICATE" in Case(recorded.path).inputs()["pki"]["server.crt"]
     with pytest.raises(ValueError, match="nobody"):
         tls.files_of(["nobody"])
+
+
+def test_header_blocks_are_read_as_rfc_7541_shows():
+    """Its appendix C.4: Huffman, and the dynamic table that the second request uses."""
+    decoder = h2.FieldDecoder()
+    first = decoder.decode(bytes.fromhex("828684418cf1e3c2e5f23a6ba0ab90f4ff"))
+    second = decoder.decode(bytes.fromhex("828684be5886a8eb10649cbf"))
+    assert first[-1] == (":authority", "www.example.com")
+    assert second == [*first, ("cache-control", "no-cache")]
+
+
+def test_two_http2_peers_understand_each_other():
+    sockets = socket.socketpair(socket.AF_UNIX)
+    for sock in sockets:
+        sock.setblocking(False)
+    client = h2.Peer(Pipe(sockets[0]), is_server=False)
+    server = h2.Peer(Pipe(sockets[1]), is_server=True, settings={4: 100000})
+    stream = client.request("/a", "POST", [("x", "{{" * 100)], end=False)
+    client.body(stream, b"b" * 50000, end=False)
+    client.headers(stream, [("t", "1")], end=True)
+    got, request = server.wait_request()
+    server.respond(got, 201, [("y", "\xe9")], b"c" * 50000, [("u", "2")])
+    response = client.wait_message(stream)
+    assert (got, dict(request.headers)["x"], bytes(request.body)) == (1, "{{" * 100, b"b" * 50000)
+    assert request.trailers == [("t", "1")] and response.trailers == [("u", "2")]
+    assert (response.status, response.get("y"), bytes(response.body)) == (201, "\xe9", b"c" * 50000)
+    server.rst(client.request("/b", end=False), "REFUSED_STREAM")
+    assert client.wait_message(3).reset == "REFUSED_STREAM"
+
+
+class Pipe(Peer):
+    """A peer on a socket that is not TCP."""
+
+    def __init__(self, sock):  # pylint: disable=super-init-not-called
+        self.sock, self.received, self.used, self.end = sock, bytearray(), 0, "open"
