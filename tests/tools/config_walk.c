@@ -9,7 +9,8 @@
  * Prints "ok TYPE FILE" or "refused TYPE FILE", and below it the errors, each behind a tab. --type
  * reads a message other than the bootstrap, --print writes what was read as JSON. --resources looks
  * for bootstraps, listeners, clusters, route tables and endpoints anywhere in the file, as in a
- * control plane's golden files, and judges each by itself; a file without any is "none - FILE".
+ * control plane's golden files, by "@type" or by what they hold, and judges each by itself; a file
+ * without any is "none - FILE".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,18 +86,37 @@ static bool has(const struct nu_doc_node *map, const char *snake, const char *ca
     return nu_doc_member(map, nu_str_from(snake)) || nu_doc_member(map, nu_str_from(camel));
 }
 
+/* The type of a resource that says it, or NULL. */
+static const char *named_type(const struct nu_doc_node *map)
+{
+    static const char *const types[] = {"envoy.config.listener.v3.Listener",
+                                        "envoy.config.cluster.v3.Cluster",
+                                        "envoy.config.route.v3.RouteConfiguration",
+                                        "envoy.config.endpoint.v3.ClusterLoadAssignment"};
+    const struct nu_doc_node *type = nu_doc_member(map, NU_STR("@type"));
+    if (!type || type->kind != NU_DOC_STRING)
+        return NULL;
+    for (size_t i = 0; i < NU_ARRAY_LEN(types); i++)
+        if (nu_str_ends_with(type->text, nu_str_from(types[i])))
+            return types[i];
+    return NULL;
+}
+
 /* The type of a resource by members that only it has, or NULL. */
 static const char *recognise(const struct nu_doc_node *map)
 {
     if (map->kind != NU_DOC_MAP)
         return NULL;
+    if (named_type(map))
+        return named_type(map);
     if (has(map, "static_resources", "staticResources") ||
         has(map, "dynamic_resources", "dynamicResources"))
         return "envoy.config.bootstrap.v3.Bootstrap";
     if (has(map, "virtual_hosts", "virtualHosts"))
         return "envoy.config.route.v3.RouteConfiguration";
     if (has(map, "filter_chains", "filterChains") ||
-        has(map, "default_filter_chain", "defaultFilterChain"))
+        has(map, "default_filter_chain", "defaultFilterChain") ||
+        has(map, "listener_filters", "listenerFilters"))
         return "envoy.config.listener.v3.Listener";
     if (has(map, "connect_timeout", "connectTimeout") ||
         has(map, "load_assignment", "loadAssignment") ||
