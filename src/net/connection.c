@@ -326,12 +326,20 @@ static void discard_input(struct nu_connection *conn)
         finish(conn, NU_CLOSED_BY_US);
 }
 
+static void finish_if_both_ended(struct nu_connection *conn, enum nu_close_reason reason)
+{
+    if (conn->state == NU_CONNECTION_OPEN && conn->read_eof && conn->write_shut &&
+        conn->in.len == 0)
+        finish(conn, reason);
+}
+
 /* The peer's end: no more read events, which would fire for ever. */
 static void on_eof(struct nu_connection *conn)
 {
     conn->read_eof = true;
     nu_io_disable_read(&conn->io);
     conn->ops->on_data(conn);
+    finish_if_both_ended(conn, NU_CLOSED_BY_PEER);
 }
 
 /* Nothing keeps us from reading on. */
@@ -441,10 +449,13 @@ static void on_all_written(struct nu_connection *conn)
             finish(conn, NU_CLOSED_BY_US);
         return;
     }
-    if (conn->write_ended)
+    if (conn->write_ended && !conn->write_shut) {
+        conn->write_shut = true;
         shutdown(conn->fd, SHUT_WR);
+    }
     if (conn->ops->on_drained)
         conn->ops->on_drained(conn);
+    finish_if_both_ended(conn, NU_CLOSED_BY_US);
 }
 
 /* Whether the socket takes no more for now. */

@@ -127,7 +127,8 @@ struct nu_connection {
     uint8_t read_size;       /* step of the adaptive read size */
     uint8_t close_mode;      /* enum nu_close_mode, once CLOSING */
     bool read_eof;           /* the peer ended its side */
-    bool write_ended;        /* we ended our side */
+    bool write_ended;        /* we ended our side, once `out` is written */
+    bool write_shut;         /* and the peer was told */
     bool above_high;         /* on_above_high was called, on_below_low not yet */
     bool short_reads;        /* the last read was much smaller than its room */
     bool last_read_was_full; /* more may wait in the socket */
@@ -192,7 +193,8 @@ static inline bool nu_connection_is_out_full(const struct nu_connection *conn)
 /* Ends the connection. A second call may only make it harsher. on_closed is called from inside for
  * NOW and RESET, later for FLUSH and LINGER unless nothing is left to write. */
 void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode);
-/* Ends our side only (FIN) once `out` is written. */
+/* Ends our side only (FIN) once `out` is written. A connection of which both sides have ended, and
+ * of which the owner has taken every byte, closes by itself: by the side that ended last. */
 void nu_connection_end_write(struct nu_connection *conn);
 
 /* For transports: why the connection is about to fail; copied, readable in on_closed. */

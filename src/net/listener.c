@@ -14,7 +14,9 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "net/conn_record.h"
 #include "net/inspection.h"
+#include "net/network_chain.h"
 
 enum {
     MAX_ACCEPT_BURST = 64,
@@ -31,56 +33,29 @@ static struct nu_server_conn *server_conn_of(struct nu_connection *conn)
     return nu_container_of(conn, struct nu_server_conn, conn);
 }
 
-static struct nu_network_filter *first_filter(struct nu_server_conn *conn)
-{
-    return (struct nu_network_filter *)(void *)((char *)conn + nu_align_up(sizeof(*conn), 16));
-}
-
-static struct nu_network_filter *next_filter(struct nu_network_filter *filter)
-{
-    return (struct nu_network_filter *)(void *)((char *)filter +
-                                                nu_align_up(filter->cls->instance_size, 16));
-}
-
-static struct nu_network_filter *filter_at(struct nu_server_conn *conn, unsigned index)
-{
-    struct nu_network_filter *filter = first_filter(conn);
-    while (index-- > 0)
-        filter = next_filter(filter);
-    return filter;
-}
-
 static void on_data(struct nu_connection *base)
 {
-    struct nu_server_conn *conn = server_conn_of(base);
-    struct nu_network_filter *filter = filter_at(conn, conn->filter_at);
-    while (filter->cls->on_data(filter, &base->in, base->read_eof) == NU_NETWORK_CONTINUE) {
-        if (!nu_connection_is_open(base) || conn->filter_at + 1 >= conn->filter_count)
-            return;
-        conn->filter_at++;
-        filter = next_filter(filter);
-    }
+    nu_network_chain_data(server_conn_of(base));
 }
 
 static void on_above_high(struct nu_connection *base)
 {
-    struct nu_server_conn *conn = server_conn_of(base);
-    struct nu_network_filter *last = filter_at(conn, conn->filter_count - 1u);
-    if (last->cls->on_above_high)
+    struct nu_network_filter *last = nu_network_chain_last(server_conn_of(base));
+    if (last && last->cls->on_above_high)
         last->cls->on_above_high(last);
 }
 
 static void on_below_low(struct nu_connection *base)
 {
-    struct nu_server_conn *conn = server_conn_of(base);
-    struct nu_network_filter *last = filter_at(conn, conn->filter_count - 1u);
-    if (last->cls->on_below_low)
+    struct nu_network_filter *last = nu_network_chain_last(server_conn_of(base));
+    if (last && last->cls->on_below_low)
         last->cls->on_below_low(last);
 }
 
 static void free_server_conn(void *obj)
 {
     struct nu_server_conn *conn = obj;
+    nu_conn_record_free(conn->record);
     if (conn->accepted) {
         struct nu_arena *arena = conn->accepted->arena;
         nu_arena_destroy(&arena);
@@ -98,13 +73,7 @@ static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
 {
     struct nu_server_conn *conn = server_conn_of(base);
     struct nu_worker_listener *wl = conn->wl;
-    struct nu_network_filter *filter = first_filter(conn);
-    for (uint8_t i = 0; i < conn->filter_count; i++) {
-        struct nu_network_filter *next = next_filter(filter);
-        if (filter->cls->close)
-            filter->cls->close(filter, reason);
-        filter = next;
-    }
+    nu_network_chain_close(conn, reason);
     if (conn->handshake_timer) {
         nu_timer_cancel(conn->handshake_timer);
         nu_free(nu_container_of(conn->handshake_timer, struct handshake_timer, timer));
@@ -129,38 +98,6 @@ static const struct nu_connection_ops connection_ops = {
     .on_below_low = on_below_low,
     .on_closed = on_closed,
 };
-
-static size_t filters_size(const struct nu_filter_chain_spec *chain)
-{
-    size_t size = 0;
-    for (uint8_t i = 0; i < chain->filter_count; i++)
-        size += nu_align_up(chain->filters[i].cls->instance_size, 16);
-    return size;
-}
-
-static void make_filters(struct nu_server_conn *conn, const struct nu_filter_chain_spec *chain)
-{
-    struct nu_network_filter *filter = first_filter(conn);
-    conn->filter_count = chain->filter_count;
-    for (uint8_t i = 0; i < chain->filter_count; i++) {
-        filter->cls = chain->filters[i].cls;
-        filter->config = chain->filters[i].config;
-        filter->conn = conn;
-        filter = next_filter(filter);
-    }
-}
-
-static void open_filters(struct nu_server_conn *conn)
-{
-    struct nu_network_filter *filter = first_filter(conn);
-    for (uint8_t i = 0; i < conn->filter_count; i++) {
-        if (!nu_connection_is_open(&conn->conn))
-            return;
-        if (filter->cls->open)
-            filter->cls->open(filter);
-        filter = next_filter(filter);
-    }
-}
 
 /* A peer that came over IPv4 to an IPv6 socket is an IPv4 peer. */
 static struct nu_address unmapped(struct nu_address address)
@@ -213,7 +150,7 @@ static void limit_handshake(struct nu_server_conn *conn, uint32_t timeout_ms)
 static void open_connection(struct nu_worker_listener *wl, struct nu_new_connection *fresh,
                             const struct nu_filter_chain_spec *chain)
 {
-    size_t size = nu_align_up(sizeof(struct nu_server_conn), 16) + filters_size(chain);
+    size_t size = nu_align_up(sizeof(struct nu_server_conn), 16) + nu_network_chain_size(chain);
     struct nu_server_conn *conn = nu_calloc(1, size);
     nu_connection_init(&conn->conn, wl->loop, fresh->fd, &connection_ops,
                        wl->listener->config->buffer_limit_bytes);
@@ -224,7 +161,7 @@ static void open_connection(struct nu_worker_listener *wl, struct nu_new_connect
     conn->id = atomic_fetch_add_explicit(&next_connection_id, 1, memory_order_relaxed);
     conn->accepted_us = nu_loop_now_us(wl->loop);
     take_findings(conn, fresh);
-    make_filters(conn, chain);
+    nu_network_chain_init(conn);
     nu_list_add_last(&wl->connections, &conn->link);
     count_accept(wl);
     if (chain->transport.cls)
@@ -232,7 +169,7 @@ static void open_connection(struct nu_worker_listener *wl, struct nu_new_connect
     if (chain->handshake_timeout_ms && conn->conn.transport_waits)
         limit_handshake(conn, chain->handshake_timeout_ms);
     nu_connection_start(&conn->conn);
-    open_filters(conn);
+    nu_network_chain_open(conn);
     if (conn->conn.in.len || conn->conn.transport_in)
         nu_connection_redeliver(&conn->conn);
 }
@@ -454,8 +391,8 @@ void nu_worker_listener_drain(struct nu_worker_listener *wl)
     struct nu_server_conn *conn;
     nu_list_for_each(conn, &wl->connections, struct nu_server_conn, link)
     {
-        struct nu_network_filter *last = filter_at(conn, conn->filter_count - 1u);
-        if (last->cls->on_drain)
+        struct nu_network_filter *last = nu_network_chain_last(conn);
+        if (last && last->cls->on_drain)
             last->cls->on_drain(last);
     }
 }

@@ -22,6 +22,7 @@
 #include "stats/listener_stats.h"
 #include "stats/stats.h"
 
+struct nu_conn_record;
 struct nu_metadata;
 
 enum nu_traffic_direction {
@@ -143,14 +144,14 @@ struct nu_server_conn {
     struct nu_worker_listener *wl;            /* borrowed: outlives its connections */
     struct nu_list link;                      /* in wl->connections */
     const struct nu_filter_chain_spec *chain; /* borrowed: the configuration's */
-    struct nu_accepted *accepted; /* what listener filters found, or NULL; its arena is owned */
+    struct nu_conn_record *record; /* owned; NULL while nobody asked: net/conn_record.h */
+    struct nu_accepted *accepted;  /* what listener filters found, or NULL; its arena is owned */
     struct nu_address remote;
     const struct nu_address *local; /* of the socket: the listener's or, if that listens on any, an
                                        own one, owned; NULL while nobody asked */
     struct nu_timer *handshake_timer; /* owned; NULL unless the handshake has a time limit */
     uint64_t id;
     uint64_t accepted_us;
-    uint8_t filter_at; /* the filter that stopped the bytes, or 0 */
     uint8_t filter_count;
     uint8_t fd_index; /* of the listener's addresses */
 };

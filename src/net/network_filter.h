@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The network filter contract: what stands between a listener's connection and its bytes. The HTTP
- * connection manager is one, and the last of its chain; others look at the bytes before it.
+ * The network filter contract: what stands between a listener's connection and its bytes. The last
+ * filter of a chain is terminal, as the HTTP connection manager and tcp_proxy are: it uses the bytes
+ * up. Those before it look at the connection and at its bytes, and may keep both to themselves for a
+ * while, or end the connection.
  *
  * A filter is a static class, an immutable configuration and one instance per connection, which
  * begins with struct nu_network_filter and is carved, zeroed, from the connection's memory.
  * Everything happens on the connection's worker.
+ *
+ *     connection is there:  open of the first, the second ... until one stops
+ *     bytes came:           on_data of the first, the second ... until one stops; a filter that was
+ *                           not opened yet is, just before its turn
+ *     nu_network_filter_continue: goes on behind the filter that stopped
+ *
+ * All filters see the same bytes: one that stops leaves them where they are, and is shown them again
+ * together with what comes next.
  */
 #ifndef NU_NET_NETWORK_FILTER_H
 #define NU_NET_NETWORK_FILTER_H
@@ -16,27 +26,30 @@ struct nu_server_conn;
 struct nu_network_filter;
 
 enum nu_network_status {
-    NU_NETWORK_CONTINUE, /* the next filter gets the bytes that are left */
-    NU_NETWORK_STOP,     /* it does not, until this filter continues with later bytes */
+    NU_NETWORK_CONTINUE, /* it is the next filter's turn */
+    NU_NETWORK_STOP,     /* it is not: before this filter continues, or later bytes come */
 };
 
 struct nu_network_filter_class {
     const char *name;
     size_t instance_size;
     bool is_terminal; /* ends the chain: it uses the bytes up */
+    bool half_close; /* terminal: the client may end its side and go on reading; else the connection
+                         ends when it does, whichever filter holds the bytes */
 
-    /* The connection is open. It may be closed from here. */
-    void (*open)(struct nu_network_filter *self);
-    /* Bytes came into `data`, or the peer's end did. A terminal filter drains what it uses. */
+    /* The connection is open. It may be closed from here. NULL continues. */
+    enum nu_network_status (*open)(struct nu_network_filter *self);
+    /* Bytes came into `data`, or the peer's end did. A terminal filter drains what it uses. NULL
+     * continues. */
     enum nu_network_status (*on_data)(struct nu_network_filter *self, struct nu_buf *data,
                                       bool end);
-    /* The connection's output crossed a watermark. May be NULL. */
+    /* The connection's output crossed a watermark. Terminal filters; may be NULL. */
     void (*on_above_high)(struct nu_network_filter *self);
     void (*on_below_low)(struct nu_network_filter *self);
-    /* The listener stops: an idle connection should go. Asked again every now and then. May be
-     * NULL. */
+    /* The listener stops: an idle connection should go. Asked again every now and then. Terminal
+     * filters; may be NULL. */
     void (*on_drain)(struct nu_network_filter *self);
-    /* The last call. */
+    /* The last call, of a filter that was opened. NULL does nothing. */
     void (*close)(struct nu_network_filter *self, enum nu_close_reason reason);
 };
 
@@ -45,6 +58,7 @@ struct nu_network_filter {
     const struct nu_network_filter_class *cls;
     const void *config;          /* borrowed: the listener's */
     struct nu_server_conn *conn; /* borrowed */
+    bool is_open;                /* `open` was called */
 };
 
 /* One filter of a chain, as configured. */
@@ -53,5 +67,9 @@ struct nu_network_filter_entry {
     const void *config; /* borrowed */
     struct nu_str name;
 };
+
+/* The filter stopped and goes on: the filters behind it are opened and get the bytes that wait. The
+ * connection may be closed when this returns. */
+void nu_network_filter_continue(struct nu_network_filter *self);
 
 #endif

@@ -13,6 +13,8 @@
 #include "filters/listener/original_dst/original_dst.h"
 #include "filters/listener/proxy_protocol/proxy_protocol.h"
 #include "filters/listener/tls_inspector/tls_inspector.h"
+#include "filters/network/direct_response/direct_response.h"
+#include "filters/network/echo/echo.h"
 #include "stream/hcm_from_proto.h"
 #include "tls/tls_from_proto.h"
 
@@ -24,6 +26,8 @@ static const struct nu_filter_factory *const http_filters[] = {
 };
 
 static const struct nu_network_filter_factory *const network_filters[] = {
+    &nu_direct_response_factory,
+    &nu_echo_factory,
     &nu_hcm_factory,
     NULL,
 };

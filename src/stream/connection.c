@@ -228,7 +228,7 @@ static void start_timers(struct nu_hcm_conn *conn)
 
 /* --- The network filter ----------------------------------------------------------------------- */
 
-static void open_filter(struct nu_network_filter *self)
+static enum nu_network_status open_filter(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);
     struct nu_hcm *hcm = nu_unconst(self->config);
@@ -243,6 +243,7 @@ static void open_filter(struct nu_network_filter *self)
         nu_counter_inc(&stats->downstream_cx_ssl_total);
         nu_gauge_inc(&stats->downstream_cx_ssl_active);
     }
+    return NU_NETWORK_CONTINUE;
 }
 
 /* The first bytes say which protocol it is, so only then is it counted. */

@@ -17,9 +17,10 @@ BASES = pathlib.Path(__file__).resolve().parent.parent / "bases"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+MESSAGES = {"rbac": "RBAC", "direct_response": "Config", "local_ratelimit": "LocalRateLimit"}
 PATCHES = ("bootstrap", "listener", "chain", "hcm", "router", "route_config", "vhost", "route",
            "action", "routes", "log", "cluster", "protocol", "clusters",
-           "downstream_tls", "upstream_tls")
+           "downstream_tls", "upstream_tls", "tcp", "before", "alone")
 
 
 @functools.lru_cache(maxsize=None)
@@ -90,25 +91,45 @@ def _more_clusters(clusters, names):
         clusters.append(json.loads(json.dumps(extra).replace("${origin}", "${%s}" % name)))
 
 
+def _typed(filters):
+    """Filters as {name: config}, with Envoy's full names and types put in."""
+    full = []
+    for (name, config), in (entry.items() for entry in filters):
+        message = MESSAGES.get(name, name.title().replace("_", ""))
+        type_url = f"type.googleapis.com/envoy.extensions.filters.network.{name}.v3.{message}"
+        full.append({"name": f"envoy.filters.network.{name}",
+                     "typed_config": {"@type": type_url, **(config or {})}})
+    return full
+
+
+def _http_places(hcm):
+    routes = hcm["route_config"]
+    vhost = routes["virtual_hosts"][0]
+    return {"hcm": hcm, "router": hcm["http_filters"][-1]["typed_config"],
+            "route_config": routes, "vhost": vhost, "route": vhost["routes"][0],
+            "action": vhost["routes"][0]["route"]}
+
+
 def build(case):
     """The configuration of a case as a tree, with its placeholders."""
     tree = load_base(case.get("base", "proxy"))
     listener = tree["static_resources"]["listeners"][0]
     chain = listener["filter_chains"][0]
-    hcm = chain["filters"][0]["typed_config"]
-    routes = hcm["route_config"]
-    vhost = routes["virtual_hosts"][0]
+    filters = chain["filters"]
+    last = filters[0]["typed_config"]
     cluster = tree["static_resources"]["clusters"][0]
-    places = {"bootstrap": tree, "listener": listener, "chain": chain, "hcm": hcm,
-              "router": hcm["http_filters"][-1]["typed_config"],
-              "route_config": routes, "vhost": vhost, "route": vhost["routes"][0],
-              "action": vhost["routes"][0]["route"], "cluster": cluster}
+    places = {"bootstrap": tree, "listener": listener, "chain": chain, "cluster": cluster}
+    places.update(_http_places(last) if "route_config" in last else {"tcp": last})
     for name, place in places.items():
         merge(place, case.get(name, {}))
+    if "before" in case:
+        filters[:0] = _typed(case["before"])
+    if "alone" in case:
+        filters[:] = _typed(case["alone"])
     if "routes" in case:
-        vhost["routes"] = case["routes"]
+        places["vhost"]["routes"] = case["routes"]
     if "log" in case:
-        _log_format(hcm, case["log"])
+        _log_format(last, case["log"])
     if "protocol" in case:
         _protocol(cluster, case["protocol"])
     if "downstream_tls" in case:

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making a connection's record: addresses, names, times. */
+#include "net/conn_record.h"
+
+#include "event/loop.h"
+
+static void learn_local(struct nu_connection_info *info)
+{
+    struct nu_conn_record *record = nu_container_of(info, struct nu_conn_record, connection);
+    info->local = *nu_server_conn_local(record->conn);
+    info->local_known = true;
+}
+
+static struct nu_str server_name(const struct nu_server_conn *conn, struct nu_arena *arena)
+{
+    const struct nu_transport_class *transport = conn->conn.transport;
+    struct nu_str name =
+        transport->server_name ? transport->server_name(&conn->conn) : nu_str_make(NULL, 0);
+    if (name.len == 0 && conn->accepted)
+        name = conn->accepted->server_name;
+    return name.len ? nu_arena_dup(arena, name) : name;
+}
+
+static void describe_connection(struct nu_conn_record *record, struct nu_server_conn *conn)
+{
+    const struct nu_listener_config *listener = conn->wl->listener->config;
+    struct nu_connection_info *info = &record->connection;
+    info->id = conn->id;
+    info->remote = conn->remote;
+    info->direct_remote = conn->accepted ? conn->accepted->direct_remote : conn->remote;
+    if (conn->accepted && conn->accepted->local_restored)
+        info->restored_local = conn->accepted->local;
+    if (conn->local)
+        info->local = *conn->local;
+    info->local_known = conn->local != NULL;
+    info->learn_local = learn_local;
+    info->is_tls = conn->conn.transport->is_secure;
+    info->requested_server_name = server_name(conn, record->info.arena);
+    info->filter_chain_name = conn->chain->name;
+    info->listener_name = listener->name;
+    info->listener_metadata = listener->metadata;
+}
+
+static void describe_stream(struct nu_conn_record *record, struct nu_server_conn *conn)
+{
+    struct nu_stream_info *info = &record->info;
+    struct nu_loop *loop = conn->conn.loop;
+    info->connection = &record->connection;
+    info->start_us = conn->accepted_us;
+    info->start_realtime_us =
+        nu_loop_realtime_us(loop) - (nu_loop_now_us(loop) - conn->accepted_us);
+    info->remote = conn->remote;
+    nu_request_id_create(record->stream_id);
+    info->request_id = nu_str_make(record->stream_id, sizeof(record->stream_id));
+}
+
+struct nu_conn_record *nu_server_conn_record(struct nu_server_conn *conn)
+{
+    if (conn->record)
+        return conn->record;
+    struct nu_arena *arena = nu_arena_create();
+    struct nu_conn_record *record = nu_arena_calloc(arena, sizeof(*record));
+    record->conn = conn;
+    record->info.arena = arena;
+    describe_connection(record, conn);
+    describe_stream(record, conn);
+    conn->record = record;
+    return record;
+}
+
+struct nu_stream_info *nu_server_conn_info(struct nu_server_conn *conn)
+{
+    struct nu_conn_record *record = nu_server_conn_record(conn);
+    /* A handshake may have told the name since the record was made. */
+    if (record->connection.requested_server_name.len == 0 && conn->conn.fd >= 0)
+        record->connection.requested_server_name = server_name(conn, record->info.arena);
+    record->info.bytes_received = conn->conn.rx_bytes;
+    record->info.bytes_sent = conn->conn.tx_bytes;
+    return &record->info;
+}
+
+void nu_conn_record_free(struct nu_conn_record *record)
+{
+    if (!record)
+        return;
+    struct nu_arena *arena = record->info.arena;
+    nu_arena_destroy(&arena);
+}
+
+void nu_server_conn_close(struct nu_server_conn *conn, enum nu_close_mode mode,
+                          struct nu_str details)
+{
+    struct nu_conn_record *record = nu_server_conn_record(conn);
+    if (record->connection.termination_details.len == 0)
+        record->connection.termination_details = details;
+    nu_connection_close(&conn->conn, mode);
+}

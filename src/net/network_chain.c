@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Running network filters: Envoy's order and Envoy's rules for stopping.
+ *
+ * Most chains are one filter long, so the filters are found by stepping from one to the next.
+ */
+#include "net/network_chain.h"
+
+#include "base/compiler.h"
+
+static struct nu_network_filter *first_filter(struct nu_server_conn *conn)
+{
+    return (struct nu_network_filter *)(void *)((char *)conn + nu_align_up(sizeof(*conn), 16));
+}
+
+static struct nu_network_filter *next_filter(struct nu_network_filter *filter)
+{
+    return (struct nu_network_filter *)(void *)((char *)filter +
+                                                nu_align_up(filter->cls->instance_size, 16));
+}
+
+static struct nu_network_filter *last_filter(struct nu_server_conn *conn)
+{
+    struct nu_network_filter *filter = first_filter(conn);
+    for (uint8_t i = 1; i < conn->filter_count; i++)
+        filter = next_filter(filter);
+    return filter;
+}
+
+static bool is_last(const struct nu_network_filter *filter)
+{
+    return filter->cls->is_terminal;
+}
+
+size_t nu_network_chain_size(const struct nu_filter_chain_spec *spec)
+{
+    size_t size = 0;
+    for (uint8_t i = 0; i < spec->filter_count; i++)
+        size += nu_align_up(spec->filters[i].cls->instance_size, 16);
+    return size;
+}
+
+void nu_network_chain_init(struct nu_server_conn *conn)
+{
+    const struct nu_filter_chain_spec *spec = conn->chain;
+    struct nu_network_filter *filter = first_filter(conn);
+    conn->filter_count = spec->filter_count;
+    for (uint8_t i = 0; i < spec->filter_count; i++) {
+        filter->cls = spec->filters[i].cls;
+        filter->config = spec->filters[i].config;
+        filter->conn = conn;
+        filter = next_filter(filter);
+    }
+}
+
+/* Whether the next filter has its turn. */
+static bool open_filter(struct nu_network_filter *filter)
+{
+    if (nu_likely(filter->is_open))
+        return true;
+    filter->is_open = true;
+    return !filter->cls->open || (filter->cls->open(filter) == NU_NETWORK_CONTINUE &&
+                                  nu_connection_is_open(&filter->conn->conn));
+}
+
+static bool has_data(const struct nu_connection *conn)
+{
+    return (conn->in.len || conn->read_eof) && !conn->read_holds;
+}
+
+static bool show_data(struct nu_network_filter *filter)
+{
+    struct nu_connection *conn = &filter->conn->conn;
+    if (!filter->cls->on_data)
+        return true;
+    return filter->cls->on_data(filter, &conn->in, conn->read_eof) == NU_NETWORK_CONTINUE &&
+           nu_connection_is_open(conn);
+}
+
+/* Filters that want the end of the client's side to be the connection's end never see it while one
+ * before them keeps the bytes. */
+static void end_if_unheard(struct nu_server_conn *conn)
+{
+    const struct nu_network_filter *last = last_filter(conn);
+    if (conn->conn.read_eof && nu_connection_is_open(&conn->conn) && !last->cls->half_close)
+        nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+}
+
+/* Each filter from `filter` on is opened, then gets the bytes. */
+static void run(struct nu_network_filter *filter)
+{
+    struct nu_server_conn *conn = filter->conn;
+    for (;;) {
+        bool goes_on = open_filter(filter) && (!has_data(&conn->conn) || show_data(filter));
+        if (is_last(filter))
+            return;
+        if (!goes_on)
+            break;
+        filter = next_filter(filter);
+    }
+    end_if_unheard(conn);
+}
+
+void nu_network_chain_open(struct nu_server_conn *conn)
+{
+    struct nu_network_filter *filter = first_filter(conn);
+    while (open_filter(filter) && !is_last(filter))
+        filter = next_filter(filter);
+}
+
+void nu_network_chain_data(struct nu_server_conn *conn)
+{
+    run(first_filter(conn));
+}
+
+void nu_network_filter_continue(struct nu_network_filter *self)
+{
+    if (!is_last(self) && nu_connection_is_open(&self->conn->conn))
+        run(next_filter(self));
+}
+
+void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason reason)
+{
+    struct nu_network_filter *filter = first_filter(conn);
+    for (uint8_t i = 0; i < conn->filter_count; i++) {
+        struct nu_network_filter *next = next_filter(filter);
+        if (filter->is_open && filter->cls->close)
+            filter->cls->close(filter, reason);
+        filter = next;
+    }
+}
+
+struct nu_network_filter *nu_network_chain_last(struct nu_server_conn *conn)
+{
+    struct nu_network_filter *last = last_filter(conn);
+    return last->is_open ? last : NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The network filters of one connection, run in order. They lie behind the connection in memory. The
+ * connection's worker. */
+#ifndef NU_NET_NETWORK_CHAIN_H
+#define NU_NET_NETWORK_CHAIN_H
+
+#include "net/listener.h"
+
+/* How much memory a chain's filters take. */
+size_t nu_network_chain_size(const struct nu_filter_chain_spec *spec);
+/* Makes the filters of conn->chain, none of which is open. */
+void nu_network_chain_init(struct nu_server_conn *conn);
+/* Opens them, up to one that stops. The connection may be closed when this returns. */
+void nu_network_chain_open(struct nu_server_conn *conn);
+/* Bytes came, or the peer's end. */
+void nu_network_chain_data(struct nu_server_conn *conn);
+/* The connection is gone. */
+void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason reason);
+/* The last filter; NULL if it is not open. */
+struct nu_network_filter *nu_network_chain_last(struct nu_server_conn *conn);
+
+#endif
