@@ -253,7 +253,7 @@ static void fail_exchange(struct nu_h1_client *client, enum nu_reset_reason reas
 
 static bool is_interim(const struct nu_h1_message *msg)
 {
-    return msg->parser.status_code / 100 == 1;
+    return msg->status / 100 == 1;
 }
 
 static bool is_current(const struct nu_h1_client *client, const struct nu_h1_message *msg)

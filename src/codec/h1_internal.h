@@ -2,22 +2,20 @@
 /*
  * The parser of one HTTP/1 message, shared by the server and the client side.
  *
- * While a head (or trailer section) is read its bytes stay contiguous in one block. llhttp parses
- * the first line, and we prove that its pieces make up the whole line; the field lines are read by
- * h1_fields.h, each beginning exactly where the one before it ended:
+ * While a head (or trailer section) is read its bytes stay contiguous in one block. The first line
+ * is read whole; the field lines are read by h1_fields.h, each beginning exactly where the one
+ * before it ended:
  *
  *     GET /path HTTP/1.1\r\n name:OWS value OWS\r\n name: ... \r\n \r\n
  *     ^head     ^url        ^field.line            ^field.line ^field.line
  *
- * The field lines that bear on framing are then shown to llhttp as well, and so is the framing of a
- * chunked body, which h1_chunks.h reads; both must come to the same reading. A folded line, a bare
- * LF, a space before a colon or anything else that a parser might skip is an error, whatever the
- * llhttp version tolerates.
+ * A folded line, a bare LF, a space before a colon or anything else that a parser might skip is an
+ * error. Where a message is not plain, llhttp is shown the first line, the field lines that bear on
+ * framing, and the framing of a chunked body, which h1_chunks.h reads; both must come to the same
+ * reading, whatever the llhttp version tolerates: h1_second.h.
  */
 #ifndef NU_CODEC_H1_INTERNAL_H
 #define NU_CODEC_H1_INTERNAL_H
-
-#include <llhttp.h>
 
 #include "codec/h1.h"
 #include "codec/h1_chunks.h"
@@ -34,7 +32,6 @@ enum nu_h1_phase {
 };
 
 struct nu_h1_message {
-    llhttp_t parser;
     const struct nu_h1_options *options; /* borrowed */
     struct nu_arena *arena;              /* borrowed: the stream's */
     struct nu_headers *headers;          /* head, borrowed from the decoder */
@@ -42,7 +39,7 @@ struct nu_h1_message {
     struct nu_headers *target;           /* what is being filled: headers or trailers */
     const struct nu_header_set *joined;  /* names whose values go into one field */
     struct nu_buf body;                  /* read, not yet passed on */
-    struct nu_block *body_block;         /* the block that is being parsed in the body */
+    struct nu_h1_second *second;         /* in the arena; NULL while the message is plain */
     struct nu_codec_error error;         /* once FAILED */
 
     /* Pieces of the line being read; views into the contiguous bytes. */
@@ -56,11 +53,12 @@ struct nu_h1_message {
     uint32_t field_bytes; /* of all fields, as Envoy counts header bytes */
     uint16_t underscores; /* names with an underscore that were dropped or refused */
     uint16_t interims;    /* interim responses that came before this head */
+    uint16_t status;      /* of a response, once its first line was read */
+    uint8_t http_minor;   /* of the version, like the status */
     uint8_t phase;        /* enum nu_h1_phase */
     bool is_request;
     bool is_chunked;
     bool has_repeated;    /* fields of the section are to be joined when it is complete */
-    bool had_chunk;       /* llhttp was shown a chunk */
     bool has_body;        /* more than the head is to come */
     bool keep_alive;      /* as the message itself says */
     bool head_passed;     /* decoder->on_headers was called */
@@ -68,6 +66,7 @@ struct nu_h1_message {
     bool reads_to_eof;
     bool has_length;         /* a Content-Length frames the body */
     uint64_t content_length; /* 0 without one */
+    uint64_t body_left;      /* of it, while a plain message's body is read */
 };
 
 /* Makes a message in the decoder's arena. */
@@ -95,7 +94,13 @@ void nu_h1_message_feed_eof(struct nu_h1_message *msg);
 /* Starts over for the final response after an interim one. */
 void nu_h1_message_restart(struct nu_h1_message *msg);
 
-/* Marks the message failed with this answer; returns what an llhttp callback returns for that. */
+/* Whether llhttp looks at a field of this name. */
+bool nu_h1_bears_on_framing(enum nu_header_id id);
+/* The head is complete: judges it, and says in `phase` and `has_body` what follows. Returns 0, or
+ * fails the message. */
+int nu_h1_message_end_head(struct nu_h1_message *msg);
+
+/* Marks the message failed with this answer; returns what is not 0. */
 int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str details);
 
 /* Judges a complete head; each returns 0, or fails the message. h1_rules.c. */

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One message. llhttp gets the first line, the field lines that bear on framing, and the body; the
- * other field lines it would only walk over. Its callbacks only note things: whoever feeds the
- * message acts on them after llhttp has returned, so that nothing is destroyed under the parser.
+ * One message. Its head is read line by line; of what is not plain, h1_second.h is shown what it
+ * frames the message by.
  */
 #include "base/assert.h"
-#include "codec/h1_internal.h"
+#include "codec/h1_second.h"
 
 #define DETAILS_CODEC_ERROR NU_STR("http1.codec_error")
 #define DETAILS_INVALID_CHARACTERS NU_STR("http1.invalid_characters")
 #define DETAILS_HEADERS_TOO_LARGE NU_STR("http1.headers_too_large")
 #define DETAILS_TOO_MANY_HEADERS NU_STR("http1.too_many_headers")
-
-static struct nu_h1_message *message_of(llhttp_t *parser)
-{
-    return nu_container_of(parser, struct nu_h1_message, parser);
-}
 
 int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str details)
 {
@@ -26,35 +20,12 @@ int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str
         };
         msg->phase = NU_H1_FAILED;
     }
-    return HPE_USER;
+    return -1;
 }
 
 static int fail_syntax(struct nu_h1_message *msg)
 {
     return nu_h1_message_fail(msg, 400, DETAILS_CODEC_ERROR);
-}
-
-/* Adds a piece to a view; all pieces of one text are neighbours, or something was skipped. */
-static bool extend(struct nu_str *text, const char *at, size_t len)
-{
-    if (!text->ptr)
-        text->ptr = at;
-    else if (text->ptr + text->len != at)
-        return false;
-    text->len += len;
-    return true;
-}
-
-static int on_url(llhttp_t *parser, const char *at, size_t len)
-{
-    struct nu_h1_message *msg = message_of(parser);
-    return extend(&msg->url, at, len) ? 0 : fail_syntax(msg);
-}
-
-static int on_status(llhttp_t *parser, const char *at, size_t len)
-{
-    struct nu_h1_message *msg = message_of(parser);
-    return extend(&msg->reason, at, len) ? 0 : fail_syntax(msg);
 }
 
 static bool is_digit_pair(const char *p)
@@ -71,8 +42,10 @@ static bool check_version(struct nu_h1_message *msg, struct nu_str rest)
                           is_digit_pair(rest.ptr + prefix.len) && rest.ptr[9] == '\r';
     char least_minor = msg->options->accept_http_10 ? '0' : '1';
     if (nu_likely(is_well_formed && rest.ptr[6] == '1' && rest.ptr[8] >= least_minor &&
-                  rest.ptr[8] <= '1'))
+                  rest.ptr[8] <= '1')) {
+        msg->http_minor = (uint8_t)(rest.ptr[8] - '0');
         return true;
+    }
     if (is_well_formed || nu_str_eq(rest, NU_STR("\r\n")))
         nu_h1_message_fail(msg, 426, NU_STR("low_version"));
     return false;
@@ -86,7 +59,7 @@ static bool is_control(char c)
 
 /* The request line is METHOD SP target SP HTTP/1.x CRLF and nothing else. `end` is behind its
  * LF. */
-static bool check_request_line(struct nu_h1_message *msg, const char *end, struct nu_str *target)
+static bool check_request_line(struct nu_h1_message *msg, const char *end)
 {
     const char *method_end = nu_header_name_end(msg->head, end);
     if (method_end == msg->head || *method_end != ' ')
@@ -101,87 +74,47 @@ static bool check_request_line(struct nu_h1_message *msg, const char *end, struc
             return false;
         }
     }
-    *target = nu_str_make(start, (size_t)(stop - start));
-    return target->len && check_version(msg, nu_str_make(stop, (size_t)(end - stop)));
+    msg->url = nu_str_make(start, (size_t)(stop - start));
+    return msg->url.len && check_version(msg, nu_str_make(stop, (size_t)(end - stop)));
+}
+
+static uint16_t read_status(const char *digits)
+{
+    return (uint16_t)((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
+}
+
+static bool are_digits(const char *p)
+{
+    return nu_ascii_is_digit(p[0]) && nu_ascii_is_digit(p[1]) && nu_ascii_is_digit(p[2]);
 }
 
 /* The status line is HTTP/1.x SP 3 digits, then SP and a reason or CRLF. */
-static bool check_status_line(const struct nu_h1_message *msg, const char *end)
+static bool check_status_line(struct nu_h1_message *msg, const char *end)
 {
     enum { SHORTEST = sizeof("HTTP/1.1 200\r\n") - 1 };
     const char *p = msg->head;
     if (end - p < SHORTEST || memcmp(p, "HTTP/1.", 7) != 0 || (p[7] != '0' && p[7] != '1') ||
-        p[8] != ' ')
+        p[8] != ' ' || !are_digits(p + 9))
         return false;
-    for (int i = 9; i < 12; i++) {
-        if (!nu_ascii_is_digit(p[i]))
-            return false;
-    }
+    msg->http_minor = (uint8_t)(p[7] - '0');
+    msg->status = read_status(p + 9);
     p += 12;
     if (*p == ' ')
         p++;
-    if (msg->reason.len) {
-        if (msg->reason.ptr != p || !nu_header_value_is_valid(msg->reason))
-            return false;
-        p += msg->reason.len;
-    }
-    return end - p == 2 && *p == '\r';
+    if (end - p < 2 || end[-2] != '\r')
+        return false;
+    msg->reason = nu_str_make(p, (size_t)(end - 2 - p));
+    return nu_header_value_is_valid(msg->reason);
 }
 
-static int on_headers_complete(llhttp_t *parser)
+int nu_h1_message_end_head(struct nu_h1_message *msg)
 {
-    struct nu_h1_message *msg = message_of(parser);
-    if (msg->phase == NU_H1_TRAILERS)
-        return 0;
     int code = msg->is_request ? nu_h1_check_request(msg) : nu_h1_check_response(msg);
     if (code != 0)
         return code;
-    /* What llhttp would treat as another protocol is an ordinary message here. */
-    parser->upgrade = 0;
     msg->phase = NU_H1_BODY;
-    return msg->has_body ? 0 : 1;
-}
-
-static int on_body(llhttp_t *parser, const char *at, size_t len)
-{
-    enum { WORTH_SHARING = 512 };
-    struct nu_h1_message *msg = message_of(parser);
-    /* Many small chunks would each hold the block and be a piece of their own to write. */
-    if (nu_unlikely(msg->body.len && len < WORTH_SHARING))
-        nu_buf_append(&msg->body, nu_str_make(at, len));
-    else
-        nu_buf_add_block(&msg->body, msg->body_block, nu_str_make(at, len));
+    msg->body_left = msg->content_length;
     return 0;
-}
-
-/* The last chunk's size line is read: what follows is the trailer section, which is kept whole. */
-static int on_chunk_header(llhttp_t *parser)
-{
-    return parser->content_length == 0 ? HPE_PAUSED : 0;
-}
-
-static int on_message_complete(llhttp_t *parser)
-{
-    struct nu_h1_message *msg = message_of(parser);
-    msg->phase = NU_H1_COMPLETE;
-    return HPE_PAUSED;
-}
-
-static const llhttp_settings_t settings = {
-    .on_url = on_url,
-    .on_status = on_status,
-    .on_headers_complete = on_headers_complete,
-    .on_body = on_body,
-    .on_chunk_header = on_chunk_header,
-    .on_message_complete = on_message_complete,
-};
-
-static void init_parser(struct nu_h1_message *msg)
-{
-    nu_headers_reserve_first(msg->headers, msg->is_request ? NU_PLACE_COUNT : 1);
-    llhttp_init(&msg->parser, msg->is_request ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
-    /* Content-Length beside Transfer-Encoding is judged by our own rules. */
-    llhttp_set_lenient_chunked_length(&msg->parser, 1);
 }
 
 struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
@@ -195,7 +128,7 @@ struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
     msg->headers->name_style = (uint8_t)options->keep_names;
     msg->is_request = is_request;
     msg->joined = is_request ? &nu_joined_request_headers : &nu_joined_response_headers;
-    init_parser(msg);
+    nu_headers_reserve_first(msg->headers, is_request ? NU_PLACE_COUNT : 1);
     return msg;
 }
 
@@ -208,8 +141,9 @@ void nu_h1_message_restart(struct nu_h1_message *msg)
     msg->reason = nu_str_make(NULL, 0);
     msg->parsed = 0;
     msg->header_count = 0;
+    msg->second = NULL;
     nu_headers_clear(msg->headers);
-    init_parser(msg);
+    nu_headers_reserve_first(msg->headers, msg->is_request ? NU_PLACE_COUNT : 1);
 }
 
 static void shift(const char **p, const char *from, size_t len, const char *to)
@@ -268,66 +202,112 @@ bool nu_h1_skip_empty_lines(struct nu_buf *in)
     return in->len > 0;
 }
 
-/* llhttp refused a byte: which details word Envoy has for it. */
-static void note_error(struct nu_h1_message *msg, enum llhttp_errno code)
-{
-    if (code == HPE_INVALID_TRANSFER_ENCODING)
-        nu_h1_message_fail(msg, 501, NU_STR("http1.invalid_transfer_encoding"));
-    else
-        fail_syntax(msg);
-}
-
-/* Shows llhttp some bytes; false when the message failed. */
-static bool feed_parser(struct nu_h1_message *msg, const char *from, size_t len)
-{
-    enum llhttp_errno code = llhttp_execute(&msg->parser, from, len);
-    if (msg->phase == NU_H1_FAILED)
-        return false;
-    if (nu_likely(code == HPE_OK || code == HPE_PAUSED))
-        return true;
-    note_error(msg, code);
-    return false;
-}
-
 /* --- Head and trailer section
  * ------------------------------------------------------------------- */
 
-/* llhttp has to find the same target in the line as we do. */
-static bool read_request_line(struct nu_h1_message *msg, const char *end)
+/* The methods of plain requests. */
+static bool is_common_method(struct nu_str method)
 {
-    struct nu_str target;
-    return check_request_line(msg, end, &target) &&
-           feed_parser(msg, msg->head, (size_t)(end - msg->head)) && msg->url.ptr == target.ptr &&
-           msg->url.len == target.len;
+    switch (method.len) {
+    case 3:
+        return memcmp(method.ptr, "GET", 3) == 0 || memcmp(method.ptr, "PUT", 3) == 0;
+    case 4:
+        return memcmp(method.ptr, "POST", 4) == 0 || memcmp(method.ptr, "HEAD", 4) == 0;
+    case 5:
+        return memcmp(method.ptr, "PATCH", 5) == 0;
+    case 6:
+        return memcmp(method.ptr, "DELETE", 6) == 0;
+    case 7:
+        return memcmp(method.ptr, "OPTIONS", 7) == 0;
+    default:
+        return false;
+    }
 }
 
-static bool read_status_line(struct nu_h1_message *msg, const char *end)
+/* A plain request line at the head of the bytes; returns what is behind it, or NULL if there is
+ * none, or not all of it. */
+static const char *read_plain_request_line(struct nu_h1_message *msg, const char *end)
 {
-    return feed_parser(msg, msg->head, (size_t)(end - msg->head)) && check_status_line(msg, end);
+    static const struct nu_str version = NU_STR_INIT(" HTTP/1.1\r\n");
+    const char *space = memchr(msg->head, ' ', nu_min_size((size_t)(end - msg->head), 8));
+    if (!space || !is_common_method(nu_str_make(msg->head, (size_t)(space - msg->head))))
+        return NULL;
+    const char *path = space + 1;
+    const char *stop = nu_plain_path_end(path, end);
+    if ((size_t)(end - stop) < version.len || memcmp(stop, version.ptr, version.len) != 0 ||
+        *path != '/')
+        return NULL;
+    msg->url = nu_str_make(path, (size_t)(stop - path));
+    msg->http_minor = 1;
+    return stop + version.len;
+}
+
+static bool is_ascii(struct nu_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < ' ' || text.ptr[i] > '~')
+            return false;
+    }
+    return true;
+}
+
+/* The same for a plain status line. */
+static const char *read_plain_status_line(struct nu_h1_message *msg, const char *end)
+{
+    enum { REASON_MAX = 64, BEFORE_REASON = sizeof("HTTP/1.1 200 ") - 1 };
+    const char *p = msg->head;
+    if (end - p < BEFORE_REASON + 3 || memcmp(p, "HTTP/1.1 ", 9) != 0 || !are_digits(p + 9) ||
+        p[12] != ' ')
+        return NULL;
+    const char *reason = p + BEFORE_REASON;
+    const char *cr = memchr(reason, '\r', nu_min_size((size_t)(end - 1 - reason), REASON_MAX));
+    if (!cr || cr == reason || cr[1] != '\n')
+        return NULL;
+    msg->reason = nu_str_make(reason, (size_t)(cr - reason));
+    if (!is_ascii(msg->reason))
+        return NULL;
+    msg->http_minor = 1;
+    msg->status = read_status(p + 9);
+    return cr + 2;
+}
+
+static const char *read_plain_line(struct nu_h1_message *msg, const char *end)
+{
+    return msg->is_request ? read_plain_request_line(msg, end) : read_plain_status_line(msg, end);
+}
+
+/* A first line of any kind, which ends before `end`. */
+static bool read_any_line(struct nu_h1_message *msg, const char *end)
+{
+    bool is_right = msg->is_request ? check_request_line(msg, end) : check_status_line(msg, end);
+    if (!is_right)
+        fail_syntax(msg);
+    return is_right && nu_h1_second_begin(msg, end);
 }
 
 /* Waits for the first line to be complete, so that what is said of it does not depend on how it
  * came; what cannot begin one is not waited for. Returns whether the line is right. */
 static bool read_first_line(struct nu_h1_message *msg, const char *end)
 {
-    const char *from = msg->head + msg->parsed;
-    const char *lf = memchr(from, '\n', (size_t)(end - from));
-    msg->parsed = (uint32_t)(end - msg->head);
-    if (nu_unlikely(!lf)) {
-        if (!nu_is_token_char(*msg->head))
-            fail_syntax(msg);
-        return false;
+    const char *behind = msg->parsed ? NULL : read_plain_line(msg, end);
+    if (nu_unlikely(!behind)) {
+        const char *from = msg->head + msg->parsed;
+        const char *lf = memchr(from, '\n', (size_t)(end - from));
+        msg->parsed = (uint32_t)(end - msg->head);
+        if (!lf) {
+            if (!nu_is_token_char(*msg->head))
+                fail_syntax(msg);
+            return false;
+        }
+        behind = lf + 1;
+        if (read_plain_line(msg, behind) != behind && !read_any_line(msg, behind))
+            return false;
     }
-    bool is_right =
-        msg->is_request ? read_request_line(msg, lf + 1) : read_status_line(msg, lf + 1);
-    if (!is_right)
-        fail_syntax(msg);
-    nu_h1_field_begin(&msg->field, lf + 1);
-    return is_right;
+    nu_h1_field_begin(&msg->field, behind);
+    return true;
 }
 
-/* The names that llhttp looks at. */
-static bool bears_on_framing(enum nu_header_id id)
+bool nu_h1_bears_on_framing(enum nu_header_id id)
 {
     switch (id) {
     case NU_HEADER_CONNECTION:
@@ -339,6 +319,22 @@ static bool bears_on_framing(enum nu_header_id id)
     default:
         return false;
     }
+}
+
+/* Whether a field that bears on framing can be read in one way only. */
+static bool is_plain_field(enum nu_header_id id, struct nu_str value)
+{
+    enum { LENGTH_MAX = 18 };
+    if (id == NU_HEADER_CONNECTION)
+        return nu_str_eq_nocase(value, NU_STR("keep-alive")) ||
+               nu_str_eq_nocase(value, NU_STR("close"));
+    if (id != NU_HEADER_CONTENT_LENGTH || value.len == 0 || value.len > LENGTH_MAX)
+        return false;
+    for (size_t i = 0; i < value.len; i++) {
+        if (!nu_ascii_is_digit(value.ptr[i]))
+            return false;
+    }
+    return true;
 }
 
 /* Names that say one thing about a message; even equal or empty ones are read in more ways than
@@ -357,14 +353,21 @@ static void fail_repeated(struct nu_h1_message *msg, enum nu_header_id id)
         fail_syntax(msg);
 }
 
-/* Shows llhttp a field line without the blanks around its value, of which its versions think
- * differently. */
-static bool show_field(struct nu_h1_message *msg, enum nu_header_id id)
+/* Takes note of a field that bears on framing; false when the message failed. */
+static bool look_at_framing(struct nu_h1_message *msg, enum nu_header_id id)
 {
-    struct nu_str name = nu_header_name_of(id);
     struct nu_str value = msg->field.value;
-    return feed_parser(msg, name.ptr, name.len) && feed_parser(msg, ":", 1) &&
-           feed_parser(msg, value.ptr, value.len) && feed_parser(msg, "\r\n", 2);
+    if (msg->phase != NU_H1_HEAD)
+        return true;
+    if (nu_likely(!msg->second)) {
+        if (is_plain_field(id, value))
+            return true;
+        size_t room = (size_t)(msg->field.line - msg->head);
+        const char *lf = memchr(msg->head, '\n', room);
+        if (!nu_h1_second_begin(msg, lf + 1))
+            return false;
+    }
+    return nu_h1_second_show_field(msg, id, value);
 }
 
 /* What is configured for names with an underscore; returns whether the header is to be kept. */
@@ -411,7 +414,7 @@ static bool take_field(struct nu_h1_message *msg)
         fail_repeated(msg, id);
         return false;
     }
-    if (bears_on_framing(id) && msg->phase == NU_H1_HEAD && !show_field(msg, id))
+    if (nu_h1_bears_on_framing(id) && !look_at_framing(msg, id))
         return false;
     add_header(msg, id, original);
     return true;
@@ -463,13 +466,24 @@ static void join_repeated(struct nu_h1_message *msg)
     nu_headers_join_repeated(msg->target, msg->joined);
 }
 
+/* The section's empty line was read; false when the message failed. */
+static bool end_section(struct nu_h1_message *msg)
+{
+    if (nu_unlikely(msg->second != NULL))
+        return nu_h1_second_end_section(msg);
+    if (nu_h1_message_end_head(msg) != 0)
+        return false;
+    if (!msg->has_body)
+        msg->phase = NU_H1_COMPLETE;
+    return true;
+}
+
 /* The head or the trailer section: bytes are retained until it is complete. */
 static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
 {
     if (in->first->next)
         linearize(msg, in);
     struct nu_slice *slice = in->first;
-    uint8_t phase = msg->phase;
     /* What lies behind the limit is not looked at, however much came at once. */
     size_t visible = nu_min_size(slice->len, msg->options->max_head_bytes);
     bool is_complete = read_section(msg, slice->ptr, slice->ptr + visible);
@@ -482,12 +496,8 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
     if (!is_complete)
         return;
     join_repeated(msg);
-    if (!feed_parser(msg, "\r\n", 2))
+    if (!end_section(msg))
         return;
-    if (nu_unlikely(msg->phase == phase)) {
-        fail_syntax(msg); /* llhttp takes it for the beginning of another protocol */
-        return;
-    }
     /* The section's views keep the block; the rest of it is body or the next message. */
     nu_arena_hold_block(msg->arena, slice->block);
     nu_buf_drain(in, (size_t)(msg->field.at - slice->ptr));
@@ -506,32 +516,12 @@ static void begin_trailers(struct nu_h1_message *msg)
     nu_headers_init(msg->trailers, msg->arena, 0);
     msg->trailers->name_style = (uint8_t)msg->options->keep_names;
     msg->target = msg->trailers;
-    llhttp_resume(&msg->parser);
+    nu_h1_second_begin_trailers(msg);
 }
 
-/* Shows llhttp the size line that was read, as it is written at its plainest, and the end of the
- * chunk before. */
-static bool show_chunk(struct nu_h1_message *msg)
-{
-    char line[24];
-    char *end = line + sizeof(line);
-    char *p = end - 2;
-    memcpy(p, "\r\n", 2);
-    uint64_t size = msg->chunks.left;
-    do {
-        *--p = "0123456789abcdef"[size & 15];
-        size >>= 4;
-    } while (size);
-    if (msg->had_chunk) {
-        p -= 2;
-        memcpy(p, "\r\n", 2);
-    }
-    msg->had_chunk = true;
-    return feed_parser(msg, p, (size_t)(end - p));
-}
-
-/* Reads on in a chunked body up to `end`; returns where it stopped. */
-static const char *read_chunks(struct nu_h1_message *msg, const char *p, const char *end)
+/* Reads on in a chunked body, which lies in the block, up to `end`; returns where it stopped. */
+static const char *read_chunks(struct nu_h1_message *msg, struct nu_block *block, const char *p,
+                               const char *end)
 {
     struct nu_h1_chunks *chunks = &msg->chunks;
     while (p < end && msg->phase == NU_H1_BODY) {
@@ -539,7 +529,7 @@ static const char *read_chunks(struct nu_h1_message *msg, const char *p, const c
             size_t n = (size_t)(end - p);
             if (n > chunks->left)
                 n = (size_t)chunks->left;
-            if (!feed_parser(msg, p, n))
+            if (nu_h1_second_show_body(msg, block, p, n) != n)
                 break;
             nu_h1_chunks_take(chunks, n);
             p += n;
@@ -548,7 +538,8 @@ static const char *read_chunks(struct nu_h1_message *msg, const char *p, const c
         enum nu_h1_chunk_result result = nu_h1_chunks_read(chunks, &p, end);
         if (result == NU_H1_CHUNK_BAD)
             fail_syntax(msg);
-        else if (result == NU_H1_CHUNK_DATA && show_chunk(msg) && !chunks->in_data)
+        else if (result == NU_H1_CHUNK_DATA && nu_h1_second_show_chunk(msg, chunks->left) &&
+                 !chunks->in_data)
             begin_trailers(msg);
     }
     return p;
@@ -557,8 +548,7 @@ static const char *read_chunks(struct nu_h1_message *msg, const char *p, const c
 static void feed_chunks(struct nu_h1_message *msg, struct nu_buf *in)
 {
     struct nu_slice *slice = in->first;
-    msg->body_block = slice->block;
-    const char *stop = read_chunks(msg, slice->ptr, slice->ptr + slice->len);
+    const char *stop = read_chunks(msg, slice->block, slice->ptr, slice->ptr + slice->len);
     if (msg->phase != NU_H1_FAILED)
         nu_buf_drain(in, (size_t)(stop - slice->ptr));
 }
@@ -566,14 +556,23 @@ static void feed_chunks(struct nu_h1_message *msg, struct nu_buf *in)
 static void feed_body(struct nu_h1_message *msg, struct nu_buf *in)
 {
     struct nu_slice *slice = in->first;
-    msg->body_block = slice->block;
-    if (!feed_parser(msg, slice->ptr, slice->len))
-        return;
-    if (llhttp_get_errno(&msg->parser) == HPE_OK) {
-        nu_buf_drain(in, slice->len);
+    size_t taken = nu_h1_second_show_body(msg, slice->block, slice->ptr, slice->len);
+    if (msg->phase != NU_H1_FAILED)
+        nu_buf_drain(in, taken);
+}
+
+/* The body of a plain message, which is everything up to its length or to the connection's end. */
+static void feed_plain_body(struct nu_h1_message *msg, struct nu_buf *in)
+{
+    if (msg->reads_to_eof) {
+        nu_buf_move_all(&msg->body, in);
         return;
     }
-    nu_buf_drain(in, (size_t)(llhttp_get_error_pos(&msg->parser) - slice->ptr));
+    size_t n = in->len < msg->body_left ? in->len : (size_t)msg->body_left;
+    nu_buf_move(&msg->body, in, n);
+    msg->body_left -= n;
+    if (msg->body_left == 0)
+        msg->phase = NU_H1_COMPLETE;
 }
 
 void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in)
@@ -583,12 +582,14 @@ void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in)
     while (in->len && msg->phase < NU_H1_COMPLETE) {
         size_t before = in->len;
         enum nu_h1_phase phase = (enum nu_h1_phase)msg->phase;
-        if (phase == NU_H1_BODY && msg->is_chunked)
-            feed_chunks(msg, in);
-        else if (phase == NU_H1_BODY)
-            feed_body(msg, in);
-        else
+        if (phase != NU_H1_BODY)
             feed_section(msg, in);
+        else if (nu_likely(!msg->second))
+            feed_plain_body(msg, in);
+        else if (msg->is_chunked)
+            feed_chunks(msg, in);
+        else
+            feed_body(msg, in);
         bool head_ended = phase == NU_H1_HEAD && msg->phase == NU_H1_BODY;
         if (head_ended || (in->len == before && (enum nu_h1_phase)msg->phase == phase))
             return;

@@ -4,7 +4,7 @@
  * only, the request target, the Host header, what the Connection header may name. Statuses and
  * details are Envoy's.
  */
-#include "codec/h1_internal.h"
+#include "codec/h1_second.h"
 #include "http/authority.h"
 #include "http/url.h"
 
@@ -94,20 +94,9 @@ static bool proxy_connection_closes(const struct nu_headers *headers)
 
 static void decide_keep_alive(struct nu_h1_message *msg, const struct connection_tokens *tokens)
 {
-    bool http11 = msg->parser.http_minor >= 1;
+    bool http11 = msg->http_minor >= 1;
     bool closes = tokens->close || proxy_connection_closes(msg->headers);
     msg->keep_alive = !closes && (http11 || tokens->keep_alive);
-}
-
-/* Whether llhttp, which is going to frame the body, came to the same reading. */
-static bool agrees_with_parser(const struct nu_h1_message *msg)
-{
-    const llhttp_t *parser = &msg->parser;
-    if (msg->is_chunked)
-        return parser->flags & F_CHUNKED;
-    bool has_length = parser->flags & F_CONTENT_LENGTH;
-    return !(parser->flags & F_CHUNKED) && has_length == msg->has_length &&
-           (!has_length || parser->content_length == msg->content_length);
 }
 
 /* Content-Length beside Transfer-Encoding, codings but "chunked", repeated lengths. */
@@ -124,7 +113,7 @@ static int check_framing(struct nu_h1_message *msg)
             return FAIL(msg, 400, "http1.content_length_and_chunked_not_allowed");
         if (!nu_str_eq_nocase(coding, NU_STR("chunked")))
             return FAIL(msg, 501, "http1.invalid_transfer_encoding");
-        if (msg->parser.http_minor == 0)
+        if (msg->http_minor == 0)
             return FAIL(msg, 400, "http1.codec_error");
         nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
         lengths = 0;
@@ -138,7 +127,9 @@ static int check_framing(struct nu_h1_message *msg)
             return FAIL(msg, 400, "http1.codec_error");
         msg->has_length = true;
     }
-    return agrees_with_parser(msg) ? 0 : FAIL(msg, 400, "http1.codec_error");
+    if (nu_unlikely(msg->second != NULL) && !nu_h1_second_agrees(msg))
+        return FAIL(msg, 400, "http1.codec_error");
+    return 0;
 }
 
 /* The methods that Envoy's parser knows; llhttp knows others. */
@@ -205,6 +196,10 @@ static int fail_target(struct nu_h1_message *msg, enum nu_target_result result)
 static int read_target(struct nu_h1_message *msg, struct nu_str method)
 {
     struct nu_headers *headers = msg->headers;
+    if (nu_likely(!msg->second)) { /* a path of visible characters */
+        nu_headers_fill_first(headers, NU_PLACE_PATH, NU_HEADER_PATH, msg->url);
+        return take_host(msg, nu_str_make(NULL, 0));
+    }
     struct nu_url url = {0};
     enum nu_target_result result =
         nu_request_target_parse(method, msg->url, msg->options->allow_absolute_url, &url);
@@ -247,7 +242,7 @@ int nu_h1_check_request(struct nu_h1_message *msg)
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION) && !read_connection(msg, &tokens))
         return FAIL(msg, 400, "http1.connection_header_rejected");
     decide_keep_alive(msg, &tokens);
-    if (!is_known_method(method))
+    if (nu_unlikely(msg->second != NULL) && !is_known_method(method))
         return FAIL(msg, 400, "http1.codec_error");
     nu_headers_fill_first(headers, NU_PLACE_METHOD, NU_HEADER_METHOD, method);
     code = read_target(msg, method);
@@ -274,7 +269,7 @@ int nu_h1_check_response(struct nu_h1_message *msg)
 {
     struct nu_headers *headers = msg->headers;
     struct connection_tokens tokens = {0};
-    uint32_t status = msg->parser.status_code;
+    uint32_t status = msg->status;
     bool no_framing = status / 100 == 1 || status == 204;
     if (status < 100 || status > 599 || status == 101)
         return FAIL(msg, 502, "http1.codec_error");

@@ -278,7 +278,7 @@ static void pass_body(struct nu_h1_server *server, struct nu_h1_message *msg)
 
 static void note_head(struct nu_h1_server *server, struct nu_h1_message *msg)
 {
-    server->codec.protocol = msg->parser.http_minor == 0 ? NU_PROTOCOL_HTTP10 : NU_PROTOCOL_HTTP11;
+    server->codec.protocol = msg->http_minor == 0 ? NU_PROTOCOL_HTTP10 : NU_PROTOCOL_HTTP11;
     struct nu_str method = nu_headers_get_id(msg->headers, NU_HEADER_METHOD);
     if (nu_str_eq(method, NU_STR("HEAD")))
         server->flags |= IS_HEAD;

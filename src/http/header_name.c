@@ -219,6 +219,24 @@ const char *nu_header_value_end(const char *p, const char *end)
     return p;
 }
 
+const char *nu_plain_path_end(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    while (end - p >= 16) {
+        __m128i v = load_16(p);
+        __m128i plain =
+            _mm_andnot_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('#')), in_range(v, '!', '~'));
+        unsigned other = 0xffffu ^ (unsigned)_mm_movemask_epi8(plain);
+        if (other)
+            return p + __builtin_ctz(other);
+        p += 16;
+    }
+#endif
+    while (p < end && *p >= '!' && *p <= '~' && *p != '#')
+        p++;
+    return p;
+}
+
 bool nu_header_value_is_valid(struct nu_str value)
 {
     return value.len == 0 ||

@@ -37,6 +37,8 @@ bool nu_header_value_is_valid(struct nu_str value);
 const char *nu_header_name_end(const char *p, const char *end);
 /* The first byte from `p` on that may not stand in a value, or `end`. */
 const char *nu_header_value_end(const char *p, const char *end);
+/* The first byte from `p` on that is no visible ASCII character or is '#', or `end`. */
+const char *nu_plain_path_end(const char *p, const char *end);
 /* Whether `c` is one of RFC 9110's token characters. */
 bool nu_is_token_char(char c);
 
