@@ -2,16 +2,10 @@
 /*
  * Upstream connections: how they are opened, what ends them, and which statistics move then.
  */
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string.h>
-
 #include "base/alloc.h"
 #include "base/log.h"
+#include "upstream/dial.h"
 #include "upstream/pool_internal.h"
-
-static _Atomic uint64_t next_connection_id;
 
 static struct nu_upstream_conn *conn_of(struct nu_connection *conn)
 {
@@ -92,38 +86,17 @@ static void on_below_low(struct nu_connection *base)
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-static void count_destroy(struct nu_upstream_conn *conn, bool local, bool active)
+static struct nu_dial_account account_of(const struct nu_pool *pool)
 {
-    struct nu_cluster_traffic_stats *stats = stats_of(conn);
-    nu_counter_inc(&stats->upstream_cx_destroy);
-    nu_counter_inc(local ? &stats->upstream_cx_destroy_local : &stats->upstream_cx_destroy_remote);
-    if (active) {
-        nu_counter_inc(&stats->upstream_cx_destroy_with_active_rq);
-        nu_counter_inc(local ? &stats->upstream_cx_destroy_local_with_active_rq
-                             : &stats->upstream_cx_destroy_remote_with_active_rq);
-    }
-}
-
-/* "delayed connect error: Connection refused", as Envoy words it, or what TLS says. */
-static struct nu_str connect_failure_text(const struct nu_upstream_conn *conn, char *buffer,
-                                          size_t size)
-{
-    if (conn->conn.transport_failure)
-        return nu_str_from(conn->conn.transport_failure);
-    if (conn->timed_out || !conn->conn.error)
-        return nu_str_make(NULL, 0);
-    int len = snprintf(buffer, size, "delayed connect error: %s", strerror(conn->conn.error));
-    return nu_str_make(buffer, (size_t)len);
+    return (struct nu_dial_account){pool->cluster, pool->host_stats, pool->priority};
 }
 
 static void on_connect_failed(struct nu_upstream_conn *conn, enum nu_close_reason reason)
 {
     struct nu_pool *pool = conn->pool;
     pool->connecting_capacity -= nu_upstream_conn_capacity(conn);
-    nu_counter_inc(&stats_of(conn)->upstream_cx_connect_fail);
-    nu_counter_inc(&pool->host_stats->cx_connect_fail);
-    char buffer[160];
-    struct nu_str text = connect_failure_text(conn, buffer, sizeof(buffer));
+    char buffer[NU_DIAL_TEXT_MAX];
+    struct nu_str text = nu_dial_failure_text(&conn->conn, conn->timed_out, buffer);
     enum nu_reset_reason reset = conn->timed_out             ? NU_RESET_CONNECTION_TIMEOUT
                                  : reason == NU_CLOSED_BY_US ? NU_RESET_LOCAL_CONNECTION_FAILURE
                                                              : NU_RESET_REMOTE_CONNECTION_FAILURE;
@@ -150,23 +123,23 @@ static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
 {
     struct nu_upstream_conn *conn = conn_of(base);
     struct nu_pool *pool = conn->pool;
-    struct nu_cluster_traffic_stats *stats = stats_of(conn);
     bool was_connecting = conn->state == NU_UPSTREAM_CONNECTING;
     nu_timer_cancel(&conn->timer);
     nu_timer_cancel(&conn->duration_timer);
     nu_upstream_conn_set_state(conn, NU_UPSTREAM_CLOSED);
     nu_upstream_conn_count_bytes(conn);
-    nu_gauge_dec(&stats->upstream_cx_active);
-    nu_gauge_dec(&pool->host_stats->cx_active);
-    nu_pool_count_down(pool, NU_BREAKER_CONNECTIONS);
-    nu_histogram_record(&stats->upstream_cx_length_ms,
-                        (nu_loop_now_us(base->loop) - conn->connect_start_us) / 1000);
-    count_destroy(conn, reason == NU_CLOSED_BY_US && !base->read_eof,
-                  conn->active || conn->aborted);
+    struct nu_dial_account account = account_of(pool);
+    struct nu_dial_end end = {
+        .age_us = nu_loop_now_us(base->loop) - conn->connect_start_us,
+        .local = reason == NU_CLOSED_BY_US && !base->read_eof,
+        .active = conn->active || conn->aborted,
+        .unconnected = was_connecting,
+    };
+    nu_dial_count_close(&account, &end);
     if (was_connecting)
         on_connect_failed(conn, reason);
     else
-        nu_histogram_record(&stats->upstream_rq_per_cx, conn->requests);
+        nu_histogram_record(&stats_of(conn)->upstream_rq_per_cx, conn->requests);
     end_streams(conn);
     nu_loop_defer_free(base->loop, free_conn, conn);
     nu_pool_on_closed(pool);
@@ -219,47 +192,13 @@ static void on_duration_timer(struct nu_timer *timer)
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-static bool set_int(int fd, int level, int name, uint32_t value)
-{
-    int number = (int)value;
-    return setsockopt(fd, level, name, &number, sizeof(number)) == 0;
-}
-
-static bool set_up_socket(int fd, const void *arg)
-{
-    const struct nu_cluster_options *options = arg;
-    if (!options->tcp_keepalive)
-        return true;
-    if (!set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1))
-        return false;
-    if (options->keepalive_probes &&
-        !set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, options->keepalive_probes))
-        return false;
-    if (options->keepalive_time_s &&
-        !set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, options->keepalive_time_s))
-        return false;
-    return !options->keepalive_interval_s ||
-           set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, options->keepalive_interval_s);
-}
-
-static void count_open(struct nu_pool *pool)
-{
-    struct nu_cluster_traffic_stats *stats = nu_pool_stats(pool);
-    nu_counter_inc(&stats->upstream_cx_total);
-    nu_counter_inc(&stats->upstream_cx_http1_total);
-    nu_gauge_inc(&stats->upstream_cx_active);
-    nu_counter_inc(&pool->host_stats->cx_total);
-    nu_gauge_inc(&pool->host_stats->cx_active);
-    nu_pool_count_up(pool, NU_BREAKER_CONNECTIONS);
-}
-
 void nu_upstream_conn_open(struct nu_pool *pool)
 {
     struct nu_loop *loop = pool->cluster->loop;
     const struct nu_cluster_options *options = nu_pool_options(pool);
     struct nu_upstream_conn *conn = nu_calloc(1, sizeof(*conn));
     conn->pool = pool;
-    conn->id = atomic_fetch_add_explicit(&next_connection_id, 1, memory_order_relaxed);
+    conn->id = nu_dial_next_id();
     conn->connect_start_us = nu_loop_now_us(loop);
     conn->stream_limit = 1;
     nu_list_init(&conn->link);
@@ -267,12 +206,10 @@ void nu_upstream_conn_open(struct nu_pool *pool)
     nu_timer_init(&conn->duration_timer, on_duration_timer);
     nu_upstream_conn_set_state(conn, NU_UPSTREAM_CONNECTING);
     pool->connecting_capacity += nu_upstream_conn_capacity(conn);
-    count_open(pool);
-    nu_connection_connect(&conn->conn, loop, &pool->host->address, &connection_ops,
-                          options->buffer_limit_bytes, set_up_socket, options);
-    if (options->transport.cls)
-        options->transport.cls->connect(&conn->conn, options->transport.config,
-                                        pool->host->hostname);
+    struct nu_dial_account account = account_of(pool);
+    nu_dial_count_open(&account);
+    nu_counter_inc(&nu_pool_stats(pool)->upstream_cx_http1_total);
+    nu_dial(&conn->conn, pool->cluster, pool->host, &connection_ops);
     nu_h1_client_init(&conn->codec, &conn->conn, &options->h1, &nu_pool_h1_callbacks, conn);
     nu_timer_arm(loop, &conn->timer, options->connect_timeout_ms);
 }
