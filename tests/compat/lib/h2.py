@@ -333,10 +333,14 @@ class Peer:
     def request(self, path="/", method="GET", fields=(), end=True, authority="a.test",
                 scheme="http"):
         """Sends a request's head on a new stream; gives the stream's id."""
+        return self.open([(":method", method), (":scheme", scheme), (":authority", authority),
+                          (":path", path), *fields], end)
+
+    def open(self, fields, end):
+        """Sends these fields on a new stream; gives its id."""
         stream, self._next_id = self._next_id, self._next_id + 2
         self.messages[stream] = Message()
-        self.headers(stream, [(":method", method), (":scheme", scheme), (":authority", authority),
-                              (":path", path), *fields], end)
+        self.headers(stream, fields, end)
         return stream
 
     # Receiving.

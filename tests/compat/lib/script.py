@@ -11,10 +11,12 @@ import threading
 import time
 
 from . import tls
+from .h2script import Scripted
 from .wire import (WAIT_SECONDS, Peer, StepTimeout, fill_backlog, head_bytes, message_end,
                    reserve_port, to_bytes)
 
 OK_REPLY = "HTTP/1.1 200 OK\ncontent-length: 2"
+OK_REPLY_2 = ":status: 200\ncontent-length: 2"
 GRACE_SECONDS = 0.06
 CLIENT = "127.0.0.2"  # Envoy writes the machine's own address for 127.0.0.1: see README.md
 
@@ -77,8 +79,9 @@ class Upstream:
         self.name, self.signals = name, signals
         self.mode = spec.get("mode", "serve")
         self.scripts = spec.get("connections")
-        self.tls = spec.get("tls")
-        self.script = spec.get("each", [{"serve": OK_REPLY, "body": "ok"}])
+        self.tls, self.is_http2, self.h2 = spec.get("tls"), "h2" in spec, spec.get("h2")
+        ok = OK_REPLY_2 if self.is_http2 else OK_REPLY
+        self.script = spec.get("each", [{"serve": ok, "body": "ok"}])
         self.listener = reserve_port()
         self.port = self.listener.getsockname()[1]
         self.peers, self.ports, self.troubles = [], [], []
@@ -119,6 +122,8 @@ class Upstream:
         try:
             if self.tls is not None:
                 peer = self.peers[index] = tls.accept(peer, self.tls)
+            if self.is_http2:
+                peer = self.peers[index] = Scripted(peer, True, self.h2)
             for step in script:
                 self._step(peer, *split_step(step))
         except StepTimeout as trouble:
@@ -130,15 +135,19 @@ class Upstream:
             peer.fill(0.02)
 
     def _step(self, peer, word, value, options):
-        if word == "request":
+        if run_free(word, value, self.signals):
+            return
+        if isinstance(peer, Scripted):
+            if not peer.step(word, value, {**options, "is_over": self._over.is_set}):
+                raise ValueError(f"no such step of an HTTP/2 upstream: {word}")
+        elif word == "request":
             peer.wait_message(False)
         elif word == "reply":
             peer.wait_message(False)
             peer.send(head_bytes(value, options.get("body", "")))
         elif word == "serve":
             self._serve_all(peer, head_bytes(value, options.get("body", "")))
-        elif not (run_free(word, value, self.signals)
-                  or run_common(peer, word, value, options)):
+        elif not run_common(peer, word, value, options):
             raise ValueError(f"no such upstream step: {word}")
 
     def _serve_all(self, peer, answer):
@@ -212,6 +221,13 @@ class Client:
             return
         if word == "tls":
             self.peers[options.get("conn", "a")] = tls.connect(peer, value or {}, self.peers)
+            return
+        if word == "h2":
+            self.peers[options.get("conn", "a")] = Scripted(peer, False, value)
+            return
+        if isinstance(peer, Scripted):
+            if not peer.step(word, value, options):
+                raise ValueError(f"no such step of an HTTP/2 client: {word}")
             return
         begin = peer.used
         if word == "get":
