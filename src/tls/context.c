@@ -173,7 +173,10 @@ static bool set_up_ticket(const struct nu_tls_ticket_key *key, const unsigned ch
     return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes_key, iv, encrypt) == 1;
 }
 
-/* A ticket is made with the first key and read with any; one of an older key is made anew. */
+/*
+ * A ticket is made with the first key and read with any. One of an older key is made anew, and every
+ * one of TLS 1.3: its clients use a ticket once (RFC 8446, appendix C.4).
+ */
 static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                          EVP_MAC_CTX *mac, int encrypt)
 {
@@ -191,7 +194,7 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
             continue;
         if (!set_up_ticket(key, iv, cipher, mac, false))
             return -1;
-        return i == 0 ? 1 : 2;
+        return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
     }
     return 0;
 }

@@ -277,6 +277,9 @@ def test_sessions_are_resumed_at_every_worker(nuncio, origin, pki, version):
         client = Client(pki, proxy.port("main"), context=context, session=session)
         assert client.sock.session_reused
         client.get()
+        ticket = client.sock.session.id
+        # A client of TLS 1.3 uses a ticket once (RFC 8446, appendix C.4): each time it needs another.
+        assert version != ssl.TLSVersion.TLSv1_3 or ticket != session.id
         session = client.sock.session
         client.close()
 
