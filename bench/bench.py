@@ -17,8 +17,9 @@ import runner
 from peers import MAX_CONNECTIONS, PEERS, WORK, Variant
 from scenarios import SCENARIOS
 
-COUNTED = "keepalive-*,headers-20,gate-*,map-*,newconn,*load-10k,*load-1m"
-INSTRUCTED = "keepalive-16,headers-20,gate-*,map-*,newconn,*load-10k,hosts-1,hosts-100,paths-100"
+COUNTED = "*keepalive-*,headers-20,gate-*,map-*,newconn,*load-10k,*load-1m,*h2-*"
+INSTRUCTED = ("keepalive-16,headers-20,gate-*,map-*,newconn,*load-10k,hosts-1,hosts-100,paths-100,"
+              "h2-*")
 QUICK = "keepalive-16,keepalive-128,gate-*,newconn,download-1m"
 QUICK_PEERS = "floor,nuncio,nginx,haproxy,envoy"
 

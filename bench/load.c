@@ -5,10 +5,13 @@
  *
  * With -w all connections are opened first and do one request each; then "ready" is printed, and a
  * line on stdin starts the clock: keep-alive scenarios contain no connection set-up.
+ *
+ * Over TLS the certificate is not looked at, so that the client costs less.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +39,7 @@ enum {
 
 enum state {
     CONNECTING,
+    HANDSHAKING,
     SENDING,
     READING_HEAD,
     READING_BODY,
@@ -44,6 +48,7 @@ enum state {
 
 struct conn {
     int fd;
+    SSL *ssl; /* NULL without TLS */
     enum state state;
     bool wants_write;
     bool closes; /* the proxy ends the connection after this answer */
@@ -71,6 +76,8 @@ static struct {
     bool asks_to_close;
     bool idle;
     bool warm_up;
+    bool tls;
+    bool resumes;
 } options = {.conns = 1, .seconds = 1, .path = "/"};
 
 static struct {
@@ -79,6 +86,7 @@ static struct {
     uint64_t not_2xx;
     uint64_t denied;
     uint64_t errors;
+    uint64_t resumed;
     uint64_t bytes;
     uint64_t histogram[SLOTS];
 } counts;
@@ -91,6 +99,8 @@ static bool stopping;
 static uint64_t end_ns;
 static char piece[PIECE];
 static const char zeros[PIECE];
+static SSL_CTX *tls;
+static SSL_SESSION *last_session; /* the newest that a server gave */
 
 static uint64_t now_ns(void)
 {
@@ -127,6 +137,76 @@ static double percentile(double share)
         }
     }
     return 0;
+}
+
+/* --- TLS --------------------------------------------------------------------------------------- */
+
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    SSL_SESSION_free(last_session);
+    last_session = session;
+    return 1; /* kept */
+}
+
+static void make_tls(void)
+{
+    tls = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    if (options.resumes) {
+        SSL_CTX_set_session_cache_mode(tls,
+                                       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+        SSL_CTX_sess_set_new_cb(tls, on_new_session);
+    }
+}
+
+static void begin_tls(struct conn *conn)
+{
+    conn->ssl = SSL_new(tls);
+    SSL_set_fd(conn->ssl, conn->fd);
+    SSL_set_tlsext_host_name(conn->ssl, "bench.test");
+    if (options.resumes && last_session) {
+        /* A copy: OpenSSL forbids a second use of what was used, but not every server gives a new
+         * ticket each time. */
+        SSL_SESSION *session = SSL_SESSION_dup(last_session);
+        SSL_set_session(conn->ssl, session);
+        SSL_SESSION_free(session);
+    }
+    SSL_set_connect_state(conn->ssl);
+}
+
+static void end_tls(struct conn *conn)
+{
+    SSL_set_quiet_shutdown(conn->ssl, 1); /* an unclean end would forbid to resume the session */
+    SSL_shutdown(conn->ssl);
+    SSL_free(conn->ssl);
+    conn->ssl = NULL;
+}
+
+/* What a call returned as read() and write() would have it. */
+static ssize_t tls_result(struct conn *conn, int n)
+{
+    if (n > 0)
+        return n;
+    int error = SSL_get_error(conn->ssl, n);
+    if (error == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+    return -1;
+}
+
+static ssize_t conn_send(struct conn *conn, const char *from, size_t len)
+{
+    if (conn->ssl)
+        return tls_result(conn, SSL_write(conn->ssl, from, (int)len));
+    return send(conn->fd, from, len, MSG_NOSIGNAL);
+}
+
+static ssize_t conn_recv(struct conn *conn)
+{
+    if (conn->ssl)
+        return tls_result(conn, SSL_read(conn->ssl, piece, sizeof(piece)));
+    return recv(conn->fd, piece, sizeof(piece), 0);
 }
 
 /* --- Requests --------------------------------------------------------------------------------- */
@@ -199,6 +279,8 @@ static void dial(struct conn *conn)
 static void hang_up(struct conn *conn)
 {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    if (conn->ssl)
+        end_tls(conn);
     if (options.new_connections && !options.asks_to_close) /* no TIME_WAIT */
         setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     close(conn->fd);
@@ -223,7 +305,7 @@ static void send_request(struct conn *conn)
         size_t len = conn->request_len - conn->request_sent;
         if (in_body)
             len = conn->upload_left < PIECE ? conn->upload_left : PIECE;
-        ssize_t n = send(conn->fd, from, len, MSG_NOSIGNAL);
+        ssize_t n = conn_send(conn, from, len);
         if (n < 0 && errno == EAGAIN) {
             watch(conn, EPOLL_CTL_MOD, true);
             return;
@@ -340,7 +422,7 @@ static bool take_piece(struct conn *conn, size_t n)
 static void read_answer(struct conn *conn)
 {
     for (;;) {
-        ssize_t n = recv(conn->fd, piece, sizeof(piece), 0);
+        ssize_t n = conn_recv(conn);
         if (n < 0 && errno == EAGAIN)
             return;
         bool ends_body = n == 0 && conn->state == READING_BODY && conn->body_left == UNTIL_CLOSE;
@@ -354,9 +436,24 @@ static void read_answer(struct conn *conn)
             fail(conn);
             return;
         }
-        if (n < PIECE / 2)
+        if (!conn->ssl && n < PIECE / 2)
             return;
     }
+}
+
+static void shake_hands(struct conn *conn)
+{
+    int n = SSL_do_handshake(conn->ssl);
+    if (n == 1) {
+        counts.resumed += SSL_session_reused(conn->ssl) == 1;
+        start(conn);
+        return;
+    }
+    int error = SSL_get_error(conn->ssl, n);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+        watch(conn, EPOLL_CTL_MOD, error == SSL_ERROR_WANT_WRITE);
+    else
+        fail(conn);
 }
 
 static void on_connected(struct conn *conn)
@@ -364,10 +461,15 @@ static void on_connected(struct conn *conn)
     int error = 0;
     socklen_t len = sizeof(error);
     getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-    if (error)
+    if (error) {
         fail(conn);
-    else
+    } else if (options.tls) {
+        begin_tls(conn);
+        conn->state = HANDSHAKING;
+        shake_hands(conn);
+    } else {
         start(conn);
+    }
 }
 
 static void on_event(struct conn *conn)
@@ -375,6 +477,9 @@ static void on_event(struct conn *conn)
     switch (conn->state) {
     case CONNECTING:
         on_connected(conn);
+        break;
+    case HANDSHAKING:
+        shake_hands(conn);
         break;
     case SENDING:
         send_request(conn);
@@ -479,6 +584,7 @@ static void usage(void)
           "  -g N  rotate Host: h0.test to h(N-1).test   -G N  rotate path /p0/ to /p(N-1)/\n"
           "  -x  a new connection for each request, with \"Connection: close\"\n"
           "  -X  the same, closed by the client and without the header\n"
+          "  -T  over TLS   -R  the same, resuming sessions\n"
           "  -w  warm up, print \"ready\", wait for a line on stdin\n"
           "  -i  warm up, print \"ready\", hold the connections until stdin ends\n",
           stderr);
@@ -532,6 +638,13 @@ static void read_option(int option)
     case 'w':
         options.warm_up = true;
         break;
+    case 'R':
+        options.resumes = true;
+        options.tls = true;
+        break;
+    case 'T':
+        options.tls = true;
+        break;
     default:
         usage();
     }
@@ -540,7 +653,7 @@ static void read_option(int option)
 static void read_options(int argc, char **argv)
 {
     int option;
-    while ((option = getopt(argc, argv, "c:d:n:p:H:b:g:G:xXiw")) > 0)
+    while ((option = getopt(argc, argv, "c:d:n:p:H:b:g:G:xXiwTR")) > 0)
         read_option(option);
     if (optind != argc - 1 || options.conns == 0)
         usage();
@@ -552,6 +665,8 @@ int main(int argc, char **argv)
     read_options(argc, argv);
     signal(SIGPIPE, SIG_IGN);
     poll_fd = epoll_create1(0);
+    if (options.tls)
+        make_tls();
     make_conns();
     if (options.warm_up) {
         warm_up();
@@ -559,12 +674,13 @@ int main(int argc, char **argv)
     }
     double seconds = measure();
     printf("{\"reqs\": %llu, \"non2xx\": %llu, \"denied\": %llu, \"errors\": %llu, "
-           "\"secs\": %.4f, \"rps\": %.1f, \"bytes\": %llu, "
+           "\"resumed\": %llu, \"secs\": %.4f, \"rps\": %.1f, \"bytes\": %llu, "
            "\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f}\n",
            (unsigned long long)counts.done, (unsigned long long)counts.not_2xx,
-           (unsigned long long)counts.denied, (unsigned long long)counts.errors, seconds,
-           (double)counts.done / seconds, (unsigned long long)counts.bytes, percentile(0.5),
-           percentile(0.9), percentile(0.99), percentile(0.999));
+           (unsigned long long)counts.denied, (unsigned long long)counts.errors,
+           (unsigned long long)counts.resumed, seconds, (double)counts.done / seconds,
+           (unsigned long long)counts.bytes, percentile(0.5), percentile(0.9), percentile(0.99),
+           percentile(0.999));
     if (options.warm_up)
         wait_for_end();
     return 0;

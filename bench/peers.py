@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The proxies under test: one class each, which turns a Variant into configuration files and argv.
 
-Every proxy listens on 127.0.0.1:PROXY_PORT and forwards to the origin over kept-alive HTTP/1.1.
+Every proxy listens on 127.0.0.1:PROXY_PORT, plainly or with TLS, for HTTP/1.1 or HTTP/2, and forwards
+to the origin over kept-alive HTTP/1.1.
 They are set up lean: no access log (but for the scenario that has one), no spooling to disk, no
 added headers but their defaults. Ours and Envoy get the same bootstrap and do what Envoy does by
 default: x-request-id, the header contract, statistics.
@@ -9,6 +10,7 @@ default: x-request-id, the header contract, statistics.
 import os
 import resource
 import shutil
+import subprocess
 from dataclasses import dataclass
 
 PROXY_PORT = int(os.environ.get("BENCH_PORT", "21080"))
@@ -27,7 +29,24 @@ class Variant:
     hosts: int = 0      # virtual hosts h0.test ..; 0: one that takes all
     paths: int = 0      # prefix routes /p0/ ..
     log: bool = False
+    tls: str = ""       # the key of the certificate: "ecdsa" or "rsa"; "": no TLS
+    h2: bool = False    # clients speak HTTP/2: chosen by ALPN with TLS, else known beforehand
     one_process: bool = False   # for valgrind
+
+
+KEYS = {"ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
+
+
+def certificate(kind):
+    """The files of a self-signed certificate and its key, and the file of both."""
+    crt, key, both = (f"{WORK}/{kind}.{end}" for end in ("crt", "key", "pem"))
+    if not os.path.exists(both):
+        subprocess.run(["openssl", "req", "-x509", "-nodes", "-days", "3650", "-subj",
+                        "/CN=bench.test", "-newkey", *KEYS[kind], "-out", crt, "-keyout", key],
+                       check=True, capture_output=True)
+        with open(crt) as first, open(key) as second:
+            write(WORK, f"{kind}.pem", first.read() + second.read())
+    return crt, key, both
 
 
 def write(folder, name, text):
@@ -90,8 +109,14 @@ class Nginx(Peer):
         alone = not variant.hosts and not variant.paths
         locations = "".join(f"location /p{i}/ {{ {forward} }}\n" for i in range(variant.paths))
         locations += f"location / {{ {deny} {forward if alone else 'return 404;'} }}"
-        servers = "".join(f"server {{ listen 127.0.0.1:{PROXY_PORT}; server_name h{i}.test; "
+        servers = "".join(f"server {{ {listen}; server_name h{i}.test; "
                           f"location / {{ {forward} }} }}\n" for i in range(variant.hosts))
+        listen, certificates = f"listen 127.0.0.1:{PROXY_PORT}", ""
+        if variant.tls:
+            crt, key, _ = certificate(variant.tls)
+            certificates = (f"ssl_certificate {crt}; ssl_certificate_key {key}; "
+                            "ssl_protocols TLSv1.2 TLSv1.3;")
+        extra = (" ssl" if variant.tls else "") + (" http2" if variant.h2 else "")
         temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n"
                             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         return [self.path, "-p", folder, "-e", f"{folder}/error.log", "-c",
@@ -121,7 +146,7 @@ http {{
     keepalive_requests 1000000000;
     keepalive_timeout 300s;
   }}
-  server {{ listen 127.0.0.1:{PROXY_PORT} backlog=4096; server_name _; {locations} }}
+  server {{ {listen}{extra} backlog=4096; server_name _; {certificates} {locations} }}
   {servers}
 }}
 """)]
@@ -152,6 +177,10 @@ core.register_converters("prime", function(s) return prime(s) end)
             table = write(folder, "paths.map",
                           "".join(f"/p{i}/ origin\n" for i in range(variant.paths)))
             use = f"use_backend %[path,map_beg({table},none)]"
+        bind = ""
+        if variant.tls:
+            alpn = "h2,http/1.1" if variant.h2 else "http/1.1"
+            bind = f"ssl crt {certificate(variant.tls)[2]} alpn {alpn}"
         return [self.path, "-db", "-f", write(folder, "haproxy.cfg", f"""global
   nbthread {variant.workers}
   maxconn {MAX_CONNECTIONS}
@@ -167,7 +196,7 @@ defaults
   timeout http-keep-alive 300s
   http-reuse always
 frontend all
-  bind 127.0.0.1:{PROXY_PORT} backlog 4096
+  bind 127.0.0.1:{PROXY_PORT} backlog 4096 {bind}
   {rule}
   {use}
 backend origin
@@ -210,6 +239,10 @@ class H2o(Peer):
             paths = f'      "/":\n{handler}        {forward}\n'
         elif not variant.paths:
             paths = '      "/": {file.dir: /nonexistent}\n'
+        ssl = ""
+        if variant.tls:
+            crt, key, _ = certificate(variant.tls)
+            ssl = f", ssl: {{certificate-file: {crt}, key-file: {key}}}"
         return [self.path, "-m", "worker", "-c", write(folder, "h2o.yaml", f"""
 num-threads: {variant.workers}
 max-connections: {MAX_CONNECTIONS}
@@ -218,7 +251,7 @@ http1-request-timeout: 300
 proxy.timeout.keepalive: 300000
 proxy.preserve-host: ON
 {f'access-log: {folder}/access.log' if variant.log else ''}
-listen: {{host: 127.0.0.1, port: {PROXY_PORT}}}
+listen: {{host: 127.0.0.1, port: {PROXY_PORT}{ssl}}}
 hosts:
 {hosts}  "default":
     paths:
@@ -227,16 +260,20 @@ hosts:
 
 class Nghttpx(Peer):
     name, binary = "nghttpx", "/usr/sbin/nghttpx"
-    cannot = ("gate", "map", "newconn")     # no mruby in Debian's; odd answers to close
+    cannot = ("gate", "map", "tls-full", "tls-resumed", "newconn")   # no mruby in Debian's build
 
     def argv(self, folder, variant):
         patterns = [f"h{i}.test/" for i in range(variant.hosts)]
         patterns += [f"/p{i}/" for i in range(variant.paths)]
         backends = "".join(f"backend=127.0.0.1,{ORIGIN_PORT};{pattern};proto=http/1.1\n"
                            for pattern in patterns)
+        tls, files = ";no-tls", ""
+        if variant.tls:
+            crt, key, _ = certificate(variant.tls)
+            tls, files = "", f"private-key-file={key}\ncertificate-file={crt}\n"
         return [self.path, "--conf=" + write(folder, "nghttpx.conf", f"""
-frontend=127.0.0.1,{PROXY_PORT};no-tls
-workers={variant.workers}
+frontend=127.0.0.1,{PROXY_PORT}{tls}
+{files}workers={variant.workers}
 {'single-process=yes' if variant.one_process else ''}
 backend=127.0.0.1,{1 if patterns else ORIGIN_PORT};/;proto=http/1.1
 {backends}{f'accesslog-file={folder}/access.log' if variant.log else ''}
@@ -292,6 +329,21 @@ end
             routes = f'  - {{match: {{prefix: "/"}}, {action}}}\n'
         return '- name: all\n  domains: ["*"]\n  routes:\n' + routes
 
+    def transport_socket(self, variant):
+        if not variant.tls:
+            return ""
+        crt, key, _ = certificate(variant.tls)
+        context = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+        return f"""transport_socket:
+  name: envoy.transport_sockets.tls
+  typed_config:
+    "@type": type.googleapis.com/{context}
+    common_tls_context:
+      alpn_protocols: [{'h2, ' if variant.h2 else ''}http/1.1]
+      tls_certificates:
+      - {{certificate_chain: {{filename: {crt}}}, private_key: {{filename: {key}}}}}
+"""
+
     def bootstrap(self, folder, variant):
         log = f"""access_log:
 - name: envoy.access_loggers.file
@@ -319,7 +371,7 @@ end
           route_config:
             name: all
             virtual_hosts:
-{indent(12, self.virtual_hosts(variant))}  clusters:
+{indent(12, self.virtual_hosts(variant))}{indent(6, self.transport_socket(variant))}  clusters:
   - name: origin
     type: STATIC
     connect_timeout: 5s
@@ -357,7 +409,7 @@ class Floor(Peer):
     """No proxy at all: what moving the bytes alone costs."""
     name, binary = "floor", os.path.join(WORK, "relay")
     note = "moves bytes, knows no HTTP"
-    cannot = ("gate", "map", "hosts", "paths", "log")
+    cannot = ("gate", "map", "hosts", "paths", "log", "tls", "h2")
 
     def version(self):
         return []

@@ -19,6 +19,7 @@ TABLES = [
     ("of which in user mode, in µs", "user_us", "{:.1f}", None),
     ("System calls per request", "syscalls", "{:.2f}", None),
     ("User instructions per request", "instructions", "{:,.0f}", None),
+    ("TLS handshakes per second of CPU time", "handshakes", "{:,.0f}", None),
     ("Requests per second", "rps", "{:,.0f}", None),
     ("Median latency, in µs", "p50", "{:,.0f}", None),
     ("99th percentile, in µs", "p99", "{:,.0f}", None),
@@ -29,7 +30,7 @@ TABLES = [
     ("Memory per idle connection, in bytes", "bytes_per_connection", "{:,.0f}", None),
     ("Size of the executable, in KiB", "executable_kib", "{:,.0f}", None),
 ]
-MORE_IS_BETTER = {"rps"}
+MORE_IS_BETTER = {"rps", "handshakes"}
 
 
 def load_results(files):

@@ -12,12 +12,16 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
 from peers import HERE, ORIGIN_PORT, PROXY_PORT, WORK
 
 PROXY_CPU, LOAD_CPU, BOTH_CPUS = "0", "1", "0-1"
+
+
+LIBRARIES = {"load": ("-lssl", "-lcrypto")}
 
 
 class BenchError(Exception):
@@ -30,7 +34,7 @@ def build_tools():
         source, program = f"{HERE}/{name}.c", f"{WORK}/{name}"
         if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
             subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-o",
-                            program, source], check=True)
+                            program, source, *LIBRARIES.get(name, ())], check=True)
 
 
 def cpus(workers, one):
@@ -91,17 +95,34 @@ def rss_kib(pid):
     return total
 
 
-def get_status(path):
-    """The status of one plain GET, or 0."""
+def connect(variant):
+    peer = socket.create_connection(("127.0.0.1", PROXY_PORT), 1)
+    peer.settimeout(1)
+    if not variant.tls:
+        return peer
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if variant.h2:
+        context.set_alpn_protocols(["h2"])
+    return context.wrap_socket(peer, server_hostname="bench.test")
+
+
+def is_answering(variant):
+    """Whether one plain GET gets one of the expected statuses, or HTTP/2's preface its settings."""
+    path = "/p0/" if variant.paths else "/"
     request = f"GET {path} HTTP/1.1\r\nHost: h0.test\r\ntoken: 7\r\nConnection: close\r\n\r\n"
+    if variant.h2:
+        request = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
     try:
-        with socket.create_connection(("127.0.0.1", PROXY_PORT), 1) as peer:
-            peer.settimeout(1)
+        with connect(variant) as peer:
             peer.sendall(request.encode())
             answer = peer.recv(64)
-        return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 0
-    except (OSError, ValueError):
-        return 0
+        if variant.h2:
+            return answer[3:4] == b"\4"
+        return answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 403"))
+    except OSError:
+        return False
 
 
 def stop(process):
@@ -142,15 +163,14 @@ class Running:
         os.makedirs(folder)
         os.chmod(folder, 0o777)
         argv = self.peer.argv(folder, self.variant)
-        if get_status("/"):
+        if is_answering(self.variant):
             raise BenchError(f"something else answers on port {PROXY_PORT}")
         command = ["taskset", "-c", cpus(self.variant.workers, PROXY_CPU), *self.wrapper, *argv]
         begin = time.monotonic()
         with open(f"{folder}/output", "wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT,
                                             stdin=subprocess.DEVNULL, start_new_session=True)
-        path = "/p0/" if self.variant.paths else "/"
-        while get_status(path) not in (200, 403):
+        while not is_answering(self.variant):
             if self.process.poll() is not None or time.monotonic() - begin > self.wait_s:
                 stop(self.process)
                 with open(f"{folder}/output", errors="replace") as f:
@@ -193,15 +213,51 @@ class Load:
             self.process.wait()
 
 
+class H2Load:
+    """nghttp2's h2load, with the same methods; opening its few connections is measured with them."""
+
+    def __init__(self, variant, arguments, requests):
+        scheme = "https" if variant.tls else "http"
+        self.command = ["taskset", "-c", cpus(variant.workers, LOAD_CPU), "h2load", "-n",
+                        str(requests), *shlex.split(arguments),
+                        f"{scheme}://127.0.0.1:{PROXY_PORT}/"]
+
+    def __enter__(self):
+        return self
+
+    def go(self):
+        done = subprocess.run(self.command, capture_output=True, text=True, check=False)
+        requests = re.search(r"requests: (\d+) total.* (\d+) succeeded", done.stdout)
+        speed = re.search(r"finished in .*, ([\d.]+) req/s", done.stdout)
+        statuses = re.search(r"status codes: (\d+) 2xx", done.stdout)
+        if not (requests and speed and statuses):
+            raise BenchError(f"h2load: {(done.stderr or done.stdout)[-300:]}")
+        total, good, answers = int(requests[1]), int(requests[2]), int(statuses[1])
+        return {"reqs": good, "errors": total - good, "non2xx": good - answers, "denied": 0,
+                "rps": float(speed[1])}
+
+    def __exit__(self, *unused):
+        pass
+
+
+def load_of(running, scenario, seconds, requests=0):
+    if running.variant.h2:
+        return H2Load(running.variant, scenario.load, requests or int(30000 * seconds))
+    limit = f" -n {requests}" if requests else ""
+    return Load(running.peer, running.variant, f"-w -d {seconds}{limit} {scenario.load}")
+
+
 def check(scenario, result):
     right = result["denied"] == result["reqs"] if scenario.denied else result["non2xx"] == 0
+    if "-R" in scenario.load.split():
+        right = right and result["resumed"] > 0.99 * result["reqs"]
     if not right or result["errors"] or not result["reqs"]:
         raise BenchError(f"wrong answers: {result}")
 
 
 def drive(running, scenario, seconds):
     """One measurement: load, CPU time, memory."""
-    with Load(running.peer, running.variant, f"-w -d {seconds} {scenario.load}") as load:
+    with load_of(running, scenario, seconds) as load:
         time.sleep(0.05)
         before = cpu_times(running.pid)
         result = load.go()
@@ -212,6 +268,8 @@ def drive(running, scenario, seconds):
     tick_us = 1e6 / os.sysconf("SC_CLK_TCK") / result["reqs"]
     result.update(cpu_us=ns / 1e3 / result["reqs"], user_us=user * tick_us,
                   system_us=system * tick_us, rss_kib=rss_kib(running.pid))
+    if scenario.variant.tls and scenario.denied:
+        result["handshakes"] = 1e9 * result["reqs"] / ns
     return result
 
 
@@ -228,7 +286,7 @@ def count_syscalls(running, scenario, seconds):
     events += [f"syscalls:sys_enter_{name}" for name in SYSCALLS
                if os.path.isdir(f"/sys/kernel/tracing/events/syscalls/sys_enter_{name}")]
     pids = ",".join(map(str, session(running.pid)))
-    with Load(running.peer, running.variant, f"-w -d {seconds} {scenario.load}") as load:
+    with load_of(running, scenario, seconds) as load:
         perf = subprocess.Popen(["perf", "stat", "-x,", "-o", out, "-e", ",".join(events), "-p",
                                  pids])
         time.sleep(0.4)
@@ -259,7 +317,7 @@ def count_instructions(peer, scenario, variant, requests):
                            timeout=60, check=False)
 
     with Running(peer, variant, wrapper, wait_s=60) as running, \
-            Load(peer, variant, f"-w -d 60 -n {requests} {scenario.load}") as load:
+            load_of(running, scenario, 60, requests) as load:
         control("-z", running)
         result = load.go()
         control("-d", running)

@@ -11,7 +11,7 @@ HEADERS_16 = " ".join(f"-H 'x-header-{i}: some-typical-value-{i:032d}'" for i in
 class Scenario:
     name: str
     what: str
-    load: str               # arguments of ./load
+    load: str               # arguments of ./load, or of h2load for HTTP/2
     variant: Variant = field(default_factory=Variant)
     denied: bool = False    # every answer must be 403, else 2xx
     longer: float = 1       # times the usual seconds
@@ -35,6 +35,17 @@ def body(name, size, connections, **kwargs):
                      **kwargs)]
 
 
+def handshakes(kind, option, key):
+    return Scenario(f"tls-{kind}-{key}", f"{kind} handshakes, {key.upper()} key; a 403 on each",
+                    f"-c 16 -X -{option} -H 'token: no'", Variant(auth="map", tls=key),
+                    denied=True)
+
+
+def streams(count):
+    return Scenario(f"h2-{count}", f"4 connections of HTTP/2, streams at once on each: {count}",
+                    f"-c 4 -m {count}", Variant(h2=True))
+
+
 SCENARIOS = [
     *(keep_alive(connections) for connections in (1, 16, 128, 1024)),
     Scenario("headers-20", "20 request headers, 128 connections", f"-c 128 {HEADERS_16}"),
@@ -53,4 +64,12 @@ SCENARIOS = [
     *(many("hosts", "g", count) for count in (1, 100, 10000)),
     *(many("paths", "G", count) for count in (1, 100, 10000)),
     Scenario("log", "with an access log", "-c 128", Variant(log=True)),
+    Scenario("tls-keepalive-128", "kept-alive connections over TLS: 128", "-c 128 -T",
+             Variant(tls="ecdsa")),
+    Scenario("tls-download-1m", "answers of 1m over TLS", "-c 8 -T -p /b/1048576",
+             Variant(tls="ecdsa")),
+    *(handshakes(kind, option, key) for kind, option in (("full", "T"), ("resumed", "R"))
+      for key in ("ecdsa", "rsa")),
+    *(streams(count) for count in (1, 10, 100)),
+    Scenario("tls-h2-10", "the same over TLS: 10", "-c 4 -m 10", Variant(tls="ecdsa", h2=True)),
 ]
