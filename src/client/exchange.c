@@ -286,6 +286,7 @@ static void note_connection(struct nu_exchange *exchange, const struct nu_upstre
     info->local = conn->local;
     info->remote = exchange->pool_request.pool->host->address;
     info->connection_id = conn->id;
+    info->ssl = nu_connection_hold_ssl_info(&conn->conn, exchange->arena);
     info->protocol = NU_PROTOCOL_HTTP11;
     info->connect_start_us = conn->connect_start_us;
     info->connect_end_us = conn->connect_end_us;

@@ -174,6 +174,11 @@ nu_op_args_fn nu_args_header, nu_args_request_header, nu_args_header_extension, 
     /* op_time.c */ \
     X(nu_op_start_time) \
     X(nu_op_emit_time) \
+    /* op_ssl.c */ \
+    X(nu_op_ssl_text) \
+    X(nu_op_ssl_list) \
+    X(nu_op_ssl_valid_from) \
+    X(nu_op_ssl_valid_until) \
     /* op_metadata.c */ \
     X(nu_op_metadata) \
     X(nu_op_filter_state)
@@ -206,6 +211,8 @@ enum nu_address_form { NU_ADDR_WITH_PORT, NU_ADDR_WITHOUT_PORT, NU_ADDR_PORT };
 /* nu_op_elapsed: microseconds to the unit that is printed, and what a negative time means. */
 enum nu_elapsed_unit { NU_ELAPSED_MS, NU_ELAPSED_US, NU_ELAPSED_NS };
 enum nu_elapsed_sign { NU_ELAPSED_SIGNED, NU_ELAPSED_NOT_NEGATIVE };
+/* nu_op_ssl_...: whose connection; the detail. */
+enum nu_ssl_side { NU_SSL_DOWNSTREAM, NU_SSL_UPSTREAM };
 /* nu_op_metadata */
 enum nu_metadata_source {
     NU_METADATA_DYNAMIC,

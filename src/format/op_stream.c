@@ -64,7 +64,7 @@ char *nu_op_room(const struct nu_format_context *context, struct nu_op_result *r
     return n <= NU_OP_SCRATCH ? result->scratch : nu_arena_alloc(context->info->arena, n);
 }
 
-/* What plain text over HTTP/1 has no value for. */
+/* What has no value here. */
 void nu_op_missing(const struct nu_format_part *part, const struct nu_format_context *context,
                    struct nu_op_result *result)
 {

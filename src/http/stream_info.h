@@ -17,6 +17,7 @@ enum { NU_FLAG_ORDER_MAX = 8 };
 struct nu_metadata;     /* http/metadata.h */
 struct nu_filter_state; /* http/filter_state.h */
 struct nu_headers;
+struct nu_ssl_info; /* http/ssl_info.h */
 
 enum nu_protocol {
     NU_PROTOCOL_NONE, /* TCP */
@@ -42,6 +43,7 @@ struct nu_connection_info {
     /* Fills `local` by asking the kernel; set by whoever owns the socket. */
     void (*learn_local)(struct nu_connection_info *info);
     struct nu_str requested_server_name; /* SNI */
+    struct nu_ssl_info *ssl;             /* borrowed: the stream holds it; NULL without TLS */
     struct nu_str filter_chain_name;
     struct nu_str listener_name;
     struct nu_str termination_details;           /* why the connection was ended, or empty */
@@ -75,6 +77,7 @@ struct nu_upstream_info {
     struct nu_address remote;            /* its other end; NONE while there is none */
     struct nu_str cluster;               /* configured name */
     struct nu_str cluster_observability; /* alt_stat_name or the name */
+    struct nu_ssl_info *ssl;             /* borrowed: the stream holds it; NULL without TLS */
     struct nu_str transport_failure_reason;
     struct nu_str reason_phrase; /* of the response, where it is to be passed on */
     uint64_t connection_id;

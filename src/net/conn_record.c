@@ -3,6 +3,7 @@
 #include "net/conn_record.h"
 
 #include "event/loop.h"
+#include "http/ssl_info.h"
 
 static void learn_local(struct nu_connection_info *info)
 {
@@ -11,14 +12,10 @@ static void learn_local(struct nu_connection_info *info)
     info->local_known = true;
 }
 
-static struct nu_str server_name(const struct nu_server_conn *conn, struct nu_arena *arena)
+static struct nu_str server_name(const struct nu_server_conn *conn, struct nu_ssl_info *ssl)
 {
-    const struct nu_transport_class *transport = conn->conn.transport;
-    struct nu_str name =
-        transport->server_name ? transport->server_name(&conn->conn) : nu_str_make(NULL, 0);
-    if (name.len == 0 && conn->accepted)
-        name = conn->accepted->server_name;
-    return name.len ? nu_arena_dup(arena, name) : name;
+    struct nu_str name = ssl ? nu_ssl_info_text(ssl, NU_SSL_SERVER_NAME) : nu_str_make(NULL, 0);
+    return name.len || !conn->accepted ? name : conn->accepted->server_name;
 }
 
 static void describe_connection(struct nu_conn_record *record, struct nu_server_conn *conn)
@@ -35,7 +32,8 @@ static void describe_connection(struct nu_conn_record *record, struct nu_server_
     info->local_known = conn->local != NULL;
     info->learn_local = learn_local;
     info->is_tls = conn->conn.transport->is_secure;
-    info->requested_server_name = server_name(conn, record->info.arena);
+    info->ssl = nu_connection_hold_ssl_info(&conn->conn, record->info.arena);
+    info->requested_server_name = server_name(conn, info->ssl);
     info->filter_chain_name = conn->chain->name;
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;
@@ -71,9 +69,13 @@ struct nu_conn_record *nu_server_conn_record(struct nu_server_conn *conn)
 struct nu_stream_info *nu_server_conn_info(struct nu_server_conn *conn)
 {
     struct nu_conn_record *record = nu_server_conn_record(conn);
-    /* A handshake may have told the name since the record was made. */
-    if (record->connection.requested_server_name.len == 0 && conn->conn.fd >= 0)
-        record->connection.requested_server_name = server_name(conn, record->info.arena);
+    struct nu_connection_info *info = &record->connection;
+    /* A handshake may have told the name since the record was made, or failed. */
+    if (info->requested_server_name.len == 0)
+        info->requested_server_name = server_name(conn, info->ssl);
+    if (info->transport_failure_reason.len == 0 && conn->conn.transport_failure)
+        info->transport_failure_reason =
+            nu_arena_dup(record->info.arena, nu_str_from(conn->conn.transport_failure));
     record->info.bytes_received = conn->conn.rx_bytes;
     record->info.bytes_sent = conn->conn.tx_bytes;
     return &record->info;

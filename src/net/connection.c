@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "http/ssl_info.h"
 
 enum {
     WRITE_IOVECS = 64,
@@ -634,6 +635,14 @@ void nu_connection_end_write(struct nu_connection *conn)
 {
     conn->write_ended = true;
     nu_connection_write(conn);
+}
+
+struct nu_ssl_info *nu_connection_hold_ssl_info(const struct nu_connection *conn,
+                                                struct nu_arena *arena)
+{
+    if (!conn->transport->ssl_info || conn->state == NU_CONNECTION_CLOSED)
+        return NULL;
+    return nu_ssl_info_hold(conn->transport->ssl_info(conn), arena);
 }
 
 struct nu_address nu_connection_local_address(const struct nu_connection *conn)

@@ -24,8 +24,10 @@
 #include "event/io.h"
 #include "event/timer.h"
 
+struct nu_arena;
 struct nu_connection;
 struct nu_linger;
+struct nu_ssl_info;
 
 enum nu_connection_state {
     NU_CONNECTION_CONNECTING,
@@ -94,9 +96,9 @@ struct nu_transport_class {
     enum nu_transport_state (*handshake)(struct nu_connection *conn);
     /* Our side ends: a last message may be put into transport_out. NULL if there is none. */
     void (*end)(struct nu_connection *conn);
-    /* The server name that the client asked for, empty for none; valid until `finish`, which
-     * on_closed comes after. NULL where there are no names. */
-    struct nu_str (*server_name)(const struct nu_connection *conn);
+    /* What the transport knows of its two ends; borrowed until `finish`, which on_closed comes
+     * after: whoever asks later holds a reference. NULL where nothing is known. */
+    struct nu_ssl_info *(*ssl_info)(const struct nu_connection *conn);
     /* Frees the transport's state; NULL if it has none. */
     void (*finish)(struct nu_connection *conn);
 };
@@ -199,6 +201,11 @@ void nu_connection_end_write(struct nu_connection *conn);
 
 /* For transports: why the connection is about to fail; copied, readable in on_closed. */
 void nu_connection_set_transport_failure(struct nu_connection *conn, struct nu_str reason);
+
+/* What the transport knows of its two ends, held until `arena` is freed; NULL for plain
+ * bytes, and once the connection is closed. */
+struct nu_ssl_info *nu_connection_hold_ssl_info(const struct nu_connection *conn,
+                                                struct nu_arena *arena);
 
 /* Our own address, asked from the kernel. */
 struct nu_address nu_connection_local_address(const struct nu_connection *conn);

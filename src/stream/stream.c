@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "http/authority.h"
 #include "http/grpc.h"
+#include "http/ssl_info.h"
 #include "http/status.h"
 #include "stream/stream_internal.h"
 
@@ -680,13 +681,6 @@ static void take_findings(struct nu_connection_info *info, const struct nu_accep
         info->requested_server_name = accepted->server_name;
 }
 
-/* The transport's name goes with the transport, before the streams that its end ends are logged. */
-static struct nu_str copy_server_name(struct nu_arena *arena, const struct nu_connection *conn)
-{
-    struct nu_str name = conn->transport->server_name(conn);
-    return name.len ? nu_arena_dup(arena, name) : name;
-}
-
 static void fill_connection_info(struct nu_hcm_stream *stream)
 {
     const struct nu_server_conn *conn = stream->conn->base.conn;
@@ -700,8 +694,9 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->local_known = conn->local != NULL;
     info->learn_local = learn_local;
     info->is_tls = conn->conn.transport->is_secure;
-    if (conn->conn.transport->server_name)
-        info->requested_server_name = copy_server_name(stream->arena, &conn->conn);
+    info->ssl = nu_connection_hold_ssl_info(&conn->conn, stream->arena);
+    if (info->ssl)
+        info->requested_server_name = nu_ssl_info_text(info->ssl, NU_SSL_SERVER_NAME);
     if (nu_unlikely(conn->accepted != NULL))
         take_findings(info, conn->accepted);
     info->filter_chain_name = conn->chain->name;

@@ -13,6 +13,8 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "tls/failure.h"
+#include "tls/info.h"
 #include "tls/names.h"
 
 enum {
@@ -29,6 +31,7 @@ struct tls_transport {
     struct nu_tls_context *context;     /* borrowed */
     struct nu_tls_context_local *local; /* borrowed: the thread's */
     SSL *ssl;                           /* owned */
+    struct nu_ssl_info *info;           /* owned: one reference; NULL until it is asked for */
     struct nu_buf cipher_in;
     struct nu_buf cipher_out;
     unsigned fills;   /* of this read */
@@ -120,21 +123,6 @@ void nu_tls_transport_note_verify_failure(SSL *ssl, int verify_error)
     tls->verify_error = verify_error;
 }
 
-/* "TLS_error:|code:library:function:REASON:detail:TLS_error_end", the form of Envoy's text. */
-static void describe(struct tls_transport *tls, struct nu_strbuf *out)
-{
-    nu_strbuf_add_cstr(out, "TLS_error:");
-    unsigned long code;
-    while ((code = ERR_get_error()) != 0) {
-        const char *reason = ERR_reason_error_string(code);
-        nu_strbuf_addf(out, "|%lu:SSL routines:%s", code, reason ? reason : "unknown");
-        if (tls->verify_error != X509_V_OK)
-            nu_strbuf_addf(out, ":verify cert failed: %s",
-                           X509_verify_cert_error_string(tls->verify_error));
-    }
-    nu_strbuf_add_cstr(out, ":TLS_error_end");
-}
-
 static void count_failure(struct tls_transport *tls, unsigned long code)
 {
     struct nu_tls_stats *stats = tls->local->stats;
@@ -151,7 +139,7 @@ static ssize_t fail(struct tls_transport *tls)
         tls->has_failed = true;
         count_failure(tls, ERR_peek_error());
         struct nu_strbuf text = {0};
-        describe(tls, &text);
+        nu_tls_describe_errors(tls->ssl, &text);
         nu_connection_set_transport_failure(tls->conn, nu_strbuf_str(&text));
         nu_strbuf_finish(&text);
     }
@@ -215,6 +203,15 @@ static bool is_flooded(const struct tls_transport *tls)
     return tls->cipher_out.len > CIPHER_BUFFER + RECORD + ANSWERS_MAX;
 }
 
+/* The socket broke before the handshake was done. */
+static void note_broken_socket(struct tls_transport *tls, int error)
+{
+    struct nu_strbuf text = {0};
+    nu_tls_describe_errno(error, &text);
+    nu_connection_set_transport_failure(tls->conn, nu_strbuf_str(&text));
+    nu_strbuf_finish(&text);
+}
+
 /* One large read of the socket. Returns its bytes, 0 at its end, -1 with errno. */
 static ssize_t fill(struct tls_transport *tls)
 {
@@ -255,8 +252,15 @@ static enum step after_shortage(struct tls_transport *tls, int result)
         return STEP_END;
     if (error == SSL_ERROR_WANT_READ && !tls->raw_eof) {
         ssize_t n = fill(tls);
-        if (n < 0)
-            return errno == EAGAIN || errno == EINTR ? STEP_WAIT : STEP_FAILED;
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return STEP_WAIT;
+        if (n < 0) {
+            int cause = errno;
+            if (!tls->is_done)
+                note_broken_socket(tls, cause);
+            errno = cause;
+            return STEP_FAILED;
+        }
         if (n > 0)
             return STEP_MORE;
     }
@@ -480,6 +484,8 @@ static void tls_finish(struct nu_connection *conn)
     tls_end(conn);
     if (conn->fd >= 0)
         send_cipher(tls);
+    SSL_set_bio(tls->ssl, NULL, NULL); /* what is known of it may outlive this transport */
+    nu_ssl_info_unref(tls->info);
     SSL_free(tls->ssl);
     nu_buf_clear(&tls->cipher_in);
     nu_buf_clear(&tls->cipher_out);
@@ -487,15 +493,18 @@ static void tls_finish(struct nu_connection *conn)
     conn->transport_state = NULL;
 }
 
-static struct nu_str tls_server_name(const struct nu_connection *conn)
+static struct nu_ssl_info *tls_ssl_info(const struct nu_connection *conn)
 {
-    return nu_str_from(SSL_get_servername(tls_of(conn)->ssl, TLSEXT_NAMETYPE_host_name));
+    struct tls_transport *tls = tls_of(conn);
+    if (!tls->info)
+        tls->info = nu_tls_info_create(tls->ssl);
+    return tls->info;
 }
 
 static const struct nu_transport_class tls_class = {
     .name = "tls",
     .is_secure = true,
-    .server_name = tls_server_name,
+    .ssl_info = tls_ssl_info,
     .read = tls_read,
     .write = tls_write,
     .handshake = tls_handshake,

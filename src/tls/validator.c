@@ -212,12 +212,24 @@ static bool verify_chain(const struct nu_tls_validator *validator, X509_STORE_CT
     return X509_verify_cert(store) == 1;
 }
 
+static void note_error(X509_STORE_CTX *store)
+{
+    if (X509_STORE_CTX_get_error(store) == X509_V_OK)
+        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+}
+
 static int refuse(X509_STORE_CTX *store, struct nu_counter *counter)
 {
     nu_counter_inc(counter);
-    if (X509_STORE_CTX_get_error(store) == X509_V_OK)
-        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    note_error(store);
     return 0;
+}
+
+/* The error stays: the peer gets in, and counts as not validated. */
+static int let_in(X509_STORE_CTX *store)
+{
+    note_error(store);
+    return 1;
 }
 
 int nu_tls_validator_verify(const struct nu_tls_validator *validator, X509_STORE_CTX *store,
@@ -228,15 +240,15 @@ int nu_tls_validator_verify(const struct nu_tls_validator *validator, X509_STORE
         if (!validator->accept_untrusted)
             return refuse(store, &stats->fail_verify_error);
         nu_counter_inc(&stats->fail_verify_error);
-        X509_STORE_CTX_set_error(store, X509_V_OK);
-        return 1;
+        return let_in(store);
     }
     bool asks_name = validator->san_count || server_name.len;
-    if (asks_name && !has_name(validator, leaf, server_name) && !validator->accept_untrusted)
-        return refuse(store, &stats->fail_verify_san);
+    if (asks_name && !has_name(validator, leaf, server_name))
+        return validator->accept_untrusted ? let_in(store) : refuse(store, &stats->fail_verify_san);
     bool asks_pin = validator->hash_count || validator->spki_count;
-    if (asks_pin && !is_pinned(validator, leaf) && !validator->accept_untrusted)
-        return refuse(store, &stats->fail_verify_cert_hash);
+    if (asks_pin && !is_pinned(validator, leaf))
+        return validator->accept_untrusted ? let_in(store)
+                                           : refuse(store, &stats->fail_verify_cert_hash);
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
 }
