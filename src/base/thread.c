@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/block.h"
 #include "base/buf.h"
+#include "base/small.h"
 
 _Thread_local unsigned nu_thread_index_;
 
@@ -40,4 +41,5 @@ void nu_thread_leave(void)
 {
     nu_buf_cache_clear();
     nu_block_cache_clear();
+    nu_small_cache_clear();
 }

@@ -53,6 +53,13 @@ enum nu_reset_reason {
 /* The text of a reason, a constant. */
 struct nu_str nu_reset_reason_text(enum nu_reset_reason reason);
 
+/* What becomes of headers with an underscore in their names. */
+enum nu_underscore_action {
+    NU_UNDERSCORE_ALLOW,
+    NU_UNDERSCORE_REJECT,
+    NU_UNDERSCORE_DROP,
+};
+
 struct nu_stream_decoder_ops {
     /* The head is in decoder->headers; `end` if nothing follows. */
     void (*on_headers)(struct nu_stream_decoder *decoder, bool end);

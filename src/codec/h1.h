@@ -20,12 +20,6 @@ enum nu_h1_name_format {
     NU_H1_NAMES_PROPER, /* First-Letters-Upper */
 };
 
-enum nu_underscore_action {
-    NU_UNDERSCORE_ALLOW,
-    NU_UNDERSCORE_REJECT,
-    NU_UNDERSCORE_DROP,
-};
-
 /* Settings of one side, immutable; from Http1ProtocolOptions, HttpProtocolOptions and limits. */
 struct nu_h1_options {
     uint32_t max_head_bytes; /* request or response head */

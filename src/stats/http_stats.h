@@ -137,6 +137,43 @@ struct nu_http1_stats {
 };
 extern const struct nu_stat_table nu_http1_stats_table;
 
+/* http2. for all downstream connections, cluster.<name>.http2. for upstream ones; from the first
+ * such connection on */
+#define NU_HTTP2_STATS(X, S) \
+    X(S, GAUGE, streams_active, "Streams open, or with something left to send.") \
+    X(S, GAUGE, pending_send_bytes, "Body bytes that wait for the peer's windows.") \
+    X(S, GAUGE, deferred_stream_close, \
+      "Streams that the peer has closed and whose bytes wait for their reader.") \
+    X(S, GAUGE, outbound_frames_active, "Frames that wait to be sent.") \
+    X(S, GAUGE, outbound_control_frames_active, \
+      "Of these, answers to pings and settings, and resets.") \
+    X(S, COUNTER, rx_reset, "Streams the peer reset.") \
+    X(S, COUNTER, tx_reset, "Streams we reset.") \
+    X(S, COUNTER, trailers, "Trailer sections received.") \
+    X(S, COUNTER, goaway_sent, "Times GOAWAY was sent.") \
+    X(S, COUNTER, header_overflow, "Streams reset as their headers were too large or many.") \
+    X(S, COUNTER, headers_cb_no_stream, "Headers of streams that were gone.") \
+    X(S, COUNTER, inbound_empty_frames_flood, \
+      "Connections closed for too many empty frames in a row.") \
+    X(S, COUNTER, inbound_priority_frames_flood, "Connections closed for PRIORITY frames.") \
+    X(S, COUNTER, inbound_window_update_frames_flood, \
+      "Connections closed for WINDOW_UPDATE frames.") \
+    X(S, COUNTER, keepalive_timeout, "Connections closed as a ping was not answered.") \
+    X(S, COUNTER, metadata_empty_frames, "METADATA frames without content.") \
+    X(S, COUNTER, outbound_control_flood, \
+      "Connections closed as answers to control frames piled up.") \
+    X(S, COUNTER, outbound_flood, "Connections closed as frames to be sent piled up.") \
+    X(S, COUNTER, rx_messaging_error, "Messages that broke HTTP's rules.") \
+    X(S, COUNTER, stream_refused_errors, "Frames for streams that were refused.") \
+    X(S, COUNTER, tx_flush_timeout, "Streams reset as the peer did not take their end in time.") \
+    X(S, COUNTER, dropped_headers_with_underscores, "Headers dropped for a '_' in their name.") \
+    X(S, COUNTER, requests_rejected_with_underscores_in_headers, "Requests refused for one.")
+
+struct nu_http2_stats {
+    NU_HTTP2_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_http2_stats_table;
+
 /* http.<stat_prefix>.prime_authz., nuncio's own filter */
 #define NU_PRIME_AUTHZ_STATS(X, S) \
     X(S, COUNTER, allowed, "Requests with a prime number.") \

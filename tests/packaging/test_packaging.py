@@ -89,7 +89,7 @@ def test_the_deb_holds_what_an_installation_does(deb, tmp_path):
 def test_the_deb_depends_on_what_the_program_needs(deb):
     depends = run("dpkg-deb", "-f", deb, "Depends")
     for library in ("libc6", "libssl3", "libevent-core", "libre2", "libprotobuf-c1", "libyaml",
-                    "libc-ares2"):
+                    "libc-ares2", "libnghttp2-14"):
         assert library in depends
 
 

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What nghttp2 calls: frames and header fields as they come, frames as they go. Here things are
+ * only noted in streams and counted; decoders hear of them when nghttp2 has returned.
+ *
+ * A callback that fails makes nghttp2 stop at once, which is what a closed session wants.
+ */
+#include "base/assert.h"
+#include "codec/h2_internal.h"
+
+static struct nu_h2_stream *find_stream(struct nu_h2_session *session, int32_t id)
+{
+    return id == 0 ? NULL : nghttp2_session_get_stream_user_data(session->ng, id);
+}
+
+static struct nu_stream_info *info_of(const struct nu_h2_stream *stream)
+{
+    return stream && stream->decoder ? stream->decoder->info : NULL;
+}
+
+/* --- Coming ----------------------------------------------------------------------------------- */
+
+static bool is_header_frame(uint8_t type)
+{
+    return type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION;
+}
+
+static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
+{
+    enum { FRAME_HEAD_BYTES = 9 };
+    struct nu_h2_session *session = user;
+    (void)ng;
+    if (nu_unlikely(session->is_closed || !nu_h2_flood_count_in(session, hd)))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    uint32_t bytes = (uint32_t)hd->length + FRAME_HEAD_BYTES;
+    if (is_header_frame(hd->type)) {
+        /* Its stream may begin with it. */
+        session->block_bytes = hd->type == NGHTTP2_HEADERS ? bytes : session->block_bytes + bytes;
+        return 0;
+    }
+    struct nu_stream_info *info = info_of(find_stream(session, hd->stream_id));
+    if (info)
+        info->wire_bytes_received += bytes;
+    return 0;
+}
+
+static struct nu_h2_stream *begin_request(struct nu_h2_session *session, int32_t id)
+{
+    struct nu_h2_stream *stream = nu_h2_stream_create(session, id);
+    nghttp2_session_set_stream_user_data(session->ng, id, stream);
+    stream->flags |= NU_H2_IS_OPEN;
+    session->stream_count++;
+    session->opened_streams++;
+    stream->decoder = session->callbacks->on_new_stream(session->user, &stream->encoder);
+    return stream;
+}
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    if (nu_unlikely(session->is_closed || session->has_failed))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (nu_unlikely(frame->hd.type != NGHTTP2_HEADERS))
+        return 0;
+    struct nu_h2_stream *stream = frame->headers.cat == NGHTTP2_HCAT_REQUEST
+                                      ? begin_request(session, frame->hd.stream_id)
+                                      : find_stream(session, frame->hd.stream_id);
+    if (nu_likely(stream != NULL))
+        nu_h2_headers_begin(stream);
+    else
+        nu_counter_inc(&session->stats->headers_cb_no_stream);
+    return session->is_closed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+static struct nu_str text_of(nghttp2_rcbuf *rcbuf)
+{
+    nghttp2_vec vec = nghttp2_rcbuf_get_buf(rcbuf);
+    return nu_str_make((const char *)vec.base, vec.len);
+}
+
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    (void)flags;
+    struct nu_h2_stream *stream = find_stream(session, frame->hd.stream_id);
+    if (nu_unlikely(!stream || !stream->decoder))
+        return 0;
+    if (nu_likely(nu_h2_headers_add(stream, text_of(name), text_of(value))))
+        return 0;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* nghttp2 resets the stream */
+}
+
+/* What nghttp2 would leave out makes the message a bad one. */
+static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                             nghttp2_rcbuf *value, uint8_t flags, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    (void)name;
+    (void)value;
+    (void)flags;
+    struct nu_h2_stream *stream = find_stream(session, frame->hd.stream_id);
+    if (stream)
+        nu_h2_stream_message_error(stream, NU_STR("http2.invalid.header.field"));
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
+                         size_t len, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    (void)flags;
+    struct nu_h2_stream *stream = find_stream(session, id);
+    if (nu_likely(stream && stream->decoder)) {
+        nu_h2_stream_take_data(stream, nu_str_make((const char *)data, len));
+        return session->is_closed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    }
+    nghttp2_session_consume(session->ng, id, len); /* nobody reads it */
+    return 0;
+}
+
+static void on_headers_frame(struct nu_h2_session *session, struct nu_h2_stream *stream, bool end)
+{
+    struct nu_stream_info *info = info_of(stream);
+    if (info) {
+        info->wire_bytes_received += session->block_bytes;
+        info->header_bytes_received += session->block_bytes;
+        info->decompressed_header_bytes_received += stream->header_bytes;
+    }
+    if (!nu_h2_headers_end(stream, end))
+        nu_h2_stream_message_error(stream, stream->details);
+}
+
+static void on_stream_frame(struct nu_h2_session *session, const nghttp2_frame *frame)
+{
+    struct nu_h2_stream *stream = find_stream(session, frame->hd.stream_id);
+    if (!stream || !stream->decoder)
+        return;
+    bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (end)
+        stream->flags |= NU_H2_END_IN;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        on_headers_frame(session, stream, end);
+    else if (end)
+        nu_h2_stream_make_due(stream);
+}
+
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_DATA:
+        on_stream_frame(session, frame);
+        break;
+    case NGHTTP2_RST_STREAM:
+        nu_counter_inc(&session->stats->rx_reset);
+        break;
+    case NGHTTP2_SETTINGS:
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+            session->news |= NU_H2_NEWS_SETTINGS;
+        break;
+    case NGHTTP2_GOAWAY:
+        session->goaway_received = true;
+        session->goaway_code = frame->goaway.error_code;
+        session->news |= NU_H2_NEWS_GOAWAY;
+        break;
+    case NGHTTP2_PING:
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+            nu_h2_ping_on_ack(session);
+        break;
+    default:
+        break;
+    }
+    return session->is_closed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+struct nu_str nu_h2_error_details(int code)
+{
+    switch (code) {
+    case NGHTTP2_ERR_HTTP_HEADER:
+        return NU_STR("http2.invalid.header.field");
+    case NGHTTP2_ERR_HTTP_MESSAGING:
+        return NU_STR("http2.violation.of.messaging.rule");
+    case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+        return NU_STR("http2.bad_client_magic");
+    case NGHTTP2_ERR_FLOW_CONTROL:
+        return NU_STR("http2.flow_control_error");
+    default:
+        return NU_STR("http2.protocol_error");
+    }
+}
+
+/* nghttp2 has submitted the reset of the stream, or is about to end the session. */
+static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    if (code == NGHTTP2_ERR_REFUSED_STREAM) {
+        nu_counter_inc(&session->stats->stream_refused_errors);
+        return 0;
+    }
+    struct nu_h2_stream *stream = find_stream(session, frame->hd.stream_id);
+    bool is_message = code == NGHTTP2_ERR_HTTP_HEADER || code == NGHTTP2_ERR_HTTP_MESSAGING;
+    if (is_message && stream) {
+        nu_h2_stream_message_error(stream, nu_h2_error_details(code));
+        return 0;
+    }
+    if (is_message)
+        nu_counter_inc(&session->stats->rx_messaging_error);
+    nu_h2_session_fail(session, NU_H2_PROTOCOL_ERROR, NGHTTP2_PROTOCOL_ERROR,
+                       nu_h2_error_details(code));
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error_code, void *user)
+{
+    struct nu_h2_session *session = user;
+    struct nu_h2_stream *stream = find_stream(session, id);
+    if (stream) {
+        nghttp2_session_set_stream_user_data(ng, id, NULL);
+        nu_h2_stream_on_close(stream, error_code);
+    }
+    return 0;
+}
+
+/* --- Going ------------------------------------------------------------------------------------ */
+
+static int before_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    (void)ng;
+    nu_h2_flood_count_out(user, frame);
+    return 0;
+}
+
+static void count_sent(struct nu_h2_stream *stream, const nghttp2_frame *frame)
+{
+    enum { FRAME_HEAD_BYTES = 9 };
+    struct nu_stream_info *info = info_of(stream);
+    if (!info)
+        return;
+    info->wire_bytes_sent += frame->hd.length + FRAME_HEAD_BYTES;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        info->header_bytes_sent += frame->hd.length + FRAME_HEAD_BYTES;
+}
+
+static void on_goaway_sent(struct nu_h2_session *session, uint32_t error_code)
+{
+    nu_counter_inc(&session->stats->goaway_sent);
+    if (error_code != NGHTTP2_NO_ERROR)
+        nu_h2_session_fail(session, NU_H2_PROTOCOL_ERROR, NU_H2_NO_GOAWAY,
+                           NU_STR("http2.protocol_error"));
+}
+
+static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_DATA: {
+        struct nu_h2_stream *stream = find_stream(session, frame->hd.stream_id);
+        count_sent(stream, frame);
+        if (stream && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+            nu_h2_stream_on_end_sent(stream);
+        break;
+    }
+    case NGHTTP2_RST_STREAM:
+        nu_counter_inc(&session->stats->tx_reset);
+        break;
+    case NGHTTP2_GOAWAY:
+        on_goaway_sent(session, frame->goaway.error_code);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+/* A request that nghttp2 never opened, which it knows by number only. */
+static struct nu_h2_stream *find_unopened(struct nu_h2_session *session, int32_t id)
+{
+    struct nu_h2_stream *stream;
+    nu_list_for_each(stream, &session->streams, struct nu_h2_stream, link)
+    {
+        if (stream->id == id && (stream->flags & NU_H2_IS_OPEN))
+            return stream;
+    }
+    return NULL;
+}
+
+/* A head that cannot be sent leaves its stream without one. */
+static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *user)
+{
+    struct nu_h2_session *session = user;
+    int32_t id = frame->hd.stream_id;
+    (void)ng;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    struct nu_h2_stream *stream = find_stream(session, id);
+    if (stream && code != NGHTTP2_ERR_STREAM_CLOSED && code != NGHTTP2_ERR_STREAM_CLOSING)
+        nu_h2_stream_send_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    else if (!stream && (stream = find_unopened(session, id)))
+        nu_h2_stream_on_close(stream, NGHTTP2_REFUSED_STREAM);
+    return 0;
+}
+
+static int send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *frame_head,
+                     size_t length, nghttp2_data_source *source, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    (void)frame;
+    if (nu_unlikely(nu_connection_is_out_full(session->conn)))
+        return NGHTTP2_ERR_WOULDBLOCK;
+    nu_h2_stream_write_data(source->ptr, frame_head, length);
+    return 0;
+}
+
+nghttp2_session_callbacks *nu_h2_callbacks_create(void)
+{
+    nghttp2_session_callbacks *callbacks;
+    int code = nghttp2_session_callbacks_new(&callbacks);
+    nu_assert(code == 0);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, before_frame_send);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
+    return callbacks;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Header fields between nghttp2 and header maps. What comes is copied into the stream's arena, once;
+ * nghttp2 has checked names and values and the order of the pseudo headers. What goes is shown to
+ * nghttp2 where it lies.
+ */
+#include "base/assert.h"
+#include "base/small.h"
+#include "codec/h2_internal.h"
+#include "http/joined.h"
+
+/* --- Coming ----------------------------------------------------------------------------------- */
+
+void nu_h2_headers_begin(struct nu_h2_stream *stream)
+{
+    enum { TRAILER_ROOM = 8 };
+    struct nu_stream_decoder *decoder = stream->decoder;
+    stream->header_count = 0;
+    stream->header_bytes = 0;
+    stream->flags &= ~(uint32_t)(NU_H2_HAS_REPEATED | NU_H2_IS_INTERIM);
+    if (!decoder)
+        return;
+    if (stream->flags & NU_H2_HEAD_IN) {
+        stream->trailers_in = nu_arena_alloc(decoder->arena, sizeof(*stream->trailers_in));
+        nu_headers_init(stream->trailers_in, decoder->arena, TRAILER_ROOM);
+        return;
+    }
+    nu_headers_clear(decoder->headers);
+    nu_headers_reserve_first(decoder->headers, stream->session->is_server ? NU_PLACE_COUNT : 1);
+}
+
+static bool fail_size(struct nu_h2_stream *stream)
+{
+    nu_counter_inc(&stream->session->stats->header_overflow);
+    nu_h2_stream_note_reset(stream, NU_RESET_LOCAL, NU_STR("http2.too_many_headers"));
+    return false;
+}
+
+/* Counts a field against the limits. The pieces that a cookie comes in are one field. */
+static bool count_field(struct nu_h2_stream *stream, enum nu_header_id id,
+                        const struct nu_headers *headers, struct nu_str name, struct nu_str value)
+{
+    const struct nu_h2_options *options = stream->session->options;
+    bool is_crumb = id == NU_HEADER_COOKIE && nu_headers_has_id(headers, id);
+    stream->header_bytes += (uint32_t)(name.len + value.len);
+    stream->header_count += !is_crumb;
+    if (nu_likely(stream->header_bytes <= options->max_head_bytes &&
+                  stream->header_count <= options->max_headers))
+        return true;
+    return fail_size(stream);
+}
+
+/* What is configured for names with an underscore; returns whether the stream may go on. */
+static bool judge_underscore(struct nu_h2_stream *stream, bool *keep)
+{
+    struct nu_http2_stats *stats = stream->session->stats;
+    if (stream->session->options->underscore_action == NU_UNDERSCORE_DROP) {
+        nu_counter_inc(&stats->dropped_headers_with_underscores);
+        *keep = false;
+        return true;
+    }
+    nu_counter_inc(&stats->requests_rejected_with_underscores_in_headers);
+    nu_h2_stream_note_reset(stream, NU_RESET_LOCAL, NU_STR("http2.unexpected_underscore"));
+    return false;
+}
+
+/* The place of a request's pseudo header, or of a response's; -1 for a field without a place. */
+static int place_of(enum nu_header_id id)
+{
+    switch (id) {
+    case NU_HEADER_AUTHORITY:
+        return NU_PLACE_AUTHORITY;
+    case NU_HEADER_PATH:
+        return NU_PLACE_PATH;
+    case NU_HEADER_METHOD:
+        return NU_PLACE_METHOD;
+    case NU_HEADER_SCHEME:
+        return NU_PLACE_SCHEME;
+    case NU_HEADER_STATUS:
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+static void note_status(struct nu_h2_stream *stream, struct nu_str status)
+{
+    if (status.len == 3 && status.ptr[0] == '1')
+        stream->flags |= NU_H2_IS_INTERIM;
+}
+
+static void add_field(struct nu_h2_stream *stream, struct nu_headers *headers, enum nu_header_id id,
+                      struct nu_str name, struct nu_str value)
+{
+    int place = place_of(id);
+    value = nu_arena_dup(headers->arena, value);
+    if (place >= 0 && headers != stream->trailers_in) {
+        nu_headers_fill_first(headers, (uint32_t)place, id, value);
+        if (id == NU_HEADER_STATUS)
+            note_status(stream, value);
+        return;
+    }
+    if (nu_unlikely(id != NU_HEADER_OTHER && nu_headers_has_id(headers, id)))
+        stream->flags |= NU_H2_HAS_REPEATED;
+    name = id ? nu_header_name_of(id) : nu_arena_dup(headers->arena, name);
+    nu_headers_add_ref(headers, id, name, value);
+}
+
+bool nu_h2_headers_add(struct nu_h2_stream *stream, struct nu_str name, struct nu_str value)
+{
+    struct nu_headers *headers =
+        stream->trailers_in ? stream->trailers_in : stream->decoder->headers;
+    enum nu_header_id id = nu_header_id_of(name);
+    bool keep = true;
+    if (nu_unlikely(!count_field(stream, id, headers, name, value)))
+        return false;
+    bool looks = stream->session->options->underscore_action != NU_UNDERSCORE_ALLOW;
+    if (nu_unlikely(looks && nu_str_find_char(name, '_') != NU_NPOS) &&
+        !judge_underscore(stream, &keep))
+        return false;
+    if (nu_likely(keep))
+        add_field(stream, headers, id, name, value);
+    return true;
+}
+
+/* A cookie that came in pieces is whole again, behind the other fields, as Envoy has it. */
+static void join_cookie(struct nu_headers *headers)
+{
+    struct nu_str cookie = nu_headers_join_id(headers, NU_HEADER_COOKIE, NU_STR("; "));
+    if (nu_likely(!cookie.ptr))
+        return;
+    nu_headers_remove_id(headers, NU_HEADER_COOKIE);
+    nu_headers_add_id(headers, NU_HEADER_COOKIE, cookie);
+}
+
+static void join_fields(struct nu_h2_stream *stream, struct nu_headers *headers)
+{
+    join_cookie(headers);
+    if (nu_unlikely(stream->flags & NU_H2_HAS_REPEATED))
+        nu_headers_join_repeated(headers, stream->session->is_server ? &nu_joined_request_headers
+                                                                     : &nu_joined_response_headers);
+}
+
+static bool end_head(struct nu_h2_stream *stream, bool end)
+{
+    struct nu_stream_decoder *decoder = stream->decoder;
+    struct nu_headers *headers = decoder->headers;
+    join_fields(stream, headers);
+    bool is_right = stream->session->is_server ? nu_h2_check_request(stream, headers)
+                                               : nu_h2_check_response(stream, headers);
+    if (!is_right)
+        return false;
+    if (stream->flags & NU_H2_IS_INTERIM) {
+        if (decoder->ops->on_1xx)
+            decoder->ops->on_1xx(decoder, headers);
+        return true;
+    }
+    stream->flags |= NU_H2_HEAD_IN;
+    if (end)
+        stream->flags |= NU_H2_HEAD_END;
+    nu_h2_stream_make_due(stream);
+    return true;
+}
+
+bool nu_h2_headers_end(struct nu_h2_stream *stream, bool end)
+{
+    if (!stream->trailers_in)
+        return end_head(stream, end);
+    nu_counter_inc(&stream->session->stats->trailers);
+    join_fields(stream, stream->trailers_in);
+    nu_h2_stream_make_due(stream);
+    return true;
+}
+
+/* --- Going ------------------------------------------------------------------------------------ */
+
+static bool is_pseudo(const struct nu_header *header)
+{
+    return header->name.ptr[0] == ':';
+}
+
+/* The pseudo headers that belong to the section. */
+static bool is_wanted_pseudo(const struct nu_header *header, enum nu_h2_section section)
+{
+    switch (header->id) {
+    case NU_HEADER_AUTHORITY:
+    case NU_HEADER_METHOD:
+    case NU_HEADER_PATH:
+    case NU_HEADER_PROTOCOL:
+    case NU_HEADER_SCHEME:
+        return section == NU_H2_REQUEST_HEAD;
+    case NU_HEADER_STATUS:
+        return section == NU_H2_RESPONSE_HEAD;
+    default:
+        return false;
+    }
+}
+
+/* Fields that speak of one HTTP/1 connection have no place in HTTP/2 (RFC 9113 8.2.2); a Host
+ * stands in :authority. */
+static bool is_wanted_field(const struct nu_header *header, enum nu_h2_section section)
+{
+    switch (header->id) {
+    case NU_HEADER_CONNECTION:
+    case NU_HEADER_HOST:
+    case NU_HEADER_KEEP_ALIVE:
+    case NU_HEADER_PROXY_CONNECTION:
+    case NU_HEADER_TRANSFER_ENCODING:
+    case NU_HEADER_UPGRADE:
+        return false;
+    case NU_HEADER_TE:
+        return section == NU_H2_REQUEST_HEAD && nu_str_eq(header->value, NU_STR("trailers"));
+    case NU_HEADER_CONTENT_LENGTH:
+        return section != NU_H2_TRAILERS;
+    default:
+        return true;
+    }
+}
+
+static void put(struct nu_h2_fields *fields, const struct nu_header *header)
+{
+    fields->fields[fields->count++] = (nghttp2_nv){
+        .name = nu_unconst(header->name.ptr),
+        .namelen = header->name.len,
+        .value = nu_unconst(header->value.ptr),
+        .valuelen = header->value.len,
+    };
+}
+
+struct nu_h2_fields nu_h2_fields_of(const struct nu_headers *headers, enum nu_h2_section section)
+{
+    struct nu_h2_fields fields = {
+        .fields = nu_small_alloc(headers->count * sizeof(nghttp2_nv)),
+    };
+    nu_headers_for_each(header, headers)
+    {
+        if (is_pseudo(header) && is_wanted_pseudo(header, section))
+            put(&fields, header);
+    }
+    nu_headers_for_each(header, headers)
+    {
+        if (!is_pseudo(header) && is_wanted_field(header, section))
+            put(&fields, header);
+    }
+    return fields;
+}
+
+void nu_h2_fields_finish(struct nu_h2_fields *fields)
+{
+    nu_small_free(fields->fields);
+    fields->fields = NULL;
+}
+
+static uint8_t *copy_text(char **at, const uint8_t *text, size_t len)
+{
+    uint8_t *copy = (uint8_t *)*at;
+    if (len)
+        memcpy(copy, text, len);
+    *at += len;
+    return copy;
+}
+
+/* One piece of memory: the struct, its fields, their texts. */
+struct nu_h2_fields *nu_h2_fields_copy(const struct nu_headers *trailers)
+{
+    struct nu_h2_fields fields = nu_h2_fields_of(trailers, NU_H2_TRAILERS);
+    size_t bytes = sizeof(fields) + fields.count * sizeof(nghttp2_nv);
+    for (size_t i = 0; i < fields.count; i++)
+        bytes += fields.fields[i].namelen + fields.fields[i].valuelen;
+    struct nu_h2_fields *copy = nu_small_alloc(bytes);
+    copy->fields = (nghttp2_nv *)(copy + 1);
+    copy->count = fields.count;
+    char *at = (char *)(copy->fields + fields.count);
+    for (size_t i = 0; i < fields.count; i++) {
+        nghttp2_nv nv = fields.fields[i];
+        nv.name = copy_text(&at, nv.name, nv.namelen);
+        nv.value = copy_text(&at, nv.value, nv.valuelen);
+        copy->fields[i] = nv;
+    }
+    nu_h2_fields_finish(&fields);
+    return copy;
+}
+
+void nu_h2_fields_destroy(struct nu_h2_fields *fields)
+{
+    nu_small_free(fields);
+}

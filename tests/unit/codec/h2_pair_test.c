@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/2 exchanges between two sessions of ours: heads, bodies, trailers, windows, resets, ends. */
+#include "harness/h2_pair.h"
+
+static struct nu_str value_of(const struct nu_headers *headers, const char *name)
+{
+    return nu_headers_get(headers, nu_str_from(name));
+}
+
+/* A GET that the server has received. */
+static struct h2_heard *exchange_get(struct h2_pair *pair, struct h2_heard **server)
+{
+    struct h2_heard *client = h2_open(pair);
+    h2_send_head(client, h2_request_head(client, "GET"), true);
+    h2_pair_run(pair);
+    *server = &pair->server.heard[pair->server.count - 1];
+    assert_true((*server)->has_head && (*server)->ended);
+    return client;
+}
+
+TEST(a_request_and_its_response_pass)
+{
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = exchange_get(&pair, &server);
+    assert_str(value_of(&server->headers, ":method"), "GET");
+    assert_str(value_of(&server->headers, ":path"), "/x?y");
+    assert_str(value_of(&server->headers, ":scheme"), "http");
+    assert_str(value_of(&server->headers, ":authority"), "a.example");
+    struct nu_headers *head = h2_response_head(server, "200");
+    nu_headers_add(head, NU_STR("x-thing"), NU_STR("one"));
+    nu_headers_add(head, NU_STR("connection"), NU_STR("close"));
+    h2_send_head(server, head, false);
+    h2_send_bytes(server, 5, true);
+    h2_pair_run(&pair);
+    assert_true(client->has_head && client->ended);
+    assert_str(value_of(&client->headers, ":status"), "200");
+    assert_str(value_of(&client->headers, "x-thing"), "one");
+    assert_null(value_of(&client->headers, "connection").ptr);
+    assert_int_equal(client->body.len, 5);
+    assert_int_equal(nu_h2_session_stream_count(pair.client.session), 0);
+    assert_int_equal(nu_h2_session_stream_count(pair.server.session), 0);
+    assert_int_equal(pair.client.stream_ends, 1);
+    h2_pair_finish(&pair);
+}
+
+TEST(trailers_and_interim_responses_pass)
+{
+    struct h2_pair pair;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = h2_open(&pair);
+    h2_send_head(client, h2_request_head(client, "POST"), false);
+    h2_pair_run(&pair);
+    struct h2_heard *server = &pair.server.heard[0];
+    assert_true(server->has_head && !server->ended);
+    server->encoder->ops->encode_1xx(server->encoder, h2_response_head(server, "100"));
+    h2_pair_run(&pair);
+    assert_int_equal(client->interims, 1);
+    h2_send_bytes(client, 3, false);
+    h2_send_trailers(client, "x-sum", "7");
+    h2_pair_run(&pair);
+    assert_true(server->ended);
+    assert_int_equal(server->body.len, 3);
+    assert_str(value_of(server->trailers, "x-sum"), "7");
+    h2_send_head(server, h2_response_head(server, "200"), false);
+    h2_send_trailers(server, "grpc-status", "0");
+    h2_pair_run(&pair);
+    assert_true(client->ended);
+    assert_int_equal(client->body.len, 0);
+    assert_str(value_of(client->trailers, "grpc-status"), "0");
+    h2_pair_finish(&pair);
+}
+
+TEST(a_body_beyond_the_window_waits_for_its_reader)
+{
+    enum { WINDOW = 65535, BODY = 4 * 1024 * 1024 };
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    pair.client.options.stream_window_bytes = WINDOW;
+    pair.client.options.connection_window_bytes = WINDOW;
+    h2_pair_start(&pair);
+    struct h2_heard *client = exchange_get(&pair, &server);
+    client->encoder->ops->hold_read(client->encoder);
+    h2_send_head(server, h2_response_head(server, "200"), false);
+    h2_send_bytes(server, BODY, false);
+    h2_pair_run(&pair);
+    assert_int_equal(client->body.len, 0);
+    assert_int_equal(server->highs, 1);
+    client->encoder->ops->release_read(client->encoder);
+    h2_pair_run(&pair);
+    assert_int_equal(client->body.len, BODY);
+    assert_int_equal(server->lows, 1);
+    h2_send_trailers(server, "x-end", "1");
+    h2_pair_run(&pair);
+    assert_true(client->ended);
+    h2_pair_finish(&pair);
+}
+
+TEST(trailers_wait_behind_a_body_that_waits)
+{
+    enum { WINDOW = 65535, BODY = 100000 };
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    pair.client.options.stream_window_bytes = WINDOW;
+    h2_pair_start(&pair);
+    struct h2_heard *client = exchange_get(&pair, &server);
+    client->encoder->ops->hold_read(client->encoder);
+    h2_send_head(server, h2_response_head(server, "200"), false);
+    h2_send_bytes(server, BODY, false);
+    h2_send_trailers(server, "x-end", "1");
+    h2_pair_run(&pair);
+    assert_int_equal(client->body.len, 0);
+    client->encoder->ops->release_read(client->encoder);
+    h2_pair_run(&pair);
+    assert_int_equal(client->body.len, BODY);
+    assert_str(value_of(client->trailers, "x-end"), "1");
+    h2_pair_finish(&pair);
+}
+
+TEST(a_reset_reaches_the_other_side)
+{
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = exchange_get(&pair, &server);
+    client->encoder->ops->reset(client->encoder, NU_RESET_LOCAL);
+    h2_pair_run(&pair);
+    assert_true(server->was_reset);
+    assert_int_equal(server->reset, NU_RESET_REMOTE);
+    assert_str(server->details, "http2.remote_reset");
+    assert_false(client->was_reset);
+    client = exchange_get(&pair, &server);
+    server->encoder->ops->reset(server->encoder, NU_RESET_LOCAL_REFUSED);
+    h2_pair_run(&pair);
+    assert_true(client->was_reset);
+    assert_int_equal(client->reset, NU_RESET_REMOTE_REFUSED);
+    assert_int_equal(nu_counter_get(&pair.server.stats.rx_reset), 1);
+    assert_int_equal(nu_counter_get(&pair.server.stats.tx_reset), 1);
+    h2_pair_finish(&pair);
+}
+
+TEST(an_answer_before_the_end_of_its_request_arrives_whole)
+{
+    struct h2_pair pair;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = h2_open(&pair);
+    h2_send_head(client, h2_request_head(client, "POST"), false);
+    h2_pair_run(&pair);
+    struct h2_heard *server = &pair.server.heard[0];
+    h2_send_head(server, h2_response_head(server, "413"), false);
+    h2_send_bytes(server, 9, true);
+    server->encoder->ops->reset(server->encoder, NU_RESET_LOCAL);
+    h2_pair_run(&pair);
+    assert_true(client->ended && !client->was_reset);
+    assert_int_equal(client->body.len, 9);
+    assert_int_equal(nu_h2_session_stream_count(pair.client.session), 0);
+    h2_pair_finish(&pair);
+}
+
+TEST(goaway_lets_open_streams_finish_and_no_other_begin)
+{
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = exchange_get(&pair, &server);
+    struct nu_codec *codec = nu_h2_session_codec(pair.server.session);
+    codec->ops->drain(codec);
+    h2_pair_run(&pair);
+    assert_int_equal(pair.client.goaways, 1);
+    nu_h2_session_goaway(pair.server.session);
+    h2_pair_run(&pair);
+    assert_int_equal(pair.client.goaways, 2);
+    assert_false(nu_h2_session_can_open(pair.client.session));
+    h2_send_head(server, h2_response_head(server, "204"), true);
+    h2_pair_run(&pair);
+    assert_true(client->ended);
+    assert_false(pair.client.failed || pair.server.failed);
+    h2_pair_finish(&pair);
+}
+
+TEST(the_end_of_the_connection_resets_its_streams)
+{
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = exchange_get(&pair, &server);
+    h2_pair_finish(&pair);
+    assert_true(client->was_reset && server->was_reset);
+    assert_int_equal(client->reset, NU_RESET_CONNECTION_TERMINATION);
+}
+
+TEST(the_pieces_of_a_cookie_are_joined)
+{
+    struct h2_pair pair;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = h2_open(&pair);
+    struct nu_headers *head = h2_request_head(client, "GET");
+    nu_headers_add(head, NU_STR("cookie"), NU_STR("a=1"));
+    nu_headers_add(head, NU_STR("x-other"), NU_STR("o"));
+    nu_headers_add(head, NU_STR("cookie"), NU_STR("b=2"));
+    h2_send_head(client, head, true);
+    h2_pair_run(&pair);
+    struct h2_heard *server = &pair.server.heard[0];
+    assert_str(value_of(&server->headers, "cookie"), "a=1; b=2");
+    h2_pair_finish(&pair);
+}
+
+TEST_MAIN()
