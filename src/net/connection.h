@@ -99,6 +99,9 @@ struct nu_transport_class {
     /* What the transport knows of its two ends; borrowed until `finish`, which on_closed comes
      * after: whoever asks later holds a reference. NULL where nothing is known. */
     struct nu_ssl_info *(*ssl_info)(const struct nu_connection *conn);
+    /* The application's protocol that both sides agreed on (ALPN), empty for none; valid until
+     * `finish`. NULL where there is no such choice. */
+    struct nu_str (*application_protocol)(const struct nu_connection *conn);
     /* Frees the transport's state; NULL if it has none. */
     void (*finish)(struct nu_connection *conn);
 };

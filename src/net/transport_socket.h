@@ -11,11 +11,19 @@
 
 struct Envoy__Config__Core__V3__TransportSocket;
 
+/* What a connection that is about to be made is for. */
+struct nu_transport_target {
+    struct nu_str hostname; /* the host's; may be empty */
+    struct nu_str alpn;     /* protocols in wire form (a length and bytes each), which are offered
+                               where the configuration names none; may be empty */
+};
+
 /* One kind of transport socket; static const. */
 struct nu_transport_socket_class {
     const char *name;            /* canonical, such as "envoy.transport_sockets.tls" */
     const char *downstream_type; /* full name of the configuration's message for listeners */
     const char *upstream_type;   /* for clusters; may be the same */
+    bool agrees_on_protocol;     /* both sides choose the application's protocol (ALPN) */
     /*
      * Makes the configuration, which lives until the factory's arena is freed; NULL after adding an
      * error. `scope` is the statistics' prefix: "listener.X" or "cluster.X". Main thread.
@@ -25,8 +33,9 @@ struct nu_transport_socket_class {
     /* Puts the transport on an accepted connection, before it reads. NULL if it has none for
      * them. */
     void (*accept)(struct nu_connection *conn, void *config);
-    /* Puts it on a connection that has just begun to connect. `hostname` is the host's. */
-    void (*connect)(struct nu_connection *conn, void *config, struct nu_str hostname);
+    /* Puts it on a connection that has just begun to connect. */
+    void (*connect)(struct nu_connection *conn, void *config,
+                    const struct nu_transport_target *target);
 };
 
 /* A configured transport socket; cls is NULL for plain TCP. */

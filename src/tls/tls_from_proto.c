@@ -487,15 +487,17 @@ static void accept_tls(struct nu_connection *conn, void *config)
     nu_tls_accept(conn, config);
 }
 
-static void connect_tls(struct nu_connection *conn, void *config, struct nu_str hostname)
+static void connect_tls(struct nu_connection *conn, void *config,
+                        const struct nu_transport_target *target)
 {
-    nu_tls_connect(conn, config, hostname);
+    nu_tls_connect(conn, config, target);
 }
 
 const struct nu_transport_socket_class nu_tls_socket = {
     .name = "envoy.transport_sockets.tls",
     .downstream_type = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
     .upstream_type = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+    .agrees_on_protocol = true,
     .create = create,
     .accept = accept_tls,
     .connect = connect_tls,

@@ -501,10 +501,19 @@ static struct nu_ssl_info *tls_ssl_info(const struct nu_connection *conn)
     return tls->info;
 }
 
+static struct nu_str tls_application_protocol(const struct nu_connection *conn)
+{
+    const unsigned char *name;
+    unsigned len;
+    SSL_get0_alpn_selected(tls_of(conn)->ssl, &name, &len);
+    return nu_str_make((const char *)name, len);
+}
+
 static const struct nu_transport_class tls_class = {
     .name = "tls",
     .is_secure = true,
     .ssl_info = tls_ssl_info,
+    .application_protocol = tls_application_protocol,
     .read = tls_read,
     .write = tls_write,
     .handshake = tls_handshake,
@@ -574,14 +583,17 @@ static void resume_session(struct tls_transport *tls, struct nu_str name)
 }
 
 void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
-                    struct nu_str hostname)
+                    const struct nu_transport_target *target)
 {
     struct tls_transport *tls = attach(conn, context);
     const struct nu_tls_settings *settings = nu_tls_context_settings(context);
     struct nu_str name = settings->server_name;
-    if (settings->auto_host_sni && hostname.len)
-        name = hostname;
+    if (settings->auto_host_sni && target->hostname.len)
+        name = target->hostname;
     SSL_set_connect_state(tls->ssl);
+    if (!settings->alpn.len && target->alpn.len)
+        SSL_set_alpn_protos(tls->ssl, (const unsigned char *)target->alpn.ptr,
+                            (unsigned)target->alpn.len);
     if (name.len) {
         char *text = nu_strndup(name.ptr, name.len);
         SSL_set_tlsext_host_name(tls->ssl, text);

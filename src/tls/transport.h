@@ -12,7 +12,7 @@
 #ifndef NU_TLS_TRANSPORT_H
 #define NU_TLS_TRANSPORT_H
 
-#include "net/connection.h"
+#include "net/transport_socket.h"
 #include "tls/context.h"
 
 /* Makes what all connections need; once, before the first of them. Main thread. */
@@ -22,10 +22,10 @@ void nu_tls_transport_prepare(void);
 void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context);
 /*
  * Makes a connection that is about to connect speak TLS: it counts as connected when the handshake
- * is done. `hostname` is the host's, used where the context says so.
+ * is done. The target's texts are used where the context says so, or names none.
  */
 void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
-                    struct nu_str hostname);
+                    const struct nu_transport_target *target);
 
 /* The connection's SSL, or NULL if it does not speak TLS; borrowed, for reading what was agreed. */
 const SSL *nu_tls_of(const struct nu_connection *conn);

@@ -38,13 +38,14 @@ static bool set_up_socket(int fd, const void *arg)
 }
 
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
-             const struct nu_host *host, const struct nu_connection_ops *ops)
+             const struct nu_host *host, struct nu_str alpn, const struct nu_connection_ops *ops)
 {
     const struct nu_cluster_options *options = &cluster->cluster->options;
     nu_connection_connect(conn, cluster->loop, &host->address, ops, options->buffer_limit_bytes,
                           set_up_socket, options);
+    struct nu_transport_target target = {.hostname = host->hostname, .alpn = alpn};
     if (options->transport.cls)
-        options->transport.cls->connect(conn, options->transport.config, host->hostname);
+        options->transport.cls->connect(conn, options->transport.config, &target);
 }
 
 void nu_dial_count_open(const struct nu_dial_account *account)

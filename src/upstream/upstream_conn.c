@@ -209,7 +209,7 @@ void nu_upstream_conn_open(struct nu_pool *pool)
     struct nu_dial_account account = account_of(pool);
     nu_dial_count_open(&account);
     nu_counter_inc(&nu_pool_stats(pool)->upstream_cx_http1_total);
-    nu_dial(&conn->conn, pool->cluster, pool->host, &connection_ops);
+    nu_dial(&conn->conn, pool->cluster, pool->host, NU_STR("\x08http/1.1"), &connection_ops);
     nu_h1_client_init(&conn->codec, &conn->conn, &options->h1, &nu_pool_h1_callbacks, conn);
     nu_timer_arm(loop, &conn->timer, options->connect_timeout_ms);
 }
