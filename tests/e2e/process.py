@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 from peers import connect, hold_port
 
@@ -68,10 +69,33 @@ class Response:
         return json.loads(self.body)
 
 
+def eventually(condition, seconds=WAIT_SECONDS):
+    """Asks again until the answer is true, for what others do; gives the last answer. The pauses
+    leave the processor to those others."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return answer
+
+
 @functools.lru_cache(maxsize=None)
 def has_thread_sanitizer(binary):
     with open(binary, "rb") as file:
         return b"__tsan_init" in file.read()
+
+
+def send_surely(send, binary, is_seen):
+    """Sends a signal by send() to a process whose reaction the test waits for.
+
+    ThreadSanitizer's runtime loses one now and then (three in 1150 ends, none in 10,000 without it),
+    so to a binary that has it the signal is sent again until is_seen().
+    """
+    send()
+    if has_thread_sanitizer(binary):
+        for _ in range(3):
+            if eventually(is_seen, 5):
+                return
+            send()
 
 
 class Nuncio:
@@ -85,6 +109,7 @@ class Nuncio:
     def __init__(self, binary, folder, config, arguments, ready=READY, env=None, expect_exit=0,
                  file_name="nuncio.yaml", popen=None, **values):
         self.folder, self.expect_exit = folder, expect_exit
+        self.binary = binary
         self._ready, self._held, self._values = ready, {}, values
         command = [binary]
         if config is not None:
@@ -159,8 +184,16 @@ class Nuncio:
         lines = (line.rpartition(": ") for line in self.admin("/stats").text.splitlines())
         return {name: int(value) for name, _, value in lines if value.isdigit()}
 
-    def signal(self, number):
-        self.process.send_signal(number)
+    def is_running(self):
+        return self.process.poll() is None
+
+    def signal(self, number, is_seen=None):
+        """Sends a signal whose effect the test waits for; without is_seen, one that the log tells."""
+        line = f"caught {signal.Signals(number).name}"
+        lines = self.stderr.text.count(line)
+        is_seen = is_seen or (lambda: self.stderr.text.count(line) > lines)
+        send_surely(lambda: self.is_running() and os.kill(self.pid, number), self.binary,
+                    lambda: not self.is_running() or is_seen())
 
     def wait_exit(self):
         code = self.process.wait(WAIT_SECONDS)
@@ -168,25 +201,12 @@ class Nuncio:
         self.stderr.join()
         return code
 
-    def _interrupt(self):
-        """ThreadSanitizer's runtime loses a signal now and then (three in 1150 ends, none in 10,000
-        without it), so there it is sent again to a process that goes on."""
-        self.signal(signal.SIGINT)
-        if not has_thread_sanitizer(self.process.args[0]):
-            return
-        for _ in range(3):
-            try:
-                self.process.wait(5)
-                return
-            except subprocess.TimeoutExpired:
-                self.signal(signal.SIGINT)
-
     def finish(self):
         """Ends it; gives what was wrong with it as a list of texts. SIGINT does not drain, which takes
         a tenth of a second at least: test_life.py is about SIGTERM."""
         problems = []
-        if self.process.poll() is None:
-            self._interrupt()
+        if self.is_running():
+            self.signal(signal.SIGINT)
         try:
             code = self.wait_exit()
             if code != self.expect_exit:

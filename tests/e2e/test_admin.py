@@ -5,14 +5,13 @@ import re
 import shutil
 import signal
 import socket
-import time
 
 import pytest
 
 from configs import ADMIN, PROXY
 from peers import connect
 from pki import Authority
-from process import WAIT_SECONDS
+from process import eventually
 
 UNIX_ADMIN = "admin: {address: {pipe: {path: @dir@/admin.sock}}}"
 
@@ -24,13 +23,6 @@ SWITCHED = PROXY.replace("- match: {prefix: /}", """- match:
                     runtime_key: the.switch""") + """
 layered_runtime: {layers: [{name: admin, admin_layer: {}}]}
 """
-
-
-def eventually(condition):
-    """Asks again until the answer is true, for what another thread does."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "did not come true"
 
 
 def plain(nuncio, origin, *arguments, config=PROXY, **options):
@@ -104,8 +96,8 @@ def test_drained_listeners_refuse_and_old_connections_go_on(nuncio, origin):
     old.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
     old.wait_message(is_response=True)
     assert proxy.admin("/drain_listeners", "POST").text == "OK\n"
-    eventually(lambda: proxy.stats()["listener_manager.listener_stopped"] == 1)
-    eventually(lambda: is_refused(proxy))  # what waited in the queue is accepted first
+    assert eventually(lambda: proxy.stats()["listener_manager.listener_stopped"] == 1)
+    assert eventually(lambda: is_refused(proxy))  # what waited in the queue is accepted first
     old.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
     old.wait_message(is_response=True)
     assert old.received.count(b"HTTP/1.1 200 OK") == 2
@@ -129,7 +121,7 @@ def test_a_graceful_drain_gives_connections_up_and_keeps_listening(nuncio, origi
 def test_a_graceful_drain_ends_with_the_listeners(nuncio, origin):
     proxy = plain(nuncio, origin, "--drain-time-s", "0")
     proxy.admin("/drain_listeners?graceful", "POST")
-    eventually(lambda: proxy.stats()["listener_manager.listener_stopped"] == 1)
+    assert eventually(lambda: proxy.stats()["listener_manager.listener_stopped"] == 1)
 
 
 def test_quitquitquit_ends_the_process(nuncio, origin):
@@ -142,10 +134,10 @@ def test_a_changed_runtime_value_reaches_the_workers(nuncio, origin):
     proxy = plain(nuncio, origin, config=SWITCHED)
     assert proxy.get("main").status == 200
     assert proxy.admin("/runtime_modify?the.switch=0", "POST").text == "OK\n"
-    eventually(lambda: proxy.get("main").status == 404)
+    assert eventually(lambda: proxy.get("main").status == 404)
     assert proxy.admin("/runtime").json()["entries"]["the.switch"]["final_value"] == "0"
     assert proxy.admin("/runtime_modify?the.switch=", "POST").text == "OK\n"
-    eventually(lambda: proxy.get("main").status == 200)
+    assert eventually(lambda: proxy.get("main").status == 200)
 
 
 def test_parameters_come_from_a_form_as_well(nuncio, origin):
@@ -341,7 +333,7 @@ static_resources:
       endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address:
         {{address: name.example, port_value: 80}}}}}}}}]}}]
 """, ready=None)
-        eventually((proxy.folder / "admin-address").exists)
+        assert eventually((proxy.folder / "admin-address").exists)
         ready = proxy.admin("/ready")
         assert (ready.status, ready.text) == (503, "INITIALIZING\n")
         targets = proxy.admin("/init_dump").json()["unready_targets_dumps"][0]["target_names"]
@@ -359,7 +351,7 @@ def test_readers_that_stall_cost_little_and_hold_nobody_up(nuncio):
         client.send(b"GET /stats HTTP/1.1\r\nhost: a\r\n\r\n")
     for path in ("/ready", "/ready", "/stats?filter=^server.live", "/ready"):
         assert proxy.admin(path).status == 200
-    eventually(lambda: proxy.admin("/ready").text == "LIVE\n")
+    assert eventually(lambda: proxy.admin("/ready").text == "LIVE\n")
     assert resident_kb(proxy) - before < 20 * 2048
     whole = proxy.admin("/stats").text
     assert whole.count("\ncluster.cluster_9999.") > 50 and len(whole) > 50_000_000

@@ -2,11 +2,11 @@
 """What the command line says and does, with the real program."""
 import os
 import subprocess
-import time
 
 import pytest
 
 from configs import PROXY
+from process import eventually
 
 
 @pytest.fixture
@@ -132,10 +132,8 @@ def thread_names(pid):
 def test_workers_are_as_many_as_asked_for(nuncio, origin, asked, got):
     proxy = nuncio(PROXY, "--concurrency", asked, origin=origin().port)
     assert proxy.stats()["server.concurrency"] == got
-    deadline = time.monotonic() + 30  # each thread names itself
     wanted = {f"wrk:{i}" for i in range(got)}
-    while not wanted <= set(thread_names(proxy.pid)) and time.monotonic() < deadline:
-        pass
+    assert eventually(lambda: wanted <= set(thread_names(proxy.pid)))  # each thread names itself
     assert {name for name in thread_names(proxy.pid) if name.startswith("wrk:")} == wanted
 
 

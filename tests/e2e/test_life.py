@@ -7,14 +7,13 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
 from configs import PROXY
 from lib.wire import StepTimeout
 from peers import connect
-from process import Nuncio
+from process import Nuncio, eventually, send_surely
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -119,12 +118,12 @@ def test_connections_in_the_queue_are_served_by_a_drain(nuncio, origin):
     """The workers are stopped while clients connect: the signal is there before any accept."""
     proxy = nuncio(PROXY, "--concurrency", "2", origin=origin().port)
     proxy.get("main")
-    proxy.signal(signal.SIGSTOP)
+    proxy.process.send_signal(signal.SIGSTOP)
     clients = [proxy.connect() for _ in range(20)]
     for client in clients:
         client.send(GET)
-    proxy.signal(signal.SIGTERM)
-    proxy.signal(signal.SIGCONT)
+    send_surely(lambda: [os.kill(proxy.pid, number) for number in (signal.SIGTERM, signal.SIGCONT)],
+                proxy.binary, lambda: "caught SIGTERM" in proxy.stderr.text)
     for client in clients:
         client.wait_end()
         assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -155,8 +154,7 @@ def test_no_connection_is_lost_by_a_drain(nuncio, origin):
                for _ in range(8)]
     for client in clients:
         client.start()
-    while len(results) < 100:
-        pass
+    assert eventually(lambda: len(results) >= 100)
     proxy.signal(signal.SIGTERM)
     for client in clients:
         client.join()
@@ -183,18 +181,19 @@ def test_sighup_changes_nothing(nuncio, origin):
     assert proxy.get("main").status == 200
 
 
+def holds(path, text):
+    return lambda: path.exists() and text in path.read_text()
+
+
 def test_sigusr1_opens_the_log_again(nuncio, origin, tmp_path):
     log, old = tmp_path / "app.log", tmp_path / "old.log"
     proxy = nuncio(PROXY, "--log-path", log, origin=origin().port, ready=None)
-    while not log.exists() or "main dispatch loop" not in log.read_text():
-        pass
+    assert eventually(holds(log, "main dispatch loop"))
     log.rename(old)
-    proxy.signal(signal.SIGUSR1)
-    while not log.exists():
-        pass
-    proxy.signal(signal.SIGHUP)
-    while "caught SIGHUP" not in log.read_text():
-        pass
+    proxy.signal(signal.SIGUSR1, log.exists)
+    assert eventually(log.exists)
+    proxy.signal(signal.SIGHUP, holds(log, "caught SIGHUP"))
+    assert eventually(holds(log, "caught SIGHUP"))
     assert "caught SIGHUP" not in old.read_text()
     assert proxy.stderr.text == ""
 
@@ -279,7 +278,8 @@ def test_closed_standard_files_are_opened(nuncio_binary, tmp_path):
         while not address.exists():
             assert process.poll() is None
         files = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in (0, 1, 2)]
-        process.send_signal(signal.SIGINT)
+        send_surely(lambda: process.send_signal(signal.SIGINT), nuncio_binary,
+                    lambda: process.poll() is not None)
         assert process.wait(30) == 0
     assert files == ["/dev/null"] * 3
 
@@ -296,15 +296,12 @@ def test_access_logs_are_opened_again(nuncio, origin, tmp_path):
 """)
     proxy = nuncio(config, "--file-flush-interval-msec", "1", origin=origin().port, log=log)
     proxy.get("main", "/before")
-    while "/before" not in log.read_text():
-        pass
+    assert eventually(holds(log, "/before"))
     log.rename(old)
-    proxy.signal(signal.SIGUSR1)
-    while not log.exists():
-        pass
+    proxy.signal(signal.SIGUSR1, log.exists)
+    assert eventually(log.exists)
     proxy.get("main", "/after")
-    while "/after" not in log.read_text():
-        pass
+    assert eventually(holds(log, "/after"))
     assert old.read_text() == "/before\n"
 
 
@@ -315,7 +312,7 @@ def children(pid):
 
 @pytest.fixture
 def as_init(nuncio_binary, tmp_path, origin):
-    """A nuncio that is PID 1 of a namespace of its own, and its process id out here."""
+    """A nuncio that is PID 1 of a namespace of its own; its `pid` is what it is called out here."""
     may = subprocess.run(["unshare", "--pid", "--fork", "true"], check=False, capture_output=True)
     if may.returncode != 0:
         pytest.skip("no PID namespace may be made here")
@@ -324,29 +321,21 @@ def as_init(nuncio_binary, tmp_path, origin):
     wrapper.chmod(0o755)
     process = Nuncio(str(wrapper), tmp_path, PROXY, [], origin=origin().port)
     process.wait_ready()
-    pid = children(process.pid)[0]
-    yield process, pid
-    if process.process.poll() is None:
-        os.kill(pid, signal.SIGTERM)
-        process.wait_exit()
+    process.pid, process.binary = children(process.pid)[0], nuncio_binary
+    yield process
     assert not process.finish()
 
 
 def test_pid_1_drains_on_sigterm(as_init):
-    process, pid = as_init
-    assert process.get("main").status == 200
-    os.kill(pid, signal.SIGTERM)
-    assert process.wait_exit() == 0
-    assert "drained" in process.stderr.text
+    assert as_init.get("main").status == 200
+    as_init.signal(signal.SIGTERM)
+    assert as_init.wait_exit() == 0
+    assert "drained" in as_init.stderr.text
 
 
 def test_pid_1_reaps_orphans(as_init):
     """A process whose parent went away becomes PID 1's, and must not stay a zombie."""
-    _, pid = as_init
     for _ in range(5):
-        subprocess.run(["nsenter", "-t", str(pid), "-p", "sh", "-c", "(read x <&0 &) <&0"],
+        subprocess.run(["nsenter", "-t", str(as_init.pid), "-p", "sh", "-c", "(read x <&0 &) <&0"],
                        check=True, stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
-    while children(pid) and time.monotonic() < deadline:
-        pass
-    assert not children(pid)
+    assert eventually(lambda: not children(as_init.pid))
