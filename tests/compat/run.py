@@ -32,7 +32,7 @@ def main():
     options.add_argument("--envoy", action="store_true")
     options.add_argument("--jobs", type=int, default=JOBS)
     options.add_argument("--workers", type=int, default=1,
-                         help="with more than one, cases that share connections will differ")
+                         help="more than one: see lib/workers.py for what is not compared then")
     options.add_argument("--quiet", action="store_true", help="names of failed cases only")
     chosen = options.parse_args()
     program = find_program(chosen.envoy, chosen.workers)

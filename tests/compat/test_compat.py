@@ -17,30 +17,61 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib.case import RECORDINGS, load_cases  # noqa: E402
 from lib.judge import judge_all, listed_differences, summary  # noqa: E402
 from lib.server import Program  # noqa: E402
+from lib.workers import has_several_clients  # noqa: E402
 
 CASE_LIST = load_cases()
 WANTED_CASES = 120
 CASES_PER_LINE = 3
 
 
-@pytest.fixture(scope="session")
-def verdicts(request):
+@pytest.fixture(scope="session", name="nuncio_path")
+def find_nuncio():
     path = os.environ.get("NUNCIO")
     if not path or not os.access(path, os.X_OK):
         pytest.skip("NUNCIO names no program: only the recordings themselves were checked")
+    return os.path.abspath(path)
+
+
+def judge_wanted(request, test, program):
+    """The verdicts by name of the cases that this session runs of a test, judged side by side."""
     wanted = {item.callspec.params["case"].name for item in request.session.items
-              if "case" in getattr(getattr(item, "callspec", None), "params", {})}
-    cases = [case for case in CASE_LIST if case.name in wanted]
-    outcome = judge_all(cases, Program(os.path.abspath(path), is_envoy=False))
+              if getattr(item, "function", None) is test}
+    outcome = judge_all([case for case in CASE_LIST if case.name in wanted], program)
     print("\n" + summary(outcome.values()))
     return outcome
 
 
-@pytest.mark.parametrize("case", CASE_LIST, ids=lambda case: case.name)
-def test_nuncio_answers_as_envoy_did(case, verdicts):
-    verdict = verdicts[case.name]
+@pytest.fixture(scope="session")
+def verdicts(request, nuncio_path):
+    return judge_wanted(request, test_nuncio_answers_as_envoy_did,
+                        Program(nuncio_path, is_envoy=False))
+
+
+@pytest.fixture(scope="session")
+def verdicts_of_two(request, nuncio_path):
+    return judge_wanted(request, test_two_workers_answer_several_clients_as_one_does,
+                        Program(nuncio_path, is_envoy=False, workers=2))
+
+
+def fail_if_failed(verdict):
     if verdict.failed:
         pytest.fail("\n".join(verdict.lines), pytrace=False)
+
+
+@pytest.mark.parametrize("case", CASE_LIST, ids=lambda case: case.name)
+def test_nuncio_answers_as_envoy_did(case, verdicts):
+    fail_if_failed(verdicts[case.name])
+
+
+def may_use_two_workers(case):
+    return case.recording_path.exists() and "one_worker" not in case.spec and \
+        has_several_clients(case.load_recording()["observed"])
+
+
+@pytest.mark.parametrize("case", filter(may_use_two_workers, CASE_LIST), ids=lambda case: case.name)
+def test_two_workers_answer_several_clients_as_one_does(case, verdicts_of_two):
+    """The kernel chooses the worker: run.py --workers 8 is the longer test."""
+    fail_if_failed(verdicts_of_two[case.name])
 
 
 def test_every_case_is_recorded_unedited_or_says_it_is_unconfirmed():

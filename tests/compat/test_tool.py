@@ -18,6 +18,7 @@ from lib.case import Case, CaseError, write_recording  # noqa: E402
 from lib.compare import apply_differences, compare  # noqa: E402
 from lib.view import apply_views  # noqa: E402
 from lib.wire import Peer, message_end, to_bytes  # noqa: E402
+from lib.workers import without_workers  # noqa: E402
 
 IDENTITY = {"version": "1.2.3", "build": "b", "sha256": "0"}
 
@@ -216,3 +217,31 @@ class Pipe(Peer):
 
     def __init__(self, sock):  # pylint: disable=super-init-not-called
         self.sock, self.received, self.used, self.end = sock, bytearray(), 0, "open"
+
+
+def seen_with(clients, upstream, log, **stats):
+    return {"client": {name: {"received": ["x\r\n"], "end": "fin"} for name in clients},
+            "upstream": {"origin": [{"received": lines, "end": "fin"} for lines in upstream]},
+            "log": {"access": log}, "stats": {"cluster.origin." + name: stats[name] for name in stats}}
+
+
+def test_with_several_workers_one_client_is_compared_as_strictly():
+    seen = seen_with("a", [["GET / HTTP/1.1\r\n"], []], ["2", "1"], upstream_cx_total=2)
+    assert compare(seen, without_workers(json.loads(json.dumps(seen)))) == []
+
+
+def test_with_several_workers_requests_of_several_clients_may_share_a_connection_or_not():
+    one = [["POST /1 HTTP/1.1\r\n", "\r\n", "abcGET /2 HTTP/1.1\r\n", "\r\n"]]
+    two = [["GET /2 HTTP/1.1\r\n", "\r\n"], ["POST /1 HTTP/1.1\r\n", "\r\n", "abc"]]
+    apart = seen_with("ab", two, ["2", "1"], upstream_cx_total=2, upstream_rq_total=2)
+    together = seen_with("ab", one, ["1", "2"], upstream_cx_total=1, upstream_rq_total=2)
+    assert compare(without_workers(apart), without_workers(together)) == []
+
+
+@pytest.mark.parametrize("change", [
+    {"log": {"access": ["1", "1"]}}, {"stats": {"cluster.origin.upstream_rq_total": 3}},
+    {"upstream": {"origin": [{"received": ["GET /3 HTTP/1.1\r\n"], "end": "fin"}]}}])
+def test_with_several_workers_what_happened_is_still_compared(change):
+    seen = seen_with("ab", [["GET / HTTP/1.1\r\n"]], ["2", "1"], upstream_rq_total=2)
+    other = {**json.loads(json.dumps(seen)), **change}
+    assert compare(without_workers(seen), without_workers(other))

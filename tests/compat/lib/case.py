@@ -14,7 +14,7 @@ CASES, RECORDINGS = ROOT / "cases", ROOT / "recordings"
 DIFFERENCES = ROOT.parent.parent / "docs" / "differences.md"
 
 INPUT_KEYS = ("kind", "args", "env", "files", "file", "upstreams", "client", "ends", "pki")
-NUNCIO_KEYS = ("proves", "why", "nuncio", "differs", "not_yet", "unconfirmed", "expect")
+NUNCIO_KEYS = ("proves", "why", "nuncio", "differs", "not_yet", "unconfirmed", "expect", "one_worker")
 KNOWN_KEYS = {*INPUT_KEYS, *NUNCIO_KEYS, "base", "config", *config.PATCHES}
 
 

@@ -64,6 +64,9 @@ class Program:
     def __init__(self, path, is_envoy, workers=1):
         self.path, self.is_envoy, self.workers = path, is_envoy, workers
 
+    def with_one_worker(self):
+        return Program(self.path, self.is_envoy)
+
     def command(self, config, args):
         common = [self.path, *(["-c", str(config)] if config else []),
                   "--concurrency", str(self.workers)]
