@@ -302,37 +302,58 @@ static nghttp2_option *make_option(const struct nu_h2_options *options)
     return option;
 }
 
-static size_t add_setting(nghttp2_settings_entry *entries, size_t count, int32_t id, uint32_t value)
+struct settings {
+    const struct nu_h2_options *options;
+    nghttp2_settings_entry entries[8 + NU_H2_CUSTOM_SETTINGS_MAX];
+    size_t count;
+};
+
+static bool is_custom(const struct nu_h2_options *options, int32_t id)
 {
-    entries[count].settings_id = id;
-    entries[count].value = value;
-    return count + 1;
+    for (size_t i = 0; i < options->setting_count; i++) {
+        if (options->settings[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+static void put_setting(struct settings *settings, int32_t id, uint32_t value)
+{
+    settings->entries[settings->count++] =
+        (nghttp2_settings_entry){.settings_id = id, .value = value};
+}
+
+/* What was given by number goes before the defaults. */
+static void put_named(struct settings *settings, int32_t id, uint32_t value)
+{
+    if (!is_custom(settings->options, id))
+        put_setting(settings, id, value);
+}
+
+static void fill_settings(struct settings *settings, bool is_server)
+{
+    const struct nu_h2_options *options = settings->options;
+    if (options->hpack_table_bytes != NGHTTP2_DEFAULT_HEADER_TABLE_SIZE)
+        put_named(settings, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, options->hpack_table_bytes);
+    if (!is_server)
+        put_named(settings, NGHTTP2_SETTINGS_ENABLE_PUSH, 0);
+    if (options->allow_connect)
+        put_named(settings, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
+    put_named(settings, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options->max_concurrent_streams);
+    put_named(settings, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options->stream_window_bytes);
+    for (size_t i = 0; i < options->setting_count; i++)
+        put_setting(settings, options->settings[i].id, options->settings[i].value);
 }
 
 static void submit_settings(struct nu_h2_session *session)
 {
-    enum { NAMED = 6 };
-    const struct nu_h2_options *options = session->options;
-    nghttp2_settings_entry entries[NAMED + NU_H2_CUSTOM_SETTINGS_MAX];
-    size_t count = 0;
-    if (options->hpack_table_bytes != NGHTTP2_DEFAULT_HEADER_TABLE_SIZE)
-        count = add_setting(entries, count, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE,
-                            options->hpack_table_bytes);
-    if (!session->is_server)
-        count = add_setting(entries, count, NGHTTP2_SETTINGS_ENABLE_PUSH, 0);
-    if (session->is_server && options->allow_connect)
-        count = add_setting(entries, count, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
-    if (session->is_server)
-        count = add_setting(entries, count, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                            options->max_concurrent_streams);
-    count = add_setting(entries, count, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
-                        options->stream_window_bytes);
-    for (size_t i = 0; i < options->setting_count && i < NU_H2_CUSTOM_SETTINGS_MAX; i++)
-        count = add_setting(entries, count, options->settings[i].id, options->settings[i].value);
-    int code = nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, entries, count);
+    struct settings settings = {.options = session->options};
+    fill_settings(&settings, session->is_server);
+    int code =
+        nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, settings.entries, settings.count);
     nu_assert(code == 0);
     nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0,
-                                          (int32_t)options->connection_window_bytes);
+                                          (int32_t)session->options->connection_window_bytes);
 }
 
 static void create_nghttp2(struct nu_h2_session *session)
