@@ -42,7 +42,7 @@ struct nu_connection_info {
     bool is_tls;
     /* Fills `local` by asking the kernel; set by whoever owns the socket. */
     void (*learn_local)(struct nu_connection_info *info);
-    struct nu_str requested_server_name; /* SNI */
+    struct nu_str requested_server_name; /* SNI, as a listener filter found it */
     struct nu_ssl_info *ssl;             /* borrowed: the stream holds it; NULL without TLS */
     struct nu_str filter_chain_name;
     struct nu_str listener_name;

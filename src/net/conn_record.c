@@ -3,19 +3,12 @@
 #include "net/conn_record.h"
 
 #include "event/loop.h"
-#include "http/ssl_info.h"
 
 static void learn_local(struct nu_connection_info *info)
 {
     struct nu_conn_record *record = nu_container_of(info, struct nu_conn_record, connection);
     info->local = *nu_server_conn_local(record->conn);
     info->local_known = true;
-}
-
-static struct nu_str server_name(const struct nu_server_conn *conn, struct nu_ssl_info *ssl)
-{
-    struct nu_str name = ssl ? nu_ssl_info_text(ssl, NU_SSL_SERVER_NAME) : nu_str_make(NULL, 0);
-    return name.len || !conn->accepted ? name : conn->accepted->server_name;
 }
 
 static void describe_connection(struct nu_conn_record *record, struct nu_server_conn *conn)
@@ -33,7 +26,8 @@ static void describe_connection(struct nu_conn_record *record, struct nu_server_
     info->learn_local = learn_local;
     info->is_tls = conn->conn.transport->is_secure;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, record->info.arena);
-    info->requested_server_name = server_name(conn, info->ssl);
+    if (conn->accepted)
+        info->requested_server_name = conn->accepted->server_name;
     info->filter_chain_name = conn->chain->name;
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;
@@ -70,9 +64,6 @@ struct nu_stream_info *nu_server_conn_info(struct nu_server_conn *conn)
 {
     struct nu_conn_record *record = nu_server_conn_record(conn);
     struct nu_connection_info *info = &record->connection;
-    /* A handshake may have told the name since the record was made, or failed. */
-    if (info->requested_server_name.len == 0)
-        info->requested_server_name = server_name(conn, info->ssl);
     if (info->transport_failure_reason.len == 0 && conn->conn.transport_failure)
         info->transport_failure_reason =
             nu_arena_dup(record->info.arena, nu_str_from(conn->conn.transport_failure));

@@ -26,8 +26,22 @@ enum nu_server_header {
     NU_SERVER_HEADER_PASS_THROUGH,
 };
 
+/* x-forwarded-client-cert. Without a client certificate it is removed, but for the last. */
 enum nu_forward_client_cert {
-    NU_XFCC_SANITIZE, /* remove what the client sent */
+    NU_XFCC_SANITIZE,     /* remove what the client sent */
+    NU_XFCC_FORWARD_ONLY, /* keep it as it is */
+    NU_XFCC_APPEND_FORWARD,
+    NU_XFCC_SANITIZE_SET, /* say what we know in its place */
+    NU_XFCC_ALWAYS_FORWARD_ONLY,
+};
+
+/* What is said there of the client's certificate, beside its hash; bits. */
+enum nu_client_cert_detail {
+    NU_CLIENT_CERT_SUBJECT = 1 << 0,
+    NU_CLIENT_CERT_CERT = 1 << 1,
+    NU_CLIENT_CERT_CHAIN = 1 << 2,
+    NU_CLIENT_CERT_DNS = 1 << 3,
+    NU_CLIENT_CERT_URI = 1 << 4,
 };
 
 struct nu_hcm_config {
@@ -69,6 +83,8 @@ struct nu_hcm_config {
     bool strip_trailing_host_dot;
     struct nu_str scheme_to_overwrite; /* empty: none */
     bool scheme_follows_upstream;
+    enum nu_forward_client_cert forward_client_cert;
+    unsigned client_cert_details;
 
     /* Responses */
     struct nu_str server_name;

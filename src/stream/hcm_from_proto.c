@@ -174,6 +174,19 @@ static void read_request_id(struct nu_factory *factory, struct nu_hcm_config *co
     }
 }
 
+static void read_client_cert(struct nu_hcm_config *config, const hcm_proto *proto)
+{
+    const Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager__SetCurrentClientCertDetails
+        *details = proto->set_current_client_cert_details;
+    config->forward_client_cert = (enum nu_forward_client_cert)proto->forward_client_cert_details;
+    if (!details)
+        return;
+    config->client_cert_details =
+        (nu_bool_or(details->subject, false) ? NU_CLIENT_CERT_SUBJECT : 0) |
+        (details->cert ? NU_CLIENT_CERT_CERT : 0) | (details->chain ? NU_CLIENT_CERT_CHAIN : 0) |
+        (details->dns ? NU_CLIENT_CERT_DNS : 0) | (details->uri ? NU_CLIENT_CERT_URI : 0);
+}
+
 static void read_response_rules(struct nu_factory *factory, struct nu_hcm_config *config,
                                 const hcm_proto *proto)
 {
@@ -345,6 +358,7 @@ static const void *create_hcm(struct nu_factory *outer, const ProtobufCMessage *
     read_common(&factory, config, proto->common_http_protocol_options);
     read_request_rules(&factory, config, proto);
     read_request_id(&factory, config, proto);
+    read_client_cert(config, proto);
     read_response_rules(&factory, config, proto);
     if (proto->local_reply_config)
         config->local_replies =

@@ -272,5 +272,5 @@ void nu_hcm_mutate_request(struct nu_hcm_stream *stream)
     else if (is_edge)
         set_external_address(stream);
     set_request_id(stream, is_edge);
-    nu_headers_remove_id(headers, NU_HEADER_X_FORWARDED_CLIENT_CERT);
+    nu_hcm_forward_client_cert(stream);
 }

@@ -10,7 +10,6 @@
 #include "base/random.h"
 #include "http/authority.h"
 #include "http/grpc.h"
-#include "http/ssl_info.h"
 #include "http/status.h"
 #include "stream/stream_internal.h"
 
@@ -677,8 +676,7 @@ static void take_findings(struct nu_connection_info *info, const struct nu_accep
     info->direct_remote = accepted->direct_remote;
     if (accepted->local_restored)
         info->restored_local = accepted->local;
-    if (!info->requested_server_name.len)
-        info->requested_server_name = accepted->server_name;
+    info->requested_server_name = accepted->server_name;
 }
 
 static void fill_connection_info(struct nu_hcm_stream *stream)
@@ -695,8 +693,6 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->learn_local = learn_local;
     info->is_tls = conn->conn.transport->is_secure;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, stream->arena);
-    if (info->ssl)
-        info->requested_server_name = nu_ssl_info_text(info->ssl, NU_SSL_SERVER_NAME);
     if (nu_unlikely(conn->accepted != NULL))
         take_findings(info, conn->accepted);
     info->filter_chain_name = conn->chain->name;

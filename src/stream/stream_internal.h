@@ -131,6 +131,11 @@ void nu_hcm_append_via(struct nu_headers *headers, struct nu_str via);
 /* 4.3: removes hop-by-hop headers, adds date, server, via and the request id. */
 void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *headers);
 
+/* --- client_cert.c --- */
+
+/* Removes, keeps or sets x-forwarded-client-cert. */
+void nu_hcm_forward_client_cert(struct nu_hcm_stream *stream);
+
 /* --- duration.c --- */
 
 /* How long the stream may last on this route; false: as long as it wants. Brings the request's

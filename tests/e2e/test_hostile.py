@@ -19,6 +19,13 @@ ACCESS_LOG = """          access_log:
 """
 
 
+INSPECTOR = """    listener_filters:
+    - name: tls_inspector
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
+"""
+
+
 def wait_until(condition):
     deadline = time.monotonic() + 30
     while not condition():
@@ -44,7 +51,8 @@ def pki(tmp_path_factory):
 
 def test_the_server_name_is_logged_when_the_client_goes_away_early(nuncio, origin, pki):
     server = origin(silent)
-    config = PROXY.replace("          http_filters:\n", ACCESS_LOG)
+    config = PROXY.replace("          http_filters:\n", ACCESS_LOG).replace(
+        "    filter_chains:\n", INSPECTOR + "    filter_chains:\n")
     proxy = nuncio(serving(pki, config=config), origin=server.port)
     name = "a-name-that-has-a-heap-block-of-its-own.test"
     client = Client(pki, proxy.port("main"), name)

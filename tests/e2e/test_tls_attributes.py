@@ -9,7 +9,7 @@ import urllib.parse
 import pytest
 
 from pki import Authority
-from test_hostile import wait_until
+from test_hostile import INSPECTOR, wait_until
 from test_tls import Client, fingerprint, openssl, pem, secured, serving, tls_origin
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
@@ -137,7 +137,8 @@ def test_plain_connections_have_none_of_it(nuncio, origin):
 def test_a_log_line_after_the_end_of_both_connections(nuncio, origin, pki, tmp_path):
     """The client leaves while its request is on its way: the line is written behind the end."""
     log = tmp_path / "log"
-    config = secured(f"sni: a.test, common_tls_context: {{}}", serving(pki, extra=trusting(pki)))
+    config = secured("sni: a.test, common_tls_context: {}", serving(pki, extra=trusting(pki)))
+    config = config.replace("    filter_chains:\n", INSPECTOR + "    filter_chains:\n")
     config = config.replace("          stat_prefix: main\n", f"""          stat_prefix: main
           access_log:
           - name: file
