@@ -13,16 +13,44 @@ static inline char *put(char *p, struct nu_str s)
 {
     const char *from = s.ptr;
     size_t len = s.len;
-    if (len >= 8 && len <= 16) {
-        memcpy(p, from, 8);
-        memcpy(p + len - 8, from + len - 8, 8);
-    } else if (len >= 4 && len < 8) {
+    if (len >= 8) {
+        if (len <= 16) {
+            memcpy(p, from, 8);
+            memcpy(p + len - 8, from + len - 8, 8);
+        } else if (len <= 32) {
+            memcpy(p, from, 16);
+            memcpy(p + len - 16, from + len - 16, 16);
+        } else {
+            memcpy(p, from, len);
+        }
+    } else if (len >= 4) {
         memcpy(p, from, 4);
         memcpy(p + len - 4, from + len - 4, 4);
     } else if (len) {
-        memcpy(p, from, len);
+        p[0] = from[0];
+        p[len / 2] = from[len / 2];
+        p[len - 1] = from[len - 1];
     }
     return p + len;
+}
+
+/* Known names as they go out, with what stands between them and the value; all of the same size, so
+ * that copying one needs no loop. */
+enum { NAME_ROOM = 48 };
+static const char wire_names[NU_HEADER_ID_COUNT][NAME_ROOM] = {
+#define X(id, name) [NU_HEADER_##id] = name ": ",
+    NU_HEADER_NAMES(X)
+#undef X
+};
+
+/* Writes up to NAME_ROOM bytes, of which those behind the blank do not count. */
+static inline char *put_known_name(char *p, enum nu_header_id id, size_t len)
+{
+    const char *from = wire_names[id];
+    memcpy(p, from, 16);
+    if (len > 14)
+        memcpy(p + 16, from + 16, NAME_ROOM - 16);
+    return p + len + 2;
 }
 
 /* The first letter, and each behind one that is no letter or digit, in upper case. */
@@ -60,16 +88,18 @@ static enum nu_h1_name_format format_of(const struct nu_headers *headers,
     return writers;
 }
 
-static char *put_header(char *p, struct nu_str name, const char *original, struct nu_str value,
-                        enum nu_h1_name_format format)
+static inline char *put_line_end(char *p)
+{
+    memcpy(p, "\r\n", 2);
+    return p + 2;
+}
+
+static NU_NOINLINE char *put_header(char *p, struct nu_str name, const char *original,
+                                    struct nu_str value, enum nu_h1_name_format format)
 {
     p = put_name(p, name, original, format);
-    *p++ = ':';
-    *p++ = ' ';
-    p = put(p, value);
-    *p++ = '\r';
-    *p++ = '\n';
-    return p;
+    memcpy(p, ": ", 2);
+    return put_line_end(put(p + 2, value));
 }
 
 static inline bool is_pseudo(const struct nu_header *header)
@@ -92,40 +122,69 @@ static char *put_first_line(char *p, const struct nu_h1_line *line)
     p = put(p, line->first);
     *p++ = ' ';
     p = put(p, line->second);
-    return put(p, line->is_request ? NU_STR(" HTTP/1.1\r\n") : NU_STR("\r\n"));
+    if (!line->is_request)
+        return put_line_end(p);
+    memcpy(p, " HTTP/1.1\r\n", 11);
+    return p + 11;
 }
 
-/* Names that only the codec writes, each at most once. */
-static inline bool is_ours(const struct nu_header *header, bool *drop_length)
+/* What is to be done with a known name, by its id: 0 for most. */
+enum { NOT_COPIED = 1, COPIED_ONCE = 2 };
+static const uint8_t treatment[NU_HEADER_ID_COUNT] = {
+#define PSEUDO(id) [NU_HEADER_##id] = NOT_COPIED
+    PSEUDO(AUTHORITY),
+    PSEUDO(METHOD),
+    PSEUDO(PATH),
+    PSEUDO(PROTOCOL),
+    PSEUDO(SCHEME),
+    PSEUDO(STATUS),
+#undef PSEUDO
+    /* Names that only the codec writes. */
+    [NU_HEADER_HOST] = NOT_COPIED,
+    [NU_HEADER_TRANSFER_ENCODING] = NOT_COPIED,
+    [NU_HEADER_CONTENT_LENGTH] = COPIED_ONCE,
+};
+
+/* Whether the header goes out. */
+static inline bool is_copied(enum nu_header_id id, bool *drop_length)
 {
-    switch (header->id) {
-    case NU_HEADER_CONTENT_LENGTH: {
-        bool drop = *drop_length;
-        *drop_length = true;
-        return drop;
-    }
-    case NU_HEADER_HOST:
-    case NU_HEADER_TRANSFER_ENCODING:
+    if (nu_likely(!treatment[id]))
         return true;
-    default:
-        return is_pseudo(header);
-    }
+    if (treatment[id] == NOT_COPIED || *drop_length)
+        return false;
+    *drop_length = true;
+    return true;
 }
 
-static char *put_headers(char *p, const struct nu_headers *headers, enum nu_h1_name_format format,
-                         bool drop_length)
+/* What is to be free behind each header: the framing fields, and what copying in one go writes
+ * behind the end of a name. */
+enum { SPARE = 160 };
+
+/* Writes the headers up to `limit`; returns NULL if they do not fit. */
+static char *put_headers(char *p, const char *limit, const struct nu_headers *headers,
+                         enum nu_h1_name_format format, bool drop_length)
 {
+    /* No name is spelt in another way than ours. */
+    bool is_usual = headers->name_style == NU_NAMES_AS_WRITER_LIKES && format == NU_H1_NAMES_LOWER;
     nu_headers_for_each(header, headers)
     {
-        if (is_ours(header, &drop_length))
+        enum nu_header_id id = (enum nu_header_id)header->id;
+        if (!is_copied(id, &drop_length))
             continue;
-        p = put_header(p, header->name, header->original_name, header->value, format);
+        if (nu_unlikely((size_t)(limit - p) < header->name.len + header->value.len + SPARE))
+            return NULL;
+        if (nu_likely(id && is_usual)) {
+            p = put_known_name(p, id, header->name.len);
+            p = put_line_end(put(p, header->value));
+        } else {
+            p = put_header(p, header->name, header->original_name, header->value, format);
+        }
     }
     return p;
 }
 
-static char *put_framing(char *p, const struct nu_h1_framing *framing,
-                         enum nu_h1_name_format format)
+static NU_NOINLINE char *put_framing(char *p, const struct nu_h1_framing *framing,
+                                     enum nu_h1_name_format format)
 {
     if (framing->add_zero_length)
         p = put_header(p, NU_STR("content-length"), NULL, NU_STR("0"), format);
@@ -133,7 +192,54 @@ static char *put_framing(char *p, const struct nu_h1_framing *framing,
         p = put_header(p, NU_STR("transfer-encoding"), NULL, NU_STR("chunked"), format);
     if (framing->add_close)
         p = put_header(p, NU_STR("connection"), NULL, NU_STR("close"), format);
-    return put(p, NU_STR("\r\n"));
+    return p;
+}
+
+static inline bool has_framing(const struct nu_h1_framing *framing)
+{
+    return framing->add_zero_length || framing->add_chunked || framing->add_close;
+}
+
+/* A head in the making. */
+struct head {
+    const struct nu_h1_line *line;
+    const struct nu_headers *headers;
+    const struct nu_h1_framing *framing;
+    const struct nu_header *host;
+    enum nu_h1_name_format format;
+};
+
+/* Bytes of the first line and the host. */
+static size_t start_size(const struct head *head)
+{
+    size_t host = head->host ? head->host->value.len : 0;
+    return head->line->first.len + head->line->second.len + host + SPARE;
+}
+
+static inline char *put_host(char *p, const struct nu_header *host, enum nu_h1_name_format format)
+{
+    if (nu_unlikely(host->original_name || format != NU_H1_NAMES_LOWER))
+        return put_header(p, NU_STR("host"), host->original_name, host->value, format);
+    memcpy(p, "host: ", 6);
+    return put_line_end(put(p + 6, host->value));
+}
+
+/* Writes the head into `size` bytes; returns its length, or 0 if it may not fit. */
+static size_t put_head(char *start, size_t size, const struct head *head, size_t *first_line)
+{
+    const char *limit = start + size;
+    if (nu_unlikely(size < start_size(head)))
+        return 0;
+    char *p = put_first_line(start, head->line);
+    *first_line = (size_t)(p - start);
+    if (head->host)
+        p = put_host(p, head->host, head->format);
+    p = put_headers(p, limit, head->headers, head->format, head->framing->drop_content_length);
+    if (nu_unlikely(!p))
+        return 0;
+    if (nu_unlikely(has_framing(head->framing)))
+        p = put_framing(p, head->framing, head->format);
+    return (size_t)(put_line_end(p) - start);
 }
 
 struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
@@ -141,20 +247,17 @@ struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_lin
                                       const struct nu_h1_framing *framing,
                                       enum nu_h1_name_format format, const struct nu_header *host)
 {
-    enum { FIXED_PARTS = 160, EMPTY_LINE = 2 };
-    format = format_of(headers, format);
-    size_t size = line->first.len + line->second.len + headers_size(headers) + FIXED_PARTS;
-    char *start = nu_buf_reserve(out, size);
-    char *fields = put_first_line(start, line);
-    char *p = fields;
-    if (host)
-        p = put_header(p, NU_STR("host"), host->original_name, host->value, format);
-    p = put_headers(p, headers, format, framing->drop_content_length);
-    p = put_framing(p, framing, format);
-    size_t bytes = (size_t)(p - start);
-    nu_debug_assert(bytes <= size);
+    enum { USUAL = 1024, EMPTY_LINE = 2 };
+    struct head head = {line, headers, framing, host, format_of(headers, format)};
+    size_t first_line;
+    size_t bytes = put_head(nu_buf_reserve(out, USUAL), USUAL, &head, &first_line);
+    if (nu_unlikely(bytes == 0)) {
+        size_t size = start_size(&head) + headers_size(headers) + 2 * SPARE;
+        bytes = put_head(nu_buf_reserve(out, size), size, &head, &first_line);
+    }
+    nu_debug_assert(bytes > 0);
     nu_buf_commit(out, bytes);
-    return (struct nu_h1_written){bytes, (size_t)(p - fields) - EMPTY_LINE};
+    return (struct nu_h1_written){bytes, bytes - first_line - EMPTY_LINE};
 }
 
 bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *length)

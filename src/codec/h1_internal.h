@@ -58,6 +58,7 @@ struct nu_h1_message {
     uint8_t phase;        /* enum nu_h1_phase */
     bool is_request;
     bool is_chunked;
+    bool has_name_rules;  /* names are to be kept, or looked at for underscores */
     bool has_repeated;    /* fields of the section are to be joined when it is complete */
     bool has_body;        /* more than the head is to come */
     bool keep_alive;      /* as the message itself says */
@@ -96,6 +97,11 @@ void nu_h1_message_restart(struct nu_h1_message *msg);
 
 /* Whether llhttp looks at a field of this name. */
 bool nu_h1_bears_on_framing(enum nu_header_id id);
+/* Whether a field that bears on framing can be read in one way only. */
+bool nu_h1_is_plain_field(enum nu_header_id id, struct nu_str value);
+/* Takes over whole field lines up to `end`, from msg->field.line on, which it moves; stops before
+ * the first one that has to be looked at more closely. h1_lines.c. */
+void nu_h1_take_lines(struct nu_h1_message *msg, const char *end);
 /* The head is complete: judges it, and says in `phase` and `has_body` what follows. Returns 0, or
  * fails the message. */
 int nu_h1_message_end_head(struct nu_h1_message *msg);

@@ -127,6 +127,7 @@ struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
     msg->target = decoder->headers;
     msg->headers->name_style = (uint8_t)options->keep_names;
     msg->is_request = is_request;
+    msg->has_name_rules = options->keep_names || options->underscore_action != NU_UNDERSCORE_ALLOW;
     msg->joined = is_request ? &nu_joined_request_headers : &nu_joined_response_headers;
     nu_headers_reserve_first(msg->headers, is_request ? NU_PLACE_COUNT : 1);
     return msg;
@@ -307,22 +308,7 @@ static bool read_first_line(struct nu_h1_message *msg, const char *end)
     return true;
 }
 
-bool nu_h1_bears_on_framing(enum nu_header_id id)
-{
-    switch (id) {
-    case NU_HEADER_CONNECTION:
-    case NU_HEADER_CONTENT_LENGTH:
-    case NU_HEADER_PROXY_CONNECTION:
-    case NU_HEADER_TRANSFER_ENCODING:
-    case NU_HEADER_UPGRADE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Whether a field that bears on framing can be read in one way only. */
-static bool is_plain_field(enum nu_header_id id, struct nu_str value)
+bool nu_h1_is_plain_field(enum nu_header_id id, struct nu_str value)
 {
     enum { LENGTH_MAX = 18 };
     if (id == NU_HEADER_CONNECTION)
@@ -335,14 +321,6 @@ static bool is_plain_field(enum nu_header_id id, struct nu_str value)
             return false;
     }
     return true;
-}
-
-/* Names that say one thing about a message; even equal or empty ones are read in more ways than
- * one. */
-static bool may_repeat(enum nu_header_id id)
-{
-    return id != NU_HEADER_HOST && id != NU_HEADER_CONTENT_LENGTH &&
-           id != NU_HEADER_TRANSFER_ENCODING;
 }
 
 static void fail_repeated(struct nu_h1_message *msg, enum nu_header_id id)
@@ -360,7 +338,7 @@ static bool look_at_framing(struct nu_h1_message *msg, enum nu_header_id id)
     if (msg->phase != NU_H1_HEAD)
         return true;
     if (nu_likely(!msg->second)) {
-        if (is_plain_field(id, value))
+        if (nu_h1_is_plain_field(id, value))
             return true;
         size_t room = (size_t)(msg->field.line - msg->head);
         const char *lf = memchr(msg->head, '\n', room);
@@ -382,65 +360,92 @@ static bool may_keep_name(struct nu_h1_message *msg, struct nu_str name)
     return false;
 }
 
-static void add_header(struct nu_h1_message *msg, enum nu_header_id id, const char *original)
+/* Names with rules of their own. Three say one thing about a message: even equal or empty ones are
+ * read in more ways than one. */
+enum { BEARS_ON_FRAMING = 1, MAY_NOT_REPEAT = 2 };
+static const uint8_t rules_of[NU_HEADER_ID_COUNT] = {
+    [NU_HEADER_HOST] = MAY_NOT_REPEAT,
+    [NU_HEADER_CONTENT_LENGTH] = MAY_NOT_REPEAT | BEARS_ON_FRAMING,
+    [NU_HEADER_TRANSFER_ENCODING] = MAY_NOT_REPEAT | BEARS_ON_FRAMING,
+    [NU_HEADER_CONNECTION] = BEARS_ON_FRAMING,
+    [NU_HEADER_PROXY_CONNECTION] = BEARS_ON_FRAMING,
+    [NU_HEADER_UPGRADE] = BEARS_ON_FRAMING,
+};
+
+bool nu_h1_bears_on_framing(enum nu_header_id id)
 {
-    struct nu_headers *headers = msg->target;
-    const struct nu_h1_field *field = &msg->field;
-    if (nu_unlikely(id != NU_HEADER_OTHER && nu_headers_has_id(headers, id)))
-        msg->has_repeated |= nu_header_set_has(msg->joined, id);
-    struct nu_str name = id ? nu_header_name_of(id) : field->name;
-    nu_headers_add_ref(headers, id, name, field->value)->original_name = original;
+    return rules_of[id] & BEARS_ON_FRAMING;
+}
+
+/* Applies them; false when the message failed. */
+static bool apply_rules(struct nu_h1_message *msg, enum nu_header_id id)
+{
+    if ((rules_of[id] & MAY_NOT_REPEAT) && nu_headers_has_id(msg->target, id)) {
+        fail_repeated(msg, id);
+        return false;
+    }
+    return !nu_h1_bears_on_framing(id) || look_at_framing(msg, id);
 }
 
 /* Takes over the field line that was read; false when the message failed. */
 static bool take_field(struct nu_h1_message *msg)
 {
     enum { FIELD_EXTRA = sizeof(":\r\n") - 1 };
-    const struct nu_h1_field *field = &msg->field;
-    const char *original = NULL;
-    msg->field_bytes += (uint32_t)(field->name.len + field->value.len) + FIELD_EXTRA;
-    if (++msg->header_count > msg->options->max_headers) {
+    struct nu_str name = msg->field.name;
+    struct nu_str value = msg->field.value;
+    msg->field_bytes += (uint32_t)(name.len + value.len) + FIELD_EXTRA;
+    if (nu_unlikely(++msg->header_count > msg->options->max_headers)) {
         nu_h1_message_fail(msg, 431, DETAILS_TOO_MANY_HEADERS);
         return false;
     }
-    if (!may_keep_name(msg, field->name))
+    if (!may_keep_name(msg, name))
         return msg->phase != NU_H1_FAILED;
+    const char *original = NULL;
     if (nu_unlikely(msg->options->keep_names))
-        original = nu_arena_dup(msg->arena, field->name).ptr;
-    enum nu_header_id id = nu_header_id_of_token(field->name);
-    if (id == NU_HEADER_OTHER)
-        nu_header_name_lower(nu_unconst(field->name.ptr), field->name.len);
-    if (nu_unlikely(!may_repeat(id) && nu_headers_has_id(msg->target, id))) {
-        fail_repeated(msg, id);
+        original = nu_arena_dup(msg->arena, name).ptr;
+    enum nu_header_id id = nu_header_id_of_token(name);
+    if (nu_unlikely(rules_of[id]) && !apply_rules(msg, id))
         return false;
+    if (id == NU_HEADER_OTHER) {
+        nu_header_name_lower(nu_unconst(name.ptr), name.len);
+    } else {
+        name = nu_header_name_of(id);
+        if (nu_unlikely(nu_headers_has_id(msg->target, id)))
+            msg->has_repeated |= nu_header_set_has(msg->joined, id);
     }
-    if (nu_h1_bears_on_framing(id) && !look_at_framing(msg, id))
-        return false;
-    add_header(msg, id, original);
+    nu_headers_add_ref(msg->target, id, name, value)->original_name = original;
     return true;
+}
+
+/* Looks at what is no whole and ordinary field line; returns what it is. */
+static enum nu_h1_field_result look_closer(struct nu_h1_message *msg, const char *end)
+{
+    enum nu_h1_field_result result = nu_h1_field_read(&msg->field, end);
+    if (result == NU_H1_FIELD_BAD)
+        fail_syntax(msg);
+    else if (result == NU_H1_FIELD_BAD_CHARACTER)
+        nu_h1_message_fail(msg, 400, DETAILS_INVALID_CHARACTERS);
+    return result;
 }
 
 /* Reads field lines up to `end`. Returns whether the empty line was among them. */
 static bool read_fields(struct nu_h1_message *msg, const char *end)
 {
+    struct nu_h1_field *field = &msg->field;
     for (;;) {
-        switch (nu_h1_field_read(&msg->field, end)) {
-        case NU_H1_FIELD_PARTIAL:
-            return false;
-        case NU_H1_FIELD_COMPLETE:
-            if (!take_field(msg))
-                return false;
-            nu_h1_field_begin(&msg->field, msg->field.at);
-            break;
-        case NU_H1_FIELD_END:
-            return true;
-        case NU_H1_FIELD_BAD:
-            fail_syntax(msg);
-            return false;
-        case NU_H1_FIELD_BAD_CHARACTER:
-            nu_h1_message_fail(msg, 400, DETAILS_INVALID_CHARACTERS);
-            return false;
+        if (nu_likely(field->at == field->line)) {
+            nu_h1_take_lines(msg, end);
+            if (nu_likely(end - field->line >= 2 && memcmp(field->line, "\r\n", 2) == 0)) {
+                field->at = field->line + 2;
+                return true;
+            }
         }
+        enum nu_h1_field_result result = look_closer(msg, end);
+        if (result != NU_H1_FIELD_COMPLETE)
+            return result == NU_H1_FIELD_END;
+        if (!take_field(msg))
+            return false;
+        nu_h1_field_begin(field, field->at);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "http/authority.h"
 
 #include "http/header_name.h"
+#include "http/header_scan.h"
 
 /* Which bytes an authority may hold: the letters, the digits and -._~!$&'()*+,;=:@[]% */
 __extension__ static const bool is_authority_char[256] = {
@@ -12,6 +13,10 @@ __extension__ static const bool is_authority_char[256] = {
 
 bool nu_authority_is_valid(struct nu_str authority, bool allow_at)
 {
+#if NU_HEADER_SCAN
+    if (authority.len >= 8 && authority.len <= 16 && nu_scan_is_host(authority.ptr, authority.len))
+        return true;
+#endif
     for (size_t i = 0; i < authority.len; i++) {
         char c = authority.ptr[i];
         if (!is_authority_char[(unsigned char)c] || (c == '@' && !allow_at))

@@ -2,9 +2,9 @@
 /* Header name ids through a perfect hash, and the character classes of names and values. */
 #include "http/header_name.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include <endian.h>
+
+#include "http/header_scan.h"
 
 #include "http/header_hash_generated.h"
 
@@ -53,13 +53,35 @@ static inline bool is_equal(const char *known, const char *text, size_t len, uns
     return true;
 }
 
+static inline uint16_t load_quarter(const char *p)
+{
+    uint16_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+/* What tools/gen_header_hash.py makes of a name, on a machine of either byte order. */
+static inline uint64_t key_of(const char *text, size_t len)
+{
+    uint32_t middle;
+    uint32_t last;
+    if (nu_likely(len >= 4)) {
+        middle = le32toh(load_half(text + (len - 4) / 2));
+        last = le32toh(load_half(text + len - 4));
+        return ((uint64_t)(middle | 0x20 * HALF_ONES) << 32 | (last | 0x20 * HALF_ONES)) + len;
+    }
+    middle = le16toh(load_quarter(text + (len - 2) / 2));
+    last = le16toh(load_quarter(text + len - 2));
+    return ((uint64_t)(middle | 0x2020) << 32 | (last | 0x2020)) + len;
+}
+
 static inline enum nu_header_id id_of(struct nu_str name, unsigned fold)
 {
-    if (name.len < 2 || name.len > NU_HEADER_HASH_MAX_LEN)
+    if (nu_unlikely(name.len < 2 || name.len > NU_HEADER_HASH_MAX_LEN))
         return NU_HEADER_OTHER;
     const char *text = name.ptr;
     size_t len = name.len;
-    unsigned id = nu_header_hash_slots[NU_HEADER_HASH(text, len)];
+    unsigned id = nu_header_hash_slots[NU_HEADER_HASH(key_of(text, len))];
     if (names[id].len != len || !is_equal(names[id].ptr, text, len, fold))
         return NU_HEADER_OTHER;
     return (enum nu_header_id)id;
@@ -136,43 +158,11 @@ bool nu_is_token_char(char c)
     return is_token[(unsigned char)c];
 }
 
-#ifdef __SSE2__
-static inline __m128i load_16(const char *p)
-{
-    return _mm_loadu_si128((const __m128i *)(const void *)p);
-}
-
-/* 0xff in each byte from `first` to `last`. */
-static inline __m128i in_range(__m128i v, char first, char last)
-{
-    __m128i from_first = _mm_sub_epi8(v, _mm_set1_epi8(first));
-    return _mm_cmpeq_epi8(_mm_min_epu8(from_first, _mm_set1_epi8((char)(last - first))),
-                          from_first);
-}
-
-/* A bit for each of 16 bytes that is no letter, digit or '-'. */
-static inline unsigned unusual_in_name(const char *p)
-{
-    __m128i v = load_16(p);
-    __m128i letter = in_range(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 'z');
-    __m128i other = _mm_or_si128(in_range(v, '0', '9'), _mm_cmpeq_epi8(v, _mm_set1_epi8('-')));
-    return 0xffffu ^ (unsigned)_mm_movemask_epi8(_mm_or_si128(letter, other));
-}
-
-/* A bit for each of 16 bytes that is a control character. */
-static inline unsigned control_in_value(const char *p)
-{
-    __m128i v = load_16(p);
-    __m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(in_range(v, 0, 0x1f), del));
-}
-#endif
-
 const char *nu_header_name_end(const char *p, const char *end)
 {
-#ifdef __SSE2__
+#if NU_HEADER_SCAN
     while (end - p >= 16) {
-        unsigned unusual = unusual_in_name(p);
+        unsigned unusual = nu_scan_unusual_in_name(p);
         if (!unusual) {
             p += 16;
             continue;
@@ -201,9 +191,9 @@ static inline bool is_value_char(char c)
 
 const char *nu_header_value_end(const char *p, const char *end)
 {
-#ifdef __SSE2__
+#if NU_HEADER_SCAN
     while (end - p >= 16) {
-        unsigned control = control_in_value(p);
+        unsigned control = nu_scan_control(p);
         if (!control) {
             p += 16;
             continue;
@@ -221,12 +211,9 @@ const char *nu_header_value_end(const char *p, const char *end)
 
 const char *nu_plain_path_end(const char *p, const char *end)
 {
-#ifdef __SSE2__
+#if NU_HEADER_SCAN
     while (end - p >= 16) {
-        __m128i v = load_16(p);
-        __m128i plain =
-            _mm_andnot_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('#')), in_range(v, '!', '~'));
-        unsigned other = 0xffffu ^ (unsigned)_mm_movemask_epi8(plain);
+        unsigned other = nu_scan_unusual_in_path(p);
         if (other)
             return p + __builtin_ctz(other);
         p += 16;

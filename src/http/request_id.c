@@ -1,31 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Request identifiers; a table gives the two digits of a byte at once. */
+/* Request identifiers; the digits of a word are made at once. */
 #include "http/request_id.h"
+
+#include <endian.h>
 
 #include "base/random.h"
 
-#define HEX_ROW(h) \
-    h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "a" h "b" h "c" h "d" h "e" h "f"
-
-static const char hex_pairs[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4")
-    HEX_ROW("5") HEX_ROW("6") HEX_ROW("7") HEX_ROW("8") HEX_ROW("9") HEX_ROW("a") HEX_ROW("b")
-        HEX_ROW("c") HEX_ROW("d") HEX_ROW("e") HEX_ROW("f");
-
-static inline void put_byte(char *out, uint8_t byte)
+/* Eight hexadecimal digits, most significant first, as bytes in memory order. */
+static inline uint64_t eight_digits(uint32_t value)
 {
-    memcpy(out, hex_pairs + (size_t)byte * 2, 2);
+    const uint64_t ones = 0x0101010101010101u;
+    /* Spreads the digits, one to a byte, the first one lowest. */
+    uint64_t w = value;
+    w = (w << 32 | w >> 16) & 0x0000ffff0000ffffu;
+    w = (w << 16 | w >> 8) & 0x00ff00ff00ff00ffu;
+    w = (w << 8 | w >> 4) & 0x0f0f0f0f0f0f0f0fu;
+    /* 10 to 15 get bit 4, and so the distance from '9' + 1 to 'a'. */
+    uint64_t is_letter = (w + 6 * ones) >> 4 & ones;
+    return htole64(w + '0' * ones + is_letter * ('a' - '9' - 1));
 }
 
 void nu_request_id_create(char out[NU_REQUEST_ID_LEN])
 {
-    static const uint8_t offsets[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
-    uint8_t bytes[16];
-    nu_random_fill(bytes, sizeof(bytes));
-    bytes[6] = (uint8_t)(0x40 | (bytes[6] & 0x0f));
-    bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f));
-    for (int i = 0; i < 16; i++)
-        put_byte(out + offsets[i], bytes[i]);
-    out[8] = out[13] = out[18] = out[23] = '-';
+    uint32_t words[4];
+    uint64_t digits[4];
+    nu_random_fill(words, sizeof(words));
+    words[1] = (words[1] & 0xffff0fffu) | 0x4000;
+    words[2] = (words[2] & 0x3fffffffu) | 0x80000000u;
+    for (int i = 0; i < 4; i++)
+        digits[i] = eight_digits(words[i]);
+    const char *hex = (const char *)digits;
+    memcpy(out, hex, 8);
+    out[8] = '-';
+    memcpy(out + 9, hex + 8, 4);
+    out[13] = '-';
+    memcpy(out + 14, hex + 12, 4);
+    out[18] = '-';
+    memcpy(out + 19, hex + 16, 4);
+    out[23] = '-';
+    memcpy(out + 24, hex + 20, 12);
 }
 
 enum nu_trace_reason nu_request_id_reason(struct nu_str id)

@@ -20,18 +20,22 @@ static void count_class(struct nu_hcm_stream *stream, uint32_t status)
 {
     struct nu_http_stats *stats = nu_stream_stats(stream);
     struct nu_listener_http_stats *listener = stream->conn->worker->listener_stats;
-    struct nu_counter *const of_class[] = {&stats->downstream_rq_1xx, &stats->downstream_rq_2xx,
-                                           &stats->downstream_rq_3xx, &stats->downstream_rq_4xx,
-                                           &stats->downstream_rq_5xx};
-    struct nu_counter *const of_listener[] = {
-        &listener->downstream_rq_1xx, &listener->downstream_rq_2xx, &listener->downstream_rq_3xx,
-        &listener->downstream_rq_4xx, &listener->downstream_rq_5xx};
-    unsigned hundred = nu_status_class(status);
     nu_counter_inc(&stats->downstream_rq_completed);
     nu_counter_inc(&listener->downstream_rq_completed);
-    if (hundred) {
-        nu_counter_inc(of_class[hundred - 1]);
-        nu_counter_inc(of_listener[hundred - 1]);
+    switch (nu_status_class(status)) {
+#define CLASS(n) \
+    case n: \
+        nu_counter_inc(&stats->downstream_rq_##n##xx); \
+        nu_counter_inc(&listener->downstream_rq_##n##xx); \
+        break;
+        CLASS(1)
+        CLASS(2)
+        CLASS(3)
+        CLASS(4)
+        CLASS(5)
+#undef CLASS
+    default:
+        break;
     }
 }
 
