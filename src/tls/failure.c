@@ -17,6 +17,7 @@ enum {
     ALERT_LAST = 1255,
     ALERT_HANDSHAKE_FAILURE = ALERT_FIRST + 40,
     HANDSHAKE_FAILURE_ON_CLIENT_HELLO = 154,
+    TOO_MANY_KEY_UPDATES = 260,
 };
 
 struct reason {
@@ -182,6 +183,13 @@ void nu_tls_describe_errors(const SSL *ssl, struct nu_strbuf *out)
         if (ERR_GET_REASON(code) == ALERT_HANDSHAKE_FAILURE && is_answer_to_hello(ssl))
             add_ssl(out, HANDSHAKE_FAILURE_ON_CLIENT_HELLO, "HANDSHAKE_FAILURE_ON_CLIENT_HELLO");
     }
+    nu_strbuf_add_cstr(out, ":TLS_error_end");
+}
+
+void nu_tls_describe_key_updates(struct nu_strbuf *out)
+{
+    nu_strbuf_add_cstr(out, "TLS_error:");
+    add_ssl(out, TOO_MANY_KEY_UPDATES, "TOO_MANY_KEY_UPDATES");
     nu_strbuf_add_cstr(out, ":TLS_error_end");
 }
 

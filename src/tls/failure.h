@@ -13,6 +13,8 @@
 /* Empties OpenSSL's queue of errors into "TLS_error:|NUMBER:SSL routines:OPENSSL_internal:NAME:
  * TLS_error_end". */
 void nu_tls_describe_errors(const SSL *ssl, struct nu_strbuf *out);
+/* The same for a peer that changes its keys for nothing. */
+void nu_tls_describe_key_updates(struct nu_strbuf *out);
 /* The same for a socket that broke. */
 void nu_tls_describe_errno(int error, struct nu_strbuf *out);
 

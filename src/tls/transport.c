@@ -24,6 +24,7 @@ enum {
     FILLS_PER_READ = 6, /* then others get their turn; more than the caller's room can take */
     WORTH_AN_OWN_RECORD = 4096, /* shorter slices are put together first */
     WRITE_IOVECS = 16,
+    KEY_UPDATES_MAX = 32, /* without data between them, as for BoringSSL */
 };
 
 struct tls_transport {
@@ -34,9 +35,10 @@ struct tls_transport {
     struct nu_ssl_info *info;           /* owned: one reference; NULL until it is asked for */
     struct nu_buf cipher_in;
     struct nu_buf cipher_out;
-    unsigned fills;   /* of this read */
-    int verify_error; /* X509_V_OK unless the peer's certificate was refused */
-    bool is_done;     /* the handshake is */
+    unsigned fills;       /* of this read */
+    unsigned key_updates; /* of the peer since its last data */
+    int verify_error;     /* X509_V_OK unless the peer's certificate was refused */
+    bool is_done;         /* the handshake is */
     bool has_failed;
     bool raw_eof;   /* the socket's end was read */
     bool has_ended; /* close_notify was written */
@@ -130,6 +132,32 @@ static void count_failure(struct tls_transport *tls, unsigned long code)
         nu_counter_inc(&stats->fail_verify_no_cert);
     else if (tls->verify_error == X509_V_OK)
         nu_counter_inc(&stats->connection_error);
+}
+
+/* OpenSSL does what a peer asks for as often as it asks. */
+static void on_info(const SSL *ssl, int where, int result)
+{
+    (void)result;
+    if (!(where & SSL_CB_LOOP))
+        return;
+    OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl);
+    if (state == TLS_ST_SR_KEY_UPDATE || state == TLS_ST_CR_KEY_UPDATE) {
+        struct tls_transport *tls = SSL_get_app_data(ssl);
+        tls->key_updates++;
+    }
+}
+
+/* A key update costs us more than the peer. OpenSSL gives no way to send the alert that is due. */
+static void refuse_key_updates(struct tls_transport *tls)
+{
+    struct nu_strbuf text = {0};
+    tls->has_failed = true;
+    nu_counter_inc(&tls->local->stats->connection_error);
+    nu_tls_describe_key_updates(&text);
+    nu_connection_set_transport_failure(tls->conn, nu_strbuf_str(&text));
+    nu_strbuf_finish(&text);
+    ERR_clear_error();
+    errno = EPROTO;
 }
 
 /* The connection cannot go on. What OpenSSL still has to say to the peer, an alert, is sent. */
@@ -302,9 +330,15 @@ static enum step read_piece(struct tls_transport *tls, const struct iovec *piece
         size_t n = 0;
         int result =
             SSL_read_ex(tls->ssl, (char *)piece->iov_base + *filled, piece->iov_len - *filled, &n);
+        if (nu_unlikely(tls->key_updates > KEY_UPDATES_MAX)) {
+            refuse_key_updates(tls);
+            return STEP_FAILED;
+        }
         *filled += n;
-        if (result == 1)
+        if (result == 1) {
+            tls->key_updates = 0;
             continue;
+        }
         enum step step = after_shortage(tls, result);
         if (step != STEP_MORE)
             return step;
@@ -532,6 +566,7 @@ static struct tls_transport *attach(struct nu_connection *conn, struct nu_tls_co
     tls->ssl = SSL_new(tls->local->ctx);
     nu_assert(tls->ssl);
     SSL_set_app_data(tls->ssl, tls);
+    SSL_set_info_callback(tls->ssl, on_info);
     BIO *bio = BIO_new(bio_method);
     nu_assert(bio);
     BIO_set_data(bio, tls);

@@ -24,6 +24,7 @@ struct fixture {
     int peer;
     unsigned closed;
     size_t received;
+    struct nu_strbuf failure;
 };
 
 static struct fixture *fixture_of(struct nu_connection *conn)
@@ -46,6 +47,8 @@ static void on_closed(struct nu_connection *conn, enum nu_close_reason reason)
 {
     (void)reason;
     fixture_of(conn)->closed++;
+    if (conn->transport_failure)
+        nu_strbuf_add_cstr(&fixture_of(conn)->failure, conn->transport_failure);
 }
 
 static const struct nu_connection_ops ops = {
@@ -127,27 +130,74 @@ static void teardown(struct fixture *f)
     nu_loop_destroy(&f->loop);
     nu_stats_destroy(&f->stats);
     nu_arena_destroy(&f->arena);
+    nu_strbuf_finish(&f->failure);
     close(f->peer);
+}
+
+static void update_keys(struct fixture *f, int kind)
+{
+    if (SSL_key_update(f->client, kind) != 1)
+        return;
+    while (SSL_do_handshake(f->client) != 1 && !f->closed)
+        nu_loop_run_once(f->loop);
+}
+
+static void send_byte(struct fixture *f)
+{
+    while (SSL_write(f->client, "x", 1) != 1 && !f->closed)
+        nu_loop_run_once(f->loop);
+}
+
+static void run_until_received(struct fixture *f, size_t bytes)
+{
+    while (f->received < bytes && !f->closed)
+        nu_loop_run_once(f->loop);
 }
 
 /* Each asks for an answer, which this client does not read. */
 TEST(key_updates_of_a_client_that_reads_nothing_are_not_answered_without_bound)
 {
-    enum { UPDATES = 40000, BOUND = 256 * 1024 };
+    enum { UPDATES = 40000, BETWEEN_BYTES = 20, BOUND = 256 * 1024 };
     struct fixture f;
     setup(&f);
     size_t most = 0;
     for (int i = 0; i < UPDATES && !f.closed; i++) {
-        if (SSL_key_update(f.client, SSL_KEY_UPDATE_REQUESTED) != 1)
-            break;
-        while (SSL_do_handshake(f.client) != 1 && !f.closed)
-            nu_loop_run_once(f.loop);
+        update_keys(&f, SSL_KEY_UPDATE_REQUESTED);
+        if (i % BETWEEN_BYTES == 0)
+            send_byte(&f);
         if (f.conn.transport_out > most)
             most = f.conn.transport_out;
     }
-    assert_in_range(most, 0, BOUND);
+    assert_in_range(most, 65536, BOUND);
     assert_int_equal(f.closed, 1);
     teardown(&f);
+}
+
+static void check_key_updates(int kind, int updates, bool are_borne)
+{
+    struct fixture f;
+    setup(&f);
+    for (int round = 1; round <= 2 && !f.closed; round++) {
+        for (int i = 0; i < updates; i++)
+            update_keys(&f, kind);
+        send_byte(&f);
+        run_until_received(&f, (size_t)round);
+    }
+    assert_int_equal(f.received, are_borne ? 2 : 0);
+    assert_int_equal(f.closed, !are_borne);
+    if (!are_borne)
+        assert_str(nu_strbuf_str(&f.failure),
+                   "TLS_error:|268435716:SSL routines:OPENSSL_internal:TOO_MANY_KEY_UPDATES:"
+                   "TLS_error_end");
+    teardown(&f);
+}
+
+TEST(key_updates_without_data_are_borne_up_to_the_number_that_boringssl_bears)
+{
+    check_key_updates(SSL_KEY_UPDATE_NOT_REQUESTED, 32, true);
+    check_key_updates(SSL_KEY_UPDATE_REQUESTED, 32, true);
+    check_key_updates(SSL_KEY_UPDATE_NOT_REQUESTED, 33, false);
+    check_key_updates(SSL_KEY_UPDATE_REQUESTED, 33, false);
 }
 
 TEST_MAIN()
