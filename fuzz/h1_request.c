@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The server codec on any bytes. Whatever is said of them must not depend on how they are cut, and
- * each request that is accepted must, when it is sent on, be one request to a strict reader.
+ * each request that is accepted must, when it is sent on, be one request to a strict reader. What
+ * follows one that asks for a tunnel is passed on as it came.
  *
  * Input: a byte of options, a byte that says where to cut, the bytes.
  */
 #include "harness/h1_driver.h"
+
+#include "codec/h1_internal.h"
 #include "h1_strict.h"
 #include "target.h"
 
@@ -73,6 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct nu_str bytes = {(const char *)data + 2, nu_min_size(size - 2, BYTES_MAX)};
     struct h1_requests whole;
     run(&whole, data[0], bytes, 0, BYTES_MAX);
+    if (whole.server.message && whole.server.message->is_tunnel && !whole.failed)
+        strict_rest(&whole.heard[whole.count - 1].body, bytes);
     struct nu_str said = h1_requests_text(&whole);
     size_t steps[] = {1, BYTES_MAX};
     for (size_t i = 0; i < NU_ARRAY_LEN(steps); i++) {

@@ -1,20 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client codec on any bytes. Whatever is said of them must not depend on how they are cut, and
- * a response that is accepted must, when it is sent on, be one response to a strict reader.
+ * a response that is accepted must, when it is sent on, be one response to a strict reader. What
+ * follows the grant of a tunnel goes on as it came.
  *
  * Input: a byte of options, a byte that says where to cut, the bytes.
  */
 #include "harness/h1_driver.h"
+
+#include "codec/h1_internal.h"
 #include "h1_strict.h"
 #include "target.h"
 
-enum { HEAD = 1, AT_END = 2, TRAILERS = 4, SMALL = 8, TO_HTTP10 = 16, OWN_BLOCKS = 32 };
+enum {
+    HEAD = 1,
+    AT_END = 2,
+    TRAILERS = 4,
+    SMALL = 8,
+    TO_HTTP10 = 16,
+    OWN_BLOCKS = 32,
+    UPGRADE = 64,
+    CONNECT = 128
+};
+
+static struct nu_str method_of(uint8_t options)
+{
+    if (options & UPGRADE)
+        return NU_STR("UPGRADE");
+    if (options & CONNECT)
+        return NU_STR("CONNECT");
+    return options & HEAD ? NU_STR("HEAD") : NU_STR("GET");
+}
 
 static void run(struct h1_response *response, uint8_t options, struct nu_str bytes, size_t first,
                 size_t step)
 {
-    h1_response_init(response, options & HEAD ? NU_STR("HEAD") : NU_STR("GET"));
+    h1_response_init(response, method_of(options));
     response->wire.options.enable_trailers = options & TRAILERS;
     response->wire.options.max_headers = options & SMALL ? 5 : 100;
     h1_response_send(response, true);
@@ -76,7 +97,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct nu_str bytes = {(const char *)data + 2, nu_min_size(size - 2, BYTES_MAX)};
     struct h1_response whole;
     run(&whole, data[0], bytes, 0, BYTES_MAX);
-    if (!whole.failed && whole.heard.ended)
+    if (whole.client.message && whole.client.message->is_tunnel)
+        strict_rest(&whole.heard.body, bytes);
+    else if (!whole.failed && whole.heard.ended && !(data[0] & (UPGRADE | CONNECT)))
         send_on(&whole.heard, data[0]);
     struct h1_response again;
     run(&again, data[0], bytes, 0, BYTES_MAX);

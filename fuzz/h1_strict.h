@@ -169,4 +169,16 @@ static inline void strict_response(struct nu_str bytes, struct nu_str body, bool
     strict_body(&s, is_head || bodiless, must_close);
 }
 
+/* What was read of a tunnel is all of the input behind the empty line of a head. */
+static inline void strict_rest(const struct nu_buf *rest, struct nu_str input)
+{
+    enum { EMPTY_LINE = 4 };
+    nu_assert(rest->len + EMPTY_LINE <= input.len);
+    const char *from = input.ptr + input.len - rest->len;
+    struct nu_str copy = strict_copy(rest);
+    nu_assert(memcmp(from - EMPTY_LINE, "\r\n\r\n", EMPTY_LINE) == 0);
+    nu_assert(nu_str_eq(copy, nu_str_make(from, rest->len)));
+    free(nu_unconst(copy.ptr));
+}
+
 #endif

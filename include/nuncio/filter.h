@@ -149,7 +149,8 @@ struct nu_reply {
     struct nu_str
         details; /* response code details, such as "token_gate_denied": one word, a constant */
     const struct nu_reply_header
-        *headers; /* set on the response, over what is there; may be NULL */
+        *headers; /* set on the response, over what is there, each name as often as it stands here;
+                     may be NULL */
     size_t header_count;
     int grpc_status; /* for gRPC requests; -1: derived from the status */
 };

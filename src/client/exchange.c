@@ -17,6 +17,7 @@ enum {
     RESPONSE_ENDED = 1 << 5,
     ABOVE_HIGH = 1 << 6, /* `pending` is over its limit: the owner was told */
     HOLDING = 1 << 7,    /* the response is held back */
+    WAITING = 1 << 8,    /* a tunnel's bytes are held back: it was not granted yet */
 };
 
 static struct nu_exchange *exchange_of_decoder(struct nu_stream_decoder *decoder)
@@ -164,6 +165,69 @@ static void end_if_complete(struct nu_exchange *exchange)
     end(exchange);
 }
 
+/* --- The request's bytes ---------------------------------------------------------------------- */
+
+static bool is_request_over(const struct nu_exchange *exchange)
+{
+    return exchange->flags & REQUEST_ENDED;
+}
+
+static void note_request_end(struct nu_exchange *exchange)
+{
+    if (is_request_over(exchange) && exchange->encoder)
+        exchange->info->upstream.last_tx_us = nu_loop_now_us(loop_of(exchange));
+}
+
+/* Keeps request bytes until they may be sent; tells the owner when it is enough. */
+static void keep_pending(struct nu_exchange *exchange, struct nu_buf *data)
+{
+    uint32_t limit = exchange->params.cluster->cluster->options.buffer_limit_bytes;
+    nu_buf_move_all(&exchange->pending, data);
+    if (limit && exchange->pending.len > limit && !(exchange->flags & ABOVE_HIGH)) {
+        exchange->flags |= ABOVE_HIGH;
+        exchange->ops->on_above_high(exchange);
+    }
+}
+
+static void settle_pending(struct nu_exchange *exchange)
+{
+    if (nu_likely(!(exchange->flags & ABOVE_HIGH)))
+        return;
+    if (exchange->pending.len > exchange->params.cluster->cluster->options.buffer_limit_bytes / 2)
+        return;
+    exchange->flags &= (uint16_t)~ABOVE_HIGH;
+    exchange->ops->on_below_low(exchange);
+}
+
+/* Sends what is left of the body of a request for a tunnel, and nothing that follows it. */
+static void send_body_left(struct nu_exchange *exchange)
+{
+    size_t len = exchange->pending.len;
+    if (len > exchange->body_left)
+        len = (size_t)exchange->body_left;
+    if (len == 0)
+        return;
+    struct nu_buf data = {0};
+    exchange->body_left -= len;
+    nu_buf_move(&data, &exchange->pending, len);
+    exchange->encoder->ops->encode_data(exchange->encoder, &data, false);
+    settle_pending(exchange);
+}
+
+/* The tunnel is granted: sends what came so far. */
+static void send_kept(struct nu_exchange *exchange)
+{
+    struct nu_buf data = exchange->pending;
+    bool ended = is_request_over(exchange) && !exchange->request_trailers;
+    nu_buf_init(&exchange->pending);
+    if (data.len || ended)
+        exchange->encoder->ops->encode_data(exchange->encoder, &data, ended);
+    if (exchange->request_trailers)
+        exchange->encoder->ops->encode_trailers(exchange->encoder, exchange->request_trailers);
+    note_request_end(exchange);
+    settle_pending(exchange);
+}
+
 /* --- The response ----------------------------------------------------------------------------- */
 
 static uint32_t status_of(const struct nu_headers *headers)
@@ -177,10 +241,8 @@ static bool is_canary(const struct nu_headers *headers)
            nu_str_eq(nu_headers_get_id(headers, NU_HEADER_X_ENVOY_UPSTREAM_CANARY), NU_STR("true"));
 }
 
-static void on_headers(struct nu_stream_decoder *decoder, bool ended)
+static void pass_headers(struct nu_exchange *exchange, uint32_t status, bool ended)
 {
-    struct nu_exchange *exchange = exchange_of_decoder(decoder);
-    uint32_t status = status_of(&exchange->response_headers);
     exchange->flags |= RESPONSE_STARTED | (ended ? RESPONSE_ENDED : 0);
     exchange->info->upstream.first_rx_us = nu_loop_now_us(loop_of(exchange));
     charge(exchange, status);
@@ -191,6 +253,49 @@ static void on_headers(struct nu_stream_decoder *decoder, bool ended)
         exchange->info->upstream.last_rx_us = exchange->info->upstream.first_rx_us;
     end_if_complete(exchange);
     exchange->ops->on_headers(exchange, &exchange->response_headers, ended);
+}
+
+/* Ends it on our side, for a reason of ours. */
+static void break_off(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind)
+{
+    exchange->flags |= OVER;
+    release_upstream(exchange);
+    exchange->flags &= (uint16_t)~OVER;
+    fail(exchange, kind, NU_RESET_LOCAL, nu_str_make(NULL, 0));
+}
+
+static bool grants_tunnel(enum nu_tunnel tunnel, uint32_t status)
+{
+    return tunnel == NU_TUNNEL_CONNECT ? status / 100 == 2 : status == 101;
+}
+
+/* A server that does not know WebSockets and answers the question as it would be without the
+ * upgrade has said that there is none; what else it says is no answer to the client (Envoy's
+ * rule). */
+static void on_tunnel_answer(struct nu_exchange *exchange, uint32_t status, bool ended)
+{
+    enum nu_tunnel tunnel = exchange->params.tunnel;
+    if (grants_tunnel(tunnel, status)) {
+        exchange->flags &= (uint16_t)~WAITING;
+        nu_timer_cancel(&exchange->timeout);
+        pass_headers(exchange, status, ended);
+        if (nu_exchange_is_active(exchange))
+            send_kept(exchange);
+    } else if (tunnel == NU_TUNNEL_WEBSOCKET && status < 400) {
+        break_off(exchange, NU_EXCHANGE_NOT_UPGRADED);
+    } else {
+        pass_headers(exchange, status, ended);
+    }
+}
+
+static void on_headers(struct nu_stream_decoder *decoder, bool ended)
+{
+    struct nu_exchange *exchange = exchange_of_decoder(decoder);
+    uint32_t status = status_of(&exchange->response_headers);
+    if (nu_unlikely(exchange->flags & WAITING))
+        on_tunnel_answer(exchange, status, ended);
+    else
+        pass_headers(exchange, status, ended);
 }
 
 static void on_data(struct nu_stream_decoder *decoder, struct nu_buf *data, bool ended)
@@ -294,17 +399,6 @@ static void note_connection(struct nu_exchange *exchange, const struct nu_upstre
     info->first_tx_us = now;
 }
 
-static bool is_request_over(const struct nu_exchange *exchange)
-{
-    return exchange->flags & REQUEST_ENDED;
-}
-
-static void note_request_end(struct nu_exchange *exchange)
-{
-    if (is_request_over(exchange) && exchange->encoder)
-        exchange->info->upstream.last_tx_us = nu_loop_now_us(loop_of(exchange));
-}
-
 static void send_pending(struct nu_exchange *exchange)
 {
     struct nu_stream_encoder *encoder = exchange->encoder;
@@ -313,6 +407,13 @@ static void send_pending(struct nu_exchange *exchange)
     bool only_headers = ended && data.len == 0 && !exchange->request_trailers;
     nu_buf_init(&exchange->pending);
     exchange->flags |= HEADERS_SENT;
+    if (nu_unlikely(exchange->flags & WAITING)) {
+        exchange->pending = data;
+        encoder->ops->encode_headers(encoder, exchange->request_headers, false);
+        if (exchange->encoder)
+            send_body_left(exchange);
+        return;
+    }
     encoder->ops->encode_headers(encoder, exchange->request_headers, only_headers);
     if (data.len)
         encoder->ops->encode_data(encoder, &data, ended && !exchange->request_trailers);
@@ -330,10 +431,7 @@ static void on_ready(struct nu_pool_request *request, struct nu_stream_encoder *
         encoder->ops->hold_read(encoder);
     send_pending(exchange);
     note_request_end(exchange);
-    if (exchange->flags & ABOVE_HIGH) {
-        exchange->flags &= (uint8_t)~ABOVE_HIGH;
-        exchange->ops->on_below_low(exchange);
-    }
+    settle_pending(exchange);
 }
 
 static void on_failure(struct nu_pool_request *request, enum nu_reset_reason reason,
@@ -366,10 +464,7 @@ static void give_up(struct nu_exchange *exchange, enum nu_exchange_failure_kind 
             charge(exchange, exchange->params.timeout_status);
         charge_host(exchange, false);
     }
-    exchange->flags |= OVER;
-    release_upstream(exchange);
-    exchange->flags &= (uint8_t)~OVER;
-    fail(exchange, kind, NU_RESET_LOCAL, nu_str_make(NULL, 0));
+    break_off(exchange, kind);
 }
 
 static void on_timeout(struct nu_timer *timer)
@@ -394,6 +489,18 @@ static void on_request_end(struct nu_exchange *exchange)
     exchange->request_end_us = nu_loop_now_us(loop_of(exchange));
     if (exchange->params.timeout_ms)
         nu_timer_arm(loop_of(exchange), &exchange->timeout, exchange->params.timeout_ms);
+}
+
+/* The end of its bytes is not awaited: the clock starts now. */
+static void begin_tunnel(struct nu_exchange *exchange)
+{
+    struct nu_str length = nu_headers_get_id(exchange->request_headers, NU_HEADER_CONTENT_LENGTH);
+    exchange->flags |= WAITING;
+    if (!length.ptr || nu_str_to_u64(length, &exchange->body_left) != NU_OK)
+        exchange->body_left = 0;
+    if (exchange->params.timeout_ms)
+        nu_timer_arm(loop_of(exchange), &exchange->timeout, exchange->params.timeout_ms);
+    exchange->params.timeout_ms = 0;
 }
 
 static void init(struct nu_exchange *exchange, const struct nu_exchange_params *params,
@@ -450,21 +557,12 @@ void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_pa
     uint64_t max_ms = cluster->cluster->options.max_stream_duration_ms;
     if (max_ms)
         nu_timer_arm(cluster->loop, &exchange->duration_timer, max_ms);
+    if (nu_unlikely(params->tunnel != NU_TUNNEL_NONE))
+        begin_tunnel(exchange);
     if (ended)
         on_request_end(exchange);
     exchange->info->upstream.pool_start_us = nu_loop_now_us(cluster->loop);
     nu_pool_start(exchange->pool_request.pool, &exchange->pool_request);
-}
-
-/* Keeps request bytes until there is a connection; tells the owner when it is enough. */
-static void keep_pending(struct nu_exchange *exchange, struct nu_buf *data)
-{
-    uint32_t limit = exchange->params.cluster->cluster->options.buffer_limit_bytes;
-    nu_buf_move_all(&exchange->pending, data);
-    if (limit && exchange->pending.len > limit && !(exchange->flags & ABOVE_HIGH)) {
-        exchange->flags |= ABOVE_HIGH;
-        exchange->ops->on_above_high(exchange);
-    }
 }
 
 void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool ended)
@@ -475,8 +573,10 @@ void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bo
     }
     if (ended)
         on_request_end(exchange);
-    if (!exchange->encoder) {
+    if (nu_unlikely(!exchange->encoder || (exchange->flags & WAITING))) {
         keep_pending(exchange, data);
+        if (exchange->encoder)
+            send_body_left(exchange);
         return;
     }
     exchange->encoder->ops->encode_data(exchange->encoder, data, ended);
@@ -489,7 +589,7 @@ void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *
         return;
     on_request_end(exchange);
     exchange->request_trailers = trailers;
-    if (exchange->encoder) {
+    if (exchange->encoder && !(exchange->flags & WAITING)) {
         exchange->encoder->ops->encode_trailers(exchange->encoder, trailers);
         note_request_end(exchange);
     }
@@ -509,7 +609,7 @@ void nu_exchange_release_response(struct nu_exchange *exchange)
 {
     if (!nu_exchange_is_active(exchange) || !(exchange->flags & HOLDING))
         return;
-    exchange->flags &= (uint8_t)~HOLDING;
+    exchange->flags &= (uint16_t)~HOLDING;
     nu_counter_inc(&exchange->stats->upstream_flow_control_resumed_reading_total);
     if (exchange->encoder)
         exchange->encoder->ops->release_read(exchange->encoder);

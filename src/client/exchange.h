@@ -7,6 +7,10 @@
  * The owner embeds it, fills `ops`, `arena` and `info`, and starts it. Each exchange ends in one of
  * three ways: the response's end is passed on, on_failed is called, or the owner cancels it;
  * nothing is called afterwards. Everything happens on the worker's thread.
+ *
+ * Of a tunnel (an upgrade, a CONNECT) no byte is sent before the server has granted it, but for the
+ * body that the request's Content-Length announces: what follows a request that is refused must
+ * never look like another one. Its timeout ends with the grant.
  */
 #ifndef NU_CLIENT_EXCHANGE_H
 #define NU_CLIENT_EXCHANGE_H
@@ -21,6 +25,8 @@ enum nu_exchange_failure_kind {
     NU_EXCHANGE_RESET,        /* see reason */
     NU_EXCHANGE_TIMEOUT,      /* the whole exchange took too long */
     NU_EXCHANGE_MAX_DURATION, /* the cluster's max_stream_duration */
+    NU_EXCHANGE_NOT_UPGRADED, /* to a WebSocket: the server answered as if it had not been asked; its
+                                 headers are in response_headers */
 };
 
 struct nu_exchange_failure {
@@ -58,6 +64,7 @@ struct nu_exchange_params {
     uint32_t timeout_status; /* what a timeout is answered with, for the statistics */
     bool is_internal;        /* which of the internal. and external. statistics are charged */
     enum nu_charging charging;
+    enum nu_tunnel tunnel;
 };
 
 struct nu_exchange {
@@ -79,7 +86,8 @@ struct nu_exchange {
     struct nu_timer duration_timer;
     uint64_t request_end_us;
     uint64_t start_us;
-    uint8_t flags;
+    uint64_t body_left; /* of a tunnel's request: may be sent before it is granted */
+    uint16_t flags;
 };
 
 /*

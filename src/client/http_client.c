@@ -129,6 +129,7 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
         fail(call, 503, NU_STR("no_healthy_upstream"));
         return;
     case NU_EXCHANGE_RESET:
+    case NU_EXCHANGE_NOT_UPGRADED: /* a call asks for no upgrade */
         fail(call, 503, NU_STR("upstream_reset"));
         return;
     case NU_EXCHANGE_TIMEOUT:

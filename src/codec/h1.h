@@ -58,7 +58,7 @@ struct nu_h1_server {
     struct nu_h1_message *message; /* the request being read or answered; NULL between requests */
     struct nu_stream_decoder *decoder; /* its decoder */
     uint64_t body_left;                /* of the response's Content-Length */
-    uint8_t flags;
+    uint16_t flags;
     bool must_close; /* a response did not end as its head said: the connection cannot go on */
 };
 
@@ -82,6 +82,8 @@ enum nu_h1_end {
     NU_H1_END_PEER_CLOSES, /* the server said that it will close it */
     NU_H1_END_SPENT,       /* it cannot be used again */
     NU_H1_END_ABORTED,     /* nor this one: the exchange was given up, or broke */
+    NU_H1_END_TUNNEL,      /* nor this one: a tunnel ended on our side, and its last bytes may still
+                              be written */
 };
 
 /* What a client connection tells its pool. */

@@ -78,11 +78,21 @@ static bool may_lack_length(struct nu_str method)
            nu_str_eq(method, NU_STR("TRACE"));
 }
 
+static enum nu_h1_ask asks_of(const struct nu_headers *headers, struct nu_str method)
+{
+    if (nu_unlikely(nu_headers_has_id(headers, NU_HEADER_UPGRADE)) && nu_h1_names_upgrade(headers))
+        return NU_H1_ASKS_UPGRADE;
+    return nu_unlikely(nu_str_eq(method, NU_STR("CONNECT"))) ? NU_H1_ASKS_CONNECT
+                                                             : NU_H1_ASKS_NOTHING;
+}
+
 static struct nu_h1_framing choose_framing(struct nu_h1_client *client,
                                            const struct nu_headers *headers, struct nu_str method,
                                            bool end)
 {
     struct nu_h1_framing framing = {.add_close = client->flags & LAST};
+    if (nu_unlikely(client->message->asks != NU_H1_ASKS_NOTHING))
+        return (struct nu_h1_framing){0}; /* the head goes as it is, and bytes follow it */
     if (nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH)) {
         if (nu_likely(nu_h1_length_fits(headers, end, &client->body_left))) {
             client->flags |= LENGTH_OUT;
@@ -114,9 +124,12 @@ static struct nu_str target_of(struct nu_h1_client *client, const struct nu_head
     return nu_arena_concat(arena, url, path);
 }
 
+/* The end of a tunnel's bytes can only be told by the connection's. */
 static void finish_request(struct nu_h1_client *client)
 {
     client->flags |= REQUEST_DONE;
+    if (nu_unlikely(client->message->is_tunnel))
+        nu_connection_end_write(client->conn);
 }
 
 /* Whether the parts make up one request line and no more. */
@@ -141,6 +154,7 @@ static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers 
     struct nu_h1_client *client = client_of_encoder(encoder);
     struct nu_str method = nu_headers_get_id(headers, NU_HEADER_METHOD);
     const struct nu_header *host = nu_headers_find_id(headers, NU_HEADER_AUTHORITY);
+    client->message->asks = (uint8_t)asks_of(headers, method);
     struct nu_h1_framing framing = choose_framing(client, headers, method, end);
     client->message->expects_no_body = nu_str_eq(method, NU_STR("HEAD"));
     struct nu_h1_line line = {
@@ -215,8 +229,9 @@ static void reset(struct nu_stream_encoder *encoder, enum nu_reset_reason reason
 {
     (void)reason;
     struct nu_h1_client *client = client_of_encoder(encoder);
+    bool is_tunnel = client->message && client->message->is_tunnel;
     forget_exchange(client);
-    client->callbacks->on_complete(client->user, NU_H1_END_ABORTED);
+    client->callbacks->on_complete(client->user, is_tunnel ? NU_H1_END_TUNNEL : NU_H1_END_ABORTED);
 }
 
 static void hold_read(struct nu_stream_encoder *encoder)
@@ -253,7 +268,7 @@ static void fail_exchange(struct nu_h1_client *client, enum nu_reset_reason reas
 
 static bool is_interim(const struct nu_h1_message *msg)
 {
-    return msg->status / 100 == 1;
+    return msg->status / 100 == 1 && !msg->is_tunnel;
 }
 
 static bool is_current(const struct nu_h1_client *client, const struct nu_h1_message *msg)
@@ -350,12 +365,22 @@ static void read_response(struct nu_h1_client *client)
         pass_parsed(client, msg);
 }
 
+/* Nothing of the response came, or all of the HTTP in it. */
+static bool is_between_messages(const struct nu_h1_message *msg)
+{
+    return msg->phase == NU_H1_START || (msg->phase == NU_H1_BODY && msg->is_tunnel);
+}
+
 /* The server ended its side: the end of a response that has no other; a termination when nothing of
- * the response came, a broken response otherwise. */
+ * the response came, a broken response otherwise. A tunnel is broken off, as Envoy has it. */
 static void read_end(struct nu_h1_client *client)
 {
     struct nu_h1_message *msg = client->message;
     bool nothing_came = msg->phase == NU_H1_START;
+    if (nu_unlikely(msg->is_tunnel)) {
+        fail_exchange(client, NU_RESET_CONNECTION_TERMINATION);
+        return;
+    }
     nu_h1_message_feed_eof(msg);
     if (msg->phase == NU_H1_COMPLETE)
         pass_parsed(client, msg);
@@ -398,7 +423,7 @@ static void on_closed(struct nu_codec *codec, enum nu_reset_reason reason)
     struct nu_h1_client *client = client_of_codec(codec);
     if (!client->message)
         return;
-    bool nothing_came = client->message->phase == NU_H1_START;
+    bool nothing_came = is_between_messages(client->message);
     fail_exchange(client, nothing_came ? reason : NU_RESET_PROTOCOL_ERROR);
 }
 

@@ -31,6 +31,13 @@ enum nu_h1_phase {
     NU_H1_FAILED,
 };
 
+/* What a request asks for besides an answer: its connection may become a stream of bytes. */
+enum nu_h1_ask {
+    NU_H1_ASKS_NOTHING,
+    NU_H1_ASKS_UPGRADE, /* granted by 101 */
+    NU_H1_ASKS_CONNECT, /* granted by any 2xx */
+};
+
 struct nu_h1_message {
     const struct nu_h1_options *options; /* borrowed */
     struct nu_arena *arena;              /* borrowed: the stream's */
@@ -65,7 +72,10 @@ struct nu_h1_message {
     bool head_passed;     /* decoder->on_headers was called */
     bool expects_no_body; /* the response to a HEAD */
     bool reads_to_eof;
-    bool has_length;         /* a Content-Length frames the body */
+    bool is_tunnel;  /* all that follows the head are bytes of a tunnel: of a request that asks for
+                       one, of a response that grants it */
+    uint8_t asks;    /* enum nu_h1_ask, of the request; for a response the question */
+    bool has_length; /* a Content-Length frames the body */
     uint64_t content_length; /* 0 without one */
     uint64_t body_left;      /* of it, while a plain message's body is read */
 };
@@ -140,6 +150,14 @@ static inline bool nu_h1_is_bodiless(uint32_t status)
 bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *length);
 /* Cuts `data` to the `*left` bytes that may still be sent; returns whether all of it fits. */
 bool nu_h1_take_length(uint64_t *left, struct nu_buf *data);
+
+/* Whether the headers ask for another protocol, or name the one that was switched to. */
+bool nu_h1_names_upgrade(const struct nu_headers *headers);
+/* Whether a response with this status opens the tunnel that was asked for. */
+static inline bool nu_h1_opens_tunnel(enum nu_h1_ask asks, uint32_t status)
+{
+    return asks == NU_H1_ASKS_CONNECT ? status / 100 == 2 : status == 101;
+}
 
 /* What a head took: all of it, and its fields alone, as Envoy counts header bytes. */
 struct nu_h1_written {

@@ -560,6 +560,10 @@ static void feed_chunks(struct nu_h1_message *msg, struct nu_buf *in)
 
 static void feed_body(struct nu_h1_message *msg, struct nu_buf *in)
 {
+    if (nu_unlikely(msg->is_tunnel)) {
+        nu_buf_move_all(&msg->body, in);
+        return;
+    }
     struct nu_slice *slice = in->first;
     size_t taken = nu_h1_second_show_body(msg, slice->block, slice->ptr, slice->len);
     if (msg->phase != NU_H1_FAILED)

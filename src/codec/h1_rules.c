@@ -29,10 +29,10 @@ static bool may_be_nominated(struct nu_str name)
 struct connection_tokens {
     bool close;
     bool keep_alive;
-    bool upgrade;
 };
 
-/* One name of a Connection header: an option of ours, or a header that ends here. */
+/* One name of a Connection header: an option of ours, or a header that ends here. A request that
+ * asks for another protocol goes on with its Connection header, and with what that names. */
 static bool apply_connection_token(struct nu_h1_message *msg, struct nu_str token,
                                    struct connection_tokens *tokens)
 {
@@ -49,9 +49,8 @@ static bool apply_connection_token(struct nu_h1_message *msg, struct nu_str toke
         tokens->close = true;
     else if (nu_str_eq(name, NU_STR("keep-alive")))
         tokens->keep_alive = true;
-    else if (nu_str_eq(name, NU_STR("upgrade")))
-        tokens->upgrade = true;
-    else if (!nu_str_eq(name, NU_STR("te")))
+    else if (!nu_str_eq(name, NU_STR("upgrade")) && !nu_str_eq(name, NU_STR("te")) &&
+             msg->asks != NU_H1_ASKS_UPGRADE)
         nu_headers_remove(msg->headers, name);
     return true;
 }
@@ -226,6 +225,34 @@ static int check_connect(struct nu_h1_message *msg)
         return FAIL(msg, 501, "http1.invalid_transfer_encoding");
     if (msg->content_length > 0)
         return FAIL(msg, 400, "http1.body_disallowed");
+    nu_headers_remove_id(msg->headers, NU_HEADER_CONTENT_LENGTH);
+    msg->asks = NU_H1_ASKS_CONNECT;
+    return 0;
+}
+
+bool nu_h1_names_upgrade(const struct nu_headers *headers)
+{
+    return nu_headers_has_id(headers, NU_HEADER_UPGRADE) &&
+           has_token(nu_headers_get_id(headers, NU_HEADER_CONNECTION), NU_STR("upgrade"));
+}
+
+/*
+ * A request with an Upgrade header. It asks for nothing where the Connection header does not say
+ * so, in HTTP/1.0 (RFC 9110 7.8), and where it asks for HTTP/2, to which a client has better ways;
+ * the header then ends here. A body in chunks would end before the tunnel begins, at a place that
+ * nobody behind us sees.
+ */
+static int check_upgrade(struct nu_h1_message *msg)
+{
+    struct nu_headers *headers = msg->headers;
+    struct nu_str protocol = nu_headers_get_id(headers, NU_HEADER_UPGRADE);
+    if (nu_str_eq_nocase(protocol, NU_STR("h2c")))
+        nu_headers_remove_id(headers, NU_HEADER_HTTP2_SETTINGS);
+    else if (msg->http_minor >= 1 && nu_h1_names_upgrade(headers)) {
+        msg->asks = NU_H1_ASKS_UPGRADE;
+        return msg->is_chunked ? FAIL(msg, 501, "http1.invalid_transfer_encoding") : 0;
+    }
+    nu_headers_remove_id(headers, NU_HEADER_UPGRADE);
     return 0;
 }
 
@@ -236,6 +263,9 @@ int nu_h1_check_request(struct nu_h1_message *msg)
     struct nu_str method = method_of(msg);
     int code = check_framing(msg);
     if (code)
+        return code;
+    if (nu_unlikely(nu_headers_has_id(headers, NU_HEADER_UPGRADE)) &&
+        (code = check_upgrade(msg)) != 0)
         return code;
     if (nu_unlikely(nu_str_eq(method, NU_STR("CONNECT"))) && (code = check_connect(msg)) != 0)
         return code;
@@ -248,7 +278,8 @@ int nu_h1_check_request(struct nu_h1_message *msg)
     code = read_target(msg, method);
     if (code)
         return code;
-    msg->has_body = msg->is_chunked || msg->content_length > 0;
+    msg->is_tunnel = msg->asks != NU_H1_ASKS_NOTHING;
+    msg->has_body = msg->is_chunked || msg->content_length > 0 || msg->is_tunnel;
     return 0;
 }
 
@@ -265,12 +296,39 @@ static void read_response_connection(const struct nu_headers *headers,
     }
 }
 
+static void put_status(struct nu_h1_message *msg, uint32_t status)
+{
+    char *text = nu_arena_alloc(msg->arena, 3);
+    nu_u64_to_chars(status, text);
+    nu_headers_fill_first(msg->headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
+}
+
+/* The server grants what the request asked for: from here on its bytes are no message, whatever the
+ * head says of one (RFC 9110 9.3.6, RFC 9112 6.3). */
+static int check_granting(struct nu_h1_message *msg, uint32_t status)
+{
+    struct nu_headers *headers = msg->headers;
+    if (status == 101 &&
+        (!nu_h1_names_upgrade(headers) || nu_headers_has_id(headers, NU_HEADER_TRANSFER_ENCODING)))
+        return FAIL(msg, 502, "http1.codec_error");
+    nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
+    nu_headers_remove_id(headers, NU_HEADER_TRANSFER_ENCODING);
+    put_status(msg, status);
+    msg->is_tunnel = true;
+    msg->has_body = true;
+    msg->reads_to_eof = true;
+    msg->keep_alive = true;
+    return 0;
+}
+
 int nu_h1_check_response(struct nu_h1_message *msg)
 {
     struct nu_headers *headers = msg->headers;
     struct connection_tokens tokens = {0};
     uint32_t status = msg->status;
     bool no_framing = status / 100 == 1 || status == 204;
+    if (nu_unlikely(msg->asks != NU_H1_ASKS_NOTHING) && nu_h1_opens_tunnel(msg->asks, status))
+        return check_granting(msg, status);
     if (status < 100 || status > 599 || status == 101)
         return FAIL(msg, 502, "http1.codec_error");
     if (no_framing && nu_headers_has_id(headers, NU_HEADER_TRANSFER_ENCODING))
@@ -283,9 +341,7 @@ int nu_h1_check_response(struct nu_h1_message *msg)
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))
         read_response_connection(headers, &tokens);
     decide_keep_alive(msg, &tokens);
-    char *text = nu_arena_alloc(msg->arena, 3);
-    nu_u64_to_chars(status, text);
-    nu_headers_fill_first(headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
+    put_status(msg, status);
     bool no_length = !msg->is_chunked && !msg->has_length;
     bool no_body = nu_h1_is_bodiless(status) || msg->expects_no_body;
     msg->has_body = !no_body && (msg->is_chunked || no_length || msg->content_length > 0);

@@ -59,6 +59,8 @@ static int on_headers_complete(llhttp_t *parser)
         return code;
     /* What llhttp would treat as another protocol is an ordinary message here. */
     parser->upgrade = 0;
+    if (msg->is_tunnel)
+        return HPE_PAUSED; /* for good: what follows is not HTTP */
     return msg->has_body ? 0 : 1;
 }
 

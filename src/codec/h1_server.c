@@ -21,6 +21,7 @@ enum {
     NO_BODY_OUT = 1 << 5, /* body bytes of the response are dropped (HEAD, 204, 304) */
     FAILED = 1 << 6,      /* the request broke the protocol: nothing more is read */
     LENGTH_OUT = 1 << 7,  /* a Content-Length marks off the response's body */
+    ASKS = 1 << 8,        /* for a tunnel: see the message */
 };
 
 /* Requests that may begin in one call of dispatch; others get their turn before the next ones. */
@@ -92,6 +93,12 @@ static void write_head(struct nu_h1_server *server, const struct nu_headers *hea
     nu_connection_write(server->conn);
 }
 
+static bool opens_tunnel(const struct nu_h1_server *server, uint32_t status)
+{
+    return (server->flags & ASKS) &&
+           nu_h1_opens_tunnel((enum nu_h1_ask)server->message->asks, status);
+}
+
 /* How the end of the body is marked: a length, chunks, or the connection's end. */
 static struct nu_h1_framing choose_framing(struct nu_h1_server *server,
                                            const struct nu_headers *headers, uint32_t status,
@@ -100,8 +107,14 @@ static struct nu_h1_framing choose_framing(struct nu_h1_server *server,
     struct nu_h1_framing framing = {0};
     bool http10 = server->codec.protocol == NU_PROTOCOL_HTTP10;
     bool has_length = nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH);
-    if ((server->flags & IS_HEAD) || nu_h1_is_bodiless(status))
-        server->flags |= NO_BODY_OUT;
+    if ((server->flags & (IS_HEAD | ASKS)) || nu_h1_is_bodiless(status)) {
+        if (opens_tunnel(server, status)) {
+            framing.drop_content_length = true;
+            return framing;
+        }
+        if ((server->flags & IS_HEAD) || nu_h1_is_bodiless(status))
+            server->flags |= NO_BODY_OUT;
+    }
     if (server->flags & NO_BODY_OUT) {
         framing.drop_content_length = status < 200 || status == 204;
         framing.add_chunked = !nu_h1_is_bodiless(status) && !has_length && !http10;
@@ -282,6 +295,8 @@ static void note_head(struct nu_h1_server *server, struct nu_h1_message *msg)
     struct nu_str method = nu_headers_get_id(msg->headers, NU_HEADER_METHOD);
     if (nu_str_eq(method, NU_STR("HEAD")))
         server->flags |= IS_HEAD;
+    if (nu_unlikely(msg->is_tunnel))
+        server->flags |= ASKS;
     if (server->decoder->info)
         server->decoder->info->protocol = server->codec.protocol;
 }

@@ -104,6 +104,14 @@ struct nu_upstream_info {
     struct nu_filter_state *filter_state;       /* of the upstream connection; may be NULL */
 };
 
+/* What a request is beside a question and an answer: once it is granted, bytes go both ways. */
+enum nu_tunnel {
+    NU_TUNNEL_NONE,
+    NU_TUNNEL_WEBSOCKET, /* an upgrade to it */
+    NU_TUNNEL_UPGRADE,   /* to any other protocol */
+    NU_TUNNEL_CONNECT,
+};
+
 struct nu_stream_info {
     struct nu_arena *arena;                /* borrowed: the stream's */
     struct nu_connection_info *connection; /* borrowed: the connection outlives its streams */
@@ -146,6 +154,7 @@ struct nu_stream_info {
     bool is_health_check;
     bool scheme_follows_upstream; /* :scheme says how the upstream is reached */
     bool is_internal;             /* trusted internal request */
+    uint8_t tunnel;               /* enum nu_tunnel, where the configuration allows it */
 
     struct nu_metadata *dynamic_metadata;     /* in the arena; NULL while empty */
     struct nu_filter_state *filter_state;     /* in the arena; NULL while empty */

@@ -165,6 +165,36 @@ static void build_timeouts(struct nu_route_build *build, struct nu_route *route,
         duration(build, max, "grpc_timeout_header_offset", max->grpc_timeout_header_offset);
 }
 
+/* --- Upgrades --------------------------------------------------------------------------------- */
+
+static void build_upgrade(struct nu_route_build *build, struct nu_route_upgrade *upgrades,
+                          size_t index,
+                          const Envoy__Config__Route__V3__RouteAction__UpgradeConfig *proto)
+{
+    struct nu_str type = nu_build_dup(build, proto->upgrade_type);
+    upgrades[index] = (struct nu_route_upgrade){type, nu_bool_or(proto->enabled, true)};
+    if (nu_str_eq_nocase(type, NU_STR("CONNECT-UDP")))
+        nu_config_error(build->match.ctx, proto, "upgrade_type",
+                        "CONNECT-UDP is known to Envoy, not implemented by nuncio");
+    for (size_t i = 0; i < index; i++) {
+        if (nu_str_eq_nocase(upgrades[i].type, type))
+            nu_config_error(build->match.ctx, proto, "upgrade_type", "Duplicate upgrade %s",
+                            proto->upgrade_type);
+    }
+}
+
+static void build_upgrades(struct nu_route_build *build, struct nu_route *route,
+                           const action_proto *proto)
+{
+    size_t count = proto->n_upgrade_configs;
+    struct nu_route_upgrade *upgrades =
+        nu_arena_alloc(build->match.arena, count * sizeof(*upgrades));
+    for (size_t i = 0; i < count; i++)
+        build_upgrade(build, upgrades, i, proto->upgrade_configs[i]);
+    route->upgrades = upgrades;
+    route->upgrade_count = count;
+}
+
 static uint32_t not_found_status(const action_proto *proto)
 {
     switch (proto->cluster_not_found_response_code) {
@@ -191,6 +221,7 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
     build_host_rewrite(build, action, route, proto);
     build_path_rewrite(build, action, proto);
     build_timeouts(build, route, proto);
+    build_upgrades(build, route, proto);
     entry->changes_request |= action->host_rewrite != NU_HOST_KEPT ||
                               action->path_rewrite.prefix.len || action->path_rewrite.regex.regex;
 }

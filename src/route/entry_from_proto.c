@@ -29,6 +29,10 @@ static void build_rule(struct nu_route_build *build, struct nu_path_rule *rule,
         rule->ignore_case = false;
         rule->regex = nu_regex_from_proto(&build->match, proto->safe_regex);
         break;
+    case PATH(CONNECT_MATCHER):
+        rule->kind = NU_PATH_KIND_NONE;
+        rule->ignore_case = false;
+        break;
     default:
         nu_config_error(build->match.ctx, proto, NULL, "a condition on the path is required");
     }

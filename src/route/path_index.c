@@ -61,6 +61,8 @@ bool nu_path_rule_holds(const struct nu_path_rule *rule, struct nu_str path)
                            : nu_str_starts_with(path, rule->text);
     case NU_PATH_KIND_REGEX:
         return nu_regex_full_match(rule->regex, path);
+    case NU_PATH_KIND_NONE:
+        return false;
     }
     return false;
 }
@@ -143,7 +145,7 @@ static void sort_lengths(struct space *space)
 
 static bool belongs_to(const struct nu_path_rule *rule, const struct space *space)
 {
-    return rule->kind != NU_PATH_KIND_REGEX && rule->ignore_case == space->ignore_case;
+    return rule->kind < NU_PATH_KIND_REGEX && rule->ignore_case == space->ignore_case;
 }
 
 static void build_space(struct nu_path_index *index, struct space *space, struct nu_arena *arena)

@@ -20,11 +20,12 @@ enum nu_path_kind {
     NU_PATH_KIND_EXACT,
     NU_PATH_KIND_SEPARATED, /* the text, or the text with a slash behind it */
     NU_PATH_KIND_REGEX,     /* the whole path */
+    NU_PATH_KIND_NONE,      /* holds for no path: the rule of a request that has none */
 };
 
 struct nu_path_rule {
     uint8_t kind;     /* enum nu_path_kind */
-    bool ignore_case; /* not for REGEX */
+    bool ignore_case; /* not for REGEX and NONE */
     union {
         struct nu_str text;
         const struct nu_regex *regex;

@@ -36,6 +36,17 @@ struct nu_route_duration {
     bool is_set;
 };
 
+/* What a route says about requests that ask for a protocol, or for a CONNECT. */
+struct nu_route_upgrade {
+    struct nu_str type; /* in any case */
+    bool is_enabled;
+};
+
+/* A CONNECT ends here: what it carries goes to the upstream as it is. */
+struct nu_route_connect {
+    bool allow_post; /* also the bodies of POST requests */
+};
+
 /* What a route's user reads. The rest of a route is private to this module. */
 struct nu_route {
     enum nu_route_action action;
@@ -55,6 +66,9 @@ struct nu_route {
     bool is_high_priority;
     bool auto_host_rewrite; /* the host's name becomes the authority once a host is chosen */
     bool append_x_forwarded_host;
+    const struct nu_route_upgrade *upgrades;
+    size_t upgrade_count;
+    const struct nu_route_connect *connect; /* NULL: a CONNECT is forwarded as one */
 
     /* DIRECT_RESPONSE, and REDIRECT's status */
     uint32_t status;

@@ -124,6 +124,8 @@ struct nu_virtual_host_entry {
     struct nu_route_entry *routes;
     uint32_t route_count;
     const struct nu_path_index *index; /* NULL while there are few routes */
+    uint32_t *connect_routes;          /* numbers of those for CONNECT, ascending */
+    uint32_t connect_count;
     struct nu_route_level level;
 };
 

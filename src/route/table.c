@@ -154,13 +154,25 @@ find_indexed(const struct nu_virtual_host_entry *host, const struct nu_route_inp
     return NULL;
 }
 
+/* A request without a path is a CONNECT. */
+static __attribute__((noinline)) const struct nu_route_entry *
+find_connect(const struct nu_virtual_host_entry *host, const struct nu_route_input *input)
+{
+    for (uint32_t i = 0; i < host->connect_count; i++) {
+        const struct nu_route_entry *entry = &host->routes[host->connect_routes[i]];
+        if (entry_holds(entry, input, nu_str_make(NULL, 0)))
+            return entry;
+    }
+    return NULL;
+}
+
 static const struct nu_route_entry *find_route(const struct nu_route_table *table,
                                                const struct nu_virtual_host_entry *host,
                                                const struct nu_route_input *input)
 {
     struct nu_str path = nu_headers_get_id(input->headers, NU_HEADER_PATH);
-    if (!path.ptr)
-        return NULL;
+    if (nu_unlikely(!path.ptr))
+        return find_connect(host, input);
     struct nu_str match_path = path_to_match(table, path);
     if (host->index)
         return find_indexed(host, input, path, match_path);

@@ -185,11 +185,24 @@ static void build_host(struct nu_route_build *build, struct nu_virtual_host_entr
         nu_build_route(build, host, i, proto->routes[i]);
 }
 
+static void list_connect_routes(struct nu_virtual_host_entry *host, struct nu_arena *arena)
+{
+    for (uint32_t i = 0; i < host->route_count; i++)
+        host->connect_count += host->rules[i].kind == NU_PATH_KIND_NONE;
+    host->connect_routes = nu_arena_alloc(arena, host->connect_count * sizeof(uint32_t));
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < host->route_count; i++) {
+        if (host->rules[i].kind == NU_PATH_KIND_NONE)
+            host->connect_routes[at++] = i;
+    }
+}
+
 /* Only for a table without errors: a rule whose regex is wrong has none. */
 static void index_routes(struct nu_route_table *table)
 {
     for (size_t i = 0; i < table->virtual_host_count; i++) {
         struct nu_virtual_host_entry *host = &table->virtual_hosts[i];
+        list_connect_routes(host, &table->arena);
         if (host->route_count > LINEAR_ROUTES_MAX)
             host->index = nu_path_index_create(&table->arena, host->rules, host->route_count);
     }

@@ -44,9 +44,18 @@ enum nu_client_cert_detail {
     NU_CLIENT_CERT_URI = 1 << 4,
 };
 
+/* What the manager says about requests that ask for a protocol, or for a CONNECT. */
+struct nu_hcm_upgrade {
+    struct nu_str type; /* as the Upgrade header has it, in any case; "CONNECT" */
+    bool is_enabled;    /* where the route says nothing */
+    const struct nu_filter_chain_config *filters; /* NULL: those of all requests */
+};
+
 struct nu_hcm_config {
     struct nu_str stat_prefix;
     struct nu_filter_chain_config filters;
+    const struct nu_hcm_upgrade *upgrades;
+    size_t upgrade_count;
     const struct nu_route_table *routes;
     struct nu_access_log_list access_logs;
     const struct nu_local_reply_config *local_replies; /* may be NULL */

@@ -50,6 +50,14 @@ static void decide_http10(struct nu_hcm_stream *stream, const struct nu_headers 
         stream->flags |= NU_STREAM_FRAMED_BY_CLOSE;
 }
 
+/* A connection that becomes a tunnel has no HTTP any more in which it could be used again. */
+static void say_close(struct nu_hcm_stream *stream, struct nu_headers *headers)
+{
+    uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
+    if (nu_likely(!nu_hcm_is_switch(stream, status)))
+        nu_headers_set_id(headers, NU_HEADER_CONNECTION, NU_STR("close"));
+}
+
 /* Decides whether the connection ends with this response, and says so in it. */
 static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *headers, bool end)
 {
@@ -67,10 +75,11 @@ static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *h
     if (nu_unlikely(!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))) {
         /* An answer before the end of the question: nobody waits for the rest of it. */
         conn->drain = NU_HCM_CLOSING;
+        nu_timer_cancel(&stream->request_timer);
         nu_counter_inc(&stats->downstream_rq_response_before_rq_complete);
     }
     if (nu_unlikely(conn->drain != NU_HCM_NOT_DRAINING))
-        nu_headers_set_id(headers, NU_HEADER_CONNECTION, NU_STR("close"));
+        say_close(stream, headers);
     else if (nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10))
         nu_headers_set_id(headers, NU_HEADER_CONNECTION, NU_STR("keep-alive"));
 }

@@ -20,6 +20,8 @@
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager
     hcm_proto;
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter filter_proto;
+typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager__UpgradeConfig
+    upgrade_proto;
 
 enum {
     DEFAULT_IDLE_MS = 3600 * 1000,
@@ -232,28 +234,37 @@ static bool read_filter(struct nu_factory *factory, const filter_proto *proto,
     return filter->create(factory, message, &entry->cls, &entry->config);
 }
 
+/* Where a list of filters stands, and what Envoy calls it. */
+struct filter_list {
+    const void *owner;
+    const char *field;
+    filter_proto *const *protos;
+    size_t count;
+    const char *kind;
+};
+
 /* Exactly the last filter ends requests. */
-static void check_order(struct nu_factory *factory, const hcm_proto *proto, size_t i,
+static void check_order(struct nu_factory *factory, const struct filter_list *list, size_t i,
                         const struct nu_filter_entry *entry)
 {
-    bool is_last = i + 1 == proto->n_http_filters;
+    bool is_last = i + 1 == list->count;
     if (entry->cls->is_terminal == is_last)
         return;
-    nu_config_error(factory->ctx, proto->http_filters[i], NULL,
+    nu_config_error(factory->ctx, list->protos[i], NULL,
                     is_last
                         ? "Error: non-terminal filter named %s of type %s is the last filter in "
-                          "a http filter chain."
+                          "a %s filter chain."
                         : "Error: terminal filter named %s of type %s must be the last filter in "
-                          "a http filter chain.",
-                    proto->http_filters[i]->name, entry->cls->name);
+                          "a %s filter chain.",
+                    list->protos[i]->name, entry->cls->name, list->kind);
 }
 
-static void read_filters(struct nu_factory *factory, struct nu_hcm_config *config,
-                         const hcm_proto *proto)
+static void read_filters(struct nu_factory *factory, const struct filter_list *list,
+                         struct nu_filter_chain_config *out)
 {
-    size_t count = proto->n_http_filters;
+    size_t count = list->count;
     if (count == 0 || count > NU_FILTERS_MAX) {
-        nu_config_error(factory->ctx, proto, "http_filters",
+        nu_config_error(factory->ctx, list->owner, list->field,
                         count ? "at most %d HTTP filters can be in a chain"
                               : "there is no HTTP filter; the last one must be the router (at most "
                                 "%d filters)",
@@ -263,13 +274,57 @@ static void read_filters(struct nu_factory *factory, struct nu_hcm_config *confi
     struct nu_filter_entry *entries = nu_arena_calloc(factory->arena, count * sizeof(*entries));
     bool ok = true;
     for (size_t i = 0; i < count; i++) {
-        if (read_filter(factory, proto->http_filters[i], &entries[i]))
-            check_order(factory, proto, i, &entries[i]);
+        if (read_filter(factory, list->protos[i], &entries[i]))
+            check_order(factory, list, i, &entries[i]);
         else
             ok = false;
     }
     if (ok)
-        nu_filter_chain_config_init(&config->filters, factory->arena, entries, (uint8_t)count);
+        nu_filter_chain_config_init(out, factory->arena, entries, (uint8_t)count);
+}
+
+static void read_http_filters(struct nu_factory *factory, struct nu_hcm_config *config,
+                              const hcm_proto *proto)
+{
+    struct filter_list list = {proto, "http_filters", proto->http_filters, proto->n_http_filters,
+                               "http"};
+    read_filters(factory, &list, &config->filters);
+}
+
+static void check_upgrade_type(struct nu_factory *factory, const struct nu_hcm_upgrade *upgrades,
+                               size_t index, const upgrade_proto *proto)
+{
+    if (nu_str_eq_nocase(upgrades[index].type, NU_STR("CONNECT-UDP")))
+        nu_config_error(factory->ctx, proto, "upgrade_type",
+                        "CONNECT-UDP is known to Envoy, not implemented by nuncio");
+    for (size_t i = 0; i < index; i++) {
+        if (nu_str_eq_nocase(upgrades[i].type, upgrades[index].type))
+            nu_config_error(factory->ctx, proto, "upgrade_type",
+                            "Error: multiple upgrade configs with the same name: '%s'",
+                            proto->upgrade_type);
+    }
+}
+
+static void read_upgrades(struct nu_factory *factory, struct nu_hcm_config *config,
+                          const hcm_proto *proto)
+{
+    size_t count = proto->n_upgrade_configs;
+    struct nu_hcm_upgrade *upgrades = nu_arena_calloc(factory->arena, count * sizeof(*upgrades));
+    for (size_t i = 0; i < count; i++) {
+        const upgrade_proto *upgrade = proto->upgrade_configs[i];
+        upgrades[i].type = nu_arena_dup(factory->arena, nu_str_from(upgrade->upgrade_type));
+        upgrades[i].is_enabled = nu_bool_or(upgrade->enabled, true);
+        check_upgrade_type(factory, upgrades, i, upgrade);
+        if (upgrade->n_filters == 0)
+            continue;
+        struct filter_list list = {upgrade, "filters", upgrade->filters, upgrade->n_filters,
+                                   "http upgrade"};
+        struct nu_filter_chain_config *filters = nu_arena_calloc(factory->arena, sizeof(*filters));
+        read_filters(factory, &list, filters);
+        upgrades[i].filters = filters;
+    }
+    config->upgrades = upgrades;
+    config->upgrade_count = count;
 }
 
 /* --- The manager ------------------------------------------------------------------------------ */
@@ -366,7 +421,8 @@ static const void *create_hcm(struct nu_factory *outer, const ProtobufCMessage *
     fill_process(&factory, config);
     create_stats(&factory, config);
     read_routes(&factory, config, proto);
-    read_filters(&factory, config, proto);
+    read_http_filters(&factory, config, proto);
+    read_upgrades(&factory, config, proto);
     read_access_logs(&factory, config, proto);
     nu_hcm_make_header_sets();
     return factory.ctx->errors.count == errors ? hcm : NULL;

@@ -19,10 +19,23 @@ static void add_body_headers(struct nu_hcm_stream *stream, struct nu_headers *he
         nu_headers_set_id(headers, NU_HEADER_CONTENT_TYPE, parts->content_type);
 }
 
+static bool came_before(const struct nu_reply *reply, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (nu_str_eq(reply->headers[i].name, reply->headers[index].name))
+            return true;
+    }
+    return false;
+}
+
 static void add_reply_headers(struct nu_headers *headers, const struct nu_reply *reply)
 {
-    for (size_t i = 0; i < reply->header_count; i++)
-        nu_headers_set(headers, reply->headers[i].name, reply->headers[i].value);
+    for (size_t i = 0; i < reply->header_count; i++) {
+        if (nu_unlikely(came_before(reply, i)))
+            nu_headers_add(headers, reply->headers[i].name, reply->headers[i].value);
+        else
+            nu_headers_set(headers, reply->headers[i].name, reply->headers[i].value);
+    }
 }
 
 static void add_grpc_headers(struct nu_hcm_stream *stream, struct nu_headers *headers,

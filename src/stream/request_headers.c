@@ -79,9 +79,11 @@ static void sanitize_te(struct nu_headers *headers)
 static void remove_hop_by_hop(struct nu_hcm_stream *stream)
 {
     struct nu_headers *headers = &stream->request_headers;
-    nu_headers_remove_id(headers, NU_HEADER_CONNECTION);
-    nu_headers_remove_id(headers, NU_HEADER_UPGRADE);
-    sanitize_te(headers);
+    /* Whether the request asks for another protocol was for the codec to find out. */
+    if (nu_likely(!nu_headers_has_id(headers, NU_HEADER_UPGRADE))) {
+        nu_headers_remove_id(headers, NU_HEADER_CONNECTION);
+        sanitize_te(headers);
+    }
     remove_set(headers, &always_removed);
     struct nu_str referer = nu_headers_get_id(headers, NU_HEADER_REFERER);
     if (nu_unlikely(referer.ptr && !nu_referer_is_valid(referer)))

@@ -32,10 +32,19 @@ static void set_date(struct nu_hcm_stream *stream, struct nu_headers *headers)
     nu_headers_add_id(headers, NU_HEADER_DATE, nu_str_make(copy, NU_DATE_LEN));
 }
 
-static void remove_hop_by_hop(struct nu_headers *headers)
+/* The answer to an upgrade says what was switched to. */
+static bool is_switch(const struct nu_hcm_stream *stream, const struct nu_headers *headers)
 {
-    nu_headers_remove_id(headers, NU_HEADER_CONNECTION);
-    nu_headers_remove_id(headers, NU_HEADER_UPGRADE);
+    return nu_unlikely(stream->info.tunnel != NU_TUNNEL_NONE) &&
+           nu_str_eq(nu_headers_get_id(headers, NU_HEADER_STATUS), NU_STR("101"));
+}
+
+static void remove_hop_by_hop(const struct nu_hcm_stream *stream, struct nu_headers *headers)
+{
+    if (nu_likely(!is_switch(stream, headers))) {
+        nu_headers_remove_id(headers, NU_HEADER_CONNECTION);
+        nu_headers_remove_id(headers, NU_HEADER_UPGRADE);
+    }
     nu_headers_remove_id(headers, NU_HEADER_TRANSFER_ENCODING);
     nu_headers_remove_id(headers, NU_HEADER_KEEP_ALIVE);
     nu_headers_remove_id(headers, NU_HEADER_PROXY_CONNECTION);
@@ -46,7 +55,7 @@ void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *hea
     const struct nu_hcm_config *config = stream->config;
     set_date(stream, headers);
     set_server(config, headers);
-    remove_hop_by_hop(headers);
+    remove_hop_by_hop(stream, headers);
     if (nu_unlikely(config->always_set_request_id_in_response && stream->info.request_id.ptr))
         nu_headers_set_id(headers, NU_HEADER_X_REQUEST_ID, stream->info.request_id);
     if (nu_unlikely(config->via.len))

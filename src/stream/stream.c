@@ -97,8 +97,10 @@ static void count_end(struct nu_hcm_stream *stream)
     nu_gauge_dec(&stats->downstream_rq_active);
     nu_histogram_record(&stats->downstream_rq_time,
                         (stream->info.end_us - stream->info.start_us) / 1000);
-    if (!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
+    if (nu_unlikely(!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE)))
         nu_counter_inc(&stats->downstream_rq_rx_reset);
+    if (nu_unlikely(stream->info.tunnel != NU_TUNNEL_NONE))
+        nu_hcm_end_tunnel(stream);
 }
 
 void nu_hcm_stream_end(struct nu_hcm_stream *stream)
@@ -313,9 +315,9 @@ static bool check_path(struct nu_hcm_stream *stream)
 {
     struct nu_headers *headers = &stream->request_headers;
     struct nu_header *path = nu_headers_find_id(headers, NU_HEADER_PATH);
-    if (nu_unlikely(is_connect(headers)))
-        return true;
-    if (!path || path->value.len == 0) {
+    if (nu_unlikely(!path || path->value.len == 0)) {
+        if (is_connect(headers))
+            return true;
         reply(stream, 404, NU_STR("missing_path_rejected"));
         return false;
     }
@@ -327,15 +329,23 @@ static bool check_path(struct nu_hcm_stream *stream)
     return normalize_path(stream, path);
 }
 
+/* The target of a CONNECT is no host: its port stays. */
+static void strip_port(struct nu_hcm_stream *stream, struct nu_header *host)
+{
+    if (is_connect(&stream->request_headers))
+        return;
+    uint32_t only = stream->config->strip_any_host_port
+                        ? 0
+                        : nu_connection_info_local(&stream->connection_info)->port;
+    host->value = nu_authority_strip_port(host->value, only);
+}
+
 static void normalize_host(struct nu_hcm_stream *stream)
 {
     const struct nu_hcm_config *config = stream->config;
     struct nu_header *host = nu_headers_find_id(&stream->request_headers, NU_HEADER_AUTHORITY);
-    if (nu_unlikely(config->strip_any_host_port))
-        host->value = nu_authority_strip_port(host->value, 0);
-    else if (nu_unlikely(config->strip_matching_host_port))
-        host->value = nu_authority_strip_port(
-            host->value, nu_connection_info_local(&stream->connection_info)->port);
+    if (nu_unlikely(config->strip_any_host_port || config->strip_matching_host_port))
+        strip_port(stream, host);
     if (nu_unlikely(config->strip_trailing_host_dot))
         host->value = nu_authority_strip_trailing_dot(stream->arena, host->value);
 }
@@ -352,32 +362,6 @@ static void answer_expectation(struct nu_hcm_stream *stream)
     nu_headers_add_id(&interim, NU_HEADER_STATUS, NU_STR("100"));
     nu_hcm_send_1xx(stream, &interim);
     nu_headers_remove_id(headers, NU_HEADER_EXPECT);
-}
-
-/* A request that asks for another protocol, which no configuration allows yet. */
-static bool check_upgrade(struct nu_hcm_stream *stream, bool wants_upgrade)
-{
-    if (nu_likely(!wants_upgrade))
-        return true;
-    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_ws_on_non_ws_route);
-    stream->flags |= NU_STREAM_SAW_CLOSE;
-    reply(stream, 403, NU_STR("upgrade_failed"));
-    return false;
-}
-
-static bool has_token(struct nu_str list, struct nu_str token)
-{
-    while (list.ptr) {
-        if (nu_str_eq_nocase(nu_str_trim(nu_str_split(&list, ',')), token))
-            return true;
-    }
-    return false;
-}
-
-static bool asks_for_upgrade(const struct nu_headers *headers)
-{
-    return nu_unlikely(nu_headers_has_id(headers, NU_HEADER_UPGRADE)) &&
-           has_token(nu_headers_get_id(headers, NU_HEADER_CONNECTION), NU_STR("upgrade"));
 }
 
 static void find_route(struct nu_hcm_stream *stream)
@@ -401,11 +385,24 @@ static void find_route(struct nu_hcm_stream *stream)
     }
 }
 
-static void open_chain(struct nu_hcm_stream *stream)
+static void open_chain(struct nu_hcm_stream *stream, const struct nu_filter_chain_config *filters)
 {
-    nu_chain_open(&stream->chain, &stream->config->filters, &nu_hcm_chain_ops, stream->loop,
-                  stream->arena, &stream->info, stream->config->buffer_limit_bytes);
+    nu_chain_open(&stream->chain, filters, &nu_hcm_chain_ops, stream->loop, stream->arena,
+                  &stream->info, stream->config->buffer_limit_bytes);
     stream->flags |= NU_STREAM_CHAIN_OPEN;
+}
+
+/* Opens the chain of an upgrade or a CONNECT. Where it is not allowed the answer says so; but one
+ * without a route finds out like any other request that it has none. False if it was answered. */
+static bool open_tunnel_chain(struct nu_hcm_stream *stream)
+{
+    const struct nu_filter_chain_config *filters = nu_hcm_begin_tunnel(stream);
+    open_chain(stream, filters ? filters : &stream->config->filters);
+    if (filters || (stream->config->routes && !stream->route.route))
+        return true;
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_ws_on_non_ws_route);
+    reply(stream, 403, NU_STR("upgrade_failed"));
+    return false;
 }
 
 static void note_request(struct nu_hcm_stream *stream, bool end)
@@ -430,11 +427,11 @@ static void note_request(struct nu_hcm_stream *stream, bool end)
 
 static void look_at_request(struct nu_hcm_stream *stream, bool end)
 {
-    bool wants_upgrade = asks_for_upgrade(&stream->request_headers);
+    bool is_tunnel = nu_unlikely(nu_hcm_asks_for_tunnel(&stream->request_headers));
     touch(stream);
     nu_timer_cancel(&stream->headers_timer);
     /* What follows such a head is a tunnel's, whether it comes about or not. */
-    if (nu_unlikely(wants_upgrade || is_connect(&stream->request_headers)))
+    if (is_tunnel)
         end = false;
     note_request(stream, end);
     if (end)
@@ -446,8 +443,9 @@ static void look_at_request(struct nu_hcm_stream *stream, bool end)
     nu_hcm_mutate_request(stream);
     find_route(stream);
     apply_route_timeouts(stream);
-    open_chain(stream);
-    if (!check_upgrade(stream, wants_upgrade))
+    if (!is_tunnel)
+        open_chain(stream, &stream->config->filters);
+    else if (!open_tunnel_chain(stream))
         return;
     nu_chain_decode_headers(&stream->chain, &stream->request_headers, end);
 }
@@ -604,7 +602,8 @@ enum { RESTARTS_MAX = 10 };
 static bool chain_can_recreate(struct nu_filter_chain *chain)
 {
     const struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
-    return !is_over(stream) && (!stream->restart || stream->restart->count < RESTARTS_MAX);
+    return !is_over(stream) && stream->info.tunnel == NU_TUNNEL_NONE &&
+           (!stream->restart || stream->restart->count < RESTARTS_MAX);
 }
 
 /* The request starts over with its headers as they are; what was kept of it goes along. */
@@ -620,7 +619,7 @@ static void restart(struct nu_turn_task *task)
     nu_chain_close(chain);
     find_route(stream);
     apply_route_timeouts(stream);
-    open_chain(stream);
+    open_chain(stream, &stream->config->filters);
     nu_chain_decode_headers(chain, &stream->request_headers, body.len == 0 && !trailers);
     if (body.len)
         nu_chain_decode_data(chain, &body, !trailers);

@@ -136,6 +136,19 @@ void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *hea
 /* Removes, keeps or sets x-forwarded-client-cert. */
 void nu_hcm_forward_client_cert(struct nu_hcm_stream *stream);
 
+/* --- tunnel.c --- */
+
+/* Whether the request asks for an upgrade, or is a CONNECT. */
+bool nu_hcm_asks_for_tunnel(const struct nu_headers *headers);
+/* The filters of such a request, whose route is known, which counts it from now on; NULL where
+ * neither the route nor the manager allows it. */
+const struct nu_filter_chain_config *nu_hcm_begin_tunnel(struct nu_hcm_stream *stream);
+/* The stream that was counted is over. */
+void nu_hcm_end_tunnel(struct nu_hcm_stream *stream);
+/* Whether a response with this status switches the connection to the protocol that was asked
+ * for. */
+bool nu_hcm_is_switch(const struct nu_hcm_stream *stream, uint32_t status);
+
 /* --- duration.c --- */
 
 /* How long the stream may last on this route; false: as long as it wants. Brings the request's

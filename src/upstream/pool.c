@@ -147,6 +147,15 @@ void nu_pool_count_stream_end(struct nu_upstream_conn *conn)
     nu_pool_count_down(pool, NU_BREAKER_REQUESTS);
 }
 
+/* A client that ends a tunnel right behind its last words means them to arrive. */
+static void close_tunnel(struct nu_upstream_conn *conn)
+{
+    enum { PATIENCE_MS = 1000 }; /* with a server that takes nothing */
+    conn->conn.linger_ms = PATIENCE_MS;
+    if (nu_connection_is_open(&conn->conn))
+        nu_connection_close(&conn->conn, NU_CLOSE_FLUSH);
+}
+
 /* The exchange on an HTTP/1 connection is over. */
 static void on_complete(void *user, enum nu_h1_end end)
 {
@@ -154,7 +163,7 @@ static void on_complete(void *user, enum nu_h1_end end)
     struct nu_pool *pool = conn->pool;
     nu_pool_count_stream_end(conn);
     nu_upstream_conn_count_bytes(conn);
-    conn->aborted = end == NU_H1_END_ABORTED;
+    conn->aborted = end == NU_H1_END_ABORTED || end == NU_H1_END_TUNNEL;
     if (conn->conn.in.len && !conn->aborted)
         nu_counter_inc(&nu_pool_stats(pool)->upstream_cx_protocol_error);
     if (end == NU_H1_END_PEER_CLOSES)
@@ -163,7 +172,9 @@ static void on_complete(void *user, enum nu_h1_end end)
         nu_pool_on_ready(conn);
         return;
     }
-    if (nu_connection_is_open(&conn->conn))
+    if (end == NU_H1_END_TUNNEL)
+        close_tunnel(conn);
+    else if (nu_connection_is_open(&conn->conn))
         nu_connection_close(&conn->conn, NU_CLOSE_NOW);
 }
 

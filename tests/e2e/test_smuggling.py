@@ -81,8 +81,10 @@ REFUSED = {
     "http09": "GET /@\r\n" + HIDDEN,
     "http10_chunked": "POST /@ HTTP/1.0\r\nhost: a\r\n" + CHUNKED + "\r\n" + END,
     "nominates_host": get("connection: host\r\n"),
-    "h2c_upgrade": get("connection: upgrade, http2-settings\r\nupgrade: h2c\r\n"
-                       "http2-settings: AAMAAABkAAQAAP__\r\n") + HIDDEN,
+    "upgrade": get("connection: upgrade\r\nupgrade: x\r\n") + HIDDEN,
+    "upgrade_with_body": post("connection: upgrade\r\nupgrade: x\r\ncontent-length: 4\r\n", "none") + HIDDEN,
+    "upgrade_with_chunks": post("connection: upgrade\r\nupgrade: x\r\n" + CHUNKED, END) + HIDDEN,
+    "connect": "CONNECT a:80 HTTP/1.1\r\nhost: a\r\n\r\n" + HIDDEN,
 }
 
 # Refused in the body, after the head may have been passed on.
@@ -122,6 +124,9 @@ ACCEPTED = {
     "encoded_line_ends": (get(target="/@%0d%0ax:%20y%0a"), ["GET /@%0d%0ax:%20y%0a "]),
     "absolute_form": (get(target="http://b.example/@"), ["GET /@ "]),
     "empty_lines_between": (get() + "\r\n\r\n" + get(target="/@/2"), ["GET /@ ", "GET /@/2 "]),
+    "h2c_upgrade": (get("connection: upgrade, http2-settings\r\nupgrade: h2c\r\n"
+                        "http2-settings: AAMAAABkAAQAAP__\r\n") + get(target="/@/2"),
+                    ["GET /@ ", "GET /@/2 "]),
     "upgrade_without_connection": (get("upgrade: h2c\r\n") + get(target="/@/2"),
                                    ["GET /@ ", "GET /@/2 "]),
 }

@@ -92,6 +92,9 @@ static inline void exchange_on_failed_(struct nu_exchange *exchange,
     case NU_EXCHANGE_MAX_DURATION:
         why = NU_STR("max duration");
         break;
+    case NU_EXCHANGE_NOT_UPGRADED:
+        why = NU_STR("not upgraded");
+        break;
     }
     exchange_event_(exchange_client_of_(exchange), true, "failed: %.*s%s%.*s%s", NU_STR_ARG(why),
                     failure->transport_failure.len ? ", " : "",

@@ -341,6 +341,7 @@ struct h1_response {
     struct nu_headers request;
     struct nu_stream_encoder *encoder; /* NULL once the exchange is over */
     bool failed;
+    bool asks;          /* for a tunnel */
     enum nu_h1_end end; /* once it is over */
 };
 
@@ -391,24 +392,32 @@ static const struct nu_client_codec_callbacks h1_client_callbacks = {
     .on_complete = h1_on_complete,
 };
 
-/* A client whose request, `method` without a body, is on its way. */
+/* A client whose request, `method` without a body, is on its way. UPGRADE is a GET that asks for
+ * another protocol. */
 static inline void h1_response_init(struct h1_response *response, struct nu_str method)
 {
+    bool upgrades = nu_str_eq(method, NU_STR("UPGRADE"));
     h1_wire_init(&response->wire);
     response->failed = false;
     nu_h1_client_init(&response->client, &response->wire.conn, &response->wire.options,
                       &h1_client_callbacks, response);
     h1_heard_open(&response->heard, &response->wire, &h1_response_ops);
     response->encoder = nu_h1_client_start(&response->client, &response->heard.decoder);
-    nu_headers_init(&response->request, &response->heard.arena, 4);
+    nu_headers_init(&response->request, &response->heard.arena, 8);
     nu_headers_add_id(&response->request, NU_HEADER_AUTHORITY, NU_STR("a"));
-    nu_headers_add_id(&response->request, NU_HEADER_METHOD, method);
+    nu_headers_add_id(&response->request, NU_HEADER_METHOD, upgrades ? NU_STR("GET") : method);
     nu_headers_add_id(&response->request, NU_HEADER_PATH, NU_STR("/"));
+    response->asks = upgrades || nu_str_eq(method, NU_STR("CONNECT"));
+    if (!upgrades)
+        return;
+    nu_headers_add_id(&response->request, NU_HEADER_CONNECTION, NU_STR("upgrade"));
+    nu_headers_add_id(&response->request, NU_HEADER_UPGRADE, NU_STR("x"));
 }
 
-/* Sends the request's head, and all of it if `end`. */
+/* Sends the request's head, and all of it if `end` and it asks for no tunnel. */
 static inline void h1_response_send(struct h1_response *response, bool end)
 {
+    end = end && !response->asks;
     response->encoder->ops->encode_headers(response->encoder, &response->request, end);
     response->wire.conn.tx_bytes += response->wire.conn.out.len;
     nu_buf_clear(&response->wire.conn.out);
@@ -430,7 +439,8 @@ static inline struct nu_str h1_response_text(struct h1_response *response)
         static const char *const ends[] = {[NU_H1_END_REUSABLE] = ".",
                                            [NU_H1_END_PEER_CLOSES] = ".c",
                                            [NU_H1_END_SPENT] = ".x",
-                                           [NU_H1_END_ABORTED] = ".a"};
+                                           [NU_H1_END_ABORTED] = ".a",
+                                           [NU_H1_END_TUNNEL] = ".t"};
         nu_strbuf_add(text, response->encoder ? NU_STR("~") : nu_str_from(ends[response->end]));
     }
     return nu_strbuf_str(text);

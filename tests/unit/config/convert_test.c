@@ -366,8 +366,9 @@ TEST(one_member_of_a_oneof)
         {"{prefix: /, path: /}", NULL,
          "t:1:19: path: it or another field of its oneof is set already"},
         {"{}", NULL, "t:1:1: value is required: path_specifier"},
-        {"{connect_matcher: {}}", NULL,
-         "t:1:2: connect_matcher: known to Envoy, not implemented by nuncio"},
+        {"{connect_matcher: {}}", "{\"connect_matcher\":{}}", NULL},
+        {"{path_match_policy: {}}", NULL,
+         "t:1:2: path_match_policy: known to Envoy, not implemented by nuncio"},
     };
     check_yaml_cases("envoy.config.route.v3.RouteMatch", cases);
 }

@@ -266,6 +266,28 @@ static void on_max_duration(struct router *router, const struct nu_exchange_fail
                   details, false);
 }
 
+/* What the server answered instead of a switch to WebSocket, without its body. */
+static void answer_not_upgraded(struct router *router)
+{
+    const struct nu_headers *headers = &router->exchange.response_headers;
+    struct nu_reply_header *copies =
+        nu_arena_alloc(router->base.chain->arena, nu_headers_count(headers) * sizeof(*copies));
+    size_t count = 0;
+    nu_headers_for_each(header, headers)
+    {
+        if (header->id == NU_HEADER_OTHER || header->id > NU_HEADER_LAST_PSEUDO)
+            copies[count++] = (struct nu_reply_header){header->name, header->value};
+    }
+    struct nu_reply answer = {
+        .status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS)),
+        .details = NU_STR("websocket_handshake_unsuccessful"),
+        .headers = copies,
+        .header_count = count,
+        .grpc_status = -1,
+    };
+    nu_filter_reply_with(&router->base, &answer);
+}
+
 static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_failure *failure)
 {
     struct router *router = router_of_exchange(exchange);
@@ -280,6 +302,9 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
         return;
     case NU_EXCHANGE_MAX_DURATION:
         on_max_duration(router, failure);
+        return;
+    case NU_EXCHANGE_NOT_UPGRADED:
+        answer_not_upgraded(router);
         return;
     case NU_EXCHANGE_RESET:
         nu_stream_info_set_flag(info_of(router), flag_of_reset(failure->reason));
@@ -564,6 +589,7 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
         .timeout_status = router->alt_response ? 204 : 504,
         .is_internal = chain->info->is_internal,
         .charging = charging_of(router, headers),
+        .tunnel = (enum nu_tunnel)chain->info->tunnel,
     };
     router->exchange.ops = &exchange_ops;
     router->exchange.arena = chain->arena;

@@ -1,0 +1,455 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WebSocket and other upgrades through the real binary."""
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import threading
+
+import pytest
+
+import websocket
+from configs import GATED, PROXY
+from pki import Authority
+from websocket import BINARY, CLOSE, PING, PONG, TEXT, WAIT_SECONDS, Stream, WebSocket
+
+UPGRADES = "          upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: raw}]\n"
+
+
+def upgrading(config=PROXY):
+    return config.replace("          http_filters:\n", UPGRADES + "          http_filters:\n")
+
+
+WS = upgrading()
+
+
+def limited(config, limit=65536):
+    """With buffers of this size on both sides."""
+    return (config.replace("  - name: main\n", f"  - name: main\n    per_connection_buffer_limit_bytes: {limit}\n")
+            .replace("    type: STATIC\n", f"    type: STATIC\n    per_connection_buffer_limit_bytes: {limit}\n"))
+
+
+class Server:
+    """An upstream with blocking sockets: `script(sock)` for each connection, whose troubles fail
+    the test. Its ends are told by `over`."""
+
+    def __init__(self, script):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._script, self.problems, self.results = script, [], []
+        self.over = threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._run, args=(sock,), daemon=True).start()
+
+    def _run(self, sock):
+        sock.settimeout(WAIT_SECONDS)
+        try:
+            self.results.append(self._script(sock))
+        except Exception as problem:  # pylint: disable=broad-except
+            self.problems.append(repr(problem))
+        sock.close()
+        self.over.release()
+
+    def wait(self):
+        """Waits for the end of one connection's script; gives its result."""
+        assert self.over.acquire(timeout=WAIT_SECONDS), "the upstream's script did not end"
+        assert not self.problems, self.problems
+        return self.results[-1]
+
+    def finish(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(WAIT_SECONDS)
+
+
+@pytest.fixture
+def server():
+    started = []
+
+    def start(script):
+        started.append(Server(script))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.finish()
+
+
+def client_of(proxy, name="main"):
+    return socket.create_connection(("127.0.0.1", proxy.port(name)), WAIT_SECONDS)
+
+
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def gone(proxy, stat="http.main.downstream_cx_upgrades_active"):
+    """Waits until no upgrade is open."""
+    deadline = threading.Event()
+    for _ in range(300):
+        if proxy.stats()[stat] == 0:
+            return
+        deadline.wait(0.05)
+    raise AssertionError(proxy.stats()[stat])
+
+
+def say_goodbye(end):
+    end.send(CLOSE, struct.pack("!H", 1000))
+    assert end.receive() == (CLOSE, struct.pack("!H", 1000))
+
+
+# --- The protocol -----------------------------------------------------------------------------
+
+def test_messages_of_every_size_are_echoed(nuncio, server):
+    upstream = server(websocket.echo)
+    proxy = nuncio(WS, origin=upstream.port)
+    end = websocket.connect(client_of(proxy))
+    for size in (0, 1, 125, 126, 65535, 65536, 1 << 20):
+        data = os.urandom(size)
+        end.send(BINARY, data)
+        assert end.receive() == (BINARY, data)
+    say_goodbye(end)
+    upstream.wait()
+
+
+def test_fragments_and_pings_pass(nuncio, server):
+    upstream = server(websocket.echo)
+    proxy = nuncio(WS, origin=upstream.port)
+    end = websocket.connect(client_of(proxy))
+    end.send(TEXT, b"one ", fin=False)
+    end.send(PING, b"between")
+    end.send(0, b"two", fin=True)
+    assert end.receive() == (PONG, b"between")
+    assert end.receive() == (TEXT, b"one two")
+    say_goodbye(end)
+    upstream.wait()
+
+
+def test_both_ends_talk_at_once(nuncio, server):
+    """Each sends 8 MiB before it reads: the buffers hold a part of it, and nobody is stuck."""
+    def talk(end):
+        got = hashlib.sha256()
+        sent = hashlib.sha256()
+
+        def send():
+            for _ in range(64):
+                data = os.urandom(1 << 17)
+                sent.update(data)
+                end.send(BINARY, data)
+        thread = threading.Thread(target=send)
+        thread.start()
+        for _ in range(64):
+            got.update(end.receive()[1])
+        thread.join()
+        return sent.hexdigest(), got.hexdigest()
+
+    upstream = server(lambda sock: talk(websocket.accept(sock)[0]))
+    proxy = nuncio(limited(WS), origin=upstream.port)
+    sock = client_of(proxy)
+    sent, got = talk(websocket.connect(sock))
+    assert upstream.wait() == (got, sent)
+
+
+def test_words_behind_the_handshake_wait_for_its_answer(nuncio, server):
+    def script(sock):
+        stream = Stream(sock)
+        head = stream.read_head()
+        assert stream.is_empty()
+        stream.send(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: raw\r\nconnection: upgrade\r\n\r\n")
+        return stream.read(5)
+
+    upstream = server(script)
+    proxy = nuncio(WS, origin=upstream.port)
+    stream = Stream(client_of(proxy))
+    stream.send(b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: raw\r\nconnection: upgrade\r\n\r\nearly")
+    assert stream.read_head().startswith(b"HTTP/1.1 101 ")
+    assert upstream.wait() == b"early"
+
+
+def test_a_body_before_the_upgrade_goes_ahead_of_the_answer(nuncio, server):
+    """As docker's exec has it: the server reads the body, then switches."""
+    def script(sock):
+        stream = Stream(sock)
+        assert b"content-length: 4\r\n" in stream.read_head()
+        assert stream.read(4) == b"body"
+        stream.send(b"HTTP/1.1 101 UPGRADED\r\nupgrade: raw\r\nconnection: upgrade\r\n\r\n")
+        return stream.read(4)
+
+    upstream = server(script)
+    proxy = nuncio(WS, origin=upstream.port)
+    stream = Stream(client_of(proxy))
+    stream.send(b"POST / HTTP/1.1\r\nhost: a\r\nupgrade: raw\r\nconnection: upgrade\r\n"
+                b"content-length: 4\r\n\r\nbodymore")
+    assert stream.read_head().startswith(b"HTTP/1.1 101 ")
+    assert upstream.wait() == b"more"
+
+
+def test_many_words_before_the_answer_are_held_in_bounded_memory(nuncio, server):
+    go_on = threading.Event()
+    total = 8 << 20
+
+    def script(sock):
+        stream = Stream(sock)
+        stream.read_head()
+        assert go_on.wait(WAIT_SECONDS)
+        stream.send(b"HTTP/1.1 101 X\r\nupgrade: raw\r\nconnection: upgrade\r\n\r\n")
+        return hashlib.sha256(stream.read(total)).hexdigest()
+
+    upstream = server(script)
+    proxy = nuncio(limited(WS), origin=upstream.port)
+    sock = client_of(proxy)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: raw\r\nconnection: upgrade\r\n\r\n")
+    data = os.urandom(total)
+    sock.settimeout(0.5)
+    sent = 0
+    try:
+        while sent < total:
+            sent += sock.send(data[sent:sent + 65536])
+    except TimeoutError:
+        pass
+    assert sent < total, "the proxy took everything"
+    sock.settimeout(WAIT_SECONDS)
+    go_on.set()
+    sock.sendall(data[sent:])
+    assert upstream.wait() == hashlib.sha256(data).hexdigest()
+
+
+def test_a_reader_that_waits_holds_the_other_side_back(nuncio, server):
+    """The proxy takes no more from the upstream than its buffers hold."""
+    total = 64 << 20
+    stuck = threading.Event()
+
+    def script(sock):
+        end, _ = websocket.accept(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        sock.settimeout(1)
+        sent, block = 0, bytes(1 << 16)
+        try:
+            while sent < total:
+                sent += sock.send(block)
+        except TimeoutError:
+            stuck.set()
+        sock.settimeout(WAIT_SECONDS)
+        end.stream.send(b"end")
+        return sent
+
+    upstream = server(script)
+    proxy = nuncio(limited(WS), origin=upstream.port)
+    end = websocket.connect(client_of(proxy))
+    assert stuck.wait(WAIT_SECONDS)
+    with open(f"/proc/{proxy.pid}/status", encoding="ascii") as status:
+        rss = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    got = end.stream.read_end()
+    sent = upstream.wait()
+    assert sent < total and len(got) == sent + 3
+    assert rss < 100 * 1024, rss
+
+
+# --- Ends -------------------------------------------------------------------------------------
+
+def test_the_last_words_of_a_client_arrive(nuncio, server):
+    """It sends and ends its side at once, more than a socket's buffers hold."""
+    data = os.urandom(4 << 20)
+    upstream = server(lambda sock: websocket.accept(sock)[0].stream.read_end())
+    proxy = nuncio(WS, origin=upstream.port)
+    sock = client_of(proxy)
+    websocket.connect(sock).stream.send(data)
+    sock.shutdown(socket.SHUT_WR)
+    assert upstream.wait() == data
+    gone(proxy)
+
+
+def test_the_last_words_of_a_server_arrive(nuncio, server):
+    data = os.urandom(4 << 20)
+    upstream = server(lambda sock: websocket.accept(sock)[0].stream.send(data))
+    proxy = nuncio(WS, origin=upstream.port)
+    assert websocket.connect(client_of(proxy)).stream.read_end() == data
+    gone(proxy)
+
+
+@pytest.mark.parametrize("phase", ["before the answer", "after the answer", "in a message"])
+@pytest.mark.parametrize("how", ["end", "reset"])
+def test_a_client_that_goes_takes_the_upstream_along(nuncio, server, phase, how):
+    arrived = threading.Event()
+
+    def script(sock):
+        stream = Stream(sock)
+        stream.read_head()
+        if phase != "before the answer":
+            stream.send(b"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n")
+        if phase == "in a message":
+            stream.read(3)
+        arrived.set()
+        return stream.read_end()
+
+    upstream = server(script)
+    proxy = nuncio(WS, origin=upstream.port)
+    sock = client_of(proxy)
+    stream = Stream(sock)
+    stream.send(websocket.request_bytes())
+    if phase != "before the answer":
+        stream.read_head()
+    if phase == "in a message":
+        stream.send(WebSocket(stream, True).frame(BINARY, bytes(1000))[:100])
+    assert arrived.wait(WAIT_SECONDS)
+    if how == "reset":
+        reset(sock)
+    else:
+        sock.close()
+    upstream.wait()
+    gone(proxy)
+
+
+@pytest.mark.parametrize("how", ["end", "reset"])
+@pytest.mark.parametrize("phase", ["before the answer", "in the answer", "after the answer"])
+def test_a_server_that_goes_takes_the_client_along(nuncio, server, phase, how):
+    def script(sock):
+        stream = Stream(sock)
+        stream.read_head()
+        if phase != "before the answer":
+            stream.send(b"HTTP/1.1 101 X\r\nupgrade: websocket\r\n")
+        if phase == "after the answer":
+            stream.send(b"connection: upgrade\r\n\r\nhello")
+            stream.read(5)
+        if how == "reset":
+            reset(sock)
+
+    upstream = server(script)
+    proxy = nuncio(WS, origin=upstream.port)
+    stream = Stream(client_of(proxy))
+    stream.send(websocket.request_bytes())
+    head = stream.read_head()
+    if phase == "after the answer":
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert stream.read(5) == b"hello"
+        stream.send(b"hello")
+        assert stream.read_end() == b""
+    else:
+        status = 503 if phase == "before the answer" else 502
+        assert head.startswith(f"HTTP/1.1 {status} ".encode()), head
+        stream.read_end()
+    upstream.wait()
+    gone(proxy)
+
+
+def test_sigterm_waits_for_open_upgrades_within_its_bound(nuncio, server):
+    upstream = server(websocket.echo)
+    proxy = nuncio(WS, "--sigterm-drain-ms", "1500", origin=upstream.port)
+    end = websocket.connect(client_of(proxy))
+    proxy.signal(signal.SIGTERM)
+    proxy.stderr.wait("SIGTERM")
+    end.send(TEXT, b"still here")
+    assert end.receive() == (TEXT, b"still here")
+    assert end.stream.read_end() == b""
+    assert proxy.wait_exit() == 0
+
+
+# --- Who may, and what else -------------------------------------------------------------------
+
+def test_the_prime_gate_stands_before_upgrades_too(nuncio, server):
+    upstream = server(websocket.echo)
+    proxy = nuncio(upgrading(GATED), origin=upstream.port)
+    stream = Stream(client_of(proxy))
+    stream.send(websocket.request_bytes(fields="token: 8\r\n"))
+    assert stream.read_head().startswith(b"HTTP/1.1 403 ")
+    stream.read_end()
+    end = websocket.connect(client_of(proxy), fields="token: 7\r\n")
+    end.send(TEXT, b"in")
+    assert end.receive() == (TEXT, b"in")
+    say_goodbye(end)
+    upstream.wait()
+    assert len(upstream.results) == 1
+
+
+def test_an_upgrade_of_a_kept_connection_and_its_statistics(nuncio, server, origin):
+    upstream = server(websocket.echo)
+    plain = origin()
+    config = WS.replace("              - match: {prefix: /}\n                route: {cluster: origin}\n",
+                        "              - {match: {prefix: /ws}, route: {cluster: origin}}\n"
+                        "              - {match: {prefix: /}, route: {cluster: plain}}\n")
+    assert config != WS
+    config += config[config.index("  - name: origin\n"):].replace("origin", "plain")
+    proxy = nuncio(config, origin=upstream.port, plain=plain.port)
+    sock = client_of(proxy)
+    stream = Stream(sock)
+    stream.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert stream.read_head().startswith(b"HTTP/1.1 200 ") and stream.read(2) == b"ok"
+    end = websocket.connect(sock, "/ws")
+    stats = proxy.stats()
+    assert stats["http.main.downstream_cx_upgrades_active"] == 1
+    assert stats["http.main.downstream_cx_upgrades_total"] == 1
+    assert stats["cluster.origin.upstream_rq_101"] == 1
+    say_goodbye(end)
+    upstream.wait()
+    gone(proxy)
+
+
+def test_no_connection_of_an_upgrade_is_used_again(nuncio, server):
+    """A server that refuses may still take what follows for a request: nothing does."""
+    def script(sock):
+        stream = Stream(sock)
+        head = stream.read_head()
+        stream.send(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+        return head, stream.read_end()
+
+    upstream = server(script)
+    proxy = nuncio(WS, origin=upstream.port)
+    for kind in ("websocket", "raw"):
+        stream = Stream(client_of(proxy))
+        stream.send(f"GET /1 HTTP/1.1\r\nhost: a\r\nupgrade: {kind}\r\nconnection: upgrade\r\n\r\n"
+                    "GET /2 HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+        answer = stream.read_end()
+        assert answer.startswith(b"HTTP/1.1 403 ") and answer.count(b"HTTP/1.1") == 1
+        head, rest = upstream.wait()
+        assert head.startswith(b"GET /1 ") and rest == b""
+
+
+# --- TLS --------------------------------------------------------------------------------------
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+def test_websocket_through_tls_on_both_sides(nuncio, server, tmp_path):
+    authority = Authority(tmp_path)
+    authority.issue("server", "DNS:a.test,IP:127.0.0.1")
+    tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+    pem = f"{{certificate_chain: {{filename: {tmp_path}/server.crt}}, private_key: {{filename: {tmp_path}/server.key}}}}"
+    config = WS.replace("    - filters:\n", f"""    - transport_socket:
+        name: tls
+        typed_config:
+          "@type": {tls}DownstreamTlsContext
+          common_tls_context: {{tls_certificates: [{pem}]}}
+      filters:
+""").replace("    type: STATIC\n", f"""    type: STATIC
+    transport_socket:
+      name: tls
+      typed_config:
+        "@type": {tls}UpstreamTlsContext
+        common_tls_context: {{validation_context: {{trusted_ca: {{filename: {tmp_path}/ca.crt}}}}}}
+""")
+    inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    inside.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    upstream = server(lambda sock: websocket.echo(inside.wrap_socket(sock, server_side=True)))
+    proxy = nuncio(limited(config), origin=upstream.port)
+    outside = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+    sock = outside.wrap_socket(client_of(proxy), server_hostname="a.test")
+    end = websocket.connect(sock)
+    for size in (1, 1 << 20, 3 << 20):
+        data = os.urandom(size)
+        thread = threading.Thread(target=end.send, args=(BINARY, data))
+        thread.start()
+        assert end.receive() == (BINARY, data)
+        thread.join()
+    say_goodbye(end)
+    upstream.wait()
