@@ -68,7 +68,9 @@ void nu_timer_arm(struct nu_loop *loop, struct nu_timer *timer, uint64_t delay_m
 {
     struct nu_timer_wheel *wheel = loop->timers;
     nu_list_remove(&timer->link);
-    timer->deadline_ms = (nu_loop_now_us(loop) + 999) / 1000 + delay_ms;
+    uint64_t base_ms = (nu_loop_now_us(loop) + 999) / 1000;
+    if (nu_unlikely(__builtin_add_overflow(base_ms, delay_ms, &timer->deadline_ms)))
+        timer->deadline_ms = NEVER;
     uint64_t look_ms = place(wheel, timer);
     if (nu_unlikely(look_ms < wheel->wake_ms))
         set_wake(wheel, look_ms);

@@ -35,7 +35,7 @@ static inline bool nu_timer_is_armed(const struct nu_timer *timer)
     return nu_list_is_linked(&timer->link);
 }
 
-/* Arms, or moves, the timer to fire `delay_ms` after the loop's now. */
+/* Arms, or moves, the timer to fire `delay_ms` after the loop's now; that may be any number. */
 void nu_timer_arm(struct nu_loop *loop, struct nu_timer *timer, uint64_t delay_ms);
 
 /* Takes an armed timer back; harmless on one that is not armed. */

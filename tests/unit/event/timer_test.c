@@ -100,6 +100,23 @@ TEST(a_deadline_beyond_the_wheel_is_kept)
     stop(loop);
 }
 
+TEST(the_longest_delays_do_not_turn_into_short_ones)
+{
+    static const uint64_t delays[] = {UINT64_MAX, UINT64_MAX - 1, UINT64_MAX - START_MS,
+                                      UINT64_MAX - START_MS + 1, INT64_MAX};
+    for (size_t i = 0; i < NU_ARRAY_LEN(delays); i++) {
+        struct nu_loop *loop = start();
+        struct probe probe;
+        arm(loop, &probe, delays[i]);
+        for (int month = 0; month < 12; month++)
+            go_on(loop, (uint64_t)30 * 86400 * 1000);
+        assert_int_equal(probe.count, 0);
+        assert_true(nu_timer_is_armed(&probe.timer));
+        nu_timer_cancel(&probe.timer);
+        stop(loop);
+    }
+}
+
 TEST(a_cancelled_timer_does_not_fire)
 {
     struct nu_loop *loop = start();
