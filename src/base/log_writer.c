@@ -51,6 +51,7 @@ struct nu_log_file {
 struct nu_log_writer {
     _Atomic(struct nu_log_file *) files; /* newest first */
     unsigned flush_interval_ms;
+    bool makes_no_files;
     int wake_fd; /* eventfd */
     atomic_bool woken;
     atomic_bool stopping;
@@ -89,12 +90,33 @@ static int standard_fd(const char *path)
  * Opening must not wait for the reader of a named pipe. Without one, the pipe is opened for reading
  * as well: it then takes lines until it is full.
  */
-static int open_path(const char *path)
+static int open_path(const char *path, int create_flag)
 {
-    enum { FLAGS = O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
-    int fd = open(path, O_WRONLY | FLAGS, 0644);
+    const int flags = create_flag | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, O_WRONLY | flags, 0644);
     if (fd < 0 && errno == ENXIO)
-        fd = open(path, O_RDWR | FLAGS, 0644);
+        fd = open(path, O_RDWR | flags, 0644);
+    return fd;
+}
+
+/* Whether a file could be made: its folder can be written. Else errno says why not. */
+static bool may_make(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? nu_strndup(path, (size_t)(slash - path) + 1) : nu_strdup(".");
+    bool may = faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+    int error = errno;
+    nu_free(folder);
+    errno = error;
+    return may;
+}
+
+/* Opens a file that is there; for one that could be made, something that takes any line. */
+static int try_path(const char *path)
+{
+    int fd = open_path(path, 0);
+    if (fd < 0 && errno == ENOENT && may_make(path))
+        fd = open_path("/dev/null", 0);
     return fd;
 }
 
@@ -111,6 +133,11 @@ struct nu_log_writer *nu_log_writer_create(unsigned flush_interval_ms)
     writer->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     nu_assert(writer->wake_fd >= 0);
     return writer;
+}
+
+void nu_log_writer_make_no_files(struct nu_log_writer *writer)
+{
+    writer->makes_no_files = true;
 }
 
 static void wake(struct nu_log_writer *writer)
@@ -139,7 +166,7 @@ struct nu_log_file *nu_log_writer_open(struct nu_log_writer *writer, const char 
     int fd = standard_fd(path);
     bool owns_fd = fd < 0;
     if (owns_fd)
-        fd = open_path(path);
+        fd = writer->makes_no_files ? try_path(path) : open_path(path, O_CREAT);
     if (fd < 0) {
         nu_strbuf_addf(error, "unable to open file '%s': %s", path, strerror(errno));
         return NULL;
@@ -278,7 +305,7 @@ static void reopen_files(struct nu_log_writer *writer)
     for (struct nu_log_file *file = atomic_load(&writer->files); file; file = file->next) {
         if (!file->owns_fd)
             continue;
-        int fd = open_path(file->path);
+        int fd = open_path(file->path, O_CREAT);
         if (fd < 0) {
             count(&writer->reopen_failed);
             continue;

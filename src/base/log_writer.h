@@ -31,6 +31,12 @@ struct nu_log_counters {
 
 /* Creates the writer; no thread runs yet, so files may be opened and checked before a fork. */
 struct nu_log_writer *nu_log_writer_create(unsigned flush_interval_ms);
+/*
+ * Files that are opened from now on are not made where they are missing: opening says only whether
+ * they could be, and what is written to them is lost. For a check that must leave nothing behind,
+ * least of all a file that the user of the service may not write. Main thread.
+ */
+void nu_log_writer_make_no_files(struct nu_log_writer *writer);
 /* Starts the thread; returns false (with errno) if the system refuses. Main thread. */
 NU_MUST_USE bool nu_log_writer_start(struct nu_log_writer *writer);
 /*

@@ -44,6 +44,8 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     server->ctx.skip_deprecated = options->skip_deprecated_logs;
     server->stats = nu_stats_create();
     server->log_writer = nu_log_writer_create(options->file_flush_interval_ms);
+    if (options->mode == NU_MODE_VALIDATE)
+        nu_log_writer_make_no_files(server->log_writer);
     server->loop = nu_loop_create();
     nu_listener_drain_init(&server->listener_drain, server);
     nu_list_init(&server->tls_contexts);

@@ -57,6 +57,29 @@ def test_all_errors_come_in_one_run(run, config):
         assert sum(word in line for line in lines) == 1
 
 
+LOGS = """          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: @log@
+          stat_prefix: main
+"""
+
+
+@pytest.mark.parametrize("name, says", [
+    ("access.log", None), ("old.log", None), ("nosuch/access.log", "No such file or directory"),
+    ("old.log/access.log", "Not a directory"), (".", "Is a directory")])
+def test_validation_makes_no_log_and_says_which_could_not_be(run, config, tmp_path, name, says):
+    old = tmp_path / "old.log"
+    old.write_text("before\n")
+    text = filled(PROXY).replace("          stat_prefix: main\n", LOGS)
+    path = config(text.replace("@log@", f"{tmp_path}/{name}"))
+    done = run("--mode", "validate", "-c", path)
+    assert done.returncode == (1 if says else 0)
+    assert says is None or f"unable to open file '{tmp_path}/{name}': {says}" in done.stderr
+    assert set(tmp_path.iterdir()) == {path, old} and old.read_text() == "before\n"
+
+
 def test_validation_binds_nothing(run, config):
     """Port 1 and an address that is no machine's."""
     text = filled(PROXY).replace("127.0.0.1, port_value: 0", "192.0.2.1, port_value: 1")

@@ -107,6 +107,29 @@ static struct nu_log_counters counters_of(const struct nu_log_writer *writer)
     return counters;
 }
 
+TEST(a_writer_that_makes_no_files_takes_lines_and_leaves_nothing)
+{
+    char *path = path_of("tried.log");
+    struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
+    nu_log_writer_make_no_files(writer);
+    nu_log_file_write(open_log(writer, path), NU_STR("lost\n"));
+    nu_log_writer_destroy(&writer);
+    assert_int_equal(access(path, F_OK), -1);
+    nu_free(path);
+}
+
+TEST(a_writer_that_makes_no_files_says_what_could_not_be_made)
+{
+    struct nu_strbuf error = {0};
+    struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
+    nu_log_writer_make_no_files(writer);
+    assert_null(nu_log_writer_open(writer, "/nosuch/a.log", &error));
+    assert_true(
+        nu_str_starts_with(nu_strbuf_str(&error), NU_STR("unable to open file '/nosuch/a.log': ")));
+    nu_strbuf_finish(&error);
+    nu_log_writer_destroy(&writer);
+}
+
 TEST(lines_are_appended_in_order)
 {
     char *path = path_of("order");
