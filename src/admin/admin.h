@@ -66,10 +66,13 @@ struct nu_admin_ops {
 };
 
 /* What the admin interface shows; all borrowed, alive until it is destroyed. */
+struct nu_tls_secrets;
+
 struct nu_admin_parts {
     const struct Envoy__Config__Bootstrap__V3__Bootstrap *bootstrap;
     const struct nu_cluster_manager *clusters;
-    const struct nu_list *tls_contexts; /* tls/context.h */
+    const struct nu_list *tls_contexts;   /* tls/context.h */
+    const struct nu_tls_secrets *secrets; /* NULL: there are none */
     const struct nu_admin_ops *ops;
     void *owner;
 };

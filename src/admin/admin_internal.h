@@ -114,6 +114,8 @@ void nu_admin_parse_params(struct nu_admin_request *request, struct nu_str text)
 /* Finds the handler and lets it answer. */
 void nu_admin_handle(const struct nu_admin_request *request, struct nu_admin_response *response);
 
+/* A moment of the wall clock as JSON has it: "2026-11-26T03:39:44.748Z". */
+const char *nu_admin_format_time(uint64_t us, struct nu_arena *arena);
 /* bootstrap.c: fills in what the interface shows of the bootstrap. */
 void nu_admin_read_bootstrap(struct nu_admin *admin, struct nu_factory *factory);
 

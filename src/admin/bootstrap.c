@@ -156,8 +156,7 @@ static void read_routes(struct nu_admin *admin, struct nu_factory *factory)
 
 /* --- The whole -------------------------------------------------------------------------------- */
 
-/* "2026-11-26T03:39:44.748Z" */
-static const char *format_time(uint64_t us, struct nu_arena *arena)
+const char *nu_admin_format_time(uint64_t us, struct nu_arena *arena)
 {
     time_t seconds = (time_t)(us / 1000000);
     struct tm tm = {0};
@@ -173,6 +172,6 @@ void nu_admin_read_bootstrap(struct nu_admin *admin, struct nu_factory *factory)
     *shown = *admin->parts.bootstrap;
     shown->node = make_node(admin->parts.bootstrap, factory);
     admin->bootstrap = shown;
-    admin->created = format_time(nu_clock_realtime_us(), factory->arena);
+    admin->created = nu_admin_format_time(nu_clock_realtime_us(), factory->arena);
     read_routes(admin, factory);
 }

@@ -12,11 +12,13 @@
 #include "base/regex.h"
 #include "config/field_mask.h"
 #include "config/print.h"
+#include "tls/secrets.h"
 #include "upstream/cluster_manager.h"
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
 #include "envoy/config/endpoint/v3/endpoint.pb-c.h"
 #include "envoy/config/route/v3/route.pb-c.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
 
 struct dump;
 
@@ -24,6 +26,8 @@ struct dump;
 struct item {
     const ProtobufCMessage *message; /* NULL: there is none any more */
     struct nu_str name;
+    struct nu_str version; /* of what comes from outside */
+    const char *updated;   /* when; NULL: not known, and no version either */
 };
 
 /* A list that has something in it; `next` is called with *cursor = 0 first. */
@@ -34,6 +38,7 @@ struct list {
     const ProtobufCMessageDescriptor *descriptor;
     struct item (*next)(struct dump *dump, size_t *cursor);
     bool is_dated; /* items say when they were last updated */
+    bool is_named; /* items have their names beside the message */
 };
 
 struct section {
@@ -41,6 +46,7 @@ struct section {
     const char *const *scalars;     /* fields that are no list and never set; NULL-terminated */
     const char *const *empty_lists; /* lists that never hold anything; NULL-terminated */
     const struct list *list;        /* NULL: none */
+    const struct list *second;      /* behind the former; NULL: none */
     bool is_bootstrap;
     bool on_demand; /* with include_eds only */
 };
@@ -57,6 +63,7 @@ struct dump {
     struct nu_config_printer *printer; /* owned; of the item at work */
     struct nu_arena *scratch;          /* owned; the item at work, if it had to be made */
     size_t cursor;                     /* in the list */
+    bool in_second;                    /* the section's second list is at work */
     enum {
         BEGIN_SECTION,
         NEXT_ITEM,
@@ -80,7 +87,7 @@ static struct item next_cluster(struct dump *dump, size_t *cursor)
     if (!resources || *cursor >= resources->n_clusters)
         return (struct item){0};
     const Envoy__Config__Cluster__V3__Cluster *cluster = resources->clusters[(*cursor)++];
-    return (struct item){&cluster->base, nu_str_from(cluster->name)};
+    return (struct item){.message = &cluster->base, .name = nu_str_from(cluster->name)};
 }
 
 static struct item next_listener(struct dump *dump, size_t *cursor)
@@ -89,7 +96,7 @@ static struct item next_listener(struct dump *dump, size_t *cursor)
     if (!resources || *cursor >= resources->n_listeners)
         return (struct item){0};
     const Envoy__Config__Listener__V3__Listener *listener = resources->listeners[(*cursor)++];
-    return (struct item){&listener->base, nu_str_from(listener->name)};
+    return (struct item){.message = &listener->base, .name = nu_str_from(listener->name)};
 }
 
 static struct item next_route_config(struct dump *dump, size_t *cursor)
@@ -98,7 +105,7 @@ static struct item next_route_config(struct dump *dump, size_t *cursor)
     if (*cursor >= admin->route_config_count)
         return (struct item){0};
     const Envoy__Config__Route__V3__RouteConfiguration *routes = admin->route_configs[(*cursor)++];
-    return (struct item){&routes->base, nu_str_from(routes->name)};
+    return (struct item){.message = &routes->base, .name = nu_str_from(routes->name)};
 }
 
 /* The hosts as they are now, whatever they came from. */
@@ -109,13 +116,59 @@ static struct item next_endpoints(struct dump *dump, size_t *cursor)
         return (struct item){0};
     nu_arena_destroy(&dump->scratch);
     dump->scratch = nu_arena_create();
-    return (struct item){nu_admin_make_endpoints(cluster, dump->scratch), cluster->name};
+    return (struct item){.message = nu_admin_make_endpoints(cluster, dump->scratch),
+                         .name = cluster->name};
+}
+
+/* A secret may be renewed before it is printed whole, so what is printed is a copy. */
+static const ProtobufCMessage *copy_message(struct dump *dump, const ProtobufCMessage *message)
+{
+    struct nu_config_ctx ctx;
+    nu_arena_destroy(&dump->scratch);
+    dump->scratch = nu_arena_create();
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = nu_arena_alloc(dump->scratch, size + 1);
+    protobuf_c_message_pack(message, bytes);
+    nu_config_ctx_init(&ctx, dump->scratch);
+    const ProtobufCMessage *copy =
+        nu_config_read(&ctx, "secret", nu_str_make((const char *)bytes, size), NU_CONFIG_BINARY,
+                       message->descriptor);
+    nu_config_ctx_finish(&ctx);
+    return copy;
+}
+
+static struct item next_secret(struct dump *dump, bool is_static, size_t *cursor)
+{
+    const struct nu_tls_secrets *secrets = dump->admin->parts.secrets;
+    struct nu_tls_secret_view view;
+    if (!secrets || !nu_tls_secrets_next(secrets, is_static, cursor, &view))
+        return (struct item){0};
+    struct item item = {.message = copy_message(dump, view.message)};
+    item.name = nu_arena_dup(dump->scratch, view.name);
+    item.version = nu_arena_dup(dump->scratch, view.version);
+    if (!is_static)
+        item.updated = nu_admin_format_time(view.updated_us, dump->scratch);
+    return item;
+}
+
+static struct item next_static_secret(struct dump *dump, size_t *cursor)
+{
+    return next_secret(dump, true, cursor);
+}
+
+static struct item next_dynamic_secret(struct dump *dump, size_t *cursor)
+{
+    return next_secret(dump, false, cursor);
 }
 
 static const struct list clusters_list = {
-    "static_clusters", "ClustersConfigDump.StaticCluster",
-    "cluster",         &envoy__config__cluster__v3__cluster__descriptor,
-    next_cluster,      true,
+    "static_clusters",
+    "ClustersConfigDump.StaticCluster",
+    "cluster",
+    &envoy__config__cluster__v3__cluster__descriptor,
+    next_cluster,
+    true,
+    false,
 };
 static const struct list endpoints_list = {
     "static_endpoint_configs",
@@ -124,16 +177,41 @@ static const struct list endpoints_list = {
     &envoy__config__endpoint__v3__cluster_load_assignment__descriptor,
     next_endpoints,
     false,
+    false,
 };
 static const struct list listeners_list = {
-    "static_listeners", "ListenersConfigDump.StaticListener",
-    "listener",         &envoy__config__listener__v3__listener__descriptor,
-    next_listener,      true,
+    "static_listeners",
+    "ListenersConfigDump.StaticListener",
+    "listener",
+    &envoy__config__listener__v3__listener__descriptor,
+    next_listener,
+    true,
+    false,
 };
 static const struct list routes_list = {
-    "static_route_configs", "RoutesConfigDump.StaticRouteConfig",
-    "route_config",         &envoy__config__route__v3__route_configuration__descriptor,
-    next_route_config,      true,
+    "static_route_configs",
+    "RoutesConfigDump.StaticRouteConfig",
+    "route_config",
+    &envoy__config__route__v3__route_configuration__descriptor,
+    next_route_config,
+    true,
+    false,
+};
+static const struct list static_secrets_list = {
+    .field = "static_secrets",
+    .item_type = "SecretsConfigDump.StaticSecret",
+    .item_field = "secret",
+    .descriptor = &envoy__extensions__transport_sockets__tls__v3__secret__descriptor,
+    .next = next_static_secret,
+    .is_named = true,
+};
+static const struct list dynamic_secrets_list = {
+    .field = "dynamic_active_secrets",
+    .item_type = "SecretsConfigDump.DynamicSecret",
+    .item_field = "secret",
+    .descriptor = &envoy__extensions__transport_sockets__tls__v3__secret__descriptor,
+    .next = next_dynamic_secret,
+    .is_named = true,
 };
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -178,7 +256,9 @@ static const struct section routes_section = {
 static const struct section secrets_section = {
     .type = "SecretsConfigDump",
     .scalars = NO_NAMES,
-    .empty_lists = NAMES("static_secrets", "dynamic_active_secrets", "dynamic_warming_secrets"),
+    .empty_lists = NAMES("dynamic_warming_secrets"),
+    .list = &static_secrets_list,
+    .second = &dynamic_secrets_list,
 };
 
 static const struct section *const all_sections[] = {
@@ -239,7 +319,15 @@ static bool add_item_path(const struct list *list, struct nu_field_mask *mask, s
 {
     if (is_first_name(path, list->item_field))
         return add_inner(mask, path, list->item_field, list->descriptor, arena);
-    return is_first_name(path, "last_updated") && add_leaf(mask, path, arena);
+    bool is_known =
+        is_first_name(path, "last_updated") ||
+        (list->is_named && (is_first_name(path, "name") || is_first_name(path, "version_info")));
+    return is_known && add_leaf(mask, path, arena);
+}
+
+static bool is_list(const struct list *list, struct nu_str field)
+{
+    return list && nu_str_eq(field, nu_str_from(list->field));
 }
 
 static bool add_section_path(const struct section *section, struct nu_field_mask *mask,
@@ -251,7 +339,7 @@ static bool add_section_path(const struct section *section, struct nu_field_mask
     if (section->is_bootstrap && is_first_name(path, "last_updated"))
         return add_leaf(mask, path, arena);
     bool is_known = has_name(section->scalars, path) || has_name(section->empty_lists, path) ||
-                    (section->list && nu_str_eq(path, nu_str_from(section->list->field)));
+                    is_list(section->list, path) || is_list(section->second, path);
     return is_known && add_leaf(mask, path, arena);
 }
 
@@ -355,8 +443,10 @@ static bool choose_resource(const struct nu_admin_request *request, struct dump 
         const struct section *section = all_sections[i];
         if (!is_included(request, section))
             continue;
-        if (section->list && nu_str_eq(name, nu_str_from(section->list->field)))
+        if (is_list(section->list, name))
             return take_list(dump, section->list, mask_text, response);
+        if (is_list(section->second, name))
+            return take_list(dump, section->second, mask_text, response);
         if (has_name(section->scalars, name))
             return fail_resource(response, 400,
                                  "% is not a repeated field. Use ?mask=% to get only this field",
@@ -441,6 +531,18 @@ static bool is_named(const struct dump *dump, const struct item *item)
     return !dump->name_regex || nu_regex_full_match(dump->name_regex, item->name);
 }
 
+/* What stands beside the message. */
+static void print_about(struct dump *dump, const struct item *item,
+                        const struct nu_field_mask *mask)
+{
+    if (wants(mask, "name"))
+        print_text(&dump->json, "name", item->name);
+    if (item->updated && item->version.len && wants(mask, "version_info"))
+        print_text(&dump->json, "version_info", item->version);
+    if (item->updated && wants(mask, "last_updated"))
+        print_text(&dump->json, "last_updated", nu_str_from(item->updated));
+}
+
 static void begin_item(struct dump *dump, const struct list *list, const struct item *item)
 {
     /* Without `resource` a mask names lists, not what is in their items. */
@@ -455,13 +557,17 @@ static void begin_item(struct dump *dump, const struct list *list, const struct 
         nu_json_object_begin(&dump->json);
     }
     dump->has_items = true;
+    if (list->is_named)
+        print_about(dump, item, mask);
     begin_message(dump, list->item_field, item->message, true, mask);
     dump->step = IN_ITEM;
 }
 
 static const struct list *list_at_work(const struct dump *dump)
 {
-    return dump->resource ? dump->resource : (*dump->chosen)->list;
+    if (dump->resource)
+        return dump->resource;
+    return dump->in_second ? (*dump->chosen)->second : (*dump->chosen)->list;
 }
 
 static void end_item(struct dump *dump)
@@ -477,15 +583,30 @@ static void end_item(struct dump *dump)
     dump->step = NEXT_ITEM;
 }
 
+/* Ends the section's first list, and begins the other one; false if there is none. */
+static bool go_to_second(struct dump *dump)
+{
+    if (dump->resource || dump->in_second || !(*dump->chosen)->second)
+        return false;
+    if (dump->has_items)
+        nu_json_array_end(&dump->json);
+    dump->has_items = false;
+    dump->in_second = true;
+    dump->cursor = 0;
+    return true;
+}
+
 /* Goes on to the next item whose name is asked for; false behind the last. One look a step. */
 static bool next_item(struct dump *dump)
 {
     const struct list *list = list_at_work(dump);
-    if (!list || (!dump->resource && !wants(dump->mask, list->field)))
+    if (!list)
         return false;
+    if (!dump->resource && !wants(dump->mask, list->field))
+        return go_to_second(dump);
     struct item item = list->next(dump, &dump->cursor);
     if (!item.message)
-        return false;
+        return go_to_second(dump);
     if (is_named(dump, &item))
         begin_item(dump, list, &item);
     return true;
@@ -497,6 +618,7 @@ static void begin_section(struct dump *dump)
     begin_config(dump, section->type);
     dump->cursor = 0;
     dump->has_items = false;
+    dump->in_second = false;
     dump->step = NEXT_ITEM;
     if (section->is_bootstrap) {
         begin_message(dump, "bootstrap", &dump->admin->bootstrap->base, false, dump->mask);

@@ -28,18 +28,23 @@ struct Envoy__Config__Core__V3__DataSource;
 
 struct nu_config_ctx {
     struct nu_error_list errors;
-    struct nu_error_list warnings; /* ignored, deprecated and doubtful things; each field once */
-    bool allow_unknown;            /* unknown fields are warnings; set it before loading */
-    bool skip_deprecated;          /* deprecated fields are not worth a warning; likewise */
-    size_t unknown_fields;         /* how many there were */
-    struct nu_arena *arena;        /* borrowed: takes the messages */
-    struct nu_arena scratch;       /* private: trees and places */
-    struct nu_map places;          /* private: message -> struct nu_config_place */
-    struct nu_map warned;          /* private: fields that were warned of */
+    struct nu_error_list warnings;    /* ignored, deprecated and doubtful things; each field once */
+    bool allow_unknown;               /* unknown fields are warnings; set it before loading */
+    bool skip_deprecated;             /* deprecated fields are not worth a warning; likewise */
+    size_t unknown_fields;            /* how many there were */
+    struct nu_arena *arena;           /* borrowed: takes the messages */
+    const struct nu_config_ctx *base; /* borrowed: knows other messages; NULL for none */
+    struct nu_arena scratch;          /* private: trees and places */
+    struct nu_map places;             /* private: message -> struct nu_config_place */
+    struct nu_map warned;             /* private: fields that were warned of */
 };
 
 /* An empty context whose messages go to `arena`. */
 void nu_config_ctx_init(struct nu_config_ctx *ctx, struct nu_arena *arena);
+/* An empty context that knows the positions of `base` as well, whose messages are looked at again
+ * later on. `base` must live longer. */
+void nu_config_ctx_init_view(struct nu_config_ctx *ctx, const struct nu_config_ctx *base,
+                             struct nu_arena *arena);
 /* Frees lists and positions; the messages stay. */
 void nu_config_ctx_finish(struct nu_config_ctx *ctx);
 

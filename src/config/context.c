@@ -14,6 +14,15 @@ void nu_config_ctx_init(struct nu_config_ctx *ctx, struct nu_arena *arena)
     nu_arena_init(&ctx->scratch);
 }
 
+void nu_config_ctx_init_view(struct nu_config_ctx *ctx, const struct nu_config_ctx *base,
+                             struct nu_arena *arena)
+{
+    nu_config_ctx_init(ctx, arena);
+    ctx->base = base;
+    ctx->allow_unknown = base->allow_unknown;
+    ctx->skip_deprecated = base->skip_deprecated;
+}
+
 void nu_config_ctx_finish(struct nu_config_ctx *ctx)
 {
     nu_error_list_finish(&ctx->errors);
@@ -38,7 +47,9 @@ struct nu_config_place *nu_place_add(struct nu_config_ctx *ctx, const ProtobufCM
 
 struct nu_config_place *nu_place_find(const struct nu_config_ctx *ctx, const void *message)
 {
-    return nu_map_get(&ctx->places, nu_str_make((const char *)&message, sizeof(message)));
+    struct nu_str key = nu_str_make((const char *)&message, sizeof(message));
+    struct nu_config_place *place = nu_map_get(&ctx->places, key);
+    return !place && ctx->base ? nu_place_find(ctx->base, message) : place;
 }
 
 static uint64_t bit_of(const struct nu_config_place *place, const ProtobufCFieldDescriptor *field)

@@ -12,6 +12,7 @@
 
 struct nu_access_logger_class;
 struct nu_dns_resolver;
+struct nu_file_watcher;
 struct nu_filter_factory;
 struct nu_host_keeper;
 struct nu_init_manager;
@@ -22,6 +23,7 @@ struct nu_loop;
 struct nu_network_filter_factory;
 struct nu_runtime;
 struct nu_stats;
+struct nu_tls_secrets;
 struct nu_transport_socket_class;
 
 /* The extensions that are built in, one NULL-terminated list for each kind. */
@@ -51,7 +53,10 @@ struct nu_factory {
     struct nu_host_keeper *host_keeper; /* makes hosts */
     /* Takes what must be ready before listeners open; NULL where nothing waits. */
     struct nu_init_manager *init;
-    struct nu_list *tls_contexts; /* where TLS contexts are listed, to be shown; may be NULL */
+    struct nu_list *tls_contexts;   /* where TLS contexts are listed, to be shown; may be NULL */
+    struct nu_tls_secrets *secrets; /* of TLS contexts, by name; NULL for none */
+    struct nu_file_watcher
+        *files; /* tells of changes; NULL: what was read once is never read again */
     const struct nu_extensions *extensions;
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */

@@ -119,8 +119,7 @@ struct walk {
 
 static bool add_step(struct walk *walk, struct nu_str name)
 {
-    int id = watch_directory(walk->watcher,
-                             walk->directory.len ? walk->directory.data : ".");
+    int id = watch_directory(walk->watcher, walk->directory.len ? walk->directory.data : ".");
     if (id < 0)
         return false;
     struct path *path = walk->path;
@@ -317,6 +316,8 @@ void nu_file_watcher_destroy(struct nu_file_watcher **watcher_ptr)
     if (!watcher)
         return;
     *watcher_ptr = NULL;
+    while (!nu_list_is_empty(&watcher->watches))
+        nu_file_watch_finish(nu_list_first(&watcher->watches, struct nu_file_watch, link));
     nu_io_finish(&watcher->io);
     close(watcher->fd);
     nu_free(watcher->directories);

@@ -22,7 +22,7 @@ struct nu_file_watcher;
 
 /* NULL when the system has no inotify instance left; watches of a NULL watcher never speak. */
 struct nu_file_watcher *nu_file_watcher_create(struct nu_loop *loop);
-/* After the last watch was finished. */
+/* Finishes all of its watches, too. */
 void nu_file_watcher_destroy(struct nu_file_watcher **watcher);
 
 /* Embedded in who wants to know; all private. */
@@ -38,7 +38,7 @@ struct nu_file_watch {
 /* `fn` is called from the loop; it may change the watch's paths and finish it. */
 void nu_file_watch_init(struct nu_file_watch *watch, struct nu_file_watcher *watcher,
                         void (*fn)(struct nu_file_watch *watch));
-/* Harmless on a zeroed watch. */
+/* Harmless on a zeroed watch, and on one that is finished. */
 void nu_file_watch_finish(struct nu_file_watch *watch);
 
 /*

@@ -134,6 +134,7 @@ void nu_server_build_admin(struct nu_server *server)
         .bootstrap = server->bootstrap,
         .clusters = server->clusters,
         .tls_contexts = &server->tls_contexts,
+        .secrets = server->secrets,
         .ops = &ops,
         .owner = server,
     };

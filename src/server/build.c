@@ -12,6 +12,7 @@
 #include "server/local_info.h"
 #include "server/log_setup.h"
 #include "server/stats_from_proto.h"
+#include "tls/secrets.h"
 #include "upstream/cluster_from_proto.h"
 #include "upstream/discovery.h"
 
@@ -45,6 +46,8 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .host_keeper = nu_cluster_manager_host_keeper(server->clusters),
         .init = &server->init,
         .tls_contexts = &server->tls_contexts,
+        .secrets = server->secrets,
+        .files = server->files,
         .extensions = &nu_built_in_extensions,
         .local = &server->local,
         .runtime = server->runtime,
@@ -65,6 +68,14 @@ static void build_dns(struct nu_server *server)
     };
     server->dns = nu_dns_cares_create(server->loop, server->stats,
                                       nu_dns_options_from_proto(&factory, &settings));
+}
+
+static void build_secrets(struct nu_server *server)
+{
+    const Envoy__Config__Bootstrap__V3__Bootstrap__StaticResources *resources =
+        server->bootstrap->static_resources;
+    for (size_t i = 0; resources && i < resources->n_secrets; i++)
+        nu_tls_secrets_add_static(server->secrets, &server->ctx, resources->secrets[i]);
 }
 
 static void build_cluster(struct nu_server *server, struct nu_factory *factory,
@@ -133,6 +144,7 @@ bool nu_server_build(struct nu_server *server)
     struct nu_factory factory = nu_server_factory(server);
     nu_stats_from_proto(&factory, server->bootstrap->stats_config, server->options);
     build_dns(server);
+    build_secrets(server);
     build_clusters(server);
     build_listeners(server);
     nu_server_build_admin(server);

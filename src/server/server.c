@@ -10,10 +10,12 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "event/file_watch.h"
 #include "net/dns.h"
 #include "runtime/runtime.h"
 #include "server/log_setup.h"
 #include "server/process.h"
+#include "tls/secrets.h"
 
 static void print_errors(const struct nu_error_list *errors)
 {
@@ -55,6 +57,9 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     nu_timer_init(&server->init_timer, nu_server_on_init_timer);
     nu_timer_init(&server->drain_timer, nu_server_on_drain_timer);
     nu_options_log_ignored(options);
+    server->files = nu_file_watcher_create(server->loop);
+    server->secrets =
+        nu_tls_secrets_create(server->loop, server->files, server->stats, &server->init);
     bool ok = nu_server_build(server);
     log_warnings(&server->ctx.warnings);
     if (ok)
@@ -145,6 +150,7 @@ void nu_server_destroy(struct nu_server **server_ptr)
     nu_cluster_manager_destroy(&server->clusters);
     nu_dns_resolver_destroy(&server->dns);
     nu_runtime_unref(&server->runtime);
+    nu_file_watcher_destroy(&server->files);
     nu_loop_destroy(&server->loop);
     nu_inherited_finish(&server->inherited);
     nu_notify_finish(&server->notify);
@@ -153,5 +159,6 @@ void nu_server_destroy(struct nu_server **server_ptr)
     nu_stats_destroy(&server->stats);
     nu_config_ctx_finish(&server->ctx);
     nu_arena_finish(&server->arena);
+    nu_tls_secrets_destroy(&server->secrets); /* the configuration's contexts used them */
     nu_free(server);
 }

@@ -63,6 +63,8 @@ struct nu_server {
     uint32_t drain_looks;
     bool draining;
 
+    struct nu_file_watcher *files;
+    struct nu_tls_secrets *secrets;
     struct nu_list tls_contexts; /* of struct nu_tls_context, which leave it by themselves */
     struct nu_admin *admin;      /* in the arena; NULL if there is none */
     struct nu_process_stats process_stats;

@@ -4,6 +4,7 @@
 #include "stats/http_stats.h"
 #include "stats/listener_filter_stats.h"
 #include "stats/listener_stats.h"
+#include "stats/sds_stats.h"
 #include "stats/server_stats.h"
 #include "stats/tls_stats.h"
 
@@ -64,6 +65,11 @@ NU_STAT_TABLE(nu_host_stats, NU_HOST_STATS, "(in /clusters)", "A host.");
 
 NU_STAT_TABLE(nu_tls_stats, NU_TLS_STATS, "listener.<address>.ssl, cluster.<name>.ssl",
               "TLS connections.");
+NU_STAT_TABLE(nu_sds_stats, NU_SDS_STATS, "sds.<secret>", "Secrets that come from files.");
+NU_STAT_TABLE(nu_tls_factory_stats, NU_TLS_FACTORY_STATS,
+              "listener.<address>.server_ssl_socket_factory, "
+              "cluster.<name>.client_ssl_socket_factory",
+              "The settings of TLS, as secrets and files come and change.");
 
 NU_STAT_TABLE(nu_tls_inspector_stats, NU_TLS_INSPECTOR_STATS, "tls_inspector",
               "The listener filter tls_inspector.");
@@ -104,6 +110,8 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_transport_socket_match_stats_table,
     &nu_host_stats_table,
     &nu_tls_stats_table,
+    &nu_tls_factory_stats_table,
+    &nu_sds_stats_table,
     &nu_tls_negotiated_stats_table,
     &nu_tls_inspector_stats_table,
     &nu_http_inspector_stats_table,

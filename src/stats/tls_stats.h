@@ -26,6 +26,21 @@ struct nu_tls_stats {
 };
 extern const struct nu_stat_table nu_tls_stats_table;
 
+/* listener.<address>.server_ssl_socket_factory. and cluster.<name>.client_ssl_socket_factory. */
+#define NU_TLS_FACTORY_STATS(X, S) \
+    X(S, COUNTER, ssl_context_update_by_sds, "New settings because a secret came or changed.") \
+    X(S, COUNTER, ssl_context_update_by_files, "New settings because files changed.") \
+    X(S, COUNTER, ssl_context_update_failed, "Files that changed and could not be used.") \
+    X(S, COUNTER, downstream_context_secrets_not_ready, \
+      "Connections of clients closed for want of a secret.") \
+    X(S, COUNTER, upstream_context_secrets_not_ready, \
+      "Connections to hosts given up for want of a secret.")
+
+struct nu_tls_factory_stats {
+    NU_TLS_FACTORY_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_tls_factory_stats_table;
+
 /* What was negotiated, by name, in the scope of the above. */
 #define NU_TLS_NEGOTIATED(X) \
     X("versions.TLSv1") \

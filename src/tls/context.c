@@ -8,29 +8,50 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "tls/transport.h"
 
-struct nu_tls_context {
-    struct nu_list link; /* in the list of who shows certificates, or unlinked */
+/* One set of settings. Immutable, but for the count of who holds it: the context, and the part of
+ * each thread that has used it. */
+struct nu_tls_snapshot {
+    atomic_uint refs;
+    struct nu_arena *arena; /* owned: of the settings' texts and arrays */
     struct nu_tls_settings settings;
-    struct nu_stat_set *stats; /* borrowed: the registry frees these two */
-    struct nu_stat_set *negotiated;
-    struct nu_tls_ticket_key random_ticket_key;
     uint8_t session_id_context[SHA256_DIGEST_LENGTH];
+};
+
+struct nu_tls_context {
+    struct nu_list link;       /* in the list of who shows certificates, or unlinked */
+    struct nu_stat_set *stats; /* borrowed: the registry frees these three */
+    struct nu_stat_set *negotiated;
+    struct nu_stat_set *factory_stats;
+    struct nu_tls_ticket_key random_ticket_key; /* where none are configured */
+    /* Guards the moment between reading `current` and counting it; taken only by a thread that
+     * finds new settings, and by the one that sets them. */
+    pthread_mutex_t lock;
+    _Atomic(struct nu_tls_snapshot *) current;          /* a reference; NULL: not ready */
     struct nu_tls_context_local *locals[NU_THREAD_MAX]; /* owned; each by its thread */
 };
 
 const struct nu_tls_settings *nu_tls_context_settings(const struct nu_tls_context *context)
 {
-    return &context->settings;
+    const struct nu_tls_snapshot *current = atomic_load(&context->current);
+    return current ? &current->settings : NULL;
 }
 
-static struct nu_tls_context *context_of(SSL_CTX *ctx)
+struct nu_tls_factory_stats *nu_tls_context_factory_stats(struct nu_tls_context *context)
 {
-    return SSL_CTX_get_app_data(ctx);
+    return nu_stat_set_block(context->factory_stats);
+}
+
+/* The part of the thread whose SSL_CTX it is; OpenSSL asks back on that thread alone. */
+static struct nu_tls_context_local *local_of(SSL *ssl)
+{
+    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
 /* --- Certificates ----------------------------------------------------------------------------- */
@@ -90,14 +111,12 @@ static bool set_certificates(SSL_CTX *ctx, struct nu_tls_settings *settings)
 
 static int on_verify(X509_STORE_CTX *store, void *arg)
 {
-    struct nu_tls_context *context = arg;
+    const struct nu_tls_settings *settings = arg;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    const struct nu_tls_settings *settings = &context->settings;
     struct nu_str name = {0};
     if (settings->verify_server_name)
         name = nu_str_from(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-    int ok = nu_tls_validator_verify(&settings->validator, store, name,
-                                     nu_tls_context_local(context)->stats);
+    int ok = nu_tls_validator_verify(&settings->validator, store, name, local_of(ssl)->stats);
     if (!ok)
         nu_tls_transport_note_verify_failure(ssl, X509_STORE_CTX_get_error(store));
     return ok;
@@ -113,9 +132,8 @@ static STACK_OF(X509_NAME) * ca_names(const struct nu_tls_validator *validator)
     return names;
 }
 
-static void set_verification(SSL_CTX *ctx, struct nu_tls_context *context)
+static void set_verification(SSL_CTX *ctx, struct nu_tls_settings *settings)
 {
-    const struct nu_tls_settings *settings = &context->settings;
     const struct nu_tls_validator *validator = &settings->validator;
     int mode = SSL_VERIFY_NONE;
     if (!nu_tls_validator_is_empty(validator) || settings->verify_server_name)
@@ -123,7 +141,7 @@ static void set_verification(SSL_CTX *ctx, struct nu_tls_context *context)
     if (settings->require_client_certificate)
         mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     SSL_CTX_set_verify(ctx, mode, NULL);
-    SSL_CTX_set_cert_verify_callback(ctx, on_verify, context);
+    SSL_CTX_set_cert_verify_callback(ctx, on_verify, settings);
     if (!validator->trusted)
         return;
     X509_STORE_up_ref(validator->trusted);
@@ -180,7 +198,7 @@ static bool set_up_ticket(const struct nu_tls_ticket_key *key, const unsigned ch
 static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                          EVP_MAC_CTX *mac, int encrypt)
 {
-    const struct nu_tls_settings *settings = &context_of(SSL_get_SSL_CTX(ssl))->settings;
+    const struct nu_tls_settings *settings = local_of(ssl)->settings;
     if (encrypt) {
         const struct nu_tls_ticket_key *key = &settings->ticket_keys[0];
         memcpy(name, key->name, sizeof(key->name));
@@ -199,11 +217,11 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
     return 0;
 }
 
-static void set_server_sessions(SSL_CTX *ctx, struct nu_tls_context *context)
+static void set_server_sessions(SSL_CTX *ctx, const struct nu_tls_snapshot *snapshot)
 {
-    const struct nu_tls_settings *settings = &context->settings;
-    SSL_CTX_set_session_id_context(ctx, context->session_id_context,
-                                   sizeof(context->session_id_context));
+    const struct nu_tls_settings *settings = &snapshot->settings;
+    SSL_CTX_set_session_id_context(ctx, snapshot->session_id_context,
+                                   sizeof(snapshot->session_id_context));
     SSL_CTX_set_session_cache_mode(ctx, settings->no_session_cache ? SSL_SESS_CACHE_OFF
                                                                    : SSL_SESS_CACHE_SERVER);
     if (settings->session_timeout_s)
@@ -220,9 +238,8 @@ static void set_server_sessions(SSL_CTX *ctx, struct nu_tls_context *context)
 /* A client keeps the newest sessions. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
-    struct nu_tls_context *context = context_of(SSL_get_SSL_CTX(ssl));
-    struct nu_tls_context_local *local = nu_tls_context_local(context);
-    uint32_t max = context->settings.max_sessions;
+    struct nu_tls_context_local *local = local_of(ssl);
+    uint32_t max = local->settings->max_sessions;
     if (local->session_count == max) {
         SSL_SESSION_free(local->sessions[0]);
         memmove(local->sessions, local->sessions + 1, (max - 1) * sizeof(SSL_SESSION *));
@@ -257,12 +274,13 @@ static bool set_names(SSL_CTX *ctx, const struct nu_tls_settings *settings)
            (!settings->sigalg_list || SSL_CTX_set1_sigalgs_list(ctx, settings->sigalg_list) == 1);
 }
 
-static SSL_CTX *make_ctx(struct nu_tls_context *context)
+/* `local` is what the callbacks get; NULL to try the settings only. */
+static SSL_CTX *make_ctx(struct nu_tls_snapshot *snapshot, struct nu_tls_context_local *local)
 {
-    struct nu_tls_settings *settings = &context->settings;
+    struct nu_tls_settings *settings = &snapshot->settings;
     SSL_CTX *ctx = SSL_CTX_new(settings->is_server ? TLS_server_method() : TLS_client_method());
     nu_assert(ctx);
-    SSL_CTX_set_app_data(ctx, context);
+    SSL_CTX_set_app_data(ctx, local);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(ctx, options_of(settings));
@@ -273,99 +291,173 @@ static SSL_CTX *make_ctx(struct nu_tls_context *context)
         SSL_CTX_free(ctx);
         return NULL;
     }
-    set_verification(ctx, context);
+    set_verification(ctx, settings);
     set_protocols(ctx, settings);
     if (settings->is_server)
-        set_server_sessions(ctx, context);
+        set_server_sessions(ctx, snapshot);
     else
         set_client_sessions(ctx, settings);
     return ctx;
 }
 
-struct nu_tls_context_local *nu_tls_context_local(struct nu_tls_context *context)
-{
-    struct nu_tls_context_local **slot = &context->locals[nu_thread_index()];
-    if (nu_likely(*slot != NULL))
-        return *slot;
-    struct nu_tls_context_local *local = nu_calloc(1, sizeof(*local));
-    *slot = local;
-    local->stats = nu_stat_set_block(context->stats);
-    local->negotiated = nu_stat_set_block(context->negotiated);
-    local->sessions = nu_calloc(context->settings.max_sessions + 1, sizeof(*local->sessions));
-    local->ctx = make_ctx(context);
-    nu_assert(local->ctx); /* it was tried when the context was created */
-    return local;
-}
+/* --- A thread's part -------------------------------------------------------------------------- */
 
-/* --- Life ------------------------------------------------------------------------------------- */
-
-/* Sessions may be resumed only where the same certificates and the same demands hold. */
-static void hash_identity(struct nu_tls_context *context)
+static void unref_snapshot(struct nu_tls_snapshot *snapshot)
 {
-    const struct nu_tls_settings *settings = &context->settings;
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    uint8_t hash[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-    for (size_t i = 0; i < settings->certificate_count; i++) {
-        if (X509_digest(settings->certificates[i].leaf, EVP_sha256(), hash, &len) == 1)
-            EVP_DigestUpdate(md, hash, len);
-    }
-    for (int i = 0; i < sk_X509_num(settings->validator.ca_list); i++) {
-        if (X509_digest(sk_X509_value(settings->validator.ca_list, i), EVP_sha256(), hash, &len) ==
-            1)
-            EVP_DigestUpdate(md, hash, len);
-    }
-    EVP_DigestUpdate(md, settings->validator.demands, sizeof(settings->validator.demands));
-    EVP_DigestUpdate(md, &settings->require_client_certificate, sizeof(bool));
-    EVP_DigestFinal_ex(md, context->session_id_context, NULL);
-    EVP_MD_CTX_free(md);
-}
-
-static void choose_ticket_keys(struct nu_tls_context *context)
-{
-    if (context->settings.ticket_key_count)
+    if (!snapshot || atomic_fetch_sub(&snapshot->refs, 1) > 1)
         return;
-    int ok = RAND_bytes((unsigned char *)&context->random_ticket_key,
-                        sizeof(context->random_ticket_key));
-    nu_assert(ok == 1);
-    context->settings.ticket_keys = &context->random_ticket_key;
-    context->settings.ticket_key_count = 1;
+    nu_tls_settings_finish(&snapshot->settings);
+    nu_arena_destroy(&snapshot->arena);
+    nu_free(snapshot);
 }
 
-struct nu_tls_context *nu_tls_context_create(const struct nu_tls_settings *settings,
-                                             struct nu_stats *stats, struct nu_str scope,
-                                             struct nu_strbuf *error)
+void nu_tls_context_local_unref(struct nu_tls_context_local *local)
 {
-    struct nu_tls_context *context = nu_calloc(1, sizeof(*context));
-    context->settings = *settings;
-    nu_list_init(&context->link);
-    nu_tls_transport_prepare();
-    choose_ticket_keys(context);
-    hash_identity(context);
-    ERR_clear_error();
-    SSL_CTX *trial = make_ctx(context);
-    if (!trial) {
-        nu_strbuf_add_cstr(error, "OpenSSL refuses these settings: ");
-        nu_tls_add_openssl_reason(error);
-        nu_tls_context_destroy(&context);
-        return NULL;
-    }
-    SSL_CTX_free(trial);
-    context->stats = nu_stat_set_create(stats, &nu_tls_stats_table, scope);
-    context->negotiated = nu_stat_set_create(stats, &nu_tls_negotiated_stats_table, scope);
-    return context;
-}
-
-static void free_local(struct nu_tls_context_local *local)
-{
-    if (!local)
+    if (!local || --local->refs > 0)
         return;
     for (uint32_t i = 0; i < local->session_count; i++)
         SSL_SESSION_free(local->sessions[i]);
     nu_free(local->sessions);
     SSL_CTX_free(local->ctx);
+    unref_snapshot(local->snapshot);
     nu_free(local);
+}
+
+static struct nu_tls_context_local *make_local(struct nu_tls_context *context,
+                                               struct nu_tls_snapshot *snapshot)
+{
+    struct nu_tls_context_local *local = nu_calloc(1, sizeof(*local));
+    local->refs = 1;
+    local->snapshot = snapshot;
+    local->settings = &snapshot->settings;
+    local->stats = nu_stat_set_block(context->stats);
+    local->negotiated = nu_stat_set_block(context->negotiated);
+    local->sessions = nu_calloc(local->settings->max_sessions + 1, sizeof(*local->sessions));
+    local->ctx = make_ctx(snapshot, local);
+    nu_assert(local->ctx); /* it was tried when the settings were set */
+    return local;
+}
+
+/* The context has other settings than this thread has used. */
+static void renew_local(struct nu_tls_context *context, struct nu_tls_context_local **slot)
+{
+    pthread_mutex_lock(&context->lock);
+    struct nu_tls_snapshot *snapshot = atomic_load(&context->current);
+    if (snapshot)
+        atomic_fetch_add(&snapshot->refs, 1);
+    pthread_mutex_unlock(&context->lock);
+    nu_tls_context_local_unref(*slot);
+    *slot = snapshot ? make_local(context, snapshot) : NULL;
+}
+
+struct nu_tls_context_local *nu_tls_context_local(struct nu_tls_context *context)
+{
+    struct nu_tls_context_local **slot = &context->locals[nu_thread_index()];
+    struct nu_tls_snapshot *used = *slot ? (*slot)->snapshot : NULL;
+    if (nu_unlikely(used != atomic_load_explicit(&context->current, memory_order_acquire)))
+        renew_local(context, slot);
+    if (*slot)
+        (*slot)->refs++;
+    return *slot;
+}
+
+/* --- Settings --------------------------------------------------------------------------------- */
+
+static void add_digest(EVP_MD_CTX *md, const X509 *certificate)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (X509_digest(certificate, EVP_sha256(), hash, &len) == 1)
+        EVP_DigestUpdate(md, hash, len);
+}
+
+/* Sessions may be resumed only where the same certificates and the same demands hold. */
+static void hash_identity(struct nu_tls_snapshot *snapshot)
+{
+    const struct nu_tls_settings *settings = &snapshot->settings;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+    for (size_t i = 0; i < settings->certificate_count; i++)
+        add_digest(md, settings->certificates[i].leaf);
+    for (int i = 0; i < sk_X509_num(settings->validator.ca_list); i++)
+        add_digest(md, sk_X509_value(settings->validator.ca_list, i));
+    EVP_DigestUpdate(md, settings->validator.demands, sizeof(settings->validator.demands));
+    EVP_DigestUpdate(md, &settings->require_client_certificate, sizeof(bool));
+    EVP_DigestFinal_ex(md, snapshot->session_id_context, NULL);
+    EVP_MD_CTX_free(md);
+}
+
+void nu_tls_settings_finish(struct nu_tls_settings *settings)
+{
+    for (size_t i = 0; i < settings->certificate_count; i++)
+        nu_tls_certificate_finish(&settings->certificates[i]);
+    nu_tls_validator_finish(&settings->validator);
+}
+
+static struct nu_tls_snapshot *make_snapshot(const struct nu_tls_context *context,
+                                             const struct nu_tls_settings *settings,
+                                             struct nu_arena *arena)
+{
+    struct nu_tls_snapshot *snapshot = nu_calloc(1, sizeof(*snapshot));
+    atomic_init(&snapshot->refs, 1);
+    snapshot->arena = arena;
+    snapshot->settings = *settings;
+    if (!settings->ticket_key_count) {
+        snapshot->settings.ticket_keys = &context->random_ticket_key;
+        snapshot->settings.ticket_key_count = 1;
+    }
+    hash_identity(snapshot);
+    return snapshot;
+}
+
+bool nu_tls_context_set(struct nu_tls_context *context, const struct nu_tls_settings *settings,
+                        struct nu_arena *arena, struct nu_strbuf *error)
+{
+    struct nu_tls_snapshot *snapshot = make_snapshot(context, settings, arena);
+    ERR_clear_error();
+    SSL_CTX *trial = make_ctx(snapshot, NULL);
+    if (!trial) {
+        nu_strbuf_add_cstr(error, "OpenSSL refuses these settings: ");
+        nu_tls_add_openssl_reason(error);
+        unref_snapshot(snapshot);
+        return false;
+    }
+    SSL_CTX_free(trial);
+    pthread_mutex_lock(&context->lock);
+    struct nu_tls_snapshot *old = atomic_exchange(&context->current, snapshot);
+    pthread_mutex_unlock(&context->lock);
+    unref_snapshot(old);
+    return true;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+static struct nu_stat_set *create_set(struct nu_stats *stats, const struct nu_stat_table *table,
+                                      struct nu_str scope, const char *name)
+{
+    struct nu_strbuf prefix = {0};
+    nu_strbuf_addf(&prefix, "%.*s.%s", NU_STR_ARG(scope), name);
+    struct nu_stat_set *set = nu_stat_set_create(stats, table, nu_strbuf_str(&prefix));
+    nu_strbuf_finish(&prefix);
+    return set;
+}
+
+struct nu_tls_context *nu_tls_context_create(bool is_server, struct nu_stats *stats,
+                                             struct nu_str scope)
+{
+    struct nu_tls_context *context = nu_calloc(1, sizeof(*context));
+    nu_list_init(&context->link);
+    pthread_mutex_init(&context->lock, NULL);
+    nu_tls_transport_prepare();
+    int ok = RAND_bytes((unsigned char *)&context->random_ticket_key,
+                        sizeof(context->random_ticket_key));
+    nu_assert(ok == 1);
+    context->stats = create_set(stats, &nu_tls_stats_table, scope, "ssl");
+    context->negotiated = create_set(stats, &nu_tls_negotiated_stats_table, scope, "ssl");
+    context->factory_stats =
+        create_set(stats, &nu_tls_factory_stats_table, scope,
+                   is_server ? "server_ssl_socket_factory" : "client_ssl_socket_factory");
+    return context;
 }
 
 void nu_tls_context_list(struct nu_tls_context *context, struct nu_list *list)
@@ -388,10 +480,9 @@ void nu_tls_context_destroy(struct nu_tls_context **context_ptr)
     *context_ptr = NULL;
     nu_list_remove(&context->link);
     for (unsigned i = 0; i < NU_THREAD_MAX; i++)
-        free_local(context->locals[i]);
-    for (size_t i = 0; i < context->settings.certificate_count; i++)
-        nu_tls_certificate_finish(&context->settings.certificates[i]);
-    nu_tls_validator_finish(&context->settings.validator);
+        nu_tls_context_local_unref(context->locals[i]);
+    unref_snapshot(atomic_load(&context->current));
+    pthread_mutex_destroy(&context->lock);
     OPENSSL_cleanse(&context->random_ticket_key, sizeof(context->random_ticket_key));
     nu_free(context);
 }

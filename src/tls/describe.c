@@ -135,6 +135,8 @@ void nu_tls_describe_context(const struct nu_tls_context *context, uint64_t now_
                              struct nu_json *json)
 {
     const struct nu_tls_settings *settings = nu_tls_context_settings(context);
+    if (!settings)
+        return;
     const X509 *ca = trusted_ca(settings);
     nu_json_object_begin(json);
     nu_json_key(json, NU_STR("ca_cert"));
@@ -154,10 +156,10 @@ void nu_tls_describe_context(const struct nu_tls_context *context, uint64_t now_
 static uint64_t days_of_context(const struct nu_tls_settings *settings, uint64_t now_s)
 {
     uint64_t least = UINT32_MAX;
-    const X509 *ca = trusted_ca(settings);
+    const X509 *ca = settings ? trusted_ca(settings) : NULL;
     if (ca)
         least = nu_min_size(least, days_left(ca, now_s));
-    for (size_t i = 0; i < settings->certificate_count; i++)
+    for (size_t i = 0; settings && i < settings->certificate_count; i++)
         least = nu_min_size(least, days_left(settings->certificates[i].leaf, now_s));
     return least;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /certs says about certificates, in the words of envoy.admin.v3. Any thread. */
+/* What /certs says about certificates, in the words of envoy.admin.v3. */
 #ifndef NU_TLS_DESCRIBE_H
 #define NU_TLS_DESCRIBE_H
 
@@ -7,7 +7,7 @@
 #include "tls/context.h"
 
 /* Writes one object: the trusted CA and the certificates of a context, with how long they last from
- * the second `now_s` on. */
+ * the second `now_s` on; nothing for a context that is not ready. Main thread. */
 void nu_tls_describe_context(const struct nu_tls_context *context, uint64_t now_s,
                              struct nu_json *json);
 /* Whole days until the first certificate of the contexts in `list` expires, 0 if one has;

@@ -24,7 +24,8 @@ struct answers {
 
 struct tls_info {
     struct nu_ssl_info base;
-    SSL *ssl;                /* owned: one reference */
+    SSL *ssl;                           /* owned: one reference */
+    struct nu_tls_context_local *local; /* a reference: what its settings are */
     struct answers *answers; /* owned; NULL before the first answer that has to be made */
 };
 
@@ -395,10 +396,9 @@ static bool is_peer_presented(struct nu_ssl_info *base)
 
 static bool is_peer_validated(struct nu_ssl_info *base)
 {
-    const SSL *ssl = info_of(base)->ssl;
-    const struct nu_tls_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    return is_peer_presented(base) && SSL_get_verify_result(ssl) == X509_V_OK &&
-           !nu_tls_validator_is_empty(&nu_tls_context_settings(context)->validator);
+    const struct tls_info *info = info_of(base);
+    return is_peer_presented(base) && SSL_get_verify_result(info->ssl) == X509_V_OK &&
+           !nu_tls_validator_is_empty(&info->local->settings->validator);
 }
 
 static void destroy(struct nu_ssl_info *base)
@@ -408,6 +408,7 @@ static void destroy(struct nu_ssl_info *base)
         nu_arena_finish(&info->answers->arena);
     nu_free(info->answers);
     SSL_free(info->ssl);
+    nu_tls_context_local_unref(info->local);
     nu_free(info);
 }
 
@@ -426,5 +427,7 @@ struct nu_ssl_info *nu_tls_info_create(SSL *ssl)
     info->base = (struct nu_ssl_info){.cls = &tls_info_class, .refs = 1};
     info->ssl = ssl;
     SSL_up_ref(ssl);
+    info->local = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    info->local->refs++;
     return &info->base;
 }

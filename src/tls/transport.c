@@ -16,6 +16,7 @@
 #include "tls/failure.h"
 #include "tls/info.h"
 #include "tls/names.h"
+#include "tls/not_ready.h"
 
 enum {
     RECORD = 16384,              /* the most that one record holds */
@@ -29,8 +30,7 @@ enum {
 
 struct tls_transport {
     struct nu_connection *conn;         /* borrowed: owns this */
-    struct nu_tls_context *context;     /* borrowed */
-    struct nu_tls_context_local *local; /* borrowed: the thread's */
+    struct nu_tls_context_local *local; /* a reference: the thread's, with today's settings */
     SSL *ssl;                           /* owned */
     struct nu_ssl_info *info;           /* owned: one reference; NULL until it is asked for */
     struct nu_buf cipher_in;
@@ -521,6 +521,7 @@ static void tls_finish(struct nu_connection *conn)
     SSL_set_bio(tls->ssl, NULL, NULL); /* what is known of it may outlive this transport */
     nu_ssl_info_unref(tls->info);
     SSL_free(tls->ssl);
+    nu_tls_context_local_unref(tls->local);
     nu_buf_clear(&tls->cipher_in);
     nu_buf_clear(&tls->cipher_out);
     nu_free(tls);
@@ -556,12 +557,11 @@ static const struct nu_transport_class tls_class = {
     .buffers = true,
 };
 
-static struct tls_transport *attach(struct nu_connection *conn, struct nu_tls_context *context)
+static struct tls_transport *attach(struct nu_connection *conn, struct nu_tls_context_local *local)
 {
     struct tls_transport *tls = nu_calloc(1, sizeof(*tls));
     tls->conn = conn;
-    tls->context = context;
-    tls->local = nu_tls_context_local(context);
+    tls->local = local;
     tls->verify_error = X509_V_OK;
     tls->ssl = SSL_new(tls->local->ctx);
     nu_assert(tls->ssl);
@@ -579,7 +579,14 @@ static struct tls_transport *attach(struct nu_connection *conn, struct nu_tls_co
 
 void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
 {
-    struct tls_transport *tls = attach(conn, context);
+    struct nu_tls_context_local *local = nu_tls_context_local(context);
+    if (nu_unlikely(!local)) {
+        nu_counter_inc(
+            &nu_tls_context_factory_stats(context)->downstream_context_secrets_not_ready);
+        nu_tls_refuse(conn);
+        return;
+    }
+    struct tls_transport *tls = attach(conn, local);
     SSL_set_accept_state(tls->ssl);
     /* What listener filters read of the connection is the beginning of the handshake. */
     nu_buf_move_all(&tls->cipher_in, &conn->in);
@@ -592,7 +599,7 @@ void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
 static bool is_session_for(const struct tls_transport *tls, const SSL_SESSION *session,
                            struct nu_str name)
 {
-    if (!nu_tls_context_settings(tls->context)->auto_host_sni)
+    if (!tls->local->settings->auto_host_sni)
         return true;
     const char *known = SSL_SESSION_get0_hostname(session);
     return known && nu_str_eq(nu_str_from(known), name);
@@ -620,8 +627,14 @@ static void resume_session(struct tls_transport *tls, struct nu_str name)
 void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
                     const struct nu_transport_target *target)
 {
-    struct tls_transport *tls = attach(conn, context);
-    const struct nu_tls_settings *settings = nu_tls_context_settings(context);
+    struct nu_tls_context_local *local = nu_tls_context_local(context);
+    if (nu_unlikely(!local)) {
+        nu_counter_inc(&nu_tls_context_factory_stats(context)->upstream_context_secrets_not_ready);
+        nu_tls_refuse(conn);
+        return;
+    }
+    struct tls_transport *tls = attach(conn, local);
+    const struct nu_tls_settings *settings = local->settings;
     struct nu_str name = settings->server_name;
     if (settings->auto_host_sni && target->hostname.len)
         name = target->hostname;

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from configs import ADMIN
-from test_tls import Client
+from tls_common import Client
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 README = (SOURCE / "README.md").read_text()
@@ -71,3 +71,29 @@ def test_the_tls_example_does_what_its_readme_says(nuncio, tmp_path):
     stranger = Client(folder, proxy.port("application"), "localhost")
     with pytest.raises((ssl.SSLError, ConnectionResetError)):
         assert stranger.get() == "no answer"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+def test_the_example_of_secrets_takes_new_certificates(nuncio, tmp_path):
+    folder = tmp_path / "tls"
+    shutil.copytree(SOURCE / "examples/tls", folder)
+    for name in ("secrets.yaml", "web-secret.yaml"):
+        text = (folder / name).read_text().replace("examples/tls/", f"{folder}/")
+        (folder / name).write_text(text)
+
+    def make():
+        subprocess.run(["sh", folder / "make_certificates.sh"], check=True, capture_output=True)
+
+    make()
+    text = (folder / "secrets.yaml").read_text()
+    proxy = nuncio(ADMIN + text.replace("8443", "@web@"))
+    at = proxy.stderr.wait("new TLS settings")
+    client = Client(folder, proxy.port("web"), "localhost", certificate="client")
+    assert client.get().endswith("\r\n\r\nwelcome over TLS\n")
+    client.close()
+    make()
+    for _ in range(2):  # the secret's certificate, and the authority
+        at = proxy.stderr.wait("new TLS settings", at)
+    client = Client(folder, proxy.port("web"), "localhost", certificate="client")
+    assert client.get().endswith("\r\n\r\nwelcome over TLS\n")
+    client.close()

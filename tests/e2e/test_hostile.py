@@ -8,7 +8,7 @@ import pytest
 
 from configs import PROXY
 from pki import Authority
-from test_tls import Client, HEAD, serving
+from tls_common import HEAD, Client, serving
 
 ACCESS_LOG = """          access_log:
           - name: stdout

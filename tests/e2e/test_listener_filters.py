@@ -8,7 +8,7 @@ import pytest
 
 from configs import ADMIN, HCM, ROUTER
 from pki import Authority
-from test_tls import Client, downstream
+from tls_common import Client, downstream
 
 LISTENER = "type.googleapis.com/envoy.extensions.filters.listener."
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"

@@ -76,19 +76,20 @@ static void make_certificate(struct nu_tls_certificate *out)
 static void make_context(struct fixture *f)
 {
     struct nu_strbuf error = {0};
+    struct nu_arena *arena = nu_arena_create();
     struct nu_tls_settings settings = {
         .is_server = true,
         .min_version = TLS1_2_VERSION,
         .max_version = TLS1_3_VERSION,
         .cipher_list = "HIGH",
         .curve_list = "X25519",
-        .certificates = nu_arena_alloc(f->arena, sizeof(*settings.certificates)),
+        .certificates = nu_arena_alloc(arena, sizeof(*settings.certificates)),
         .certificate_count = 1,
         .validator = {.max_depth = -1},
     };
     make_certificate(&settings.certificates[0]);
-    f->context = nu_tls_context_create(&settings, f->stats, NU_STR("test"), &error);
-    assert_non_null(f->context);
+    f->context = nu_tls_context_create(true, f->stats, NU_STR("test"));
+    assert_true(nu_tls_context_set(f->context, &settings, arena, &error));
 }
 
 static void make_client(struct fixture *f)
