@@ -122,13 +122,10 @@ static const struct nu_exchange_ops exchange_ops_ = {
     .on_below_low = exchange_on_below_low_,
 };
 
-/* Begins METHOD / HTTP/1.1 with `host: a`; without `end` a body follows. `on_event` may be NULL. */
-static inline void exchange_start_with(struct exchange_client *client,
-                                       const struct nu_exchange_params *params, const char *method,
-                                       bool end, void (*on_event)(struct exchange_client *client))
+/* Makes METHOD / HTTP/1.1 with `host: a`, to which a test may add headers. */
+static inline void exchange_prepare(struct exchange_client *client, const char *method)
 {
     memset(client, 0, sizeof(*client));
-    client->on_event = on_event;
     nu_arena_init(&client->arena);
     nu_headers_init(&client->headers, &client->arena, 8);
     nu_headers_add(&client->headers, NU_STR(":method"), nu_str_from(method));
@@ -139,7 +136,23 @@ static inline void exchange_start_with(struct exchange_client *client,
     client->exchange.ops = &exchange_ops_;
     client->exchange.arena = &client->arena;
     client->exchange.info = &client->info;
+}
+
+/* Begins what was prepared; without `end` a body follows. */
+static inline void exchange_begin(struct exchange_client *client,
+                                  const struct nu_exchange_params *params, bool end)
+{
     nu_exchange_start(&client->exchange, params, &client->headers, end);
+}
+
+/* Both at once. `on_event` may be NULL. */
+static inline void exchange_start_with(struct exchange_client *client,
+                                       const struct nu_exchange_params *params, const char *method,
+                                       bool end, void (*on_event)(struct exchange_client *client))
+{
+    exchange_prepare(client, method);
+    client->on_event = on_event;
+    exchange_begin(client, params, end);
 }
 
 static inline void exchange_start(struct exchange_client *client,

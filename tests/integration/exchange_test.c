@@ -414,4 +414,186 @@ TEST(cluster_without_hosts_has_no_answer)
     fixture_finish(&f);
 }
 
+/* --- Tunnels ---------------------------------------------------------------------------------- */
+
+#define SWITCH "> HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"
+
+/* A request for `tunnel` is on its way. */
+static void start_tunnel(struct fixture *f, struct exchange_client *client, enum nu_tunnel tunnel,
+                         const char *length)
+{
+    bool connects = tunnel == NU_TUNNEL_CONNECT;
+    exchange_prepare(client, connects ? "CONNECT" : "GET");
+    if (!connects) {
+        nu_headers_add(&client->headers, NU_STR("connection"), NU_STR("upgrade"));
+        nu_headers_add(&client->headers, NU_STR("upgrade"), NU_STR("x"));
+    }
+    if (length)
+        nu_headers_add(&client->headers, NU_STR("content-length"), nu_str_from(length));
+    f->params.tunnel = tunnel;
+    exchange_begin(client, &f->params, false);
+}
+
+struct tunnel_case {
+    const char *name;
+    enum nu_tunnel tunnel;
+    const char *script;
+    const char *words; /* sent behind the head, before any answer */
+    const char *events;
+    const char *stats;
+};
+
+static const struct tunnel_case tunnel_cases[] = {
+    {"granted", NU_TUNNEL_UPGRADE, HEAD_END "pause | " SWITCH " | < early | > late | close",
+     "early", "101 [late] failed: connection termination (late)",
+     "upstream_rq_101=1 upstream_cx_active=0"},
+    {"connected", NU_TUNNEL_CONNECT,
+     HEAD_END "pause | > HTTP/1.1 200 OK\r\n\r\n | < early | > late | close", "early",
+     "200 [late] failed: connection termination (late)", "upstream_rq_200=1"},
+    {"refused", NU_TUNNEL_UPGRADE, HEAD_END "pause | " OK_2, "GET / HTTP/1.1\r\n\r\n",
+     "200 [ok] end",
+     "upstream_rq_200=1 upstream_cx_destroy_local_with_active_rq=1 upstream_cx_active=0"},
+    {"websocket refused", NU_TUNNEL_WEBSOCKET,
+     HEAD_END "pause | > HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n", "early", "404 end",
+     "upstream_rq_404=1 upstream_cx_active=0"},
+    {"websocket not known", NU_TUNNEL_WEBSOCKET, HEAD_END "pause | " OK_2, "early",
+     "failed: not upgraded",
+     "upstream_rq_200=0 upstream_rq_completed=0 upstream_cx_destroy_local_with_active_rq=1"},
+    {"connect refused", NU_TUNNEL_CONNECT,
+     HEAD_END "pause | > HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n", "early", "403 end",
+     "upstream_rq_403=1 upstream_cx_active=0"},
+    {"connect switched", NU_TUNNEL_CONNECT, HEAD_END "pause | " SWITCH, "early",
+     "failed: protocol error", "upstream_rq_502=1 upstream_cx_active=0"},
+    {"closed before the answer", NU_TUNNEL_UPGRADE, HEAD_END "pause | close", "early",
+     "failed: connection termination", "upstream_rq_503=1"},
+    {"reset in the tunnel", NU_TUNNEL_UPGRADE, HEAD_END "pause | " SWITCH " | < early | reset",
+     "early", "101 failed: connection termination (late)",
+     "upstream_cx_destroy_remote_with_active_rq=1 upstream_rq_active=0"},
+};
+
+/* The upstream has come to its pause, and the loop has nothing left to do. */
+static void wait_pause(struct fixture *f)
+{
+    while (f->upstream.count == 0 || !f->upstream.connections[0]->paused)
+        nu_loop_run_once(f->base.loop);
+    for (int turn = 0; turn < 20; turn++)
+        nu_loop_run_once(f->base.loop);
+}
+
+static bool upstream_got(const struct fixture *f, const char *text)
+{
+    return nu_str_find(nu_strbuf_str(&f->upstream.connections[0]->received), nu_str_from(text)) !=
+           NU_NPOS;
+}
+
+TEST(tunnel_carries_nothing_before_it_is_granted)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(tunnel_cases); i++) {
+        const struct tunnel_case *c = &tunnel_cases[i];
+        struct fixture f;
+        struct exchange_client client;
+        print_message("  %s\n", c->name);
+        fixture_init(&f, c->script);
+        fixture_start(&f);
+        start_tunnel(&f, &client, c->tunnel, NULL);
+        exchange_send(&client, c->words, false);
+        wait_pause(&f);
+        assert_false(upstream_got(&f, c->words));
+        upstream_resume(&f.upstream);
+        assert_true(exchange_wait(f.base.loop, &client));
+        assert_str(nu_strbuf_str(&client.events), c->events);
+        assert_stats(&f, c->stats);
+        /* What broke late was granted. */
+        assert_int_equal(upstream_got(&f, c->words), strstr(c->events, "(late)") != NULL);
+        exchange_finish(&client);
+        fixture_finish(&f);
+    }
+}
+
+TEST(body_before_a_tunnel_goes_ahead_of_the_grant)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, HEAD_END "< body | pause | " SWITCH " | < more | close");
+    fixture_start(&f);
+    start_tunnel(&f, &client, NU_TUNNEL_UPGRADE, "4");
+    exchange_send(&client, "bo", false);
+    exchange_send(&client, "dymore", false);
+    wait_pause(&f);
+    upstream_resume(&f.upstream);
+    assert_true(exchange_wait(f.base.loop, &client));
+    assert_str(nu_strbuf_str(&client.events), "101 failed: connection termination (late)");
+    exchange_finish(&client);
+    fixture_finish(&f);
+}
+
+TEST(words_before_the_grant_are_bounded)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, HEAD_END "pause | " SWITCH " | < 01234567890 | close");
+    f.base.cluster->options.buffer_limit_bytes = 10;
+    fixture_start(&f);
+    start_tunnel(&f, &client, NU_TUNNEL_UPGRADE, NULL);
+    wait_pause(&f);
+    exchange_send(&client, "0123456789", false);
+    assert_int_equal(client.above_high, 0);
+    exchange_send(&client, "0", false);
+    assert_int_equal(client.above_high, 1);
+    assert_int_equal(client.below_low, 0);
+    upstream_resume(&f.upstream);
+    assert_true(exchange_wait(f.base.loop, &client));
+    assert_int_equal(client.above_high, client.below_low);
+    exchange_finish(&client);
+    fixture_finish(&f);
+}
+
+TEST(timeout_of_a_tunnel_ends_with_the_grant)
+{
+    static const char *const scripts[] = {HEAD_END "pause", HEAD_END SWITCH " | pause | close"};
+    static const char *const events[] = {"failed: timeout",
+                                         "101 failed: connection termination (late)"};
+    for (size_t i = 0; i < NU_ARRAY_LEN(scripts); i++) {
+        struct fixture f;
+        struct exchange_client client;
+        fixture_init(&f, scripts[i]);
+        fixture_start(&f);
+        f.params.timeout_ms = 300;
+        start_tunnel(&f, &client, NU_TUNNEL_UPGRADE, NULL);
+        wait_pause(&f);
+        harness_advance(f.base.loop, 299);
+        assert_false(client.over);
+        harness_advance(f.base.loop, 2);
+        assert_int_equal(client.over, i == 0);
+        upstream_resume(&f.upstream);
+        assert_true(exchange_wait(f.base.loop, &client));
+        assert_str(nu_strbuf_str(&client.events), events[i]);
+        exchange_finish(&client);
+        fixture_finish(&f);
+    }
+}
+
+static bool upstream_has_ended(void *arg)
+{
+    const struct fixture *f = arg;
+    return f->upstream.connections[0]->ended;
+}
+
+/* The bytes of a client that goes are written before the connection ends. */
+TEST(last_words_of_a_tunnel_are_sent)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, HEAD_END SWITCH);
+    fixture_start(&f);
+    start_tunnel(&f, &client, NU_TUNNEL_UPGRADE, NULL);
+    wait_stat(&f, "upstream_rq_101", 1);
+    exchange_send(&client, "bye", false);
+    exchange_finish(&client);
+    assert_stats(&f, "upstream_cx_active=0 upstream_cx_destroy_local_with_active_rq=1");
+    assert_true(harness_wait(f.base.loop, upstream_has_ended, &f));
+    assert_true(upstream_got(&f, "bye"));
+    fixture_finish(&f);
+}
+
 TEST_MAIN()

@@ -198,6 +198,49 @@ TEST(a_request_without_a_path_has_no_route)
     unload();
 }
 
+/* CONNECT has no path; the first route for it whose conditions hold wins, however many there are. */
+TEST(connect_matcher_matches_what_has_no_path)
+{
+    struct nu_strbuf yaml = {0};
+    nu_strbuf_addf(&yaml, "virtual_hosts:\n- name: v\n  domains: ['*']\n  routes:\n");
+    for (int i = 0; i < 20; i++)
+        nu_strbuf_addf(&yaml, "  - {name: p%d, match: {prefix: /%d}, route: {cluster: a}}\n", i, i);
+    nu_strbuf_addf(
+        &yaml, "  - {name: with, match: {connect_matcher: {}, headers: [{name: x, string_match: "
+               "{exact: z}}]}, route: {cluster: a}}\n"
+               "  - {name: all, match: {prefix: ''}, route: {cluster: a}}\n"
+               "  - {name: any, match: {connect_matcher: {}}, route: {cluster: a}}\n"
+               "  - {name: never, match: {connect_matcher: {}}, route: {cluster: a}}\n");
+    load(yaml.data);
+    assert_str(route_of("h", "/7"), "p7");
+    assert_str(route_of("h", "/x"), "all");
+    request("h", "/");
+    nu_headers_remove_id(&headers, NU_HEADER_PATH);
+    assert_true(find());
+    assert_str(match.route->name, "any");
+    add("x", "z");
+    assert_true(find());
+    assert_str(match.route->name, "with");
+    unload();
+    nu_strbuf_finish(&yaml);
+}
+
+TEST(upgrades_of_a_route)
+{
+    load("virtual_hosts:\n- name: v\n  domains: ['*']\n  routes:\n"
+         "  - match: {prefix: /}\n"
+         "    route: {cluster: a, upgrade_configs: [{upgrade_type: websocket}, "
+         "{upgrade_type: x, enabled: false}]}\n");
+    request("h", "/");
+    assert_true(find());
+    assert_int_equal(match.route->upgrade_count, 2);
+    assert_str(match.route->upgrades[0].type, "websocket");
+    assert_true(match.route->upgrades[0].is_enabled);
+    assert_str(match.route->upgrades[1].type, "x");
+    assert_false(match.route->upgrades[1].is_enabled);
+    unload();
+}
+
 TEST(weighted_clusters_follow_the_random_number)
 {
     load(
