@@ -26,7 +26,10 @@ struct nu_route_factory {
      */
     const void *(*filter_config)(void *context, struct nu_arena *arena, const char *name,
                                  const struct Google__Protobuf__Any *config, bool is_optional);
-    void *context; /* passed to both */
+    /* Told of each filter that a level of the table disables; may be NULL. `where` is a message, for
+     * what there is to say about it. */
+    void (*filter_disabled)(void *context, const char *name, const void *where);
+    void *context; /* passed to all of them */
 };
 
 /* A table with one reference, or NULL after adding errors. Nothing of the message is kept. */

@@ -56,7 +56,9 @@ void nu_build_filter(struct nu_route_build *build, struct nu_route_level *level,
                         "Empty route/virtual host per filter configuration for %s filter", name);
         return;
     }
-    if (!setting.is_disabled && factory->filter_config)
+    if (setting.is_disabled && factory->filter_disabled)
+        factory->filter_disabled(factory->context, name, wrapper);
+    else if (!setting.is_disabled && factory->filter_config)
         setting.config =
             factory->filter_config(factory->context, build->match.arena, name, config, is_optional);
     if (setting.config || setting.is_disabled)

@@ -364,6 +364,7 @@ static void unref_routes(void *obj)
     nu_route_table_unref(&routes);
 }
 
+/* After the filters, of which the table may speak. */
 static void read_routes(struct nu_factory *factory, struct nu_hcm_config *config,
                         const hcm_proto *proto)
 {
@@ -371,7 +372,16 @@ static void read_routes(struct nu_factory *factory, struct nu_hcm_config *config
         nu_config_error(factory->ctx, proto, "route_config", "value is required");
         return;
     }
-    struct nu_route_table *routes = nu_filter_route_table_from_proto(factory, proto->route_config);
+    const struct nu_filter_chain_config **items =
+        nu_arena_calloc(factory->arena, (1 + config->upgrade_count) * sizeof(*items));
+    struct nu_filter_chains chains = {items, 1};
+    items[0] = &config->filters;
+    for (size_t i = 0; i < config->upgrade_count; i++) {
+        if (config->upgrades[i].filters)
+            items[chains.count++] = config->upgrades[i].filters;
+    }
+    struct nu_route_table *routes =
+        nu_filter_route_table_from_proto(factory, &chains, proto->route_config);
     if (!routes)
         return;
     config->routes = routes;
@@ -420,9 +430,9 @@ static const void *create_hcm(struct nu_factory *outer, const ProtobufCMessage *
             nu_local_reply_config_from_proto(&factory, proto->local_reply_config);
     fill_process(&factory, config);
     create_stats(&factory, config);
-    read_routes(&factory, config, proto);
     read_http_filters(&factory, config, proto);
     read_upgrades(&factory, config, proto);
+    read_routes(&factory, config, proto);
     read_access_logs(&factory, config, proto);
     nu_hcm_make_header_sets();
     return factory.ctx->errors.count == errors ? hcm : NULL;

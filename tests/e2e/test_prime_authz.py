@@ -126,3 +126,24 @@ def test_wrong_settings_are_refused_with_their_place(nuncio, settings, words):
     proxy = nuncio(gate(**settings), origin=1, ready=None, expect_exit=1)
     assert proxy.wait_exit() == 1
     assert re.search(r"nuncio\.yaml:\d+:\d+: .*" + re.escape(words), proxy.stderr.text)
+
+
+DISABLE = '{"@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}'
+
+
+@pytest.mark.parametrize("name, settings, warning", [
+    ("prime_authz", None, None),
+    ("router", None, "has no effect: no HTTP filter of this kind is called 'router'"),
+    ("prime_auth", None, "has no effect: no HTTP filter of this kind is called 'prime_auth'"),
+    ("prime_authz", DISABLE, None),
+    ("prime_auth", DISABLE, "has no effect: no HTTP filter is called 'prime_auth'"),
+])
+def test_settings_for_no_filter_are_said_to_be_without_effect(nuncio, name, settings, warning):
+    """As in Envoy they load, but a gate that stays closed, or opens, is to be understood."""
+    config = routed("disabled: true")
+    old = config[config.index("prime_authz: {\"@type\""):].split("\n", 1)[0]
+    new = f"{name}: {settings or old.partition(': ')[2]}"
+    proxy = nuncio(config.replace(old, new), "--mode", "validate", ready=None, origin=9)
+    assert proxy.wait_exit() == 0
+    line = f'routes[0].typed_per_filter_config["{name}"]: {warning}\n'
+    assert (line in proxy.stderr.text) if warning else "no effect" not in proxy.stderr.text
