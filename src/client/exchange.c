@@ -131,6 +131,35 @@ static void fail(struct nu_exchange *exchange, enum nu_exchange_failure_kind kin
     exchange->ops->on_failed(exchange, &failure);
 }
 
+/* Streams of HTTP/2 are counted when they are reset; in HTTP/1 the connection is what ends. */
+static void count_reset(struct nu_exchange *exchange, enum nu_reset_reason reason)
+{
+    if (nu_likely(exchange->info->upstream.protocol != NU_PROTOCOL_HTTP2))
+        return;
+    switch (reason) {
+    case NU_RESET_CONNECTION_TERMINATION:
+    case NU_RESET_LOCAL_CONNECTION_FAILURE:
+    case NU_RESET_REMOTE_CONNECTION_FAILURE:
+    case NU_RESET_CONNECTION_TIMEOUT:
+        nu_counter_inc(&exchange->stats->upstream_rq_pending_failure_eject);
+        return;
+    case NU_RESET_LOCAL:
+    case NU_RESET_PROTOCOL_ERROR:
+    case NU_RESET_OVERLOAD:
+        nu_counter_inc(&exchange->stats->upstream_rq_tx_reset);
+        return;
+    case NU_RESET_REMOTE:
+        nu_counter_inc(&exchange->stats->upstream_rq_rx_reset);
+        return;
+    case NU_RESET_LOCAL_REFUSED:
+    case NU_RESET_REMOTE_REFUSED:
+    case NU_RESET_OVERFLOW:
+    case NU_RESET_CONNECT_ERROR:
+    case NU_RESET_PREMATURE_HALF_CLOSE:
+        return;
+    }
+}
+
 /* Gives the connection up, or the place in the pool's queue. */
 static void release_upstream(struct nu_exchange *exchange)
 {
@@ -142,6 +171,7 @@ static void release_upstream(struct nu_exchange *exchange)
     }
     if (exchange->flags & HOLDING)
         encoder->ops->release_read(encoder);
+    count_reset(exchange, NU_RESET_LOCAL);
     encoder->ops->reset(encoder, NU_RESET_LOCAL);
 }
 
@@ -338,7 +368,8 @@ static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason rea
     exchange->encoder = NULL;
     if (!nu_exchange_is_active(exchange))
         return;
-    if (reason == NU_RESET_PROTOCOL_ERROR)
+    count_reset(exchange, reason);
+    if (reason == NU_RESET_PROTOCOL_ERROR && exchange->info->upstream.protocol != NU_PROTOCOL_HTTP2)
         nu_counter_inc(&exchange->stats->upstream_cx_protocol_error);
     if (!(exchange->flags & RESPONSE_STARTED)) {
         charge(exchange, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503);
@@ -392,7 +423,7 @@ static void note_connection(struct nu_exchange *exchange, const struct nu_upstre
     info->remote = exchange->pool_request.pool->host->address;
     info->connection_id = conn->id;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, exchange->arena);
-    info->protocol = NU_PROTOCOL_HTTP11;
+    info->protocol = conn->h2 ? NU_PROTOCOL_HTTP2 : NU_PROTOCOL_HTTP11;
     info->connect_start_us = conn->connect_start_us;
     info->connect_end_us = conn->connect_end_us;
     info->pool_ready_us = now;
@@ -534,7 +565,8 @@ static struct nu_pool *choose_pool(struct nu_exchange *exchange)
     struct nu_cluster_local *cluster = exchange->params.cluster;
     int32_t index = nu_lb_choose(cluster->lb, &exchange->params.lb);
     if (nu_likely(index != NU_LB_NONE))
-        return nu_pool_get(cluster, (uint32_t)index, exchange->params.priority);
+        return nu_pool_get(cluster, (uint32_t)index, exchange->params.priority,
+                           exchange->info->protocol);
     nu_counter_inc(&cluster->lb_stats->lb_healthy_panic);
     nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
     return NULL;

@@ -97,7 +97,9 @@ struct nu_h2_callbacks {
     struct nu_stream_decoder *(*on_new_stream)(void *user, struct nu_stream_encoder *encoder);
     /* The connection cannot go on; `details` is a constant. Called once. */
     void (*on_failure)(void *user, enum nu_h2_failure_kind kind, struct nu_str details);
-    /* A stream is gone, well or not, and its slot free; may be NULL. */
+    /* A stream is gone, well or not; may be NULL. To count it: nothing may be ended from here. */
+    void (*on_stream_close)(void *user);
+    /* Streams are gone, and their slots free: told once for all of a turn; may be NULL. */
     void (*on_stream_end)(void *user);
     /* Client: the peer's settings came, the first or others; may be NULL. */
     void (*on_settings)(void *user);

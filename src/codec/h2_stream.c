@@ -181,6 +181,8 @@ void nu_h2_stream_on_close(struct nu_h2_stream *stream, uint32_t error_code)
     stream->flags &= ~(uint32_t)NU_H2_IS_OPEN;
     session->stream_count--;
     session->news |= NU_H2_NEWS_STREAM_END;
+    if (session->callbacks->on_stream_close)
+        session->callbacks->on_stream_close(session->user);
     nu_timer_cancel(&stream->flush_timer);
     nu_h2_stream_drop_output(stream);
     if (!stream->decoder) {

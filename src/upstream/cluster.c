@@ -34,7 +34,8 @@ void nu_cluster_table_finish(struct nu_cluster_table *table)
 
 static struct nu_pool **make_pool_slots(const struct nu_host_set *hosts)
 {
-    return nu_calloc((size_t)hosts->count * NU_PRIORITY_COUNT, sizeof(struct nu_pool *));
+    return nu_calloc((size_t)hosts->count * NU_PRIORITY_COUNT * NU_POOLS_PER_PRIORITY,
+                     sizeof(struct nu_pool *));
 }
 
 void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *cluster,
@@ -88,7 +89,7 @@ static void place_pools(struct nu_cluster_local *local)
         const struct place *found =
             bsearch(&key, places, local->hosts->count, sizeof(*places), by_host);
         if (found)
-            local->pool_of[(size_t)found->index * NU_PRIORITY_COUNT + pool->priority] = pool;
+            local->pool_of[nu_pool_slot(pool, found->index)] = pool;
         else
             nu_pool_drain(pool);
     }
@@ -137,6 +138,13 @@ struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local 
     if (nu_unlikely(!local->stats))
         make_blocks(local);
     return local->stats;
+}
+
+struct nu_http2_stats *nu_cluster_local_http2_stats(struct nu_cluster_local *local)
+{
+    if (!local->http2_stats)
+        local->http2_stats = nu_stat_set_block(local->cluster->sets.http2);
+    return local->http2_stats;
 }
 
 /* The gauges of one breaker: whether it is open, and how many more it allows. */

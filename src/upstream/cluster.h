@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "codec/h1.h"
+#include "codec/h2.h"
 #include "event/loop.h"
 #include "net/transport_socket.h"
 #include "stats/cluster_stats.h"
@@ -26,6 +27,14 @@ struct nu_cluster_manager;
 struct nu_discovery;
 struct nu_pool;
 
+/* What is spoken to the hosts. */
+enum nu_cluster_http {
+    NU_CLUSTER_HTTP1,
+    NU_CLUSTER_HTTP2,
+    NU_CLUSTER_AS_DOWNSTREAM, /* what the client speaks */
+    NU_CLUSTER_AGREED,        /* what the transport agrees on with the host (ALPN) */
+};
+
 /* Settings of a cluster's connections; from the configuration, with defaults resolved. */
 struct nu_cluster_options {
     uint32_t connect_timeout_ms;
@@ -34,7 +43,9 @@ struct nu_cluster_options {
     uint64_t idle_timeout_ms;             /* 0: never */
     uint64_t max_connection_duration_ms;  /* 0: never */
     uint64_t max_stream_duration_ms;      /* 0: never */
+    enum nu_cluster_http http;
     struct nu_h1_options h1;
+    struct nu_h2_options h2;
     struct nu_transport_socket transport;
     bool tcp_keepalive;
     uint32_t keepalive_probes; /* 0: the system's */
@@ -52,6 +63,7 @@ struct nu_cluster_sets {
     struct nu_stat_set *membership;
     struct nu_stat_set *update;
     struct nu_stat_set *transport_match;              /* .default. */
+    struct nu_stat_set *http2;                        /* .http2.; NULL where it is not spoken */
     struct nu_stat_set *breakers[NU_PRIORITY_COUNT];  /* .circuit_breakers.X. */
     struct nu_stat_set *remaining[NU_PRIORITY_COUNT]; /* the same scope; NULL unless tracked */
 };
@@ -88,10 +100,11 @@ struct nu_cluster_local {
     struct nu_response_stats *canary;
     struct nu_circuit_breaker_stats *breaker_stats[NU_PRIORITY_COUNT];
     struct nu_circuit_breaker_remaining_stats *remaining_stats[NU_PRIORITY_COUNT];
-    struct nu_host_set *hosts; /* one reference */
-    struct nu_lb *lb;          /* owned */
-    struct nu_list pools;      /* of struct nu_pool */
-    struct nu_pool **pool_of;  /* by index of the host in `hosts`, then priority; NULL until used */
+    struct nu_host_set *hosts;          /* one reference */
+    struct nu_lb *lb;                   /* owned */
+    struct nu_list pools;               /* of struct nu_pool */
+    struct nu_http2_stats *http2_stats; /* NULL before the first connection */
+    struct nu_pool **pool_of;           /* nu_pool_slot says where; NULL until used */
 };
 
 /* A worker's clusters by name. */
@@ -113,8 +126,13 @@ void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluste
 struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
                                                struct nu_str name);
 
+/* A host has one pool or two, where HTTP/1 and HTTP/2 are spoken, for each priority. */
+enum { NU_POOLS_PER_PRIORITY = 2 };
+
 /* The worker's counters of a cluster, made on first use. */
 struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local *local);
+/* Those of HTTP/2, for a cluster that speaks it. */
+struct nu_http2_stats *nu_cluster_local_http2_stats(struct nu_cluster_local *local);
 
 /* Counts a breaker up or down, with its gauges. */
 void nu_cluster_breaker_add(struct nu_cluster_local *local, enum nu_priority priority,

@@ -10,6 +10,7 @@ enum {
     DEFAULT_CONNECT_TIMEOUT_MS = 5000,
     DEFAULT_BUFFER_LIMIT = 1 << 20,
     DEFAULT_IDLE_TIMEOUT_MS = 3600 * 1000,
+    DEFAULT_FLUSH_TIMEOUT_MS = 300 * 1000,
     DEFAULT_MAX_HEADERS = 100,
     DEFAULT_RESPONSE_HEAD_BYTES = 80 * 1024,
 };
@@ -53,6 +54,13 @@ static void create_sets(struct nu_cluster *cluster)
             create_set(cluster, &nu_circuit_breaker_stats_table, breaker_suffixes[i]);
 }
 
+void nu_cluster_set_http(struct nu_cluster *cluster, enum nu_cluster_http http)
+{
+    cluster->options.http = http;
+    if (http != NU_CLUSTER_HTTP1 && !cluster->sets.http2)
+        cluster->sets.http2 = create_set(cluster, &nu_http2_stats_table, ".http2");
+}
+
 static void set_default_options(struct nu_cluster_options *options)
 {
     options->connect_timeout_ms = DEFAULT_CONNECT_TIMEOUT_MS;
@@ -60,6 +68,10 @@ static void set_default_options(struct nu_cluster_options *options)
     options->idle_timeout_ms = DEFAULT_IDLE_TIMEOUT_MS;
     options->h1.max_headers = DEFAULT_MAX_HEADERS;
     options->h1.max_head_bytes = DEFAULT_RESPONSE_HEAD_BYTES;
+    nu_h2_options_init(&options->h2);
+    options->h2.max_headers = DEFAULT_MAX_HEADERS;
+    options->h2.max_head_bytes = DEFAULT_RESPONSE_HEAD_BYTES;
+    options->h2.flush_timeout_ms = DEFAULT_FLUSH_TIMEOUT_MS;
 }
 
 struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
@@ -137,6 +149,7 @@ static void destroy_sets(struct nu_cluster_sets *sets)
     nu_stat_set_destroy(&sets->membership);
     nu_stat_set_destroy(&sets->update);
     nu_stat_set_destroy(&sets->transport_match);
+    nu_stat_set_destroy(&sets->http2);
     for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
         nu_stat_set_destroy(&sets->breakers[i]);
         nu_stat_set_destroy(&sets->remaining[i]);

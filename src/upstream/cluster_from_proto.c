@@ -7,6 +7,7 @@
 #include "upstream/cluster_from_proto.h"
 
 #include "codec/h1_from_proto.h"
+#include "codec/h2_from_proto.h"
 #include "config/values.h"
 #include "http/metadata_from_proto.h"
 #include "upstream/cluster_from_proto_internal.h"
@@ -45,6 +46,8 @@ static void read_circuit_breakers(struct nu_cluster *cluster, const cluster_prot
 
 /* --- Protocol options ------------------------------------------------------------------------- */
 
+typedef Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions http_proto;
+
 static void read_common_http(struct nu_factory *factory, struct nu_cluster_options *options,
                              const Envoy__Config__Core__V3__HttpProtocolOptions *proto)
 {
@@ -62,41 +65,95 @@ static void read_common_http(struct nu_factory *factory, struct nu_cluster_optio
     options->h1.max_headers = nu_u32_or(proto->max_headers_count, options->h1.max_headers);
     options->h1.max_head_bytes =
         nu_u32_or(proto->max_response_headers_kb, options->h1.max_head_bytes / 1024) * 1024;
+    options->h2.max_headers = options->h1.max_headers;
+    options->h2.max_head_bytes = options->h1.max_head_bytes;
 }
 
-static void
-read_http_extension(struct nu_factory *factory, struct nu_cluster_options *options,
-                    const Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions *proto)
+static void read_versions(struct nu_factory *factory, struct nu_cluster_options *options,
+                          const Envoy__Config__Core__V3__Http1ProtocolOptions *h1,
+                          const Envoy__Config__Core__V3__Http2ProtocolOptions *h2)
 {
-    read_common_http(factory, options, proto->common_http_protocol_options);
-    /* Each of the two oneofs is required and has one member. */
-    nu_h1_options_from_proto(factory, &options->h1,
-                             proto->explicit_http_config->http_protocol_options);
+    if (h1)
+        nu_h1_options_from_proto(factory, &options->h1, h1);
+    nu_h2_options_from_proto(factory, &options->h2, h2);
 }
 
-static void read_protocol_options(struct nu_factory *factory, struct nu_cluster_options *options,
-                                  const cluster_proto *proto)
+static void read_explicit(
+    struct nu_factory *factory, struct nu_cluster *cluster,
+    const Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions__ExplicitHttpConfig *proto)
 {
-    read_common_http(factory, options, proto->common_http_protocol_options);
-    if (proto->http_protocol_options)
-        nu_h1_options_from_proto(factory, &options->h1, proto->http_protocol_options);
+    bool is_h2 =
+        proto->protocol_config_case ==
+        ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP2_PROTOCOL_OPTIONS;
+    nu_cluster_set_http(cluster, is_h2 ? NU_CLUSTER_HTTP2 : NU_CLUSTER_HTTP1);
+    read_versions(factory, &cluster->options, is_h2 ? NULL : proto->http_protocol_options,
+                  is_h2 ? proto->http2_protocol_options : NULL);
+}
+
+static void read_http_extension(struct nu_factory *factory, struct nu_cluster *cluster,
+                                const http_proto *proto)
+{
+    read_common_http(factory, &cluster->options, proto->common_http_protocol_options);
+    switch (proto->upstream_protocol_options_case) {
+    case ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_USE_DOWNSTREAM_PROTOCOL_CONFIG:
+        nu_cluster_set_http(cluster, NU_CLUSTER_AS_DOWNSTREAM);
+        read_versions(factory, &cluster->options,
+                      proto->use_downstream_protocol_config->http_protocol_options,
+                      proto->use_downstream_protocol_config->http2_protocol_options);
+        return;
+    case ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_AUTO_CONFIG:
+        nu_cluster_set_http(cluster, NU_CLUSTER_AGREED);
+        read_versions(factory, &cluster->options, proto->auto_config->http_protocol_options,
+                      proto->auto_config->http2_protocol_options);
+        return;
+    default: /* one is required */
+        read_explicit(factory, cluster, proto->explicit_http_config);
+    }
+}
+
+/* The extension's message; NULL without one. */
+static const http_proto *find_http_extension(struct nu_factory *factory, const cluster_proto *proto)
+{
+    const ProtobufCMessage *found = NULL;
     for (size_t i = 0; i < proto->n_typed_extension_protocol_options; i++) {
         const Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry *entry =
             proto->typed_extension_protocol_options[i];
-        if (strcmp(entry->key, HTTP_OPTIONS_KEY) != 0) {
+        if (strcmp(entry->key, HTTP_OPTIONS_KEY) == 0)
+            found = nu_config_any_of(
+                factory->ctx, proto, "typed_extension_protocol_options", entry->value,
+                &envoy__extensions__upstreams__http__v3__http_protocol_options__descriptor);
+        else
             nu_config_error_at(factory->ctx, proto, "typed_extension_protocol_options", i,
                                "'%s' is not implemented by nuncio (only %s is)", entry->key,
                                HTTP_OPTIONS_KEY);
-            continue;
-        }
-        const ProtobufCMessage *message = nu_config_any_of(
-            factory->ctx, proto, "typed_extension_protocol_options", entry->value,
-            &envoy__extensions__upstreams__http__v3__http_protocol_options__descriptor);
-        if (message)
-            read_http_extension(
-                factory, options,
-                (const Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions *)message);
     }
+    return (const http_proto *)found;
+}
+
+/* The older fields, which count where there is no extension. */
+static void read_old_fields(struct nu_factory *factory, struct nu_cluster *cluster,
+                            const cluster_proto *proto)
+{
+    bool follows =
+        proto->protocol_selection ==
+        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_PROTOCOL_SELECTION__USE_DOWNSTREAM_PROTOCOL;
+    read_common_http(factory, &cluster->options, proto->common_http_protocol_options);
+    if (follows)
+        nu_cluster_set_http(cluster, NU_CLUSTER_AS_DOWNSTREAM);
+    else if (proto->http2_protocol_options)
+        nu_cluster_set_http(cluster, NU_CLUSTER_HTTP2);
+    read_versions(factory, &cluster->options, proto->http_protocol_options,
+                  proto->http2_protocol_options);
+}
+
+static void read_protocol_options(struct nu_factory *factory, struct nu_cluster *cluster,
+                                  const cluster_proto *proto)
+{
+    const http_proto *extension = find_http_extension(factory, proto);
+    if (extension)
+        read_http_extension(factory, cluster, extension);
+    else
+        read_old_fields(factory, cluster, proto);
 }
 
 static void read_keepalive(struct nu_cluster_options *options, const cluster_proto *proto)
@@ -124,6 +181,16 @@ static void read_transport(struct nu_factory *factory, struct nu_cluster *cluste
     nu_strbuf_finish(&scope);
 }
 
+static void check_agreement(struct nu_factory *factory, const struct nu_cluster *cluster,
+                            const cluster_proto *proto)
+{
+    const struct nu_transport_socket_class *cls = cluster->options.transport.cls;
+    if (cluster->options.http == NU_CLUSTER_AGREED && !(cls && cls->agrees_on_protocol))
+        nu_config_error(factory->ctx, proto, "transport_socket",
+                        "ALPN configured for cluster %s which has a non-ALPN transport socket",
+                        proto->name);
+}
+
 static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
                          const cluster_proto *proto)
 {
@@ -134,9 +201,10 @@ static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
     options->buffer_limit_bytes =
         nu_u32_or(proto->per_connection_buffer_limit_bytes, options->buffer_limit_bytes);
     options->max_requests_per_connection = nu_u32_or(proto->max_requests_per_connection, 0);
-    read_protocol_options(factory, options, proto);
+    read_protocol_options(factory, cluster, proto);
     read_keepalive(options, proto);
     read_transport(factory, cluster, proto);
+    check_agreement(factory, cluster, proto);
 }
 
 /* --- Kinds of cluster ------------------------------------------------------------------------- */

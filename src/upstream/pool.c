@@ -73,8 +73,20 @@ static void attach(struct nu_upstream_conn *conn, struct nu_pool_request *reques
     nu_counter_inc(&pool->host_stats->rq_total);
     nu_gauge_inc(&pool->host_stats->rq_active);
     nu_pool_count_up(pool, NU_BREAKER_REQUESTS);
-    struct nu_stream_encoder *encoder = nu_h1_client_start(&conn->codec, request->decoder);
+    struct nu_stream_encoder *encoder = nu_likely(!conn->h2)
+                                            ? nu_h1_client_start(&conn->codec, request->decoder)
+                                            : nu_h2_session_open_stream(conn->h2, request->decoder);
     request->ops->on_ready(request, encoder, conn);
+}
+
+/* The connection that takes the next stream; NULL for none. */
+static struct nu_upstream_conn *find_ready(struct nu_pool *pool)
+{
+    struct nu_upstream_conn *conn;
+    do {
+        conn = nu_list_first(&pool->ready, struct nu_upstream_conn, link);
+    } while (nu_unlikely(conn && conn->h2) && !nu_upstream_conn_check_h2(conn));
+    return conn;
 }
 
 void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request)
@@ -83,7 +95,7 @@ void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request)
     request->waiting = false;
     request->had_connection = false;
     nu_list_init(&request->link);
-    struct nu_upstream_conn *conn = nu_list_first(&pool->ready, struct nu_upstream_conn, link);
+    struct nu_upstream_conn *conn = find_ready(pool);
     if (nu_likely(conn != NULL)) {
         attach(conn, request);
         return;
@@ -114,7 +126,7 @@ void nu_pool_cancel(struct nu_pool_request *request)
 static void serve_waiting(struct nu_pool *pool)
 {
     while (nu_unlikely(!nu_list_is_empty(&pool->waiting))) {
-        struct nu_upstream_conn *conn = nu_list_first(&pool->ready, struct nu_upstream_conn, link);
+        struct nu_upstream_conn *conn = find_ready(pool);
         if (!conn) {
             open_connections(pool);
             return;
@@ -214,13 +226,14 @@ void nu_pool_on_closed(struct nu_pool *pool)
 /* --- Life ------------------------------------------------------------------------------------- */
 
 static struct nu_pool *create_pool(struct nu_cluster_local *cluster, struct nu_host *host,
-                                   enum nu_priority priority)
+                                   enum nu_priority priority, enum nu_pool_kind kind)
 {
     struct nu_pool *pool = nu_calloc(1, sizeof(*pool));
     pool->cluster = cluster;
     pool->host = nu_host_ref(host);
     pool->host_stats = nu_stat_set_block(host->stats);
     pool->priority = priority;
+    pool->kind = kind;
     nu_list_init(&pool->connecting);
     nu_list_init(&pool->ready);
     nu_list_init(&pool->busy);
@@ -273,12 +286,41 @@ static bool begin_use(struct nu_pool *pool)
     return true;
 }
 
-struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
-                            enum nu_priority priority)
+/* What is spoken to the upstream for a client that speaks `downstream`. */
+static enum nu_pool_kind kind_for(const struct nu_cluster_local *cluster,
+                                  enum nu_protocol downstream)
 {
-    struct nu_pool **slot = &cluster->pool_of[index * NU_PRIORITY_COUNT + priority];
+    switch (cluster->cluster->options.http) {
+    case NU_CLUSTER_HTTP1:
+        break;
+    case NU_CLUSTER_HTTP2:
+        return NU_POOL_HTTP2;
+    case NU_CLUSTER_AS_DOWNSTREAM:
+        return downstream == NU_PROTOCOL_HTTP2 ? NU_POOL_HTTP2 : NU_POOL_HTTP1;
+    case NU_CLUSTER_AGREED:
+        return NU_POOL_AGREED;
+    }
+    return NU_POOL_HTTP1;
+}
+
+static size_t slot_of(uint32_t index, enum nu_priority priority, enum nu_pool_kind kind)
+{
+    size_t slot = (size_t)index * NU_PRIORITY_COUNT + priority;
+    return slot * NU_POOLS_PER_PRIORITY + (kind == NU_POOL_HTTP2);
+}
+
+size_t nu_pool_slot(const struct nu_pool *pool, uint32_t index)
+{
+    return slot_of(index, pool->priority, pool->kind);
+}
+
+struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
+                            enum nu_priority priority, enum nu_protocol downstream)
+{
+    enum nu_pool_kind kind = kind_for(cluster, downstream);
+    struct nu_pool **slot = &cluster->pool_of[slot_of(index, priority, kind)];
     if (nu_unlikely(!*slot))
-        *slot = create_pool(cluster, cluster->hosts->hosts[index], priority);
+        *slot = create_pool(cluster, cluster->hosts->hosts[index], priority, kind);
     if (nu_unlikely(!(*slot)->in_use) && !begin_use(*slot))
         return NULL;
     return *slot;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connection pools: for each worker, host and priority the HTTP connections to that host.
+ * Connection pools: for each worker, host, priority and kind of protocol the HTTP connections to
+ * that host.
  *
  * A request asks for a stream. A ready connection is given at once (the last used first); else the
  * request waits while a connection is opened, within the cluster's breakers. The rules are Envoy's:
@@ -16,11 +17,19 @@
 #define NU_UPSTREAM_POOL_H
 
 #include "codec/h1.h"
+#include "codec/h2.h"
 #include "event/timer.h"
 #include "net/connection.h"
 #include "upstream/cluster.h"
 
 struct nu_pool_request;
+
+/* What a pool's connections speak. */
+enum nu_pool_kind {
+    NU_POOL_HTTP1,
+    NU_POOL_HTTP2,
+    NU_POOL_AGREED, /* what the transport agrees on with the server (ALPN): HTTP/2 or HTTP/1 */
+};
 
 enum nu_upstream_conn_state {
     NU_UPSTREAM_CONNECTING,
@@ -33,7 +42,8 @@ enum nu_upstream_conn_state {
 /* One upstream connection, as its user may see it. */
 struct nu_upstream_conn {
     struct nu_connection conn;
-    struct nu_h1_client codec;
+    struct nu_h1_client codec;      /* while h2 is NULL */
+    struct nu_h2_session *h2;       /* owned; NULL unless HTTP/2 is spoken */
     struct nu_pool *pool;           /* borrowed */
     struct nu_list link;            /* in the pool's list of its state */
     struct nu_timer timer;          /* connect timeout; then armed all the time, see on_timer */
@@ -45,12 +55,14 @@ struct nu_upstream_conn {
     uint64_t idle_since_us; /* while no stream is active */
     uint64_t counted_rx;    /* bytes that the statistics have */
     uint64_t counted_tx;
-    uint32_t requests;     /* served so far, or being served */
-    uint32_t active;       /* streams at work */
-    uint32_t stream_limit; /* how many of them there may be at once */
-    uint8_t state;         /* enum nu_upstream_conn_state */
-    bool aborted;          /* a request was given up, which ends it */
-    bool timed_out;        /* the connect timeout ended it */
+    uint32_t requests;        /* served so far, or being served */
+    uint32_t active;          /* streams at work */
+    uint32_t stream_limit;    /* how many of them there may be at once */
+    uint8_t state;            /* enum nu_upstream_conn_state */
+    bool aborted;             /* a request was given up, which ends it */
+    bool timed_out;           /* the connect timeout ended it */
+    bool in_dispatch;         /* HTTP/2: what came is being looked at */
+    bool drained_in_dispatch; /* in the middle of that the last stream ended */
 };
 
 struct nu_pool_request_ops {
@@ -79,6 +91,7 @@ struct nu_pool {
     struct nu_host *host;             /* one reference */
     struct nu_host_stats *host_stats; /* this thread's block */
     enum nu_priority priority;
+    enum nu_pool_kind kind;
     struct nu_list link; /* in cluster->pools */
     struct nu_list connecting;
     struct nu_list ready;         /* last used first */
@@ -90,10 +103,12 @@ struct nu_pool {
     bool draining; /* the host went: only for those who wait already, gone when empty */
 };
 
-/* The pool of the cluster's host at `index`, made on first use; NULL if the cluster may not use one
- * more. nu_pool_start follows. */
+/* The pool of the cluster's host at `index` for a request that came by `downstream`, made on first
+ * use; NULL if the cluster may not use one more. nu_pool_start follows. */
 struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
-                            enum nu_priority priority);
+                            enum nu_priority priority, enum nu_protocol downstream);
+/* The pool's place in cluster->pool_of, where its host is at `index`. */
+size_t nu_pool_slot(const struct nu_pool *pool, uint32_t index);
 /* Asks for a stream. `request->ops` and `decoder` must be set. */
 void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request);
 /* Gives up waiting. Harmless once an op was called. */

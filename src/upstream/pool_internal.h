@@ -82,9 +82,21 @@ extern const struct nu_client_codec_callbacks nu_pool_h1_callbacks;
 
 /* --- upstream_conn.c -------------------------------------------------------------------------- */
 
+/* The end of a connection, whatever it speaks. */
+void nu_upstream_conn_on_closed(struct nu_connection *base, enum nu_close_reason reason);
 /* Opens a connection, which is CONNECTING when this returns. */
 void nu_upstream_conn_open(struct nu_pool *pool);
 /* Brings the statistics up to the bytes that passed. */
 void nu_upstream_conn_count_bytes(struct nu_upstream_conn *conn);
+
+/* --- h2_conn.c -------------------------------------------------------------------------------- */
+
+/* Speaks HTTP/2 from here on; the connection is open. */
+void nu_upstream_conn_start_h2(struct nu_upstream_conn *conn);
+/* Whether a READY connection takes a stream. The peer may have said otherwise in this turn: then
+ * its state is another one afterwards. */
+bool nu_upstream_conn_check_h2(struct nu_upstream_conn *conn);
+/* Resets the streams that are left, and leaves HTTP/2. */
+void nu_upstream_conn_end_h2(struct nu_upstream_conn *conn, enum nu_reset_reason reason);
 
 #endif

@@ -41,6 +41,39 @@ static void arm_idle_timer(struct nu_upstream_conn *conn, uint64_t idle_us)
 
 /* --- Open ------------------------------------------------------------------------------------- */
 
+static void count_protocol(struct nu_upstream_conn *conn, bool is_h2)
+{
+    nu_counter_inc(is_h2 ? &stats_of(conn)->upstream_cx_http2_total
+                         : &stats_of(conn)->upstream_cx_http1_total);
+}
+
+/* The transport has agreed with the server on what is spoken; without a word it is HTTP/1. Envoy
+ * counts the connection again, since it makes another one of it. */
+static void choose_protocol(struct nu_upstream_conn *conn)
+{
+    const struct nu_connection *base = &conn->conn;
+    struct nu_str name = base->transport->application_protocol
+                             ? base->transport->application_protocol(base)
+                             : nu_str_make(NULL, 0);
+    bool is_h2 = nu_str_eq(name, NU_STR("h2"));
+    nu_counter_inc(&stats_of(conn)->upstream_cx_total);
+    nu_counter_inc(&conn->pool->host_stats->cx_total);
+    count_protocol(conn, is_h2);
+    if (is_h2)
+        nu_upstream_conn_start_h2(conn);
+    else
+        conn->stream_limit = 1;
+}
+
+/* Begins to speak. */
+static void start_codec(struct nu_upstream_conn *conn)
+{
+    if (nu_unlikely(conn->pool->kind == NU_POOL_HTTP2))
+        nu_upstream_conn_start_h2(conn);
+    else if (nu_unlikely(conn->pool->kind == NU_POOL_AGREED))
+        choose_protocol(conn);
+}
+
 static void on_connected(struct nu_connection *base)
 {
     struct nu_upstream_conn *conn = conn_of(base);
@@ -57,6 +90,7 @@ static void on_connected(struct nu_connection *base)
     nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connected to %.*s", (unsigned long long)conn->id,
            NU_STR_ARG(pool->host->address_text));
     arm_idle_timer(conn, 0);
+    start_codec(conn);
     nu_pool_on_ready(conn);
 }
 
@@ -113,13 +147,15 @@ static void free_conn(void *obj)
 /* The streams that are left end with the connection. */
 static void end_streams(struct nu_upstream_conn *conn)
 {
-    if (!conn->active)
-        return;
-    nu_pool_count_stream_end(conn);
-    conn->codec.codec.ops->on_closed(&conn->codec.codec, NU_RESET_CONNECTION_TERMINATION);
+    if (nu_unlikely(conn->h2)) {
+        nu_upstream_conn_end_h2(conn, NU_RESET_CONNECTION_TERMINATION);
+    } else if (conn->active) {
+        nu_pool_count_stream_end(conn);
+        conn->codec.codec.ops->on_closed(&conn->codec.codec, NU_RESET_CONNECTION_TERMINATION);
+    }
 }
 
-static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
+void nu_upstream_conn_on_closed(struct nu_connection *base, enum nu_close_reason reason)
 {
     struct nu_upstream_conn *conn = conn_of(base);
     struct nu_pool *pool = conn->pool;
@@ -150,7 +186,7 @@ static const struct nu_connection_ops connection_ops = {
     .on_data = on_data,
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,
-    .on_closed = on_closed,
+    .on_closed = nu_upstream_conn_on_closed,
 };
 
 /* --- Timers ----------------------------------------------------------------------------------- */
@@ -192,6 +228,20 @@ static void on_duration_timer(struct nu_timer *timer)
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
+/* What is offered by ALPN, in wire form. */
+static struct nu_str alpn_of(const struct nu_pool *pool)
+{
+    switch (pool->kind) {
+    case NU_POOL_HTTP1:
+        break;
+    case NU_POOL_HTTP2:
+        return NU_STR("\x02h2");
+    case NU_POOL_AGREED:
+        return NU_STR("\x02h2\x08http/1.1");
+    }
+    return NU_STR("\x08http/1.1");
+}
+
 void nu_upstream_conn_open(struct nu_pool *pool)
 {
     struct nu_loop *loop = pool->cluster->loop;
@@ -200,7 +250,7 @@ void nu_upstream_conn_open(struct nu_pool *pool)
     conn->pool = pool;
     conn->id = nu_dial_next_id();
     conn->connect_start_us = nu_loop_now_us(loop);
-    conn->stream_limit = 1;
+    conn->stream_limit = pool->kind == NU_POOL_HTTP1 ? 1 : options->h2.max_concurrent_streams;
     nu_list_init(&conn->link);
     nu_timer_init(&conn->timer, on_timer);
     nu_timer_init(&conn->duration_timer, on_duration_timer);
@@ -208,8 +258,9 @@ void nu_upstream_conn_open(struct nu_pool *pool)
     pool->connecting_capacity += nu_upstream_conn_capacity(conn);
     struct nu_dial_account account = account_of(pool);
     nu_dial_count_open(&account);
-    nu_counter_inc(&nu_pool_stats(pool)->upstream_cx_http1_total);
-    nu_dial(&conn->conn, pool->cluster, pool->host, NU_STR("\x08http/1.1"), &connection_ops);
+    if (pool->kind != NU_POOL_AGREED)
+        count_protocol(conn, pool->kind == NU_POOL_HTTP2);
+    nu_dial(&conn->conn, pool->cluster, pool->host, alpn_of(pool), &connection_ops);
     nu_h1_client_init(&conn->codec, &conn->conn, &options->h1, &nu_pool_h1_callbacks, conn);
     nu_timer_arm(loop, &conn->timer, options->connect_timeout_ms);
 }
