@@ -18,6 +18,34 @@ static struct nu_stream_info *info_of(const struct nu_h2_stream *stream)
     return stream && stream->decoder ? stream->decoder->info : NULL;
 }
 
+/* Counts what came: on the client's side it came from the upstream. */
+static void count_received(const struct nu_h2_stream *stream, uint32_t bytes)
+{
+    struct nu_stream_info *info = info_of(stream);
+    if (!info)
+        return;
+    if (stream->session->is_server)
+        info->wire_bytes_received += bytes;
+    else
+        info->upstream.wire_bytes_received += bytes;
+}
+
+/* The same for a head or trailers; `fields` is what they were before they were compressed. */
+static void count_section(const struct nu_h2_stream *stream, uint32_t bytes, uint32_t fields)
+{
+    struct nu_stream_info *info = info_of(stream);
+    count_received(stream, bytes);
+    if (!info)
+        return;
+    if (stream->session->is_server) {
+        info->header_bytes_received += bytes;
+        info->decompressed_header_bytes_received += fields;
+    } else {
+        info->upstream.header_bytes_received += bytes;
+        info->upstream.decompressed_header_bytes_received += fields;
+    }
+}
+
 /* --- Coming ----------------------------------------------------------------------------------- */
 
 static bool is_header_frame(uint8_t type)
@@ -38,9 +66,8 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
         session->block_bytes = hd->type == NGHTTP2_HEADERS ? bytes : session->block_bytes + bytes;
         return 0;
     }
-    struct nu_stream_info *info = info_of(find_stream(session, hd->stream_id));
-    if (info)
-        info->wire_bytes_received += bytes;
+    if (hd->type == NGHTTP2_DATA)
+        count_received(find_stream(session, hd->stream_id), bytes);
     return 0;
 }
 
@@ -125,12 +152,7 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
 
 static void on_headers_frame(struct nu_h2_session *session, struct nu_h2_stream *stream, bool end)
 {
-    struct nu_stream_info *info = info_of(stream);
-    if (info) {
-        info->wire_bytes_received += session->block_bytes;
-        info->header_bytes_received += session->block_bytes;
-        info->decompressed_header_bytes_received += stream->header_bytes;
-    }
+    count_section(stream, session->block_bytes, stream->header_bytes);
     if (!nu_h2_headers_end(stream, end))
         nu_h2_stream_message_error(stream, stream->details);
 }
@@ -244,9 +266,15 @@ static void count_sent(struct nu_h2_stream *stream, const nghttp2_frame *frame)
     struct nu_stream_info *info = info_of(stream);
     if (!info)
         return;
-    info->wire_bytes_sent += frame->hd.length + FRAME_HEAD_BYTES;
-    if (frame->hd.type == NGHTTP2_HEADERS)
-        info->header_bytes_sent += frame->hd.length + FRAME_HEAD_BYTES;
+    size_t bytes = frame->hd.length + FRAME_HEAD_BYTES;
+    size_t header_bytes = frame->hd.type == NGHTTP2_HEADERS ? bytes : 0;
+    if (stream->session->is_server) {
+        info->wire_bytes_sent += bytes;
+        info->header_bytes_sent += header_bytes;
+    } else {
+        info->upstream.wire_bytes_sent += bytes;
+        info->upstream.header_bytes_sent += header_bytes;
+    }
 }
 
 static void on_goaway_sent(struct nu_h2_session *session, uint32_t error_code)

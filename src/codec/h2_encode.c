@@ -42,8 +42,24 @@ static void end_message(struct nu_h2_stream *stream)
 
 /* --- nghttp2 asks for a body ------------------------------------------------------------------ */
 
+/* Counts what a section's fields are before they are compressed. */
+static void count_fields(const struct nu_h2_stream *stream, const struct nu_h2_fields *fields)
+{
+    struct nu_stream_info *info = stream->decoder ? stream->decoder->info : NULL;
+    uint64_t bytes = 0;
+    if (!info)
+        return;
+    for (size_t i = 0; i < fields->count; i++)
+        bytes += fields->fields[i].namelen + fields->fields[i].valuelen;
+    if (stream->session->is_server)
+        info->decompressed_header_bytes_sent += bytes;
+    else
+        info->upstream.decompressed_header_bytes_sent += bytes;
+}
+
 static void submit_trailers(struct nu_h2_stream *stream, const struct nu_h2_fields *fields)
 {
+    count_fields(stream, fields);
     nghttp2_submit_trailer(stream->session->ng, stream->id, fields->fields, fields->count);
 }
 
@@ -150,15 +166,25 @@ static void submit_head(struct nu_h2_stream *stream, const struct nu_headers *he
                             ? nghttp2_submit_response(session->ng, stream->id, fields.fields,
                                                       fields.count, body) == 0
                             : submit_request(stream, &fields, body);
+    count_fields(stream, &fields);
     nu_h2_fields_finish(&fields);
     if (!is_submitted)
         fail_output(stream);
     nu_h2_session_wake(session);
 }
 
+/* Cookies of several HTTP/1 lines are one, where the first of them stood. */
+static void join_cookies(struct nu_headers *headers)
+{
+    struct nu_str cookie = nu_headers_join_id(headers, NU_HEADER_COOKIE, NU_STR("; "));
+    nu_headers_set_id(headers, NU_HEADER_COOKIE, cookie);
+}
+
 static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers *headers, bool end)
 {
     struct nu_h2_stream *stream = stream_of(encoder);
+    if (!stream->session->is_server && nu_headers_has_id(headers, NU_HEADER_COOKIE))
+        join_cookies(headers);
     stream->flags |= NU_H2_HEAD_OUT;
     if (end)
         stream->flags |= NU_H2_END_OUT;

@@ -9,6 +9,10 @@
 #include "codec/h2_internal.h"
 #include "http/joined.h"
 
+/* How many interim responses one exchange may have: each keeps its bytes until the exchange
+ * ends. */
+enum { INTERIMS_MAX = 100 };
+
 /* --- Coming ----------------------------------------------------------------------------------- */
 
 void nu_h2_headers_begin(struct nu_h2_stream *stream)
@@ -151,6 +155,10 @@ static bool end_head(struct nu_h2_stream *stream, bool end)
     if (!is_right)
         return false;
     if (stream->flags & NU_H2_IS_INTERIM) {
+        if (++stream->interims > INTERIMS_MAX) {
+            stream->details = NU_STR("http2.violation.of.messaging.rule");
+            return false;
+        }
         if (decoder->ops->on_1xx)
             decoder->ops->on_1xx(decoder, headers);
         return true;

@@ -51,6 +51,7 @@ struct nu_h2_stream {
     struct nu_buf out;                 /* body bytes to be sent */
     uint32_t unconsumed;               /* body bytes whose window was not given back */
     uint32_t holds;                    /* of the decoder's bytes */
+    uint32_t interims;                 /* responses so far */
     uint32_t header_count;             /* of the section being read */
     uint32_t header_bytes;
     uint32_t reset_code;               /* with RESET_LATER */
