@@ -26,6 +26,18 @@ static void check_again(const struct nu_proxy_header *header)
               nu_address_eq(&again.destination, &header->destination));
 }
 
+/* Values lie inside of the header, one behind the other. */
+static void check_values(struct nu_str rest)
+{
+    struct nu_proxy_tlv tlv;
+    const char *end = rest.ptr + rest.len;
+    const char *at = rest.ptr;
+    while (nu_proxy_tlv_next(&rest, &tlv)) {
+        nu_assert(tlv.value.ptr == at + 3 && tlv.value.ptr + tlv.value.len <= end);
+        at = tlv.value.ptr + tlv.value.len;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct nu_str bytes = nu_str_make((const char *)data, size);
@@ -34,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum nu_proxy_header_result result = nu_proxy_header_read(bytes, &header);
     if (result != NU_PROXY_HEADER_COMPLETE)
         return 0;
+    check_values(header.tlvs);
     nu_assert(header.size <= size && header.size <= NU_PROXY_HEADER_MAX);
     for (size_t len = 0; len < header.size && len < 300; len++)
         nu_assert(nu_proxy_header_read(nu_str_first(bytes, len), &part) == NU_PROXY_HEADER_PARTIAL);

@@ -42,6 +42,8 @@ static void describe_stream(struct nu_conn_record *record, struct nu_server_conn
     info->start_realtime_us =
         nu_loop_realtime_us(loop) - (nu_loop_now_us(loop) - conn->accepted_us);
     info->remote = conn->remote;
+    if (conn->accepted)
+        info->dynamic_metadata = conn->accepted->metadata;
     nu_request_id_create(record->stream_id);
     info->request_id = nu_str_make(record->stream_id, sizeof(record->stream_id));
 }

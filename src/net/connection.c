@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "http/ssl_info.h"
+#include "net/socket.h"
 
 enum {
     WRITE_IOVECS = 64,
@@ -604,12 +605,6 @@ void nu_connection_release_read(struct nu_connection *conn)
         nu_io_enable_read(&conn->io);
 }
 
-static void set_reset_on_close(int fd)
-{
-    struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-}
-
 void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode)
 {
     if (conn->state == NU_CONNECTION_CLOSED)
@@ -619,7 +614,7 @@ void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode)
     bool now = unopened || mode == NU_CLOSE_NOW || mode == NU_CLOSE_RESET;
     if (now) {
         if (mode == NU_CLOSE_RESET)
-            set_reset_on_close(conn->fd);
+            nu_socket_reset_on_close(conn->fd);
         finish(conn, NU_CLOSED_BY_US);
         return;
     }

@@ -38,19 +38,22 @@ static void leave(struct inspection *inspection)
     nu_loop_defer_free(wl->loop, free_inspection, inspection);
 }
 
-static void refuse(struct inspection *inspection)
-{
-    leave(inspection);
-    close(inspection->fresh.fd); /* not before: its number may be another thread's at once */
-    nu_arena_destroy(&inspection->fresh.arena);
-}
-
 static struct nu_str bytes_of(const struct inspection *inspection)
 {
     if (!inspection->block)
         return nu_str_make("", 0);
     return nu_str_make(inspection->block->data + inspection->at,
                        inspection->block->fill - inspection->at);
+}
+
+/* Whoever sent bytes that nobody took sees a reset, as from Envoy, which leaves them in the socket. */
+static void refuse(struct inspection *inspection)
+{
+    if (bytes_of(inspection).len)
+        nu_socket_reset_on_close(inspection->fresh.fd);
+    leave(inspection);
+    close(inspection->fresh.fd); /* not before: its number may be another thread's at once */
+    nu_arena_destroy(&inspection->fresh.arena);
 }
 
 static void admit(struct inspection *inspection)

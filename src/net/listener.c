@@ -166,6 +166,7 @@ static void open_connection(struct nu_worker_listener *wl, struct nu_new_connect
     count_accept(wl);
     if (chain->transport.cls)
         chain->transport.cls->accept(&conn->conn, chain->transport.config);
+    conn->conn.rx_bytes = conn->conn.in.len; /* what listener filters read for us */
     if (chain->handshake_timeout_ms && conn->conn.transport_waits)
         limit_handshake(conn, chain->handshake_timeout_ms);
     nu_connection_start(&conn->conn);
@@ -211,6 +212,8 @@ void nu_listener_admit(struct nu_worker_listener *wl, struct nu_new_connection *
         return;
     }
     nu_counter_inc(&wl->stats->no_filter_chain_match);
+    if (fresh->bytes.len)
+        nu_socket_reset_on_close(fresh->fd);
     nu_buf_clear(&fresh->bytes);
     nu_arena_destroy(&fresh->arena);
     close(fresh->fd);

@@ -12,6 +12,9 @@
 #include "base/arena.h"
 #include "config/factory.h"
 
+struct nu_metadata;
+struct nu_proxy_data;
+
 enum nu_listener_filter_status {
     NU_LISTENER_FILTER_CONTINUE,
     NU_LISTENER_FILTER_WAIT,  /* for more bytes */
@@ -31,6 +34,8 @@ struct nu_accepted {
     struct nu_str transport_protocol; /* empty until a filter knows: plain bytes are "raw_buffer" */
     struct nu_str *application_protocols;
     size_t application_protocol_count;
+    struct nu_metadata *metadata;      /* of the connection, in the arena; NULL while empty */
+    const struct nu_proxy_data *proxy; /* what a PROXY header said, in the arena; NULL without */
 };
 
 struct nu_listener_filter_class {

@@ -165,6 +165,12 @@ void nu_socket_refuse_new(int fd)
     (void)ignored;
 }
 
+void nu_socket_reset_on_close(int fd)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
 struct nu_address nu_socket_local_address(int fd)
 {
     struct sockaddr_storage sa;

@@ -56,6 +56,9 @@ NU_MUST_USE bool nu_socket_listen(int fd, const struct nu_listen_params *params,
  */
 void nu_socket_refuse_new(int fd);
 
+/* Makes the coming close of a connection a TCP reset. */
+void nu_socket_reset_on_close(int fd);
+
 /* The address that a socket is bound to (with the port the kernel chose for port 0). */
 struct nu_address nu_socket_local_address(int fd);
 

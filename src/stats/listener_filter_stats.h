@@ -44,6 +44,16 @@ struct nu_proxy_protocol_stats {
 };
 extern const struct nu_stat_table nu_proxy_protocol_stats_table;
 
+/* Of all these filters together, by its name of old. */
+#define NU_PROXY_PROTOCOL_LEGACY_STATS(X, S) \
+    X(S, COUNTER, downstream_cx_proxy_proto_error, \
+      "Connections that a PROXY header, or the lack of one, ended.")
+
+struct nu_proxy_protocol_legacy_stats {
+    NU_PROXY_PROTOCOL_LEGACY_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_proxy_protocol_legacy_stats_table;
+
 /* proxy_proto.[<stat_prefix>.]versions.v<n>. */
 #define NU_PROXY_PROTOCOL_VERSION_STATS(X, S) \
     X(S, COUNTER, found, "Headers of this version.") \

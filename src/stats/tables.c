@@ -77,6 +77,8 @@ NU_STAT_TABLE(nu_http_inspector_stats, NU_HTTP_INSPECTOR_STATS, "http_inspector"
               "The listener filter http_inspector.");
 NU_STAT_TABLE(nu_proxy_protocol_stats, NU_PROXY_PROTOCOL_STATS, "proxy_proto.[<stat_prefix>]",
               "The listener filter proxy_protocol.");
+NU_STAT_TABLE(nu_proxy_protocol_legacy_stats, NU_PROXY_PROTOCOL_LEGACY_STATS, "(no prefix)",
+              "All listener filters proxy_protocol.");
 NU_STAT_TABLE(nu_proxy_protocol_version_stats, NU_PROXY_PROTOCOL_VERSION_STATS,
               "proxy_proto.[<stat_prefix>.]versions.v<n>", "Its headers by version.");
 
@@ -116,6 +118,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_tls_inspector_stats_table,
     &nu_http_inspector_stats_table,
     &nu_proxy_protocol_stats_table,
+    &nu_proxy_protocol_legacy_stats_table,
     &nu_proxy_protocol_version_stats_table,
 };
 const size_t nu_stat_table_count = NU_ARRAY_LEN(nu_stat_tables);

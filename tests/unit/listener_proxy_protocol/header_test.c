@@ -62,7 +62,10 @@ TEST(headers_of_both_versions)
         {BYTES(SIGNATURE "\x20\x00\x00\x00"), NULL, NULL, 2},
         {BYTES(SIGNATURE "\x20\x11\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x03\xe8\x00\x50"), NULL,
          NULL, 2},
-        {BYTES(SIGNATURE "\x21\x00\x00\x03xyz"), NULL, NULL, 2},
+        {BYTES(SIGNATURE "\x20\x99\x00\x03xyz"), NULL, NULL, 2},
+        {BYTES(SIGNATURE "\x21\x12\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x03\xe8\x00\x50"),
+         "1.2.3.4:1000", "5.6.7.8:80", 2},
+        {BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 01000 080\r\n"), "1.2.3.4:1000", "5.6.7.8:80", 1},
     };
     for (size_t i = 0; i < NU_ARRAY_LEN(list); i++)
         check_accepted(&list[i]);
@@ -74,19 +77,25 @@ TEST(broken_headers)
         BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 1000\r\n"),
         BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 1000 80 x\r\n"),
         BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 70000 80\r\n"),
-        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 01 80\r\n"),
+        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 +1 80\r\n"),
+        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 1 80\r\r\n"),
+        BYTES("PROXY TCP4 0.0.0.0 5.6.7.8 1 80\r\n"),
+        BYTES("PROXY TCP4 1.2.3.4 255.255.255.255 1 80\r\n"),
+        BYTES("PROXY TCP4 224.0.0.1 5.6.7.8 1 80\r\n"),
+        BYTES("PROXY TCP6 ff02::1 ::2 1 80\r\n"),
+        BYTES("PROXY UNKNOWNX\r\n"),
         BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 -1 80\r\n"),
         BYTES("PROXY TCP4 ::1 ::2 1 80\r\n"),
         BYTES("PROXY TCP6 1.2.3.4 5.6.7.8 1 80\r\n"),
         BYTES("PROXY TCP4  1.2.3.4 5.6.7.8 1 80\r\n"),
         BYTES("PROXY UDP4 1.2.3.4 5.6.7.8 1 80\r\n"),
         BYTES("PROXY \r\n"),
-        BYTES("PROXY TCP4 1.2.3.4 5.6.7.8 1000 80 "
-              "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
         BYTES(SIGNATURE "\x11\x11\x00\x0c"),
         BYTES(SIGNATURE "\x22\x11\x00\x00"),
         BYTES(SIGNATURE "\x21\x11\x00\x04\x01\x02\x03\x04"),
-        BYTES(SIGNATURE "\x21\x12\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x03\xe8\x00\x50"),
+        BYTES(SIGNATURE "\x21\x00\x00\x03xyz"),
+        BYTES(SIGNATURE "\x21\x10\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x03\xe8\x00\x50"),
+        BYTES(SIGNATURE "\x21\x11\x00\x0c\x00\x00\x00\x00\x05\x06\x07\x08\x03\xe8\x00\x50"),
         BYTES(SIGNATURE "\x21\x31\x00\x00"),
     };
     struct nu_proxy_header header;
@@ -103,6 +112,27 @@ TEST(other_bytes_are_no_header)
                      NU_PROXY_HEADER_NONE);
     assert_int_equal(nu_proxy_header_read(NU_STR("PROXX"), &header), NU_PROXY_HEADER_NONE);
     assert_int_equal(nu_proxy_header_read(NU_STR("\r\n\r\nx"), &header), NU_PROXY_HEADER_NONE);
+    assert_int_equal(nu_proxy_header_read(
+                         NU_STR("PROXY TCP4 1.2.3.4 5.6.7.8 1000 80 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+                         &header),
+                     NU_PROXY_HEADER_NONE);
+}
+
+TEST(values_behind_the_addresses)
+{
+    struct nu_str rest = BYTES("\x01\x00\x02h2\xea\x00\x00\x05\x00\x01");
+    struct nu_proxy_tlv tlv;
+    assert_true(nu_proxy_tlv_next(&rest, &tlv));
+    assert_int_equal(tlv.type, 1);
+    assert_str(tlv.value, "h2");
+    assert_true(nu_proxy_tlv_next(&rest, &tlv));
+    assert_int_equal(tlv.type, 0xea);
+    assert_int_equal(tlv.value.len, 0);
+    assert_false(nu_proxy_tlv_next(&rest, &tlv)); /* a byte is missing */
+    assert_int_equal(rest.len, 3);
+    rest = nu_str_make(NULL, 0);
+    assert_false(nu_proxy_tlv_next(&rest, &tlv));
 }
 
 TEST_MAIN()

@@ -6,7 +6,7 @@
 #ifndef NU_FILTERS_LISTENER_PROXY_PROTOCOL_HEADER_H
 #define NU_FILTERS_LISTENER_PROXY_PROTOCOL_HEADER_H
 
-#include "base/address.h"
+#include "net/proxy_data.h"
 
 enum nu_proxy_header_result {
     NU_PROXY_HEADER_COMPLETE,
@@ -20,11 +20,19 @@ struct nu_proxy_header {
     bool has_addresses; /* false: LOCAL or UNKNOWN, the socket's own addresses hold */
     struct nu_address source;
     struct nu_address destination;
-    size_t size; /* bytes of the header */
+    struct nu_str tlvs; /* version 2: what is behind the addresses; a view into the bytes */
+    size_t size;        /* bytes of the header */
 };
 
 enum { NU_PROXY_HEADER_MAX = 16 + 65535 };
 
 enum nu_proxy_header_result nu_proxy_header_read(struct nu_str bytes, struct nu_proxy_header *out);
+
+/* Whether the bytes are, or begin, the signature of version 1 or 2. */
+bool nu_proxy_header_can_be(struct nu_str bytes, uint8_t version);
+
+/* Cuts the next value off; false at the end, and where `*rest` is not empty but no whole value is
+ * left of it. */
+bool nu_proxy_tlv_next(struct nu_str *rest, struct nu_proxy_tlv *tlv);
 
 #endif
