@@ -57,6 +57,12 @@ static void take_block(struct nu_arena *arena, struct nu_block *block, size_t us
     nu_poison(arena->at, room);
 }
 
+void nu_arena_init_small(struct nu_arena *arena, size_t size)
+{
+    nu_arena_init(arena);
+    take_block(arena, nu_block_get_exact(size), 0);
+}
+
 /* An arena at an aligned place of `block`, whose reference it takes over. */
 static struct nu_arena *create_at(struct nu_block *block, size_t offset)
 {

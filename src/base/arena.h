@@ -22,6 +22,9 @@ struct nu_arena {
 
 /* An empty arena: no memory is taken before the first allocation. */
 void nu_arena_init(struct nu_arena *arena);
+/* An arena whose first block has `size` bytes, for one of very many that hold little; what does not
+ * fit takes blocks as ever. */
+void nu_arena_init_small(struct nu_arena *arena, size_t size);
 /* Runs the on_free callbacks, last registered first, and frees all memory. */
 void nu_arena_finish(struct nu_arena *arena);
 /* An arena that lives inside its own first block, for objects that own everything they allocate. */

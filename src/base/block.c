@@ -60,6 +60,11 @@ struct nu_block *nu_block_get_size(size_t size)
         if (size <= class_sizes[c])
             return nu_block_get(c);
     }
+    return nu_block_get_exact(size);
+}
+
+struct nu_block *nu_block_get_exact(size_t size)
+{
     nu_assert(size < UINT32_MAX);
     return block_create(size, NU_BLOCK_HUGE);
 }

@@ -38,6 +38,9 @@ struct nu_block *nu_block_get(enum nu_block_class block_class);
 /* A block of at least `size` bytes, of the smallest class that holds them. */
 struct nu_block *nu_block_get_size(size_t size);
 
+/* A block of `size` bytes and no more, which no free list keeps. */
+struct nu_block *nu_block_get_exact(size_t size);
+
 static inline void nu_block_ref(struct nu_block *block)
 {
     block->refs++;

@@ -13,6 +13,8 @@ enum {
     DEFAULT_FLUSH_TIMEOUT_MS = 300 * 1000,
     DEFAULT_MAX_HEADERS = 100,
     DEFAULT_RESPONSE_HEAD_BYTES = 80 * 1024,
+    ARENA_BYTES =
+        480, /* what a cluster with one host needs; a power of two with the heap's share */
 };
 
 const struct nu_breaker_limits nu_breaker_limits_default = {
@@ -81,7 +83,7 @@ struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
     if (posix_memalign(&memory, 64, sizeof(struct nu_cluster)) != 0)
         abort();
     struct nu_cluster *cluster = memset(memory, 0, sizeof(struct nu_cluster));
-    nu_arena_init(&cluster->arena);
+    nu_arena_init_small(&cluster->arena, ARENA_BYTES);
     cluster->stats = stats;
     cluster->name = nu_arena_dup(&cluster->arena, name);
     cluster->observability_name =

@@ -22,6 +22,25 @@ TEST(an_empty_arena_holds_no_memory)
     assert_int_equal(nu_block_cache_bytes(), 0);
 }
 
+TEST(a_small_arena_begins_with_the_block_it_asked_for_and_grows)
+{
+    nu_block_cache_clear();
+    struct nu_arena arena;
+    nu_arena_init_small(&arena, 480);
+    assert_int_equal(arena.blocks->size, 480);
+    char *first = nu_arena_alloc(&arena, 448);
+    assert_true(is_aligned(first));
+    assert_null(arena.blocks->next_free);
+    memset(first, 'a', 448);
+    char *second = nu_arena_alloc(&arena, 100);
+    memset(second, 'b', 100);
+    assert_int_equal(first[447], 'a');
+    assert_non_null(arena.blocks->next_free);
+    nu_arena_finish(&arena);
+    assert_int_equal(nu_block_cache_bytes(),
+                     nu_block_size(NU_BLOCK_SMALL) + sizeof(struct nu_block));
+}
+
 TEST(no_bytes_are_still_an_address)
 {
     struct nu_arena arena;
