@@ -45,9 +45,11 @@ static void refresh_server(struct nu_process_stats *stats)
     nu_gauge_set(&server->concurrency, owner->options->concurrency);
     nu_gauge_set(&server->hot_restart_epoch, owner->options->restart_epoch);
     nu_gauge_set(&server->total_connections, count_connections(owner));
-    nu_gauge_set(
-        &server->days_until_first_cert_expiring,
-        nu_tls_days_until_expiry(&owner->tls_contexts, nu_loop_realtime_us(owner->loop) / 1000000));
+    uint64_t now_s = nu_loop_realtime_us(owner->loop) / 1000000;
+    nu_gauge_set(&server->days_until_first_cert_expiring,
+                 nu_tls_days_until_expiry(&owner->tls_contexts, now_s));
+    nu_gauge_set(&server->seconds_until_first_ocsp_response_expiring,
+                 (int64_t)nu_tls_seconds_until_staple_expiry(&owner->tls_contexts, now_s));
 }
 
 static void refresh_runtime(struct nu_process_stats *stats)

@@ -162,6 +162,12 @@ bool nu_tls_certificate_load(const struct nu_tls_certificate_source *source, str
         nu_tls_certificate_finish(out);
         return false;
     }
+    out->must_staple = nu_tls_must_staple(out->leaf);
+    if (source->ocsp_staple.len &&
+        !nu_tls_staple_load(source->ocsp_staple, out->leaf, arena, &out->staple, error)) {
+        nu_tls_certificate_finish(out);
+        return false;
+    }
     read_names(out, arena);
     out->source =
         nu_arena_dup(arena, source->pkcs12.len ? source->pkcs12_name : source->chain_name);

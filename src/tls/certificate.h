@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 
 #include "base/arena.h"
+#include "tls/ocsp.h"
 
 struct nu_tls_certificate {
     X509 *leaf;             /* owned */
@@ -17,6 +18,8 @@ struct nu_tls_certificate {
     struct nu_str *names;   /* the DNS names it is for, lower-case, or its common name */
     size_t name_count;
     struct nu_str source; /* the file of the chain, or "<inline>" */
+    struct nu_tls_staple staple;
+    bool must_staple; /* it says itself that it is worth nothing without */
 };
 
 /* Where the parts come from: PEM texts, or one PKCS#12 container. The names are for error messages:
@@ -28,7 +31,8 @@ struct nu_tls_certificate_source {
     struct nu_str key_name;
     struct nu_str pkcs12; /* in place of the above; empty if not used */
     struct nu_str pkcs12_name;
-    struct nu_str password; /* of the key or the container; may be empty */
+    struct nu_str password;    /* of the key or the container; may be empty */
+    struct nu_str ocsp_staple; /* DER; may be empty */
 };
 
 /* Loads and checks one; names go to `arena`. False with Envoy's words for it in `error`. */

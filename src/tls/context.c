@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "tls/choice.h"
 #include "tls/transport.h"
 
 /* One set of settings. Immutable, but for the count of who holds it: the context, and the part of
@@ -52,59 +53,6 @@ struct nu_tls_factory_stats *nu_tls_context_factory_stats(struct nu_tls_context 
 static struct nu_tls_context_local *local_of(SSL *ssl)
 {
     return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-}
-
-/* --- Certificates ----------------------------------------------------------------------------- */
-
-static bool use_certificate(SSL *ssl, const struct nu_tls_certificate *certificate)
-{
-    return SSL_use_cert_and_key(ssl, certificate->leaf, certificate->key, certificate->chain, 1) ==
-           1;
-}
-
-static struct nu_str lower_server_name(SSL *ssl, char *buffer, size_t size)
-{
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    size_t len = name ? strlen(name) : 0;
-    if (len >= size)
-        return nu_str_make(NULL, 0);
-    for (size_t i = 0; i < len; i++)
-        buffer[i] = nu_ascii_lower(name[i]);
-    return nu_str_make(buffer, len);
-}
-
-/*
- * Gives OpenSSL the certificates for the server name, one of each key type, of which it takes the
- * one that the client can use. The first of the configuration stands in where none is for the name.
- */
-static int on_choose_certificate(SSL *ssl, void *arg)
-{
-    const struct nu_tls_settings *settings = arg;
-    char buffer[256];
-    struct nu_str name = lower_server_name(ssl, buffer, sizeof(buffer));
-    bool used = false;
-    SSL_certs_clear(ssl); /* the context's, which would be there for their key type */
-    for (size_t i = 0; i < settings->certificate_count && name.len; i++) {
-        if (nu_tls_certificate_is_for(&settings->certificates[i], name))
-            used |= use_certificate(ssl, &settings->certificates[i]);
-    }
-    if (used)
-        return 1;
-    if (settings->require_sni)
-        return 0;
-    return use_certificate(ssl, &settings->certificates[0]) ? 1 : 0;
-}
-
-static bool set_certificates(SSL_CTX *ctx, struct nu_tls_settings *settings)
-{
-    bool choose = settings->certificate_count > 1 || settings->require_sni;
-    if (settings->is_server && choose)
-        SSL_CTX_set_cert_cb(ctx, on_choose_certificate, settings);
-    if (settings->certificate_count == 0)
-        return true;
-    /* The first one also tells OpenSSL that there are certificates at all. */
-    const struct nu_tls_certificate *first = &settings->certificates[0];
-    return SSL_CTX_use_cert_and_key(ctx, first->leaf, first->key, first->chain, 1) == 1;
 }
 
 /* --- Verification ----------------------------------------------------------------------------- */
@@ -264,6 +212,8 @@ static uint64_t options_of(const struct nu_tls_settings *settings)
     uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
     if (settings->is_server && !settings->prefer_client_ciphers)
         options |= SSL_OP_CIPHER_SERVER_PREFERENCE;
+    if (settings->chacha_if_first)
+        options |= SSL_OP_PRIORITIZE_CHACHA;
     return options;
 }
 
@@ -286,7 +236,7 @@ static SSL_CTX *make_ctx(struct nu_tls_snapshot *snapshot, struct nu_tls_context
     SSL_CTX_set_options(ctx, options_of(settings));
     bool ok = SSL_CTX_set_min_proto_version(ctx, settings->min_version) == 1 &&
               SSL_CTX_set_max_proto_version(ctx, settings->max_version) == 1 &&
-              set_names(ctx, settings) && set_certificates(ctx, settings);
+              set_names(ctx, settings) && nu_tls_choice_set(ctx, settings);
     if (!ok) {
         SSL_CTX_free(ctx);
         return NULL;

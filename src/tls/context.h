@@ -42,7 +42,10 @@ struct nu_tls_settings {
     /* Servers. */
     bool require_client_certificate;
     bool require_sni;
+    bool full_scan; /* of all certificates where none is for the name */
+    enum nu_tls_staple_policy staple_policy;
     bool prefer_client_ciphers;
+    bool chacha_if_first; /* that cipher for clients that prefer it to all others */
     bool no_tickets;
     bool no_session_cache;
     uint32_t session_timeout_s;                  /* 0: OpenSSL's */

@@ -111,8 +111,30 @@ static void print_names(struct nu_json *json, const X509 *certificate)
 
 /* --- Contexts --------------------------------------------------------------------------------- */
 
+static void print_second(struct nu_json *json, struct nu_str key, int64_t seconds)
+{
+    struct tm tm;
+    char text[32];
+    time_t time = (time_t)seconds;
+    gmtime_r(&time, &tm);
+    print_text(json, key,
+               nu_str_make(text, strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm)));
+}
+
+static void print_staple(struct nu_json *json, const struct nu_tls_staple *staple)
+{
+    if (!staple || !staple->der.len)
+        return;
+    nu_json_key(json, NU_STR("ocsp_details"));
+    nu_json_object_begin(json);
+    print_second(json, NU_STR("valid_from"), staple->from_s);
+    if (staple->until_s != INT64_MAX)
+        print_second(json, NU_STR("expiration"), staple->until_s);
+    nu_json_object_end(json);
+}
+
 static void print_certificate(struct nu_json *json, const X509 *certificate, struct nu_str source,
-                              uint64_t now_s)
+                              const struct nu_tls_staple *staple, uint64_t now_s)
 {
     nu_json_object_begin(json);
     print_text(json, NU_STR("path"), source);
@@ -121,6 +143,7 @@ static void print_certificate(struct nu_json *json, const X509 *certificate, str
     print_days(json, days_left(certificate, now_s));
     print_time(json, NU_STR("valid_from"), X509_get0_notBefore(certificate));
     print_time(json, NU_STR("expiration_time"), X509_get0_notAfter(certificate));
+    print_staple(json, staple);
     nu_json_object_end(json);
 }
 
@@ -142,13 +165,13 @@ void nu_tls_describe_context(const struct nu_tls_context *context, uint64_t now_
     nu_json_key(json, NU_STR("ca_cert"));
     nu_json_array_begin(json);
     if (ca)
-        print_certificate(json, ca, settings->validator.ca_source, now_s);
+        print_certificate(json, ca, settings->validator.ca_source, NULL, now_s);
     nu_json_array_end(json);
     nu_json_key(json, NU_STR("cert_chain"));
     nu_json_array_begin(json);
     for (size_t i = 0; i < settings->certificate_count; i++)
         print_certificate(json, settings->certificates[i].leaf, settings->certificates[i].source,
-                          now_s);
+                          &settings->certificates[i].staple, now_s);
     nu_json_array_end(json);
     nu_json_object_end(json);
 }
@@ -171,4 +194,19 @@ uint32_t nu_tls_days_until_expiry(const struct nu_list *list, uint64_t now_s)
     while ((context = nu_tls_context_next(list, context)))
         least = nu_min_size(least, days_of_context(nu_tls_context_settings(context), now_s));
     return (uint32_t)least;
+}
+
+uint64_t nu_tls_seconds_until_staple_expiry(const struct nu_list *list, uint64_t now_s)
+{
+    int64_t first = INT64_MAX;
+    const struct nu_tls_context *context = NULL;
+    while ((context = nu_tls_context_next(list, context))) {
+        const struct nu_tls_settings *settings = nu_tls_context_settings(context);
+        for (size_t i = 0; settings && i < settings->certificate_count; i++) {
+            const struct nu_tls_staple *staple = &settings->certificates[i].staple;
+            if (staple->der.len && staple->until_s < first)
+                first = staple->until_s;
+        }
+    }
+    return first == INT64_MAX || first <= (int64_t)now_s ? 0 : (uint64_t)first - now_s;
 }

@@ -13,5 +13,7 @@ void nu_tls_describe_context(const struct nu_tls_context *context, uint64_t now_
 /* Whole days until the first certificate of the contexts in `list` expires, 0 if one has;
  * UINT32_MAX if there is none. */
 uint32_t nu_tls_days_until_expiry(const struct nu_list *list, uint64_t now_s);
+/* Seconds until the first of their OCSP staples expires; 0 if one has, or if there is none. */
+uint64_t nu_tls_seconds_until_staple_expiry(const struct nu_list *list, uint64_t now_s);
 
 #endif

@@ -36,7 +36,6 @@ static enum nu_transport_state refuse_handshake(struct nu_connection *conn)
 
 static const struct nu_transport_class not_ready_class = {
     .name = "tls, not ready",
-    .is_secure = true,
     .read = refuse_read,
     .write = refuse_write,
     .handshake = refuse_handshake,

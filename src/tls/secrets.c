@@ -239,7 +239,8 @@ static void inline_certificate(struct nu_tls_secret *secret, struct version *ver
                                EVP_MD_CTX *md)
 {
     Envoy__Config__Core__V3__DataSource *sources[] = {proto->certificate_chain, proto->private_key,
-                                                      proto->pkcs12, proto->password};
+                                                      proto->pkcs12, proto->password,
+                                                      proto->ocsp_staple};
     for (size_t i = 0; i < NU_ARRAY_LEN(sources); i++) {
         if (sources[i])
             inline_source(secret, version, sources[i], md);

@@ -172,6 +172,19 @@ static const char *read_names(struct nu_tls_reader *reader, const params_proto *
     return result;
 }
 
+/* OpenSSL has no groups of equal preference. What they are for is that a client without hardware
+ * for AES gets the other cipher that it asks for first, and there is an option for that. */
+static bool has_chacha_in_group(const params_proto *proto)
+{
+    if (!proto || proto->n_cipher_suites == 0)
+        return true; /* Envoy's own list */
+    for (size_t i = 0; i < proto->n_cipher_suites; i++) {
+        if (proto->cipher_suites[i][0] == '[' && strstr(proto->cipher_suites[i], "CHACHA20"))
+            return true;
+    }
+    return false;
+}
+
 static void read_params(struct nu_tls_reader *reader, const params_proto *proto,
                         struct nu_tls_settings *settings)
 {
@@ -179,6 +192,7 @@ static void read_params(struct nu_tls_reader *reader, const params_proto *proto,
     settings->max_version = settings->is_server ? TLS1_3_VERSION : TLS1_2_VERSION;
     settings->cipher_list = DEFAULT_CIPHERS;
     settings->curve_list = DEFAULT_CURVES;
+    settings->chacha_if_first = settings->is_server && has_chacha_in_group(proto);
     if (!proto)
         return;
     settings->min_version =
@@ -222,7 +236,8 @@ static bool read_certificate_source(struct nu_tls_reader *reader, const certific
     return read_source(reader, proto->certificate_chain, &source->chain_pem) &&
            read_source(reader, proto->private_key, &source->key_pem) &&
            read_source(reader, proto->pkcs12, &source->pkcs12) &&
-           read_source(reader, proto->password, &source->password);
+           read_source(reader, proto->password, &source->password) &&
+           read_source(reader, proto->ocsp_staple, &source->ocsp_staple);
 }
 
 static void read_certificate(struct nu_tls_reader *reader, const certificate_proto *proto,
@@ -535,6 +550,23 @@ static void read_sessions(struct nu_tls_reader *reader, const downstream_proto *
                    1000);
 }
 
+/* What can be said before a client asks. */
+static void check_staples(struct nu_tls_reader *reader, const downstream_proto *proto,
+                          const struct nu_tls_settings *settings)
+{
+    for (size_t i = 0; i < settings->certificate_count; i++) {
+        const struct nu_tls_certificate *certificate = &settings->certificates[i];
+        if (!certificate->leaf || certificate->staple.der.len)
+            continue;
+        if (certificate->must_staple)
+            nu_config_error(reader->ctx, proto, "common_tls_context",
+                            "OCSP response is required for must-staple certificate");
+        else if (settings->staple_policy == NU_TLS_STAPLE_MUST)
+            nu_config_error(reader->ctx, proto, "ocsp_staple_policy",
+                            "Required OCSP response is missing from TLS context");
+    }
+}
+
 static void read_downstream(struct nu_tls_reader *reader, const downstream_proto *proto,
                             struct nu_tls_settings *settings)
 {
@@ -546,6 +578,9 @@ static void read_downstream(struct nu_tls_reader *reader, const downstream_proto
     settings->require_client_certificate = nu_bool_or(proto->require_client_certificate, false);
     settings->require_sni = nu_bool_or(proto->require_sni, false);
     settings->prefer_client_ciphers = proto->prefer_client_ciphers;
+    settings->full_scan = nu_bool_or(proto->full_scan_certs_on_sni_mismatch, false);
+    settings->staple_policy = (enum nu_tls_staple_policy)proto->ocsp_staple_policy;
+    check_staples(reader, proto, settings);
     read_sessions(reader, proto, settings);
 }
 

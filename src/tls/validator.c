@@ -212,10 +212,13 @@ static bool verify_chain(const struct nu_tls_validator *validator, X509_STORE_CT
     return X509_verify_cert(store) == 1;
 }
 
+/* No error of OpenSSL's, which therefore says certificate_unknown to the peer, as BoringSSL does. */
+enum { REFUSED_BY_MATCHERS = 1000 };
+
 static void note_error(X509_STORE_CTX *store)
 {
     if (X509_STORE_CTX_get_error(store) == X509_V_OK)
-        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+        X509_STORE_CTX_set_error(store, REFUSED_BY_MATCHERS);
 }
 
 static int refuse(X509_STORE_CTX *store, struct nu_counter *counter)

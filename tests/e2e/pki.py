@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small certificate authority for the tests of TLS, made with the openssl program."""
+import re
 import subprocess
 
 EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
@@ -42,10 +43,11 @@ class Authority:
                               text=True, check=False)
         assert done.returncode == 0, done.stderr
 
-    def issue(self, name, san, key=None, dates=("-days", "20")):
+    def issue(self, name, san, key=None, dates=("-days", "20"), more=()):
         """Signs a certificate; `san` is openssl's text, such as "DNS:a.test,URI:spiffe://a/b"."""
+        more = [word for text in more for word in ("-addext", text)]
         self._openssl("req", *(key or EC), "-nodes", "-subj", f"/CN={name}", "-addext",
-                      f"subjectAltName={san}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+                      f"subjectAltName={san}", *more, "-keyout", f"{name}.key", "-out", f"{name}.csr")
         self._openssl("ca", "-batch", "-config", f"{self.name}.cnf", *dates, "-notext",
                       "-in", f"{name}.csr", "-out", f"{name}.crt")
 
@@ -58,3 +60,19 @@ class Authority:
 
     def write_crl(self):
         self._openssl("ca", "-config", f"{self.name}.cnf", "-gencrl", "-out", f"{self.name}.crl")
+
+    def write_staple(self, name):
+        """NAME.ocsp: the authority's word for the certificate, for ten days from now."""
+        self._openssl("ocsp", "-issuer", f"{self.name}.crt", "-cert", f"{name}.crt", "-reqout",
+                      f"{name}.ocspreq", "-no_nonce")
+        self._openssl("ocsp", "-index", f"{self.name}.index", "-CA", f"{self.name}.crt",
+                      "-rsigner", f"{self.name}.crt", "-rkey", f"{self.name}.key", "-reqin",
+                      f"{name}.ocspreq", "-respout", f"{name}.ocsp", "-ndays", "10")
+
+    def write_late_staple(self, name, late):
+        """LATE.ocsp: NAME.ocsp as if it had expired. openssl makes no such thing, so that its
+        signature is none."""
+        der = (self.folder / f"{name}.ocsp").read_bytes()
+        times = iter([None, b"20200101000000Z", b"20200102000000Z"])  # produced, from, until
+        der = re.sub(rb"\x18\x0f(\d{14}Z)", lambda m: b"\x18\x0f" + (next(times) or m[1]), der)
+        (self.folder / f"{late}.ocsp").write_bytes(der)
