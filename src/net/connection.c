@@ -376,8 +376,9 @@ static void read_some(struct nu_connection *conn)
         if (!conn->last_read_was_full || !may_read(conn))
             break;
     }
+    /* Others get their turn: a peer may send as fast as we read. */
     if (nu_unlikely(conn->transport_in) && may_read(conn))
-        nu_connection_redeliver(conn);
+        nu_connection_redeliver_later(conn);
 }
 
 static void on_ready(struct nu_connection *conn)
@@ -478,8 +479,10 @@ static void wait_for_room(struct nu_connection *conn, bool progressed)
 static bool write_out(struct nu_connection *conn)
 {
     while (conn->out.len || conn->transport_out) {
-        if (nu_unlikely(conn->transport_waits && !conn->transport_out))
+        if (nu_unlikely(conn->transport_waits && !conn->transport_out)) {
+            check_watermarks(conn);
             return false;
+        }
         struct iovec iov[WRITE_IOVECS];
         size_t bytes;
         int count = nu_buf_to_iovec(&conn->out, iov, WRITE_IOVECS, &bytes);

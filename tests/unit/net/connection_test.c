@@ -2,6 +2,7 @@
 /* A connection over a socketpair: back-pressure. */
 #include "harness/test.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -114,6 +115,38 @@ TEST(the_low_watermark_comes_once_when_the_peer_has_read)
     }
     assert_int_equal(f.high, 1);
     assert_int_equal(f.low, 1);
+    teardown(&f);
+}
+
+/* A handshake that the peer does not go on with. */
+static ssize_t shaking_read(struct nu_connection *conn, const struct iovec *iov, int count)
+{
+    (void)conn;
+    (void)iov;
+    (void)count;
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t shaking_write(struct nu_connection *conn, const struct iovec *iov, int count)
+{
+    (void)conn;
+    (void)iov;
+    (void)count;
+    return 0;
+}
+
+TEST(output_that_waits_for_a_handshake_is_bounded)
+{
+    static const struct nu_transport_class shaking = {
+        .name = "shaking", .read = shaking_read, .write = shaking_write};
+    struct fixture f;
+    setup(&f);
+    f.conn.transport = &shaking;
+    f.conn.transport_waits = true;
+    for (unsigned i = 0; i <= LIMIT / 4096; i++)
+        add_and_turn(&f);
+    assert_int_equal(f.high, 1);
     teardown(&f);
 }
 
