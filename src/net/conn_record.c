@@ -3,6 +3,7 @@
 #include "net/conn_record.h"
 
 #include "event/loop.h"
+#include "http/ssl_info.h"
 
 static void learn_local(struct nu_connection_info *info)
 {
@@ -69,6 +70,9 @@ struct nu_stream_info *nu_server_conn_info(struct nu_server_conn *conn)
     if (info->transport_failure_reason.len == 0 && conn->conn.transport_failure)
         info->transport_failure_reason =
             nu_arena_dup(record->info.arena, nu_str_from(conn->conn.transport_failure));
+    /* A handshake tells it some time after the record was made. */
+    if (info->requested_server_name.len == 0 && info->ssl)
+        info->requested_server_name = nu_ssl_info_text(info->ssl, NU_SSL_SERVER_NAME);
     record->info.bytes_received = conn->conn.rx_bytes;
     record->info.bytes_sent = conn->conn.tx_bytes;
     return &record->info;

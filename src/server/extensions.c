@@ -15,6 +15,7 @@
 #include "filters/listener/tls_inspector/tls_inspector.h"
 #include "filters/network/direct_response/direct_response.h"
 #include "filters/network/echo/echo.h"
+#include "filters/network/tcp_proxy/tcp_proxy.h"
 #include "stream/hcm_from_proto.h"
 #include "tls/tls_from_proto.h"
 
@@ -26,10 +27,7 @@ static const struct nu_filter_factory *const http_filters[] = {
 };
 
 static const struct nu_network_filter_factory *const network_filters[] = {
-    &nu_direct_response_factory,
-    &nu_echo_factory,
-    &nu_hcm_factory,
-    NULL,
+    &nu_direct_response_factory, &nu_echo_factory, &nu_hcm_factory, &nu_tcp_proxy_factory, NULL,
 };
 
 static const struct nu_access_logger_class *const access_loggers[] = {

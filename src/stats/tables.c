@@ -5,6 +5,7 @@
 #include "stats/listener_filter_stats.h"
 #include "stats/listener_stats.h"
 #include "stats/sds_stats.h"
+#include "stats/network_filter_stats.h"
 #include "stats/server_stats.h"
 #include "stats/tls_stats.h"
 
@@ -82,6 +83,9 @@ NU_STAT_TABLE(nu_proxy_protocol_legacy_stats, NU_PROXY_PROTOCOL_LEGACY_STATS, "(
 NU_STAT_TABLE(nu_proxy_protocol_version_stats, NU_PROXY_PROTOCOL_VERSION_STATS,
               "proxy_proto.[<stat_prefix>.]versions.v<n>", "Its headers by version.");
 
+NU_STAT_TABLE(nu_tcp_proxy_stats, NU_TCP_PROXY_STATS, "tcp.<stat_prefix>",
+              "The network filter tcp_proxy.");
+
 const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_server_stats_table,
     &nu_compilation_stats_table,
@@ -120,6 +124,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_proxy_protocol_stats_table,
     &nu_proxy_protocol_legacy_stats_table,
     &nu_proxy_protocol_version_stats_table,
+    &nu_tcp_proxy_stats_table,
 };
 const size_t nu_stat_table_count = NU_ARRAY_LEN(nu_stat_tables);
 

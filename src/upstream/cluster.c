@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "upstream/pool.h"
+#include "upstream/tcp_client.h"
 
 void nu_cluster_table_init(struct nu_cluster_table *table, struct nu_loop *loop)
 {
@@ -17,6 +18,10 @@ static void destroy_local(struct nu_cluster_local *local)
 {
     while (!nu_list_is_empty(&local->pools))
         nu_pool_destroy(nu_list_entry(local->pools.next, struct nu_pool, link));
+    while (!nu_list_is_empty(&local->tcp_clients))
+        nu_connection_close(
+            &nu_list_entry(local->tcp_clients.next, struct nu_tcp_client, link)->conn,
+            NU_CLOSE_NOW);
     local->lb->cls->destroy(local->lb);
     nu_host_set_unref(local->hosts);
     nu_free(local->pool_of);
@@ -48,6 +53,7 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     local->lb = cluster->lb_class->create(hosts);
     local->pool_of = make_pool_slots(hosts);
     nu_list_init(&local->pools);
+    nu_list_init(&local->tcp_clients);
     void *before = nu_map_put(&table->by_name, cluster->name, local);
     nu_assert(!before);
 }

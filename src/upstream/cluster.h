@@ -103,6 +103,7 @@ struct nu_cluster_local {
     struct nu_host_set *hosts;          /* one reference */
     struct nu_lb *lb;                   /* owned */
     struct nu_list pools;               /* of struct nu_pool */
+    struct nu_list tcp_clients;         /* of struct nu_tcp_client */
     struct nu_http2_stats *http2_stats; /* NULL before the first connection */
     struct nu_pool **pool_of;           /* nu_pool_slot says where; NULL until used */
 };

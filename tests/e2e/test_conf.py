@@ -178,3 +178,13 @@ def test_prime_gate(example):
 
 def test_bootstrap_json(example):
     assert example("bootstrap.json").get(8080).text == "ok"
+
+
+def test_tcp_proxy(example):
+    running = example("tcp-proxy.yaml")
+    for _ in range(2):
+        assert running.get(5432).text == "ok"
+    for upstream in running.origins.values():
+        assert len(upstream.received) == 1
+    assert running.proxy.finish() == []
+    running.proxy.stdout.wait(re.compile(r"to 127\.0\.0\.1:\d+ - \d+ in, \d+ out, \d+ ms -\n"))

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tcp_proxy and its kin with the real binary: bytes both ways, with and without TLS, and their bounds."""
+import hashlib
+import itertools
+import os
+import random
+import re
+import select
+import shutil
+import signal
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from configs import ADMIN
+from pki import Authority
+
+NETWORK = "type.googleapis.com/envoy.extensions.filters.network."
+TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+
+TCP = ADMIN + f"""
+static_resources:
+  listeners:
+  - name: main
+    stat_prefix: main
+    address: {{socket_address: {{address: 127.0.0.1, port_value: @main@}}}}
+    filter_chains:
+    - filters:
+      - name: tcp
+        typed_config:
+          "@type": {NETWORK}tcp_proxy.v3.TcpProxy
+          stat_prefix: edge
+          cluster: origin
+  clusters:
+  - name: origin
+    type: STATIC
+    load_assignment:
+      cluster_name: origin
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: @origin@}}}}}}
+"""
+MIB = 1 << 20
+SIZES = [0, 1, 4095, 65536, 3 * MIB + 1, 100 * MIB]
+
+
+def secured(config, pki, downstream, upstream):
+    """The configuration with TLS on these sides."""
+    if downstream:
+        config = config.replace("    - filters:\n", f"""    - transport_socket:
+        name: tls
+        typed_config:
+          "@type": {TLS}DownstreamTlsContext
+          common_tls_context:
+            tls_certificates:
+            - certificate_chain: {{filename: {pki}/server.crt}}
+              private_key: {{filename: {pki}/server.key}}
+      filters:
+""")
+    if upstream:
+        config = config.replace("    type: STATIC\n", f"""    type: STATIC
+    transport_socket:
+      name: tls
+      typed_config:
+        "@type": {TLS}UpstreamTlsContext
+        common_tls_context: {{validation_context: {{trusted_ca: {{filename: {pki}/ca.crt}}}}}}
+""")
+    return config
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    if not shutil.which("openssl"):
+        pytest.skip("needs the openssl program")
+    folder = tmp_path_factory.mktemp("pki")
+    Authority(folder).issue("server", "DNS:a.test,IP:127.0.0.1")
+    return folder
+
+
+class Piece:
+    """`size` bytes that no other piece has, made as they are needed."""
+
+    def __init__(self, size, seed):
+        self.size, self._block = size, random.Random(seed).randbytes(min(size, MIB))
+
+    def blocks(self):
+        left = self.size
+        while left:
+            yield self._block[:left]
+            left -= len(self._block[:left])
+
+    @property
+    def digest(self):
+        total = hashlib.sha256()
+        for block in self.blocks():
+            total.update(block)
+        return total.hexdigest()
+
+
+def duplex(sock, outgoing, size):
+    """Sends a piece and receives `size` bytes at the same time; the latter's digest. One thread, since
+    Python's TLS sockets are not for two."""
+    sock.setblocking(False)
+    blocks, block = outgoing.blocks(), memoryview(b"")
+    total, left, sending = hashlib.sha256(), size, True
+    poll = select.poll()
+    while left or sending:
+        busy = False
+        try:
+            block = block or memoryview(next(blocks, b""))
+            sending = bool(block)
+            if sending:
+                block = block[sock.send(block):]
+                busy = True
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        try:
+            if data := sock.recv(min(left, MIB)) if left else b"":
+                total.update(data)
+                left -= len(data)
+                busy = True
+            elif left:
+                return f"{left} bytes missing"
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        if not busy and (left or sending):
+            poll.register(sock, select.POLLIN | (select.POLLOUT if sending else 0))
+            if not poll.poll(30000):
+                return f"{left} bytes missing, nothing moves"
+    sock.setblocking(True)
+    return total.hexdigest()
+
+
+class Server:
+    """Serves one connection: receives `up`, sends `down`, at the same time."""
+
+    def __init__(self, up, down, context=None):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.up, self.down, self.context = up, down, context
+        self.digest = None
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        self.listener.settimeout(30)
+        sock, _ = self.listener.accept()
+        sock.settimeout(30)
+        if self.context:
+            sock = self.context.wrap_socket(sock, server_side=True)
+        self.digest = duplex(sock, self.down, self.up.size)
+        sock.settimeout(30)
+        sock.recv(1)  # the client's end
+        sock.close()
+
+    def finish(self):
+        self.thread.join(60)
+        self.listener.close()
+        return self.digest
+
+
+def wait_stat(proxy, name, value):
+    deadline = time.monotonic() + 30
+    while proxy.stats().get(name) != value:
+        assert time.monotonic() < deadline, f"{name} is {proxy.stats().get(name)}"
+
+
+def peak_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1))
+
+
+def exchange(proxy, server, up, down, tls_context):
+    """One session both ways; what the two ends received, as digests."""
+    sock = socket.create_connection(("127.0.0.1", proxy.port("main")), 30)
+    if tls_context:
+        sock = tls_context.wrap_socket(sock, server_hostname="a.test")
+    digest = duplex(sock, up, down.size)
+    sock.close()
+    return server.finish(), digest
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("downstream, upstream", itertools.product([False, True], repeat=2))
+def test_bytes_pass_both_ways_unchanged(nuncio, pki, downstream, upstream, size):
+    server_context = client_context = None
+    if upstream:
+        server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(f"{pki}/server.crt", f"{pki}/server.key")
+    if downstream:
+        client_context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+    up, down = Piece(size, 1), Piece(size, 2)
+    server = Server(up, down, server_context)
+    proxy = nuncio(secured(TCP, pki, downstream, upstream), origin=server.port)
+    before = peak_kib(proxy.pid)
+    assert exchange(proxy, server, up, down, client_context) == (up.digest, down.digest)
+    assert peak_kib(proxy.pid) - before < 24 * 1024
+
+
+class Flood:
+    """Sends zeros until nobody takes them."""
+
+    LIMIT = 256 * MIB
+
+    def __init__(self, sock):
+        self.sent = 0
+        sock.settimeout(1)
+        try:
+            while self.sent < self.LIMIT:
+                self.sent += sock.send(bytes(1 << 16))
+        except TimeoutError:
+            pass  # nobody reads: what the tests are about
+
+
+def test_a_client_that_does_not_read_holds_the_host_back(nuncio, origin):
+    floods, done = [], threading.Event()
+
+    def script(peer):
+        floods.append(Flood(peer.sock))
+        done.set()
+
+    proxy = nuncio(TCP, origin=origin(script).port)
+    with socket.create_connection(("127.0.0.1", proxy.port("main"))):
+        assert done.wait(60)
+    assert floods[0].sent < 64 * MIB
+    assert proxy.stats()["cluster.origin.upstream_flow_control_paused_reading_total"] > 0
+
+
+def test_a_host_that_does_not_read_holds_the_client_back(nuncio, origin):
+    done = threading.Event()
+    proxy = nuncio(TCP, origin=origin(lambda peer: done.wait(60)).port)
+    with socket.create_connection(("127.0.0.1", proxy.port("main"))) as client:
+        flood = Flood(client)
+        done.set()
+    assert flood.sent < 64 * MIB
+    assert proxy.stats()["tcp.edge.downstream_flow_control_paused_reading_total"] > 0
+
+
+def test_a_slow_reader_gets_everything_after_the_host_has_gone(nuncio, origin):
+    sent, answer = threading.Event(), os.urandom(4 * MIB)
+
+    def script(peer):
+        peer.sock.settimeout(60)
+        peer.sock.sendall(answer)
+        peer.sock.shutdown(socket.SHUT_WR)
+        sent.set()
+
+    proxy = nuncio(TCP, origin=origin(script).port)
+    with socket.create_connection(("127.0.0.1", proxy.port("main")), 60) as client:
+        got = bytearray(client.recv(1000))
+        while data := client.recv(1 << 16):
+            got += data
+        assert sent.wait(60)
+    assert got == answer
+
+
+def test_a_host_gets_the_last_bytes_of_a_client_that_has_gone(nuncio, origin):
+    gone, over, parts = threading.Event(), threading.Event(), []
+
+    def script(peer):
+        assert gone.wait(60)
+        peer.sock.settimeout(60)
+        while data := peer.sock.recv(1 << 16):
+            parts.append(len(data))
+        over.set()
+
+    proxy = nuncio(TCP, origin=origin(script).port)
+    client = socket.create_connection(("127.0.0.1", proxy.port("main")), 60)
+    client.sendall(bytes(8 * MIB))
+    client.close()
+    gone.set()
+    assert over.wait(60)
+    assert sum(parts) == 8 * MIB
+
+
+def test_sessions_end_with_the_process(nuncio, origin):
+    proxy = nuncio(TCP, origin=origin(lambda peer: peer.fill(60)).port)
+    with socket.create_connection(("127.0.0.1", proxy.port("main")), 60) as client:
+        client.sendall(b"x")
+        wait_stat(proxy, "tcp.edge.downstream_cx_rx_bytes_total", 1)
+        proxy.signal(signal.SIGINT)
+        assert client.recv(1) == b""
+        assert proxy.wait_exit() == 0
+
+
+def test_the_server_name_of_a_tls_client_is_logged(nuncio, origin, pki):
+    log = """          cluster: origin
+          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: "@dir@/log"
+              log_format: {text_format_source: {inline_string: "%REQUESTED_SERVER_NAME%\\n"}}
+"""
+    config = secured(TCP.replace("          cluster: origin\n", log), pki, True, False)
+    proxy = nuncio(config, origin=origin(lambda peer: peer.send(b"hi")).port)
+    context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+    plain = socket.create_connection(("127.0.0.1", proxy.port("main")), 60)
+    with context.wrap_socket(plain, server_hostname="a.test") as client:
+        client.sendall(b"x")
+        assert client.recv(2) == b"hi"
+    wait_stat(proxy, "listener.main.downstream_cx_destroy", 1)
+    proxy.finish()
+    assert (proxy.folder / "log").read_text() == "a.test\n"
+
+
+def test_an_echo_stops_reading_from_a_client_that_does_not_read(nuncio):
+    config = re.sub(r"tcp_proxy.v3.TcpProxy\n.*\n.*\n", "echo.v3.Echo\n", TCP)
+    proxy = nuncio(config, origin=1)
+    with socket.create_connection(("127.0.0.1", proxy.port("main"))) as client:
+        flood = Flood(client)
+        assert flood.sent < 64 * MIB
+        client.settimeout(60)
+        client.shutdown(socket.SHUT_WR)
+        got = 0
+        while data := client.recv(1 << 20):
+            got += len(data)
+        assert got == flood.sent
