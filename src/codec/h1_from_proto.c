@@ -2,6 +2,7 @@
 /* Reading Http1ProtocolOptions. */
 #include "codec/h1_from_proto.h"
 
+#include "codec/common_from_proto.h"
 #include "config/values.h"
 
 #include "envoy/config/core/v3/protocol.pb-c.h"
@@ -64,14 +65,5 @@ void nu_h1_options_from_common(struct nu_h1_options *options,
                                const Envoy__Config__Core__V3__HttpProtocolOptions *proto)
 {
     options->max_headers = nu_u32_or(proto->max_headers_count, options->max_headers);
-    switch (proto->headers_with_underscores_action) {
-    case ENVOY__CONFIG__CORE__V3__HTTP_PROTOCOL_OPTIONS__HEADERS_WITH_UNDERSCORES_ACTION__REJECT_REQUEST:
-        options->underscore_action = NU_UNDERSCORE_REJECT;
-        return;
-    case ENVOY__CONFIG__CORE__V3__HTTP_PROTOCOL_OPTIONS__HEADERS_WITH_UNDERSCORES_ACTION__DROP_HEADER:
-        options->underscore_action = NU_UNDERSCORE_DROP;
-        return;
-    default:
-        options->underscore_action = NU_UNDERSCORE_ALLOW;
-    }
+    options->underscore_action = nu_underscore_action_from_proto(proto);
 }

@@ -2,6 +2,7 @@
 /* Reading Http2ProtocolOptions, with Envoy's rules for settings that are given as numbers. */
 #include "codec/h2_from_proto.h"
 
+#include "codec/common_from_proto.h"
 #include "codec/h2_internal.h"
 #include "config/values.h"
 
@@ -156,14 +157,5 @@ void nu_h2_options_from_common(struct nu_h2_options *options,
                                const Envoy__Config__Core__V3__HttpProtocolOptions *proto)
 {
     options->max_headers = nu_u32_or(proto->max_headers_count, options->max_headers);
-    switch (proto->headers_with_underscores_action) {
-    case ENVOY__CONFIG__CORE__V3__HTTP_PROTOCOL_OPTIONS__HEADERS_WITH_UNDERSCORES_ACTION__REJECT_REQUEST:
-        options->underscore_action = NU_UNDERSCORE_REJECT;
-        return;
-    case ENVOY__CONFIG__CORE__V3__HTTP_PROTOCOL_OPTIONS__HEADERS_WITH_UNDERSCORES_ACTION__DROP_HEADER:
-        options->underscore_action = NU_UNDERSCORE_DROP;
-        return;
-    default:
-        options->underscore_action = NU_UNDERSCORE_ALLOW;
-    }
+    options->underscore_action = nu_underscore_action_from_proto(proto);
 }

@@ -27,6 +27,28 @@ struct sample_stats {
 };
 __attribute__((unused)) NU_STAT_TABLE(sample_stats, SAMPLE_STATS, "sample.<name>", "A sample.");
 
+/* One block of them, under `prefix`. */
+struct sample {
+    struct nu_stats *stats;
+    struct nu_stat_set *set;
+    struct sample_stats *block;
+};
+
+__attribute__((unused)) static struct sample sample_open(const char *prefix)
+{
+    struct sample sample = {.stats = nu_stats_create()};
+    sample.set = nu_stat_set_create(sample.stats, &sample_stats_table, nu_str_from(prefix));
+    sample.block = nu_stat_set_block(sample.set);
+    return sample;
+}
+
+__attribute__((unused)) static void sample_close(struct sample *sample)
+{
+    nu_stat_set_destroy(&sample->set);
+    nu_stats_destroy(&sample->stats);
+    assert_int_equal(nu_stats_memory_bytes(), 0);
+}
+
 /* A table of one counter, for names that come one by one. */
 struct single_stats {
     struct nu_counter value;

@@ -2,46 +2,25 @@
 /* The JSON format; expected texts are Envoy's for the same names and samples. */
 #include "fixture.h"
 
-struct fixture {
-    struct nu_stats *stats;
-    struct nu_stat_set *set;
-    struct sample_stats *block;
-};
-
-static struct fixture setup(void)
-{
-    struct fixture f = {.stats = nu_stats_create()};
-    f.set = nu_stat_set_create(f.stats, &sample_stats_table, NU_STR("c"));
-    f.block = nu_stat_set_block(f.set);
-    return f;
-}
-
-static void teardown(struct fixture *f)
-{
-    nu_stat_set_destroy(&f->set);
-    nu_stats_destroy(&f->stats);
-    assert_int_equal(nu_stats_memory_bytes(), 0);
-}
-
 TEST(nothing_is_an_empty_list)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("c");
     check_render(f.stats, "format=json&filter=nothing", "{\"stats\":[]}");
     check_render(f.stats, "format=json&filter=nothing&histogram_buckets=cumulative",
                  "{\"stats\":[]}");
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(numbers_and_texts_are_name_and_value)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("c");
     nu_counter_add(&f.block->ant_total, 12345678901234567890u);
     nu_text_set(&f.block->version_text, NU_STR("v1 \"q\"\n\\x"));
     check_render(f.stats, "format=json&filter=ant|text|active",
                  "{\"stats\":[{\"name\":\"c.version_text\",\"value\":\"v1 \\\"q\\\"\\n\\\\x\"},"
                  "{\"name\":\"c.ant_total\",\"value\":12345678901234567890},"
                  "{\"name\":\"c.cx_active\",\"value\":0}]}");
-    teardown(&f);
+    sample_close(&f);
 }
 
 static const char quantiles[] =
@@ -83,19 +62,19 @@ static char *quantile_text(const char *values)
 
 TEST(histograms_are_one_object_of_quantiles)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("c");
     check_size(f.stats, "format=json&filter=size", quantile_text(nulls));
     record_sizes(&f.block->size);
     nu_stats_flush(f.stats);
     check_size(f.stats, "format=json&filter=size", quantile_text(quantiles));
     check_size(f.stats, "format=json&filter=size&histogram_buckets=summary",
                quantile_text(quantiles));
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(detailed_histograms_show_their_bins)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("c");
     record_sizes(&f.block->size);
     nu_stats_flush(f.stats);
     check_size(f.stats, "format=json&filter=size&histogram_buckets=detailed",
@@ -104,12 +83,12 @@ TEST(detailed_histograms_show_their_bins)
                            "{\"name\":\"c.size\",\"totals\":[%s],\"intervals\":[%s],"
                            "\"percentiles\":[%s]}]}}]}",
                            bins, bins, quantiles));
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(bucket_histograms_are_a_list)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("c");
     record_sizes(&f.block->size);
     nu_stats_flush(f.stats);
     char *text = render_sliced(f.stats, "format=json&filter=size&histogram_buckets=disjoint", 1000);
@@ -125,12 +104,12 @@ TEST(bucket_histograms_are_a_list)
     assert_true(nu_str_starts_with(nu_str_from(text), nu_str_from(head)));
     assert_true(nu_str_ends_with(nu_str_from(text), nu_str_from(tail)));
     nu_free(text);
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(several_histograms_share_the_object)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("c");
     struct nu_stat_set *other = nu_stat_set_create(f.stats, &sample_stats_table, NU_STR("d"));
     check_size(f.stats, "format=json&filter=(zebra|size)",
                nu_asprintf("{\"stats\":[{\"name\":\"c.zebra_total\",\"value\":0},"
@@ -140,7 +119,7 @@ TEST(several_histograms_share_the_object)
                            "{\"name\":\"d.size\",\"values\":[%s]}]}}]}",
                            nulls, nulls));
     nu_stat_set_destroy(&other);
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST_MAIN()

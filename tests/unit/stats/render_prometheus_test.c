@@ -2,27 +2,6 @@
 /* The Prometheus format; expected texts are Envoy's for the same names and samples. */
 #include "fixture.h"
 
-struct fixture {
-    struct nu_stats *stats;
-    struct nu_stat_set *set;
-    struct sample_stats *block;
-};
-
-static struct fixture setup(void)
-{
-    struct fixture f = {.stats = nu_stats_create()};
-    f.set = nu_stat_set_create(f.stats, &sample_stats_table, NU_STR("cluster.c0"));
-    f.block = nu_stat_set_block(f.set);
-    return f;
-}
-
-static void teardown(struct fixture *f)
-{
-    nu_stat_set_destroy(&f->set);
-    nu_stats_destroy(&f->stats);
-    assert_int_equal(nu_stats_memory_bytes(), 0);
-}
-
 TEST(series_and_their_order_are_envoys)
 {
     static const char *const names[] = {
@@ -59,7 +38,7 @@ TEST(series_and_their_order_are_envoys)
 TEST(codes_are_labels)
 {
     static const unsigned codes[] = {200, 204, 404, 503, 599, 600, 200};
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c0");
     struct nu_stat_set *other =
         nu_stat_set_create(f.stats, &sample_stats_table, NU_STR("cluster.b"));
     struct sample_stats *block = nu_stat_set_block(other);
@@ -87,7 +66,7 @@ TEST(codes_are_labels)
         "envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"5\",envoy_cluster_name="
         "\"c0\"} 2\n");
     nu_stat_set_destroy(&other);
-    teardown(&f);
+    sample_close(&f);
 }
 
 #define UNSORTED_STATS(X, S) \
@@ -135,9 +114,9 @@ TEST(kinds_follow_each_other_and_texts_only_on_demand)
 }
 
 /* The sizes under the name "size" alone, which has no labels of its own. */
-static struct fixture setup_sizes(void)
+static struct sample setup_sizes(void)
 {
-    struct fixture f = {.stats = nu_stats_create()};
+    struct sample f = {.stats = nu_stats_create()};
     f.set = nu_stat_set_create(f.stats, &sample_stats_table, NU_STR(""));
     f.block = nu_stat_set_block(f.set);
     record_sizes(&f.block->size);
@@ -147,7 +126,7 @@ static struct fixture setup_sizes(void)
 
 TEST(a_histogram_has_all_buckets)
 {
-    struct fixture f = setup_sizes();
+    struct sample f = setup_sizes();
     nu_stats_flush(f.stats);
     check_render(f.stats, "format=prometheus&filter=size",
                  "# TYPE envoy_size histogram\n"
@@ -173,12 +152,12 @@ TEST(a_histogram_has_all_buckets)
                  "envoy_size_bucket{le=\"+Inf\"} 7\n"
                  "envoy_size_sum{} 15800136.150000000372529029846191\n"
                  "envoy_size_count{} 7\n");
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(a_summary_is_about_the_last_interval)
 {
-    struct fixture f = setup_sizes();
+    struct sample f = setup_sizes();
     check_render(f.stats, "format=prometheus&histogram_buckets=summary&filter=size",
                  "# TYPE envoy_size summary\n"
                  "envoy_size{quantile=\"0\"} 1\n"
@@ -208,12 +187,12 @@ TEST(a_summary_is_about_the_last_interval)
                  "envoy_size{quantile=\"1\"} nan\n"
                  "envoy_size_sum{} 0\n"
                  "envoy_size_count{} 0\n");
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(the_labels_of_buckets_follow_the_tags)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c0");
     char *text = render_sliced(f.stats, "format=prometheus&filter=size", 1000);
     assert_non_null(
         strstr(text, "envoy_cluster_size_bucket{envoy_cluster_name=\"c0\",le=\"0.5\"} 0\n"));
@@ -223,12 +202,12 @@ TEST(the_labels_of_buckets_follow_the_tags)
     assert_non_null(
         strstr(text, "envoy_cluster_size{envoy_cluster_name=\"c0\",quantile=\"0\"} nan\n"));
     nu_free(text);
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(used_only_writes_no_type_without_series)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c0");
     nu_counter_inc(&f.block->zebra_total);
     struct nu_stat_set *idle =
         nu_stat_set_create(f.stats, &sample_stats_table, NU_STR("cluster.d"));
@@ -237,7 +216,7 @@ TEST(used_only_writes_no_type_without_series)
                  "envoy_cluster_zebra_total{envoy_cluster_name=\"c0\"} 1\n");
     check_render(f.stats, "format=prometheus&hidden=only", "");
     nu_stat_set_destroy(&idle);
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(label_values_are_escaped)
@@ -259,7 +238,7 @@ TEST(new_tag_rules_hold_for_sets_that_were_shown)
         {.name = NU_STR_INIT("first"), .regex = NU_STR_INIT("^(cluster\\.(c\\d))")},
         {.name = NU_STR_INIT("across"), .regex = NU_STR_INIT("(0\\.ze(b))ra_total$")},
     };
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c0");
     nu_codes_inc(&f.block->upstream_rq, 200);
     check_render(f.stats, "format=prometheus&filter=zebra",
                  "# TYPE envoy_cluster_zebra_total counter\n"
@@ -281,7 +260,7 @@ TEST(new_tag_rules_hold_for_sets_that_were_shown)
     assert_int_equal(nu_stats_set_tags(f.stats, &config, &error), NU_INVALID);
     assert_true(error.len > 0);
     nu_strbuf_finish(&error);
-    teardown(&f);
+    sample_close(&f);
 }
 
 /* The same as for text: what stays is shown once, each metric under one TYPE line. */

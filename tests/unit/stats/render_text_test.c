@@ -2,30 +2,9 @@
 /* The text format. */
 #include "fixture.h"
 
-struct fixture {
-    struct nu_stats *stats;
-    struct nu_stat_set *set;
-    struct sample_stats *block;
-};
-
-static struct fixture setup(void)
-{
-    struct fixture f = {.stats = nu_stats_create()};
-    f.set = nu_stat_set_create(f.stats, &sample_stats_table, NU_STR("cluster.c"));
-    f.block = nu_stat_set_block(f.set);
-    return f;
-}
-
-static void teardown(struct fixture *f)
-{
-    nu_stat_set_destroy(&f->set);
-    nu_stats_destroy(&f->stats);
-    assert_int_equal(nu_stats_memory_bytes(), 0);
-}
-
 TEST(texts_come_first_then_numbers_by_name_then_histograms)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     check_render(f.stats, "",
                  "cluster.c.version_text: \"\"\n"
                  "cluster.c.ant_total: 0\n"
@@ -51,14 +30,14 @@ TEST(texts_come_first_then_numbers_by_name_then_histograms)
                  "cluster.c.upstream_rq_unknown: 1\n"
                  "cluster.c.zebra_total: 0\n"
                  "cluster.c.size: No recorded values\n");
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(nested_prefixes_are_in_one_order)
 {
     static const char *const prefixes[] = {"cluster.c.circuit", "cluster.c-x", "cluster",
                                            "cluster.c.rare",    "a",           "cluster.d"};
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     static struct nu_stat_set *sets[NU_ARRAY_LEN(prefixes)];
     for (size_t i = 0; i < NU_ARRAY_LEN(prefixes); i++)
         sets[i] = nu_stat_set_create(f.stats, &sample_stats_table, nu_str_from(prefixes[i]));
@@ -72,7 +51,7 @@ TEST(nested_prefixes_are_in_one_order)
                  "cluster.d.cx_active: 0\n");
     for (size_t i = 0; i < NU_ARRAY_LEN(prefixes); i++)
         nu_stat_set_destroy(&sets[i]);
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(names_are_in_envoys_order)
@@ -103,7 +82,7 @@ TEST(names_are_in_envoys_order)
 
 TEST(used_only_shows_what_was_ever_changed)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     check_render(f.stats, "usedonly", "");
     nu_gauge_set(&f.block->cx_active, 0);
     nu_counter_inc(&f.block->ant_total);
@@ -115,21 +94,21 @@ TEST(used_only_shows_what_was_ever_changed)
                  "cluster.c.size: P0(5,5) P25(5.025,5.025) P50(5.05,5.05) P75(5.075,5.075) "
                  "P90(5.09,5.09) P95(5.095,5.095) P99(5.099,5.099) P99.5(5.0995,5.0995) "
                  "P99.9(5.0999,5.0999) P100(5.1,5.1)\n");
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(a_filter_may_match_any_part_of_the_full_name)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     check_render(f.stats, "filter=c\\.(ant|z)",
                  "cluster.c.ant_total: 0\ncluster.c.zebra_total: 0\n");
     check_render(f.stats, "filter=^ant", "");
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(a_type_shows_one_kind)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     nu_codes_inc(&f.block->upstream_rq, 204);
     check_render(f.stats, "type=Counters",
                  "cluster.c.ant_total: 0\ncluster.c.upstream_rq_204: 1\n"
@@ -138,7 +117,7 @@ TEST(a_type_shows_one_kind)
     check_render(f.stats, "type=Histograms", "cluster.c.size: No recorded values\n");
     check_render(f.stats, "type=TextReadouts", "cluster.c.version_text: \"\"\n");
     check_render(f.stats, "hidden=only", "");
-    teardown(&f);
+    sample_close(&f);
 }
 
 /* The texts are Envoy's, for the same samples. */
@@ -161,7 +140,7 @@ static void check_size(struct nu_stats *stats, const char *query, char *expected
 
 TEST(a_histogram_shows_the_last_interval_and_all)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     record_sizes(&f.block->size);
     check_render(f.stats, "filter=size", "cluster.c.size: No recorded values\n");
     nu_stats_flush(f.stats);
@@ -175,12 +154,12 @@ TEST(a_histogram_shows_the_last_interval_and_all)
     check_size(f.stats, "filter=size&histogram_buckets=detailed",
                nu_asprintf("cluster.c.size:\n  totals=%s\n  intervals=\n  summary=%s\n", bins,
                            total_summary));
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(a_histogram_shows_buckets)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     record_sizes(&f.block->size);
     nu_stats_flush(f.stats);
     check_render(f.stats, "filter=size&histogram_buckets=disjoint",
@@ -192,12 +171,12 @@ TEST(a_histogram_shows_buckets)
                  "cluster.c.size: B0.5(0,0) B1(0,0) B5(0,2) B10(0,3) B25(0,3) B50(0,3) B100(0,3) "
                  "B250(0,4) B500(0,4) B1000(0,4) B2500(0,4) B5000(0,4) B10000(0,4) B30000(0,4) "
                  "B60000(0,4) B300000(0,4) B600000(0,4) B1.8e+06(0,5) B3.6e+06(0,6)\n");
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST(a_histogram_merges_threads)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     nu_thread_index_ = 1;
     struct sample_stats *other = nu_stat_set_block(f.set);
     nu_thread_index_ = 0;
@@ -215,7 +194,7 @@ TEST(a_histogram_merges_threads)
                  "  summary=P0(1,1) P25(1.025,1.025) P50(1.05,1.05) P75(1.075,1.075) "
                  "P90(1.09,1.09) P95(1.095,1.095) P99(1.099,1.099) P99.5(1.0995,1.0995) "
                  "P99.9(1.0999,1.0999) P100(1.1,1.1)\n");
-    teardown(&f);
+    sample_close(&f);
 }
 
 /* Every second set goes and others come while the text is made: those that stay appear once. */
@@ -256,7 +235,7 @@ TEST(sets_may_come_and_go_between_slices)
 
 TEST(a_slice_stops_after_its_bytes)
 {
-    struct fixture f = setup();
+    struct sample f = sample_open("cluster.c");
     struct nu_stats_options options = options_of("type=Counters");
     struct nu_stats_render *render = nu_stats_render_create(f.stats, &options);
     struct nu_strbuf out = {0};
@@ -265,7 +244,7 @@ TEST(a_slice_stops_after_its_bytes)
     assert_str(nu_strbuf_str(&out), "cluster.c.ant_total: 0\n");
     nu_strbuf_finish(&out);
     nu_stats_render_destroy(&render);
-    teardown(&f);
+    sample_close(&f);
 }
 
 TEST_MAIN()
