@@ -44,6 +44,11 @@ static void fill_hcm(struct nu_admin *admin, struct nu_factory *factory)
     config->stats = nu_stat_set_create(factory->stats, &nu_http_stats_table, NU_STR("http.admin"));
     config->http1_stats =
         nu_stat_set_create(factory->stats, &nu_http1_stats_table, NU_STR("http1"));
+    nu_h2_options_init(&config->h2);
+    config->h2.max_head_bytes = HEAD_BYTES;
+    config->h2.max_headers = MAX_HEADERS;
+    config->http2_stats =
+        nu_stat_set_create(factory->stats, &nu_http2_stats_table, NU_STR("http2"));
     config->listener_stats = nu_stat_set_create(factory->stats, &nu_listener_http_stats_table,
                                                 NU_STR("listener.admin.http.admin"));
     admin->filter = (struct nu_filter_entry){

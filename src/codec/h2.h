@@ -105,6 +105,8 @@ struct nu_h2_callbacks {
     void (*on_settings)(void *user);
     /* The peer will take no more streams; may be NULL. */
     void (*on_goaway)(void *user, uint32_t error_code);
+    /* The peer said GOAWAY, and no stream is left: nothing more is read. May be NULL. */
+    void (*on_finished)(void *user);
 };
 
 struct nu_h2_params {
@@ -114,6 +116,7 @@ struct nu_h2_params {
     struct nu_http2_stats *stats;        /* borrowed: this thread's block */
     const struct nu_h2_callbacks *callbacks;
     void *user;
+    uint32_t max_heads_per_turn; /* that are told in one turn, the others in later ones; 0: all */
 };
 
 /* Attaches to an open connection, and sends the preface at the end of the turn. */
@@ -125,6 +128,10 @@ struct nu_codec *nu_h2_session_codec(struct nu_h2_session *session);
 uint32_t nu_h2_session_stream_count(const struct nu_h2_session *session);
 /* Says GOAWAY with the last stream that was begun: later ones are ignored. */
 void nu_h2_session_goaway(struct nu_h2_session *session);
+
+/* Ends all streams for their users, who are told so; for an owner that gives the connection up. */
+void nu_h2_session_reset_streams(struct nu_h2_session *session, enum nu_reset_reason reason,
+                                 struct nu_str details);
 
 /* Client: how many streams may be open at a time, as the peer says. */
 uint32_t nu_h2_session_peer_max_streams(const struct nu_h2_session *session);

@@ -202,41 +202,79 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return session->is_closed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-struct nu_str nu_h2_error_details(int code)
+/* A length that is not the length of what there is breaks one stream alone, and the head stands. */
+static bool is_wrong_length(const struct nu_h2_stream *stream, const nghttp2_frame *frame)
 {
-    switch (code) {
-    case NGHTTP2_ERR_HTTP_HEADER:
-        return NU_STR("http2.invalid.header.field");
-    case NGHTTP2_ERR_HTTP_MESSAGING:
-        return NU_STR("http2.violation.of.messaging.rule");
-    case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
-        return NU_STR("http2.bad_client_magic");
-    case NGHTTP2_ERR_FLOW_CONTROL:
-        return NU_STR("http2.flow_control_error");
-    default:
-        return NU_STR("http2.protocol_error");
-    }
+    return frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
+           !(stream->flags & NU_H2_HEAD_IN) && stream->decoder &&
+           nu_headers_has_id(stream->decoder->headers, NU_HEADER_CONTENT_LENGTH) &&
+           !nu_str_eq(nu_headers_get_id(stream->decoder->headers, NU_HEADER_CONTENT_LENGTH),
+                      NU_STR("0"));
 }
 
-/* nghttp2 has submitted the reset of the stream, or is about to end the session. */
+static void on_wrong_length(struct nu_h2_session *session, struct nu_h2_stream *stream)
+{
+    nu_counter_inc(&session->stats->rx_messaging_error);
+    if (!nu_h2_headers_end(stream, false)) {
+        nu_h2_stream_message_error(stream, stream->details);
+        return;
+    }
+    nu_h2_stream_note_reset(stream, NU_RESET_REMOTE, NU_STR("http2.violation.of.messaging.rule"));
+}
+
+/* nghttp2 names a field that it refuses in a text alone: "... name: [x], value: [y]". */
+static int on_error_text(nghttp2_session *ng, int code, const char *text, size_t len, void *user)
+{
+    static const struct nu_str mark = NU_STR_INIT("name: [");
+    struct nu_h2_session *session = user;
+    (void)ng;
+    session->bad_name[0] = '\0';
+    struct nu_str rest = nu_str_make(text, len);
+    size_t at = nu_str_find(rest, mark);
+    if (code != NGHTTP2_ERR_HTTP_HEADER || at == NU_NPOS)
+        return 0;
+    rest = nu_str_skip(rest, at + mark.len);
+    struct nu_str name = nu_str_first(rest, nu_str_find_char(rest, ']'));
+    name = nu_str_first(name, sizeof(session->bad_name) - 1);
+    memcpy(session->bad_name, name.ptr, name.len);
+    session->bad_name[name.len] = '\0';
+    return 0;
+}
+
+/* A pseudo header that is unknown, or stands where it may not: that is no fault of its value. */
+static bool is_misplaced_pseudo(const struct nu_h2_stream *stream, const char *name)
+{
+    if (name[0] != ':' || !stream->decoder)
+        return false;
+    const struct nu_headers *headers = stream->decoder->headers;
+    enum nu_header_id id = nu_header_id_of(nu_str_from(name));
+    bool is_known = id == NU_HEADER_METHOD || id == NU_HEADER_PATH || id == NU_HEADER_SCHEME ||
+                    id == NU_HEADER_AUTHORITY || id == NU_HEADER_STATUS;
+    return !is_known || nu_headers_has_id(headers, id) || stream->trailers_in;
+}
+
+static void on_bad_message(struct nu_h2_session *session, struct nu_h2_stream *stream,
+                           const nghttp2_frame *frame, int code)
+{
+    bool is_field =
+        code == NGHTTP2_ERR_HTTP_HEADER && !is_misplaced_pseudo(stream, session->bad_name);
+    if (is_wrong_length(stream, frame))
+        on_wrong_length(session, stream);
+    else
+        nu_h2_stream_message_error(stream, is_field ? NU_STR("http2.invalid.header.field")
+                                                    : NU_STR("http2.violation.of.messaging.rule"));
+}
+
+/* nghttp2 has submitted the reset of the stream, or is about to say GOAWAY (on_goaway_sent). */
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *user)
 {
     struct nu_h2_session *session = user;
-    (void)ng;
-    if (code == NGHTTP2_ERR_REFUSED_STREAM) {
-        nu_counter_inc(&session->stats->stream_refused_errors);
-        return 0;
-    }
     struct nu_h2_stream *stream = find_stream(session, frame->hd.stream_id);
-    bool is_message = code == NGHTTP2_ERR_HTTP_HEADER || code == NGHTTP2_ERR_HTTP_MESSAGING;
-    if (is_message && stream) {
-        nu_h2_stream_message_error(stream, nu_h2_error_details(code));
-        return 0;
-    }
-    if (is_message)
-        nu_counter_inc(&session->stats->rx_messaging_error);
-    nu_h2_session_fail(session, NU_H2_PROTOCOL_ERROR, NGHTTP2_PROTOCOL_ERROR,
-                       nu_h2_error_details(code));
+    (void)ng;
+    if (code == NGHTTP2_ERR_REFUSED_STREAM)
+        nu_counter_inc(&session->stats->stream_refused_errors);
+    else if (stream && (code == NGHTTP2_ERR_HTTP_HEADER || code == NGHTTP2_ERR_HTTP_MESSAGING))
+        on_bad_message(session, stream, frame, code);
     return 0;
 }
 
@@ -279,10 +317,9 @@ static void count_sent(struct nu_h2_stream *stream, const nghttp2_frame *frame)
 
 static void on_goaway_sent(struct nu_h2_session *session, uint32_t error_code)
 {
-    nu_counter_inc(&session->stats->goaway_sent);
-    if (error_code != NGHTTP2_NO_ERROR)
+    if (error_code != NGHTTP2_NO_ERROR && !session->has_failed)
         nu_h2_session_fail(session, NU_H2_PROTOCOL_ERROR, NU_H2_NO_GOAWAY,
-                           NU_STR("http2.protocol_error"));
+                           NU_H2_CODEC_ERROR_DETAILS);
 }
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
@@ -362,6 +399,7 @@ nghttp2_session_callbacks *nu_h2_callbacks_create(void)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_error_callback2(callbacks, on_error_text);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, before_frame_send);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);

@@ -46,6 +46,23 @@ static bool is_repeated(struct nu_factory *factory, const h2_proto *proto, size_
     return false;
 }
 
+/* The values that RFC 9113 and RFC 9218 allow; of settings that are not known any. */
+static bool is_legal(uint32_t id, uint32_t value)
+{
+    enum { NO_RFC7540_PRIORITIES = 9 };
+    switch (id) {
+    case NGHTTP2_SETTINGS_ENABLE_PUSH:
+    case NO_RFC7540_PRIORITIES:
+        return value <= 1;
+    case NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE:
+        return value <= INT32_MAX;
+    case NGHTTP2_SETTINGS_MAX_FRAME_SIZE:
+        return value >= 1 << 14 && value < 1 << 24;
+    default:
+        return true;
+    }
+}
+
 static void check_setting(struct nu_factory *factory, const h2_proto *proto,
                           const setting_proto *entry)
 {
@@ -60,6 +77,9 @@ static void check_setting(struct nu_factory *factory, const h2_proto *proto,
         nu_config_error(factory->ctx, entry, "value",
                         "server push is not supported by Envoy and can not be enabled via a "
                         "SETTINGS parameter.");
+    else if (!is_legal(id, entry->value->value))
+        nu_config_error(factory->ctx, entry, "value", "HTTP/2 does not allow %u for setting %u",
+                        entry->value->value, id);
     if (id == NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL)
         nu_config_error(factory->ctx, entry, "identifier",
                         "the \"allow_connect\" SETTINGS parameter must only be configured through "

@@ -25,6 +25,7 @@ void nu_h2_headers_begin(struct nu_h2_stream *stream)
     if (!decoder)
         return;
     if (stream->flags & NU_H2_HEAD_IN) {
+        nu_counter_inc(&stream->session->stats->trailers);
         stream->trailers_in = nu_arena_alloc(decoder->arena, sizeof(*stream->trailers_in));
         nu_headers_init(stream->trailers_in, decoder->arena, TRAILER_ROOM);
         return;
@@ -33,10 +34,17 @@ void nu_h2_headers_begin(struct nu_h2_stream *stream)
     nu_headers_reserve_first(decoder->headers, stream->session->is_server ? NU_PLACE_COUNT : 1);
 }
 
-static bool fail_size(struct nu_h2_stream *stream)
+static bool fail_count(struct nu_h2_stream *stream)
 {
     nu_counter_inc(&stream->session->stats->header_overflow);
-    nu_h2_stream_note_reset(stream, NU_RESET_LOCAL, NU_STR("http2.too_many_headers"));
+    nu_h2_stream_note_reset(stream, NU_RESET_REMOTE, NU_STR("http2.too_many_headers"));
+    return false;
+}
+
+/* Envoy has no word of its own for these. */
+static bool fail_size(struct nu_h2_stream *stream)
+{
+    nu_h2_stream_note_reset(stream, NU_RESET_REMOTE, NU_STR("http2.remote_reset"));
     return false;
 }
 
@@ -48,10 +56,9 @@ static bool count_field(struct nu_h2_stream *stream, enum nu_header_id id,
     bool is_crumb = id == NU_HEADER_COOKIE && nu_headers_has_id(headers, id);
     stream->header_bytes += (uint32_t)(name.len + value.len);
     stream->header_count += !is_crumb;
-    if (nu_likely(stream->header_bytes <= options->max_head_bytes &&
-                  stream->header_count <= options->max_headers))
-        return true;
-    return fail_size(stream);
+    if (nu_unlikely(stream->header_bytes > options->max_head_bytes))
+        return fail_size(stream);
+    return nu_likely(stream->header_count <= options->max_headers) || fail_count(stream);
 }
 
 /* What is configured for names with an underscore; returns whether the stream may go on. */
@@ -64,7 +71,7 @@ static bool judge_underscore(struct nu_h2_stream *stream, bool *keep)
         return true;
     }
     nu_counter_inc(&stats->requests_rejected_with_underscores_in_headers);
-    nu_h2_stream_note_reset(stream, NU_RESET_LOCAL, NU_STR("http2.unexpected_underscore"));
+    nu_h2_stream_note_reset(stream, NU_RESET_REMOTE, NU_STR("http2.unexpected_underscore"));
     return false;
 }
 
@@ -97,7 +104,8 @@ static void add_field(struct nu_h2_stream *stream, struct nu_headers *headers, e
                       struct nu_str name, struct nu_str value)
 {
     int place = place_of(id);
-    value = nu_arena_dup(headers->arena, value);
+    /* Blanks around a value are nothing to an HTTP/1 server, so they are not to any rule of ours. */
+    value = nu_arena_dup(headers->arena, nu_str_trim(value));
     if (place >= 0 && headers != stream->trailers_in) {
         nu_headers_fill_first(headers, (uint32_t)place, id, value);
         if (id == NU_HEADER_STATUS)
@@ -174,7 +182,6 @@ bool nu_h2_headers_end(struct nu_h2_stream *stream, bool end)
 {
     if (!stream->trailers_in)
         return end_head(stream, end);
-    nu_counter_inc(&stream->session->stats->trailers);
     join_fields(stream, stream->trailers_in);
     nu_h2_stream_make_due(stream);
     return true;

@@ -16,6 +16,9 @@
 #include "codec/h2.h"
 #include "net/connection.h"
 
+/* Envoy's details for what ends a connection and has no word of its own. */
+#define NU_H2_CODEC_ERROR_DETAILS NU_STR("codec_error:The_user_callback_function_failed")
+
 /* For nu_h2_session_fail: nothing can, or need, be said to the peer. */
 enum { NU_H2_NO_GOAWAY = UINT32_MAX };
 
@@ -93,7 +96,11 @@ struct nu_h2_session {
     void *user;
     struct nu_list streams; /* all that are not freed */
     struct nu_list due;     /* those whose decoder is to be told something */
+    struct nu_list later;   /* those whose head is to be told in another turn */
     struct nu_turn_task task;
+    struct nu_turn_task later_task;
+    uint32_t max_heads; /* to be told in a turn */
+    uint32_t heads_left;
     struct nu_block *in_block;   /* what is being shown to nghttp2 */
     struct nu_block *head_block; /* frame heads of DATA are written here; owned */
     uint32_t stream_count;       /* that nghttp2 has open */
@@ -101,13 +108,16 @@ struct nu_h2_session {
     uint32_t block_bytes;        /* of the header block being read, on the wire */
     uint32_t news;               /* enum nu_h2_news, for the owner */
     uint32_t goaway_code;
+    char bad_name[16]; /* the start of the name of a field that was refused, with a NUL */
     bool is_server;
     bool in_nghttp2;   /* it is on the stack */
     bool is_closed;    /* the connection is gone */
     bool is_conn_high; /* the connection's output is above its mark */
     bool goaway_received;
     bool has_failed; /* nothing more is read */
+    bool is_mute;    /* nor sent */
     bool failure_told;
+    bool finish_told;
     enum nu_h2_failure_kind failure_kind;
     struct nu_str failure;
 
@@ -140,15 +150,14 @@ static inline void nu_h2_session_wake(struct nu_h2_session *session)
  * is told when nghttp2 has returned. */
 void nu_h2_session_fail(struct nu_h2_session *session, enum nu_h2_failure_kind kind,
                         uint32_t error_code, struct nu_str details);
+/* Whether one more head may be told in this turn; else the stream waits for another one. */
+bool nu_h2_session_may_tell_head(struct nu_h2_session *session, struct nu_h2_stream *stream);
 /* Moves what nghttp2 has into the connection's output now, unless it is on the stack. */
 void nu_h2_session_flush(struct nu_h2_session *session);
 
 /* --- h2_callbacks.c --- */
 
 nghttp2_session_callbacks *nu_h2_callbacks_create(void);
-/* The details for one of nghttp2's errors, a constant. */
-struct nu_str nu_h2_error_details(int code);
-
 /* --- h2_stream.c --- */
 
 struct nu_h2_stream *nu_h2_stream_create(struct nu_h2_session *session, int32_t id);

@@ -29,7 +29,9 @@ void nu_h2_session_fail(struct nu_h2_session *session, enum nu_h2_failure_kind k
     session->has_failed = true;
     session->failure_kind = kind;
     session->failure = details;
-    if (error_code != NU_H2_NO_GOAWAY)
+    if (error_code == NU_H2_NO_GOAWAY)
+        session->is_mute = true;
+    else
         nghttp2_session_terminate_session(session->ng, error_code);
     nu_h2_session_wake(session);
 }
@@ -47,7 +49,7 @@ static void fill_output(struct nu_h2_session *session)
         if (n <= 0) {
             if (n < 0)
                 nu_h2_session_fail(session, NU_H2_PROTOCOL_ERROR, NU_H2_NO_GOAWAY,
-                                   NU_STR("http2.protocol_error"));
+                                   NU_H2_CODEC_ERROR_DETAILS);
             break;
         }
         nu_buf_append(&conn->out, nu_str_make((const char *)bytes, (size_t)n));
@@ -58,7 +60,7 @@ static void fill_output(struct nu_h2_session *session)
 void nu_h2_session_flush(struct nu_h2_session *session)
 {
     struct nu_connection *conn = session->conn;
-    if (nu_unlikely(session->in_nghttp2 || !is_alive(session)))
+    if (nu_unlikely(session->in_nghttp2 || session->is_mute || !is_alive(session)))
         return;
     if (conn->out.len == 0) {
         session->out_frames = 0;
@@ -85,6 +87,26 @@ static void tell_due(struct nu_h2_session *session)
     }
 }
 
+bool nu_h2_session_may_tell_head(struct nu_h2_session *session, struct nu_h2_stream *stream)
+{
+    if (nu_likely(session->heads_left > 0)) {
+        session->heads_left--;
+        return true;
+    }
+    nu_list_add_last(&session->later, &stream->due_link);
+    nu_loop_at_next_turn(session->loop, &session->later_task);
+    return false;
+}
+
+/* Those that waited for this turn come before those that arrive in it. */
+static void on_later_task(struct nu_turn_task *task)
+{
+    struct nu_h2_session *session = nu_container_of(task, struct nu_h2_session, later_task);
+    session->heads_left = session->max_heads;
+    nu_list_move_all(&session->due, &session->later);
+    nu_h2_session_wake(session);
+}
+
 static void tell_failure(struct nu_h2_session *session)
 {
     if (session->failure_told)
@@ -105,6 +127,16 @@ static void tell_owner(struct nu_h2_session *session)
         session->callbacks->on_stream_end(session->user);
 }
 
+/* nghttp2 reads nothing more behind a GOAWAY of the peer's, once no stream is left. */
+static void tell_finish(struct nu_h2_session *session)
+{
+    if (session->is_closed || session->finish_told || !session->callbacks->on_finished ||
+        nghttp2_session_want_read(session->ng) || nghttp2_session_want_write(session->ng))
+        return;
+    session->finish_told = true;
+    session->callbacks->on_finished(session->user);
+}
+
 static void on_task(struct nu_turn_task *task)
 {
     struct nu_h2_session *session = nu_container_of(task, struct nu_h2_session, task);
@@ -121,6 +153,8 @@ static void on_task(struct nu_turn_task *task)
     if (nu_unlikely(session->has_failed) && !session->is_closed) {
         nu_h2_session_flush(session);
         tell_failure(session);
+    } else if (nu_unlikely(session->goaway_received)) {
+        tell_finish(session);
     }
 }
 
@@ -130,11 +164,8 @@ static void fail_input(struct nu_h2_session *session, ssize_t code)
 {
     if (session->is_closed)
         return;
-    if (code == NGHTTP2_ERR_FLOODED)
-        nu_h2_session_fail(session, NU_H2_FLOOD, NU_H2_NO_GOAWAY, NU_STR("http2.outbound_flood"));
-    else
-        nu_h2_session_fail(session, NU_H2_PROTOCOL_ERROR, NU_H2_NO_GOAWAY,
-                           nu_h2_error_details((int)code));
+    nu_h2_session_fail(session, code == NGHTTP2_ERR_FLOODED ? NU_H2_FLOOD : NU_H2_PROTOCOL_ERROR,
+                       NU_H2_NO_GOAWAY, NU_H2_CODEC_ERROR_DETAILS);
 }
 
 /* Shows nghttp2 a part of the input, which stays where it is while it does. */
@@ -157,6 +188,8 @@ static void dispatch(struct nu_codec *codec)
 {
     struct nu_h2_session *session = session_of(codec);
     struct nu_buf *in = &session->conn->in;
+    if (nu_list_is_empty(&session->later))
+        session->heads_left = session->max_heads;
     while (in->len && !session->has_failed && is_alive(session)) {
         /* Out of the connection's hands: a decoder may close it. */
         struct nu_buf step = {0};
@@ -209,10 +242,25 @@ void nu_h2_session_goaway(struct nu_h2_session *session)
 {
     if (session->is_closed || session->has_failed)
         return;
+    nu_counter_inc(&session->stats->goaway_sent);
     nghttp2_submit_goaway(session->ng, NGHTTP2_FLAG_NONE,
                           nghttp2_session_get_last_proc_stream_id(session->ng), NGHTTP2_NO_ERROR,
                           NULL, 0);
     nu_h2_session_wake(session);
+    nu_h2_session_flush(session);
+}
+
+void nu_h2_session_reset_streams(struct nu_h2_session *session, enum nu_reset_reason reason,
+                                 struct nu_str details)
+{
+    struct nu_h2_stream *stream;
+    nu_list_for_each(stream, &session->streams, struct nu_h2_stream, link)
+    {
+        if (stream->flags & NU_H2_WAS_RESET)
+            nu_h2_stream_abort(stream, stream->reason, stream->details);
+        else
+            nu_h2_stream_abort(stream, reason, details);
+    }
 }
 
 static void free_session(void *obj)
@@ -234,13 +282,14 @@ static void on_closed(struct nu_codec *codec, enum nu_reset_reason reason)
         return;
     session->is_closed = true;
     nu_list_remove(&session->task.link);
+    nu_list_remove(&session->later_task.link);
     nu_h2_ping_stop(session);
     nu_list_for_each(stream, &session->streams, struct nu_h2_stream, link)
     {
         nu_list_remove(&stream->due_link);
         nu_timer_cancel(&stream->flush_timer);
-        nu_h2_stream_abort(stream, reason, nu_str_make(NULL, 0));
     }
+    nu_h2_session_reset_streams(session, reason, nu_str_make(NULL, 0));
     nu_h2_flood_finish(session);
     nu_loop_defer_free(session->loop, free_session, session);
 }
@@ -296,6 +345,9 @@ static nghttp2_option *make_option(const struct nu_h2_options *options)
     nghttp2_option_set_max_continuations(option,
                                          options->max_head_bytes / FRAME_BYTES + SPARE_FRAMES);
 #endif
+#ifdef NU_HAVE_NGHTTP2_BLANK_VALUES
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
+#endif
 #ifdef NU_HAVE_NGHTTP2_RESET_RATE_LIMIT
     nghttp2_option_set_stream_reset_rate_limit(option, INT64_MAX, INT64_MAX);
 #endif
@@ -330,17 +382,16 @@ static void put_named(struct settings *settings, int32_t id, uint32_t value)
         put_setting(settings, id, value);
 }
 
+/* The order is Envoy's. */
 static void fill_settings(struct settings *settings, bool is_server)
 {
     const struct nu_h2_options *options = settings->options;
-    if (options->hpack_table_bytes != NGHTTP2_DEFAULT_HEADER_TABLE_SIZE)
-        put_named(settings, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, options->hpack_table_bytes);
+    put_named(settings, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, options->hpack_table_bytes);
     if (!is_server)
         put_named(settings, NGHTTP2_SETTINGS_ENABLE_PUSH, 0);
-    if (options->allow_connect)
-        put_named(settings, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
     put_named(settings, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options->max_concurrent_streams);
     put_named(settings, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options->stream_window_bytes);
+    put_named(settings, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, options->allow_connect);
     for (size_t i = 0; i < options->setting_count; i++)
         put_setting(settings, options->settings[i].id, options->settings[i].value);
 }
@@ -398,7 +449,10 @@ struct nu_h2_session *nu_h2_session_create(const struct nu_h2_params *params)
     session->is_conn_high = params->conn->above_high;
     nu_list_init(&session->streams);
     nu_list_init(&session->due);
+    nu_list_init(&session->later);
     nu_turn_task_init(&session->task, on_task);
+    nu_turn_task_init(&session->later_task, on_later_task);
+    session->max_heads = params->max_heads_per_turn ? params->max_heads_per_turn : UINT32_MAX;
     create_nghttp2(session);
     submit_settings(session);
     nu_h2_ping_start(session);

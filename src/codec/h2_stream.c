@@ -159,14 +159,15 @@ void nu_h2_stream_note_reset(struct nu_h2_stream *stream, enum nu_reset_reason r
 void nu_h2_stream_message_error(struct nu_h2_stream *stream, struct nu_str details)
 {
     struct nu_h2_session *session = stream->session;
-    if (has(stream, NU_H2_RESET_SENT))
+    if (has(stream, NU_H2_WAS_RESET))
         return;
     nu_counter_inc(&session->stats->rx_messaging_error);
     nu_h2_stream_note_reset(stream, NU_RESET_PROTOCOL_ERROR, details);
     if (session->options->stream_error_on_invalid_message)
         nu_h2_stream_send_reset(stream, NGHTTP2_PROTOCOL_ERROR);
     else
-        nu_h2_session_fail(session, NU_H2_PROTOCOL_ERROR, NGHTTP2_PROTOCOL_ERROR, details);
+        nu_h2_session_fail(session, NU_H2_PROTOCOL_ERROR, NU_H2_NO_GOAWAY,
+                           NU_H2_CODEC_ERROR_DETAILS);
 }
 
 /* Whether nothing is missing although the stream is closed: what came is still to be told. */
@@ -295,11 +296,13 @@ static void tell_pressure(struct nu_h2_stream *stream)
 
 void nu_h2_stream_tell(struct nu_h2_stream *stream)
 {
-    if (stream->decoder && has(stream, NU_H2_HEAD_IN) && !has(stream, NU_H2_HEAD_TOLD))
+    bool has_head = has(stream, NU_H2_HEAD_IN) && !has(stream, NU_H2_HEAD_TOLD);
+    if (stream->decoder && has_head && nu_h2_session_may_tell_head(stream->session, stream))
         tell_head(stream);
     if (stream->decoder && has(stream, NU_H2_HEAD_TOLD))
         tell_body(stream);
-    if (stream->decoder && has(stream, NU_H2_WAS_RESET))
+    /* Of a connection that has failed the owner tells all streams. */
+    if (stream->decoder && has(stream, NU_H2_WAS_RESET) && !stream->session->has_failed)
         nu_h2_stream_abort(stream, stream->reason, stream->details);
     if (stream->decoder)
         tell_pressure(stream);

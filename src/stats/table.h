@@ -50,6 +50,7 @@ struct nu_stat_table {
     const struct nu_stat_desc *descs;
     uint16_t count;
     uint16_t block_size; /* of the struct */
+    bool when_used;      /* not shown before a thread has a block of it */
 };
 
 #define NU_STAT_TYPE_COUNTER struct nu_counter
@@ -67,8 +68,16 @@ struct nu_stat_table {
 
 #define NU_STAT_TABLE(type, LIST, scope_text, about_text) \
     static const struct nu_stat_desc type##_descs[] = {LIST(NU_STAT_DESC, struct type)}; \
-    const struct nu_stat_table type##_table = {scope_text, about_text, type##_descs, \
-                                               NU_ARRAY_LEN(type##_descs), sizeof(struct type)}
+    const struct nu_stat_table type##_table = {scope_text,          about_text, \
+                                               type##_descs,        NU_ARRAY_LEN(type##_descs), \
+                                               sizeof(struct type), false}
+
+/* The same for statistics that begin with the first object that counts. */
+#define NU_STAT_TABLE_WHEN_USED(type, LIST, scope_text, about_text) \
+    static const struct nu_stat_desc type##_descs[] = {LIST(NU_STAT_DESC, struct type)}; \
+    const struct nu_stat_table type##_table = {scope_text,          about_text, \
+                                               type##_descs,        NU_ARRAY_LEN(type##_descs), \
+                                               sizeof(struct type), true}
 
 /* Every table of this module, for the documentation and for tests. */
 extern const struct nu_stat_table *const nu_stat_tables[];

@@ -39,8 +39,8 @@ NU_STAT_TABLE(nu_router_stats, NU_ROUTER_STATS, "http.<stat_prefix>", "Its route
 NU_STAT_TABLE(nu_tracing_stats, NU_TRACING_STATS, "http.<stat_prefix>.tracing", "Its tracing.");
 NU_STAT_TABLE(nu_http1_stats, NU_HTTP1_STATS, "http1, cluster.<name>.http1",
               "HTTP/1 downstream and upstream.");
-NU_STAT_TABLE(nu_http2_stats, NU_HTTP2_STATS, "http2, cluster.<name>.http2",
-              "HTTP/2 downstream and upstream.");
+NU_STAT_TABLE_WHEN_USED(nu_http2_stats, NU_HTTP2_STATS, "http2, cluster.<name>.http2",
+                        "HTTP/2 downstream and upstream.");
 NU_STAT_TABLE(nu_prime_authz_stats, NU_PRIME_AUTHZ_STATS, "http.<stat_prefix>.prime_authz",
               "The filter that lets prime numbers pass.");
 

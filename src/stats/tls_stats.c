@@ -19,6 +19,7 @@ const struct nu_stat_table nu_tls_negotiated_stats_table = {
     descs,
     NU_TLS_NEGOTIATED_COUNT,
     sizeof(struct nu_tls_negotiated_stats),
+    false,
 };
 
 void nu_tls_negotiated_count(struct nu_tls_negotiated_stats *stats, struct nu_str kind,

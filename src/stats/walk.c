@@ -121,7 +121,7 @@ static void add_stream(struct nu_stat_walk *walk, const struct nu_stat_set *set,
 static void join(struct nu_stat_walk *walk, const struct nu_stat_set *set, struct nu_str after)
 {
     const struct nu_stat_layout *layout = set->layout;
-    if (walk->used_only && !set->blocks)
+    if ((walk->used_only || layout->table->when_used) && !set->blocks)
         return;
     if (layout->order_count[walk->phase])
         add_stream(walk, set, -1, after);

@@ -8,6 +8,7 @@
 
 #include "access_log/access_log.h"
 #include "codec/h1.h"
+#include "codec/h2.h"
 #include "filter/chain.h"
 #include "format/format.h"
 #include "http/forwarded.h"
@@ -51,6 +52,12 @@ struct nu_hcm_upgrade {
     const struct nu_filter_chain_config *filters; /* NULL: those of all requests */
 };
 
+enum nu_codec_type {
+    NU_CODEC_AUTO, /* as agreed on by ALPN, else as the first bytes say */
+    NU_CODEC_HTTP1,
+    NU_CODEC_HTTP2,
+};
+
 struct nu_hcm_config {
     struct nu_str stat_prefix;
     struct nu_filter_chain_config filters;
@@ -59,7 +66,9 @@ struct nu_hcm_config {
     const struct nu_route_table *routes;
     struct nu_access_log_list access_logs;
     const struct nu_local_reply_config *local_replies; /* may be NULL */
+    enum nu_codec_type codec_type;
     struct nu_h1_options h1;
+    struct nu_h2_options h2;
 
     /* Timeouts in ms; 0: none. */
     uint64_t idle_timeout_ms;            /* of a connection without a request */
@@ -108,6 +117,7 @@ struct nu_hcm_config {
     struct nu_stat_set *stats;          /* http.PREFIX. */
     struct nu_stat_set *router_stats;   /* the same scope */
     struct nu_stat_set *http1_stats;    /* http1. */
+    struct nu_stat_set *http2_stats;    /* http2. */
     struct nu_stat_set *listener_stats; /* listener.ADDR.http.PREFIX. */
 };
 

@@ -21,7 +21,18 @@ static struct nu_loop *loop_of(const struct nu_hcm_conn *conn)
 
 static struct nu_connection *socket_of(const struct nu_hcm_conn *conn)
 {
-    return &conn->base.conn->conn;
+    return nu_hcm_conn_socket(conn);
+}
+
+static struct nu_codec *codec_of(struct nu_hcm_conn *conn)
+{
+    return nu_unlikely(conn->h2 != NULL) ? nu_h2_session_codec(conn->h2->session)
+                                         : &conn->codec.codec;
+}
+
+static bool is_busy(const struct nu_hcm_conn *conn)
+{
+    return conn->stream || (conn->h2 && conn->h2->streams);
 }
 
 static struct nu_hcm_worker *worker_of(struct nu_hcm *hcm)
@@ -59,7 +70,10 @@ static struct nu_stream_decoder *on_new_stream(void *user, struct nu_stream_enco
     struct nu_hcm_conn *conn = user;
     uint32_t max = conn->config->max_requests_per_connection;
     nu_assert(!conn->stream);
-    conn->stream = nu_hcm_stream_create(conn, encoder);
+    /* The request's first bytes are there, mostly few in a block of which the rest is free. */
+    struct nu_arena *arena = nu_arena_create_behind(socket_of(conn)->in.last->block);
+    conn->stream = nu_hcm_stream_create(conn, encoder, arena);
+    nu_counter_inc(&conn->worker->stats->downstream_rq_http1_total);
     conn->requests++;
     if (nu_unlikely(max && conn->requests >= max))
         note_last_request(conn);
@@ -85,7 +99,7 @@ static const struct nu_server_codec_callbacks codec_callbacks = {
 
 /* --- Ending ----------------------------------------------------------------------------------- */
 
-static void close_conn(struct nu_hcm_conn *conn)
+void nu_hcm_conn_close(struct nu_hcm_conn *conn)
 {
     struct nu_connection *socket = socket_of(conn);
     socket->linger_ms = conn->config->delayed_close_timeout_ms;
@@ -104,16 +118,26 @@ static void count_bytes(struct nu_hcm_conn *conn, uint64_t tx_bytes)
     conn->counted_tx = tx_bytes;
 }
 
-void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn)
+void nu_hcm_conn_count_bytes(struct nu_hcm_conn *conn)
 {
     struct nu_connection *socket = socket_of(conn);
+    count_bytes(conn, socket->tx_bytes + socket->out.len);
+}
+
+void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn, const struct nu_hcm_stream *stream)
+{
+    struct nu_connection *socket = socket_of(conn);
+    if (nu_unlikely(conn->h2 != NULL)) {
+        nu_hcm_h2_on_stream_end(conn, stream);
+        return;
+    }
     conn->stream = NULL;
     conn->idle_since_us = nu_loop_now_us(loop_of(conn));
     if (!nu_connection_is_open(socket))
         return;
     count_bytes(conn, socket->tx_bytes + socket->out.len);
     if (conn->drain == NU_HCM_CLOSING || nu_h1_server_must_close(&conn->codec))
-        close_conn(conn);
+        nu_hcm_conn_close(conn);
     else if (socket->in.len || socket->read_eof)
         nu_connection_redeliver(socket);
 }
@@ -121,10 +145,14 @@ void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn)
 /* A connection without a request ends at once: whatever came now would be lost. */
 static void end_conn(struct nu_hcm_conn *conn)
 {
+    if (conn->h2) {
+        nu_hcm_h2_end(conn);
+        return;
+    }
     conn->drain = NU_HCM_CLOSING;
     conn->linger = false;
     if (!conn->stream && nu_connection_is_open(socket_of(conn)))
-        close_conn(conn);
+        nu_hcm_conn_close(conn);
 }
 
 /* A client that has just connected is about to send its request. */
@@ -170,10 +198,12 @@ static void on_drain_timer(struct nu_timer *timer)
 static void on_drain(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);
-    if (!conn->stream)
+    if (!is_busy(conn))
         nu_connection_read_now(socket_of(conn));
-    bool is_idle = !conn->stream && socket_of(conn)->in.len == 0;
-    if (!is_idle)
+    bool is_idle = !is_busy(conn) && socket_of(conn)->in.len == 0;
+    if (conn->h2)
+        nu_hcm_h2_end(conn);
+    else if (!is_idle)
         conn->drain = NU_HCM_CLOSING;
     else if (!is_fresh(conn))
         end_conn(conn);
@@ -184,6 +214,8 @@ void nu_hcm_conn_start_drain(struct nu_hcm_conn *conn)
     if (conn->drain != NU_HCM_NOT_DRAINING)
         return;
     conn->drain = NU_HCM_DRAINING;
+    if (conn->h2)
+        nu_hcm_h2_warn(conn);
     set_limit(conn, on_drain_timer, conn->config->drain_timeout_ms);
 }
 
@@ -194,8 +226,8 @@ static void on_idle_timer(struct nu_timer *timer)
     struct nu_hcm_conn *conn = nu_container_of(timer, struct nu_hcm_conn, idle_timer);
     uint64_t limit_ms = conn->config->idle_timeout_ms;
     uint64_t idle_ms = (nu_loop_now_us(loop_of(conn)) - conn->idle_since_us) / 1000;
-    if (conn->stream || idle_ms < limit_ms) {
-        nu_timer_arm(loop_of(conn), timer, conn->stream ? limit_ms : limit_ms - idle_ms);
+    if (is_busy(conn) || idle_ms < limit_ms) {
+        nu_timer_arm(loop_of(conn), timer, is_busy(conn) ? limit_ms : limit_ms - idle_ms);
         return;
     }
     nu_counter_inc(&conn->worker->stats->downstream_cx_idle_timeout);
@@ -252,6 +284,10 @@ static void note_protocol(struct nu_hcm_conn *conn)
     if (nu_likely(conn->has_protocol) || socket_of(conn)->in.len == 0)
         return;
     conn->has_protocol = true;
+    if (nu_hcm_h2_is_spoken(conn)) {
+        nu_hcm_h2_open(conn);
+        return;
+    }
     nu_counter_inc(&conn->worker->stats->downstream_cx_http1_total);
     nu_gauge_inc(&conn->worker->stats->downstream_cx_http1_active);
 }
@@ -261,10 +297,11 @@ static enum nu_network_status on_data(struct nu_network_filter *self, struct nu_
     struct nu_hcm_conn *conn = conn_of(self);
     (void)data;
     note_protocol(conn);
-    conn->codec.codec.ops->dispatch(&conn->codec.codec);
+    struct nu_codec *codec = codec_of(conn);
+    codec->ops->dispatch(codec);
     /* A client that ended its side ended its interest: whatever is on its way is dropped. */
     if (end && nu_connection_is_open(socket_of(conn)))
-        nu_connection_close(socket_of(conn), conn->stream ? NU_CLOSE_NOW : NU_CLOSE_FLUSH);
+        nu_connection_close(socket_of(conn), is_busy(conn) ? NU_CLOSE_NOW : NU_CLOSE_FLUSH);
     return NU_NETWORK_STOP;
 }
 
@@ -272,14 +309,14 @@ static void on_above_high(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);
     nu_counter_inc(&conn->worker->stats->downstream_flow_control_paused_reading_total);
-    conn->codec.codec.ops->on_above_high(&conn->codec.codec);
+    codec_of(conn)->ops->on_above_high(codec_of(conn));
 }
 
 static void on_below_low(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);
     nu_counter_inc(&conn->worker->stats->downstream_flow_control_resumed_reading_total);
-    conn->codec.codec.ops->on_below_low(&conn->codec.codec);
+    codec_of(conn)->ops->on_below_low(codec_of(conn));
 }
 
 static void count_close(struct nu_hcm_conn *conn, bool local, bool active)
@@ -300,7 +337,8 @@ static void count_close(struct nu_hcm_conn *conn, bool local, bool active)
     if (socket->transport->is_secure)
         nu_gauge_dec(&stats->downstream_cx_ssl_active);
     if (conn->has_protocol)
-        nu_gauge_dec(&stats->downstream_cx_http1_active);
+        nu_gauge_dec(conn->h2 ? &stats->downstream_cx_http2_active
+                              : &stats->downstream_cx_http1_active);
     count_bytes(conn, socket->tx_bytes);
     nu_histogram_record(&stats->downstream_cx_length_ms,
                         (nu_loop_now_us(loop_of(conn)) - conn->base.conn->accepted_us) / 1000);
@@ -312,11 +350,13 @@ static void close_filter(struct nu_network_filter *self, enum nu_close_reason re
     bool local = reason == NU_CLOSED_BY_US && !socket_of(conn)->read_eof;
     nu_timer_cancel(&conn->idle_timer);
     drop_limit(conn);
-    count_close(conn, local, conn->stream != NULL);
-    conn->codec.codec.ops->on_closed(&conn->codec.codec,
-                                     local ? NU_RESET_LOCAL : NU_RESET_CONNECTION_TERMINATION);
+    count_close(conn, local, is_busy(conn));
+    struct nu_codec *codec = codec_of(conn);
+    codec->ops->on_closed(codec, local ? NU_RESET_LOCAL : NU_RESET_CONNECTION_TERMINATION);
     if (conn->stream)
         nu_hcm_stream_end(conn->stream);
+    if (conn->h2)
+        nu_loop_defer_free(loop_of(conn), nu_free, conn->h2);
 }
 
 const struct nu_network_filter_class nu_hcm_filter = {

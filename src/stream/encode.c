@@ -39,6 +39,27 @@ static void count_class(struct nu_hcm_stream *stream, uint32_t status)
     }
 }
 
+/* A connection that begins to drain says so. */
+static void note_drain(struct nu_hcm_stream *stream)
+{
+    struct nu_hcm_conn *conn = stream->conn;
+    if (conn->drain == NU_HCM_NOT_DRAINING &&
+        nu_unlikely(nu_server_conn_is_draining(conn->base.conn))) {
+        nu_hcm_conn_start_drain(conn);
+        nu_counter_inc(&nu_stream_stats(stream)->downstream_cx_drain_close);
+    }
+}
+
+/* A stream of HTTP/2 ends alone. */
+static void decide_h2(struct nu_hcm_stream *stream)
+{
+    note_drain(stream);
+    if (nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
+        return;
+    nu_timer_cancel(&stream->request_timer);
+    nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_response_before_rq_complete);
+}
+
 /* An HTTP/1.0 client reads to the connection's end when no length tells it where the response ends;
  * even an empty response closes then. */
 static void decide_http10(struct nu_hcm_stream *stream, const struct nu_headers *headers, bool end)
@@ -62,12 +83,7 @@ static void say_close(struct nu_hcm_stream *stream, struct nu_headers *headers)
 static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *headers, bool end)
 {
     struct nu_hcm_conn *conn = stream->conn;
-    struct nu_http_stats *stats = nu_stream_stats(stream);
-    if (conn->drain == NU_HCM_NOT_DRAINING &&
-        nu_unlikely(nu_server_conn_is_draining(conn->base.conn))) {
-        nu_hcm_conn_start_drain(conn);
-        nu_counter_inc(&stats->downstream_cx_drain_close);
-    }
+    note_drain(stream);
     if (nu_unlikely(stream->info.protocol == NU_PROTOCOL_HTTP10))
         decide_http10(stream, headers, end);
     if (nu_stream_has(stream, NU_STREAM_SAW_CLOSE))
@@ -76,7 +92,7 @@ static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *h
         /* An answer before the end of the question: nobody waits for the rest of it. */
         conn->drain = NU_HCM_CLOSING;
         nu_timer_cancel(&stream->request_timer);
-        nu_counter_inc(&stats->downstream_rq_response_before_rq_complete);
+        nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_response_before_rq_complete);
     }
     if (nu_unlikely(conn->drain != NU_HCM_NOT_DRAINING))
         say_close(stream, headers);
@@ -112,7 +128,10 @@ void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *hea
         return;
     touch(stream);
     nu_hcm_mutate_response(stream, headers);
-    decide_connection(stream, headers, end);
+    if (nu_unlikely(stream->conn->h2 != NULL))
+        decide_h2(stream);
+    else
+        decide_connection(stream, headers, end);
     uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
     stream->info.response_code = status;
     stream->info.tx_first_us = nu_loop_now_us(stream->loop);

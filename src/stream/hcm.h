@@ -21,6 +21,7 @@ struct nu_hcm_worker {
     struct nu_http_stats *stats;
     struct nu_listener_http_stats *listener_stats;
     struct nu_http1_stats *http1_stats;
+    struct nu_http2_stats *http2_stats; /* NULL before the first such connection */
     struct nu_date_cache date;
 };
 

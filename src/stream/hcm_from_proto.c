@@ -6,6 +6,7 @@
 #include "stream/hcm_from_proto.h"
 
 #include "codec/h1_from_proto.h"
+#include "codec/h2_from_proto.h"
 #include "config/values.h"
 #include "filter/factory.h"
 #include "filter/route_table.h"
@@ -53,6 +54,7 @@ static void read_common(struct nu_factory *factory, struct nu_hcm_config *config
         duration(factory, proto, "max_stream_duration", proto->max_stream_duration, 0);
     config->max_requests_per_connection = nu_u32_or(proto->max_requests_per_connection, 0);
     nu_h1_options_from_common(&config->h1, proto);
+    nu_h2_options_from_common(&config->h2, proto);
 }
 
 static void read_timeouts(struct nu_factory *factory, struct nu_hcm_config *config,
@@ -72,9 +74,35 @@ static void read_timeouts(struct nu_factory *factory, struct nu_hcm_config *conf
                            DEFAULT_DELAYED_CLOSE_MS);
 }
 
+static enum nu_codec_type codec_type(const hcm_proto *proto)
+{
+    switch (proto->codec_type) {
+    case HCM(HTTP_CONNECTION_MANAGER__CODEC_TYPE__HTTP1):
+        return NU_CODEC_HTTP1;
+    case HCM(HTTP_CONNECTION_MANAGER__CODEC_TYPE__HTTP2):
+        return NU_CODEC_HTTP2;
+    default:
+        return NU_CODEC_AUTO;
+    }
+}
+
+static void read_h2(struct nu_factory *factory, struct nu_hcm_config *config,
+                    const hcm_proto *proto)
+{
+    struct nu_h2_options *h2 = &config->h2;
+    nu_h2_options_init(h2);
+    h2->max_headers = DEFAULT_MAX_HEADERS;
+    h2->max_head_bytes = config->h1.max_head_bytes;
+    h2->flush_timeout_ms = config->stream_idle_timeout_ms;
+    h2->stream_error_on_invalid_message =
+        nu_bool_or(proto->stream_error_on_invalid_http_message, false);
+    nu_h2_options_from_proto(factory, h2, proto->http2_protocol_options);
+}
+
 static void read_codec(struct nu_factory *factory, struct nu_hcm_config *config,
                        const hcm_proto *proto)
 {
+    config->codec_type = codec_type(proto);
     struct nu_h1_options *h1 = &config->h1;
     h1->max_headers = DEFAULT_MAX_HEADERS;
     h1->max_head_bytes = nu_u32_or(proto->max_request_headers_kb, DEFAULT_HEAD_KB) * 1024;
@@ -83,6 +111,7 @@ static void read_codec(struct nu_factory *factory, struct nu_hcm_config *config,
         nu_bool_or(proto->stream_error_on_invalid_http_message, false);
     if (proto->http_protocol_options)
         nu_h1_options_from_proto(factory, h1, proto->http_protocol_options);
+    read_h2(factory, config, proto);
 }
 
 static enum nu_escaped_slashes escaped_slashes(const hcm_proto *proto)
@@ -339,6 +368,7 @@ static void create_stats(struct nu_factory *factory, struct nu_hcm_config *confi
 {
     config->stats = create_set(factory, &nu_http_stats_table, factory->http_stat_prefix);
     config->http1_stats = create_set(factory, &nu_http1_stats_table, NU_STR("http1"));
+    config->http2_stats = create_set(factory, &nu_http2_stats_table, NU_STR("http2"));
     const char *tracing =
         nu_arena_printf(factory->arena, "%.*s.tracing", NU_STR_ARG(factory->http_stat_prefix));
     /* Nothing is traced, and still shown, as in Envoy. */

@@ -128,7 +128,7 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
         stream->encoder->ops->release_read(stream->encoder);
     stream->conn = NULL;
     nu_loop_defer_free(stream->loop, free_stream, stream);
-    nu_hcm_conn_on_stream_end(conn);
+    nu_hcm_conn_on_stream_end(conn, stream);
 }
 
 /* Ends a stream whose response cannot be completed: the connection goes with it. */
@@ -138,7 +138,8 @@ static void reset_stream(struct nu_hcm_stream *stream)
         return;
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_tx_reset);
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_rx_reset);
-    stream->conn->drain = NU_HCM_CLOSING;
+    if (!stream->conn->h2)
+        stream->conn->drain = NU_HCM_CLOSING;
     stream->encoder->ops->reset(stream->encoder, NU_RESET_LOCAL);
     stream->flags |= NU_STREAM_REQUEST_COMPLETE;
     nu_hcm_stream_end(stream);
@@ -417,6 +418,8 @@ static void note_request(struct nu_hcm_stream *stream, bool end)
         stream->flags |= NU_STREAM_HEAD_REQUEST;
     if (nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE)))
         stream->flags |= NU_STREAM_GRPC;
+    if (nu_unlikely(stream->conn->h2 != NULL))
+        return;
     const struct nu_h1_server *codec = &stream->conn->codec;
     if (nu_unlikely(!nu_h1_server_is_keep_alive(codec)))
         stream->flags |= NU_STREAM_SAW_CLOSE;
@@ -485,18 +488,37 @@ static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *tr
         nu_chain_decode_trailers(&stream->chain, trailers);
 }
 
-/* The connection went away under the stream. */
+/* Why the stream ended: of itself, with HTTP/2, or with its connection. */
+static void note_reset(struct nu_stream_info *info, enum nu_reset_reason reason,
+                       struct nu_str details)
+{
+    switch (reason) {
+    case NU_RESET_REMOTE:
+    case NU_RESET_REMOTE_REFUSED:
+    case NU_RESET_CONNECT_ERROR:
+        nu_stream_info_set_flag(info, NU_FLAG_DOWNSTREAM_REMOTE_RESET);
+        break;
+    case NU_RESET_PROTOCOL_ERROR:
+        nu_stream_info_set_flag(info, NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);
+        break;
+    default:
+        nu_stream_info_set_flag(info, NU_FLAG_DOWNSTREAM_CONNECTION_TERMINATION);
+    }
+    if (details.len)
+        info->response_code_details = details;
+    else if (reason == NU_RESET_LOCAL)
+        info->response_code_details = NU_STR("downstream_local_disconnect");
+    else
+        info->response_code_details = NU_STR("downstream_remote_disconnect");
+}
+
 static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason reason,
                      struct nu_str details)
 {
-    (void)details;
     struct nu_hcm_stream *stream = stream_of(decoder);
     if (is_over(stream))
         return;
-    nu_stream_info_set_flag(&stream->info, NU_FLAG_DOWNSTREAM_CONNECTION_TERMINATION);
-    stream->info.response_code_details = reason == NU_RESET_LOCAL
-                                             ? NU_STR("downstream_local_disconnect")
-                                             : NU_STR("downstream_remote_disconnect");
+    note_reset(&stream->info, reason, details);
     if (nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
         nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_rx_reset);
     nu_hcm_stream_end(stream);
@@ -713,11 +735,10 @@ static void fill_info(struct nu_hcm_stream *stream)
 }
 
 struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
-                                           struct nu_stream_encoder *encoder)
+                                           struct nu_stream_encoder *encoder,
+                                           struct nu_arena *arena)
 {
     enum { HEADER_ROOM = 24 };
-    /* The request's first bytes are there, mostly few in a block of which the rest is free. */
-    struct nu_arena *arena = nu_arena_create_behind(conn->base.conn->conn.in.last->block);
     struct nu_hcm_stream *stream = nu_arena_calloc(arena, sizeof(*stream));
     stream->arena = arena;
     stream->conn = conn;
@@ -738,7 +759,6 @@ struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
     start_timers(stream);
     struct nu_http_stats *stats = conn->worker->stats;
     nu_counter_inc(&stats->downstream_rq_total);
-    nu_counter_inc(&stats->downstream_rq_http1_total);
     nu_gauge_inc(&stats->downstream_rq_active);
     return stream;
 }

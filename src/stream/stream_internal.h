@@ -10,6 +10,7 @@
 #ifndef NU_STREAM_STREAM_INTERNAL_H
 #define NU_STREAM_STREAM_INTERNAL_H
 
+#include "codec/h2.h"
 #include "stream/hcm.h"
 
 struct nu_hcm_limit;
@@ -23,15 +24,24 @@ enum nu_hcm_drain {
     NU_HCM_CLOSING,  /* the connection ends with the present stream */
 };
 
-/* One connection. H1 has at most one stream at a time. */
+/* What only a connection has that speaks HTTP/2: many streams. connection_h2.c. */
+struct nu_hcm_h2 {
+    struct nu_h2_session *session; /* owned by itself: goes with the connection */
+    uint32_t streams;              /* at work */
+    uint64_t ended;                /* streams so far, for the share of those reset early */
+    uint64_t reset_early;
+};
+
+/* One connection. */
 struct nu_hcm_conn {
     struct nu_network_filter base;
     const struct nu_hcm_config *config; /* borrowed */
     struct nu_hcm_worker *worker;       /* borrowed */
-    struct nu_h1_server codec;
-    struct nu_hcm_stream *stream; /* NULL between requests */
-    struct nu_timer idle_timer;   /* armed all the time; looks at idle_since_us when it fires */
-    struct nu_hcm_limit *limit;   /* owned; NULL unless its age is limited or it drains */
+    struct nu_h1_server codec;          /* unless h2 is set */
+    struct nu_hcm_stream *stream;       /* of HTTP/1; NULL between requests */
+    struct nu_hcm_h2 *h2;               /* owned; NULL for HTTP/1 */
+    struct nu_timer idle_timer; /* armed all the time; looks at idle_since_us when it fires */
+    struct nu_hcm_limit *limit; /* owned; NULL unless its age is limited or it drains */
     uint64_t idle_since_us;
     uint64_t counted_rx; /* bytes that the statistics have */
     uint64_t counted_tx;
@@ -94,9 +104,10 @@ static inline struct nu_http_stats *nu_stream_stats(const struct nu_hcm_stream *
 
 /* --- stream.c --- */
 
-/* A stream for the request whose first byte came. */
+/* A stream for the request whose first byte came, in an arena that it takes over. */
 struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
-                                           struct nu_stream_encoder *encoder);
+                                           struct nu_stream_encoder *encoder,
+                                           struct nu_arena *arena);
 /* The connection broke the protocol before or in this stream: answers or resets it. */
 void nu_hcm_stream_codec_error(struct nu_hcm_stream *stream, const struct nu_codec_error *error);
 /* Ends the stream: logs it, closes its filters, lets the connection go on or end. */
@@ -161,6 +172,27 @@ bool nu_hcm_find_duration(struct nu_hcm_stream *stream, const struct nu_route *r
 /* From now on responses say that the connection ends, which it does after the drain timeout. */
 void nu_hcm_conn_start_drain(struct nu_hcm_conn *conn);
 /* The stream is over: the connection waits for the next one, or ends. */
-void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn);
+void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn, const struct nu_hcm_stream *stream);
+/* Ends the connection when what was written has gone. */
+void nu_hcm_conn_close(struct nu_hcm_conn *conn);
+/* Brings the byte counters up to what was read, and what waits to be written. */
+void nu_hcm_conn_count_bytes(struct nu_hcm_conn *conn);
+
+static inline struct nu_connection *nu_hcm_conn_socket(const struct nu_hcm_conn *conn)
+{
+    return &conn->base.conn->conn;
+}
+
+/* --- connection_h2.c --- */
+
+/* Whether the connection speaks HTTP/2: as configured, agreed on in the handshake, or as its first
+ * bytes say. */
+bool nu_hcm_h2_is_spoken(const struct nu_hcm_conn *conn);
+void nu_hcm_h2_open(struct nu_hcm_conn *conn);
+void nu_hcm_h2_on_stream_end(struct nu_hcm_conn *conn, const struct nu_hcm_stream *stream);
+/* Says that the connection is going to end; new streams are served until nu_hcm_h2_end. */
+void nu_hcm_h2_warn(struct nu_hcm_conn *conn);
+/* Takes no more streams, and ends when those that are left have. */
+void nu_hcm_h2_end(struct nu_hcm_conn *conn);
 
 #endif

@@ -480,9 +480,6 @@ static void read_protocols(struct nu_tls_reader *reader, const common_proto *pro
         if (name.len == 0 || name.len > UINT8_MAX)
             nu_config_error_at(reader->ctx, proto, "alpn_protocols", i,
                                "Invalid ALPN protocol string");
-        else if (settings->is_server && nu_str_eq(name, NU_STR("h2")))
-            nu_config_error_at(reader->ctx, proto, "alpn_protocols", i,
-                               "HTTP/2 is known to Envoy, not implemented by nuncio");
         nu_strbuf_add_char(&wire, (char)name.len);
         nu_strbuf_add(&wire, name);
     }

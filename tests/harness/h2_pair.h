@@ -43,6 +43,7 @@ struct h2_side {
     struct nu_h2_session *session;
     struct h2_heard heard[H2_HEARD_MAX];
     unsigned count;
+    uint32_t max_heads; /* in a turn; 0: all */
     unsigned goaways;
     unsigned stream_ends;
     bool failed;
@@ -213,6 +214,7 @@ static inline void h2_side_start(struct h2_side *side, bool is_server)
         .stats = &side->stats,
         .callbacks = &h2_callbacks,
         .user = side,
+        .max_heads_per_turn = side->max_heads,
     };
     side->session = nu_h2_session_create(&params);
 }

@@ -215,4 +215,33 @@ TEST(the_pieces_of_a_cookie_are_joined)
     h2_pair_finish(&pair);
 }
 
+TEST(heads_beyond_the_share_of_a_turn_are_told_in_later_ones)
+{
+    enum { REQUESTS = 7, SHARE = 3 };
+    struct h2_pair pair;
+    h2_pair_init(&pair);
+    pair.server.max_heads = SHARE;
+    h2_pair_start(&pair);
+    for (int i = 0; i < REQUESTS; i++) {
+        struct h2_heard *client = h2_open(&pair);
+        h2_send_head(client, h2_request_head(client, "POST"), false);
+        h2_send_bytes(client, 4, i != 5);
+    }
+    nu_loop_run_once(pair.loop);
+    struct nu_stream_encoder *given_up = pair.client.heard[5].encoder;
+    given_up->ops->reset(given_up, NU_RESET_LOCAL);
+    nu_loop_run_once(pair.loop);
+    h2_carry(&pair.client, &pair.server);
+    unsigned told = 0;
+    for (unsigned i = 0; i < pair.server.count; i++)
+        told += pair.server.heard[i].has_head;
+    assert_int_equal(told, SHARE);
+    h2_pair_run(&pair);
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        assert_true(pair.server.heard[i].ended == (i != 5));
+        assert_true(pair.server.heard[i].was_reset == (i == 5));
+    }
+    h2_pair_finish(&pair);
+}
+
 TEST_MAIN()

@@ -68,7 +68,8 @@ __attribute__((unused)) static void single_create(struct single *single, struct 
     const char *dot = strrchr(name, '.');
     const char *own = dot ? dot + 1 : name;
     single->desc = (struct nu_stat_desc){own, "", 0, NU_STAT_COUNTER, (uint8_t)strlen(own)};
-    single->table = (struct nu_stat_table){"", "", &single->desc, 1, sizeof(struct single_stats)};
+    single->table =
+        (struct nu_stat_table){"", "", &single->desc, 1, sizeof(struct single_stats), false};
     struct nu_str prefix = dot ? nu_str_make(name, (size_t)(dot - name)) : NU_STR("");
     single->set = nu_stat_set_create(stats, &single->table, prefix);
 }

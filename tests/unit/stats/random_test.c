@@ -23,15 +23,15 @@ static const struct nu_stat_desc leaf_descs[] = {
     {"rq", "", offsetof(struct leaf_stats, lazy), NU_STAT_LAZY_COUNTER, 2},
     {"up_rq", "", offsetof(struct leaf_stats, codes), NU_STAT_CODES, 5},
 };
-static const struct nu_stat_table leaf_table = {"", "", leaf_descs, NU_ARRAY_LEN(leaf_descs),
-                                                sizeof(struct leaf_stats)};
+static const struct nu_stat_table leaf_table = {
+    "", "", leaf_descs, NU_ARRAY_LEN(leaf_descs), sizeof(struct leaf_stats), false};
 /* The same under other names, for sets of two tables with one prefix. */
 static const struct nu_stat_desc other_descs[] = {
     {"d.e", "", offsetof(struct leaf_stats, b), NU_STAT_COUNTER, 3},
     {"-", "", offsetof(struct leaf_stats, a_rq_503), NU_STAT_COUNTER, 1},
 };
-static const struct nu_stat_table other_table = {"", "", other_descs, NU_ARRAY_LEN(other_descs),
-                                                 sizeof(struct leaf_stats)};
+static const struct nu_stat_table other_table = {
+    "", "", other_descs, NU_ARRAY_LEN(other_descs), sizeof(struct leaf_stats), false};
 
 enum { MAX_SETS = 40, MAX_LINES = 4000 };
 
