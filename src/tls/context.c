@@ -243,6 +243,8 @@ static SSL_CTX *make_ctx(struct nu_tls_snapshot *snapshot, struct nu_tls_context
     }
     set_verification(ctx, settings);
     set_protocols(ctx, settings);
+    if (settings->key_log.file)
+        SSL_CTX_set_keylog_callback(ctx, nu_tls_key_log_line);
     if (settings->is_server)
         set_server_sessions(ctx, snapshot);
     else

@@ -17,6 +17,7 @@
 #include "base/thread.h"
 #include "stats/stats.h"
 #include "tls/certificate.h"
+#include "tls/key_log.h"
 #include "tls/validator.h"
 
 /* A name, a key for HMAC-SHA256, a key for AES-256-CBC. */
@@ -38,6 +39,7 @@ struct nu_tls_settings {
     struct nu_tls_certificate *certificates;
     size_t certificate_count;
     struct nu_tls_validator validator;
+    struct nu_tls_key_log key_log;
 
     /* Servers. */
     bool require_client_certificate;

@@ -13,6 +13,7 @@
 #include "tls/secrets.h"
 
 struct nu_config_ctx;
+struct nu_log_writer;
 struct nu_runtime;
 
 /* One reading: where it gets things from, and what it finds out on its way. */
@@ -20,11 +21,12 @@ struct nu_tls_reader {
     struct nu_config_ctx *ctx; /* takes the errors, and bytes that are needed while reading only */
     struct nu_arena *arena;    /* of the result */
     const struct nu_runtime *runtime;
-    struct nu_tls_secrets *secrets;  /* NULL: there are none */
-    struct nu_tls_secret_user *user; /* told of changes of the secrets used; NULL for nobody */
-    struct nu_file_watch *watch;     /* gets the files; between begin and end; NULL for none */
-    EVP_MD_CTX *digest;              /* over all bytes that were read; NULL for none */
-    bool is_waiting;                 /* a secret is not there yet */
+    struct nu_log_writer *log_writer; /* NULL: logs are not opened */
+    struct nu_tls_secrets *secrets;   /* NULL: there are none */
+    struct nu_tls_secret_user *user;  /* told of changes of the secrets used; NULL for nobody */
+    struct nu_file_watch *watch;      /* gets the files; between begin and end; NULL for none */
+    EVP_MD_CTX *digest;               /* over all bytes that were read; NULL for none */
+    bool is_waiting;                  /* a secret is not there yet */
 };
 
 /*

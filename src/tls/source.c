@@ -22,6 +22,7 @@ struct nu_tls_source {
     const ProtobufCMessage *message;  /* borrowed: the configuration's */
     const struct nu_config_ctx *ctx;  /* borrowed: where the message was read */
     const struct nu_runtime *runtime; /* borrowed; of the first reading */
+    struct nu_log_writer *log_writer; /* borrowed */
     struct nu_loop *loop;             /* borrowed; NULL: nothing is read again */
     struct nu_tls_secrets *secrets;   /* borrowed; may be NULL */
     struct nu_tls_secret_user user;   /* of the secrets */
@@ -64,6 +65,7 @@ static enum outcome read_all(struct nu_tls_source *source, struct nu_config_ctx 
         .ctx = ctx,
         .arena = arena,
         .runtime = source->runtime,
+        .log_writer = source->log_writer,
         .secrets = source->secrets,
         .user = &source->user,
         .watch = &source->watch,
@@ -149,6 +151,7 @@ struct nu_tls_source *nu_tls_source_create(struct nu_factory *factory,
         .message = message,
         .ctx = factory->ctx,
         .runtime = factory->runtime,
+        .log_writer = factory->log_writer,
         .loop = factory->loop,
         .secrets = factory->secrets,
         .user = {.on_change = on_secret},

@@ -30,6 +30,9 @@ void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
 /* The connection's SSL, or NULL if it does not speak TLS; borrowed, for reading what was agreed. */
 const SSL *nu_tls_of(const struct nu_connection *conn);
 
+/* The socket below, from inside OpenSSL's callbacks. */
+int nu_tls_socket_of(const SSL *ssl);
+
 /* The verdict on the peer's certificate, from inside OpenSSL's callback: the failure's text. */
 void nu_tls_transport_note_verify_failure(SSL *ssl, int verify_error);
 

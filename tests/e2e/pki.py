@@ -29,14 +29,14 @@ commonName = supplied
 class Authority:
     """Files NAME.crt and NAME.key in a folder, signed by a root of its own."""
 
-    def __init__(self, folder, name="ca"):
+    def __init__(self, folder, name="ca", serial="01"):
         self.folder, self.name = folder, name
         self._openssl("req", "-x509", *EC, "-nodes", "-days", "30", "-subj", f"/CN={name}",
                       "-addext", "keyUsage=critical,keyCertSign,cRLSign",
                       "-keyout", f"{name}.key", "-out", f"{name}.crt")
         (folder / f"{name}.cnf").write_text(CA_CONFIG.format(name=name))
         (folder / f"{name}.index").write_text("")
-        (folder / f"{name}.serial").write_text("01")
+        (folder / f"{name}.serial").write_text(serial)
 
     def _openssl(self, *arguments):
         done = subprocess.run(["openssl", *arguments], cwd=self.folder, capture_output=True,

@@ -555,3 +555,37 @@ def test_bad_contexts_are_refused_by_name(nuncio, pki, old, new, says):
 def test_a_server_needs_a_certificate(nuncio, pki):
     config = serving(pki).replace("tls_certificates: [" + pem(pki, "server") + "]", "")
     assert "No TLS certificates found for server context" in refusal(nuncio, config)
+
+
+def key_log_lines(path):
+    return {line for line in path.read_text().splitlines() if not line.startswith("#")}
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_key_log_holds_what_the_client_knows(nuncio, origin, pki, tmp_path, version):
+    path, known = tmp_path / "keys", tmp_path / "known"
+    config = serving(pki, extra=f"key_log: {{path: {path}, local_address_range: [{{address_prefix: "
+                     "127.0.0.0, prefix_len: 8}]}")
+    proxy = nuncio(config, origin=origin().port)
+    context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+    context.minimum_version = context.maximum_version = version
+    context.keylog_filename = str(known)
+    client = Client(pki, proxy.port("main"), context=context)
+    client.get()
+    client.close()
+    proxy.finish()  # which writes its logs
+    expected = key_log_lines(known)
+    assert expected and expected <= key_log_lines(path)
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_key_log_is_of_the_addresses_that_it_names(nuncio, origin, pki, tmp_path):
+    path = tmp_path / "keys"
+    config = serving(pki, extra=f"key_log: {{path: {path}, remote_address_range: [{{address_prefix: "
+                     "127.0.0.5, prefix_len: 32}]}")
+    proxy = nuncio(config, origin=origin().port)
+    client = Client(pki, proxy.port("main"))
+    client.get()
+    client.close()
+    proxy.finish()
+    assert path.read_text() == ""
