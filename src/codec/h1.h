@@ -66,6 +66,11 @@ struct nu_h1_server {
 void nu_h1_server_init(struct nu_h1_server *server, struct nu_connection *conn,
                        const struct nu_h1_options *options,
                        const struct nu_server_codec_callbacks *callbacks, void *user);
+/* Whether nothing of a request is left in it, and it can be attached anew. */
+static inline bool nu_h1_server_is_idle(const struct nu_h1_server *server)
+{
+    return !server->message && server->flags == 0 && !server->must_close;
+}
 /* Whether the last response left the connection in a state in which it cannot be used again. */
 static inline bool nu_h1_server_must_close(const struct nu_h1_server *server)
 {

@@ -18,17 +18,15 @@ static void describe_connection(struct nu_conn_record *record, struct nu_server_
     struct nu_connection_info *info = &record->connection;
     info->id = conn->id;
     info->remote = conn->remote;
-    info->direct_remote = conn->accepted ? conn->accepted->direct_remote : conn->remote;
-    if (conn->accepted && conn->accepted->local_restored)
-        info->restored_local = conn->accepted->local;
-    if (conn->local)
-        info->local = *conn->local;
-    info->local_known = conn->local != NULL;
+    const struct nu_accepted *accepted = nu_server_conn_accepted(conn);
+    info->direct_remote = accepted ? accepted->direct_remote : conn->remote;
+    if (accepted && accepted->local_restored)
+        info->restored_local = accepted->local;
     info->learn_local = learn_local;
     info->is_tls = conn->conn.transport->is_secure;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, record->info.arena);
-    if (conn->accepted)
-        info->requested_server_name = conn->accepted->server_name;
+    if (accepted)
+        info->requested_server_name = accepted->server_name;
     info->filter_chain_name = conn->chain->name;
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;
@@ -43,23 +41,24 @@ static void describe_stream(struct nu_conn_record *record, struct nu_server_conn
     info->start_realtime_us =
         nu_loop_realtime_us(loop) - (nu_loop_now_us(loop) - conn->accepted_us);
     info->remote = conn->remote;
-    if (conn->accepted)
-        info->dynamic_metadata = conn->accepted->metadata;
+    if (nu_server_conn_accepted(conn))
+        info->dynamic_metadata = nu_server_conn_accepted(conn)->metadata;
     nu_request_id_create(record->stream_id);
     info->request_id = nu_str_make(record->stream_id, sizeof(record->stream_id));
 }
 
 struct nu_conn_record *nu_server_conn_record(struct nu_server_conn *conn)
 {
-    if (conn->record)
-        return conn->record;
+    struct nu_server_conn_extras *extras = nu_server_conn_extras(conn);
+    if (extras->record)
+        return extras->record;
     struct nu_arena *arena = nu_arena_create();
     struct nu_conn_record *record = nu_arena_calloc(arena, sizeof(*record));
     record->conn = conn;
     record->info.arena = arena;
     describe_connection(record, conn);
     describe_stream(record, conn);
-    conn->record = record;
+    extras->record = record;
     return record;
 }
 
@@ -67,9 +66,9 @@ struct nu_stream_info *nu_server_conn_info(struct nu_server_conn *conn)
 {
     struct nu_conn_record *record = nu_server_conn_record(conn);
     struct nu_connection_info *info = &record->connection;
-    if (info->transport_failure_reason.len == 0 && conn->conn.transport_failure)
-        info->transport_failure_reason =
-            nu_arena_dup(record->info.arena, nu_str_from(conn->conn.transport_failure));
+    const char *failure = nu_connection_transport_failure(&conn->conn);
+    if (info->transport_failure_reason.len == 0 && failure)
+        info->transport_failure_reason = nu_arena_dup(record->info.arena, nu_str_from(failure));
     /* A handshake tells it some time after the record was made. */
     if (info->requested_server_name.len == 0 && info->ssl)
         info->requested_server_name = nu_ssl_info_text(info->ssl, NU_SSL_SERVER_NAME);

@@ -31,10 +31,12 @@ static const struct {
     {NU_BLOCK_LARGE, 2}, {NU_BLOCK_LARGE, 4},
 };
 
-/* The wait for the peer while closing: for its end, or for it to read on. */
-struct nu_linger {
-    struct nu_timer timer;
-    struct nu_connection *conn; /* borrowed */
+/* What few connections need, at their end. */
+struct nu_connection_ending {
+    struct nu_timer linger;     /* the wait for the peer while closing: for its end, or for it to
+                                   read on */
+    struct nu_connection *conn; /* borrowed: owns this */
+    char *transport_failure;    /* why the transport failed, or NULL; owned */
 };
 
 static void on_readable(int fd, short what, void *arg);
@@ -72,7 +74,7 @@ static void set_state(struct nu_connection *conn, enum nu_connection_state state
         [NU_CONNECTION_CLOSED] = 0,
     };
     nu_assert(legal[conn->state] >> state & 1);
-    conn->state = (uint8_t)state;
+    conn->state = (uint8_t)(state & 7);
 }
 
 static void init_fields(struct nu_connection *conn, struct nu_loop *loop, int fd,
@@ -101,17 +103,35 @@ void nu_connection_start(struct nu_connection *conn)
         nu_io_enable_read(&conn->io);
 }
 
+static void on_linger_timeout(struct nu_timer *timer);
+
+static struct nu_connection_ending *ending_of(struct nu_connection *conn)
+{
+    if (!conn->ending) {
+        conn->ending = nu_calloc(1, sizeof(*conn->ending));
+        conn->ending->conn = conn;
+        nu_timer_init(&conn->ending->linger, on_linger_timeout);
+    }
+    return conn->ending;
+}
+
+static void free_ending(struct nu_connection *conn)
+{
+    if (nu_likely(!conn->ending))
+        return;
+    nu_free(conn->ending->transport_failure);
+    nu_free(conn->ending);
+    conn->ending = NULL;
+}
+
 /* The socket is gone from here on; the owner hears of it once. */
 static void finish(struct nu_connection *conn, enum nu_close_reason reason)
 {
     set_state(conn, NU_CONNECTION_CLOSED);
     nu_io_finish(&conn->io);
     nu_list_remove(&conn->flush_task.link);
-    if (conn->linger) {
-        nu_timer_cancel(&conn->linger->timer);
-        nu_free(conn->linger);
-        conn->linger = NULL;
-    }
+    if (conn->ending)
+        nu_timer_cancel(&conn->ending->linger);
     if (conn->transport->finish)
         conn->transport->finish(conn);
     if (conn->fd >= 0)
@@ -120,19 +140,26 @@ static void finish(struct nu_connection *conn, enum nu_close_reason reason)
     nu_buf_clear(&conn->out);
     conn->ops->on_closed(conn, reason);
     nu_buf_clear(&conn->in);
-    nu_free(conn->transport_failure);
-    conn->transport_failure = NULL;
+    free_ending(conn);
 }
 
 void nu_connection_set_transport_failure(struct nu_connection *conn, struct nu_str reason)
 {
-    nu_free(conn->transport_failure);
-    conn->transport_failure = reason.len ? nu_strndup(reason.ptr, reason.len) : NULL;
+    if (!conn->ending && !reason.len)
+        return;
+    struct nu_connection_ending *ending = ending_of(conn);
+    nu_free(ending->transport_failure);
+    ending->transport_failure = reason.len ? nu_strndup(reason.ptr, reason.len) : NULL;
+}
+
+const char *nu_connection_transport_failure(const struct nu_connection *conn)
+{
+    return conn->ending ? conn->ending->transport_failure : NULL;
 }
 
 static void fail(struct nu_connection *conn, int error)
 {
-    conn->error = error;
+    conn->error = (int16_t)error;
     finish(conn, error == ECONNRESET || error == EPIPE ? NU_CLOSED_RESET : NU_CLOSED_ERROR);
 }
 
@@ -174,7 +201,7 @@ void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
     if (!error && connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)
         error = errno;
     if (error) {
-        conn->error = error;
+        conn->error = (int16_t)error;
         conn->flush_task.fn = on_connect_failed_task;
         nu_loop_at_turn_end(loop, &conn->flush_task);
         return;
@@ -199,7 +226,7 @@ static void go_on_securing(struct nu_connection *conn)
     case NU_TRANSPORT_WAITS:
         return;
     case NU_TRANSPORT_FAILED:
-        conn->error = errno;
+        conn->error = (int16_t)errno;
         finish(conn, NU_CLOSED_CONNECT_FAIL);
         return;
     }
@@ -212,7 +239,7 @@ static void on_connect_done(struct nu_connection *conn)
     if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
     if (error) {
-        conn->error = error;
+        conn->error = (int16_t)error;
         finish(conn, NU_CLOSED_CONNECT_FAIL);
         return;
     }
@@ -422,9 +449,9 @@ static void check_watermarks(struct nu_connection *conn)
 
 static void on_linger_timeout(struct nu_timer *timer)
 {
-    struct nu_linger *linger = nu_container_of(timer, struct nu_linger, timer);
-    linger->conn->linger_expired = true;
-    finish(linger->conn, NU_CLOSED_BY_US);
+    struct nu_connection *conn = nu_container_of(timer, struct nu_connection_ending, linger)->conn;
+    conn->linger_expired = true;
+    finish(conn, NU_CLOSED_BY_US);
 }
 
 /* Begins to wait, or begins anew. */
@@ -432,12 +459,7 @@ static void begin_linger(struct nu_connection *conn)
 {
     if (conn->linger_ms == 0)
         return;
-    if (!conn->linger) {
-        conn->linger = nu_alloc(sizeof(*conn->linger));
-        conn->linger->conn = conn;
-        nu_timer_init(&conn->linger->timer, on_linger_timeout);
-    }
-    nu_timer_arm(conn->loop, &conn->linger->timer, conn->linger_ms);
+    nu_timer_arm(conn->loop, &ending_of(conn)->linger, conn->linger_ms);
     if (!conn->read_eof)
         nu_io_enable_read(&conn->io);
 }
@@ -467,10 +489,15 @@ static bool is_blocked(const struct nu_connection *conn, ssize_t n, size_t bytes
     return n < 0 || (conn->transport->buffers ? conn->transport_out > 0 : (size_t)n < bytes);
 }
 
+static bool is_lingering(const struct nu_connection *conn)
+{
+    return conn->ending && nu_timer_is_armed(&conn->ending->linger);
+}
+
 static void wait_for_room(struct nu_connection *conn, bool progressed)
 {
     nu_io_enable_write(&conn->io, on_writable, conn);
-    if (conn->state == NU_CONNECTION_CLOSING && (progressed || !conn->linger))
+    if (conn->state == NU_CONNECTION_CLOSING && (progressed || !is_lingering(conn)))
         begin_linger(conn);
     check_watermarks(conn);
 }
@@ -624,7 +651,7 @@ void nu_connection_close(struct nu_connection *conn, enum nu_close_mode mode)
     if (conn->state == NU_CONNECTION_CLOSING)
         return;
     set_state(conn, NU_CONNECTION_CLOSING);
-    conn->close_mode = (uint8_t)mode;
+    conn->close_mode = (uint8_t)(mode & 3);
     nu_buf_clear(&conn->in);
     nu_connection_write(conn);
 }

@@ -26,7 +26,7 @@
 
 struct nu_arena;
 struct nu_connection;
-struct nu_linger;
+struct nu_connection_ending;
 struct nu_ssl_info;
 
 enum nu_connection_state {
@@ -117,34 +117,35 @@ struct nu_connection {
     struct nu_buf in;
     struct nu_buf out;
     struct nu_turn_task flush_task;
-    struct nu_linger *linger; /* owned; NULL unless CLOSING has to wait */
-    size_t transport_out;     /* bytes that the transport has yet to send */
-    char *transport_failure;  /* why the transport failed, or NULL; owned */
-    uint64_t rx_bytes;        /* read from the socket since the start */
+    struct nu_connection_ending *ending; /* owned; NULL unless it has a reason: see connection.c */
+    uint64_t rx_bytes;                   /* read from the socket since the start */
     uint64_t tx_bytes;
     uint32_t buffer_limit; /* bytes; 0 means none */
     uint32_t linger_ms; /* how long CLOSING waits for the peer; 0: LINGER closes as FLUSH does, and
                            FLUSH waits for ever */
+    uint32_t transport_out; /* bytes that the transport has yet to send; at most UINT32_MAX is
+                               said */
     int fd;
-    int error;               /* errno of the failure that ended it, or 0 */
-    uint16_t read_holds;     /* reading is off while not 0 */
-    uint8_t state;           /* enum nu_connection_state; changed by set_state alone */
-    uint8_t read_size;       /* step of the adaptive read size */
-    uint8_t close_mode;      /* enum nu_close_mode, once CLOSING */
-    bool read_eof;           /* the peer ended its side */
-    bool write_ended;        /* we ended our side, once `out` is written */
-    bool write_shut;         /* and the peer was told */
-    bool above_high;         /* on_above_high was called, on_below_low not yet */
-    bool short_reads;        /* the last read was much smaller than its room */
-    bool last_read_was_full; /* more may wait in the socket */
-    bool linger_expired;     /* the peer neither ended its side nor read on while we waited */
-    bool needs_more;         /* the owner can use none of `in` before more of it comes: reading goes
+    int16_t error;       /* errno of the failure that ended it, or 0 */
+    uint16_t read_holds; /* reading is off while not 0 */
+    /* An idle connection is to be small, so the rest are bits. */
+    uint8_t state : 3;           /* enum nu_connection_state; changed by set_state alone */
+    uint8_t read_size : 3;       /* step of the adaptive read size */
+    uint8_t close_mode : 2;      /* enum nu_close_mode, once CLOSING */
+    bool read_eof : 1;           /* the peer ended its side */
+    bool write_ended : 1;        /* we ended our side, once `out` is written */
+    bool write_shut : 1;         /* and the peer was told */
+    bool above_high : 1;         /* on_above_high was called, on_below_low not yet */
+    bool short_reads : 1;        /* the last read was much smaller than its room */
+    bool last_read_was_full : 1; /* more may wait in the socket */
+    bool linger_expired : 1;     /* the peer neither ended its side nor read on while we waited */
+    bool needs_more : 1; /* the owner can use none of `in` before more of it comes: reading goes
                                 on above the buffer limit, and the owner bounds it */
-    bool redeliver;          /* on_data is due at the end of the turn */
-    bool redeliver_later;    /* on_data is due in the next turn */
-    bool transport_in;       /* the transport has input that no event will tell of */
-    bool transport_waits;    /* for the peer: nothing can be written before */
-    bool transport_ended;    /* it was told that our side ends */
+    bool redeliver : 1;  /* on_data is due at the end of the turn */
+    bool redeliver_later : 1; /* on_data is due in the next turn */
+    bool transport_in : 1;    /* the transport has input that no event will tell of */
+    bool transport_waits : 1; /* for the peer: nothing can be written before */
+    bool transport_ended : 1; /* it was told that our side ends */
 };
 
 /* Takes over an accepted, non-blocking socket. Reading starts with nu_connection_start. */
@@ -204,6 +205,8 @@ void nu_connection_end_write(struct nu_connection *conn);
 
 /* For transports: why the connection is about to fail; copied, readable in on_closed. */
 void nu_connection_set_transport_failure(struct nu_connection *conn, struct nu_str reason);
+/* What was set, or NULL. */
+const char *nu_connection_transport_failure(const struct nu_connection *conn);
 
 /* What the transport knows of its two ends, held until `arena` is freed; NULL for plain
  * bytes, and once the connection is closed. */

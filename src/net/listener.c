@@ -55,33 +55,25 @@ static void on_below_low(struct nu_connection *base)
 static void free_server_conn(void *obj)
 {
     struct nu_server_conn *conn = obj;
-    nu_conn_record_free(conn->record);
-    if (conn->accepted) {
-        struct nu_arena *arena = conn->accepted->arena;
-        nu_arena_destroy(&arena);
+    struct nu_server_conn_extras *extras = conn->extras;
+    if (nu_unlikely(extras != NULL)) {
+        nu_conn_record_free(extras->record);
+        if (extras->accepted) {
+            struct nu_arena *arena = extras->accepted->arena;
+            nu_arena_destroy(&arena);
+        }
+        nu_free(extras);
     }
     nu_free(conn);
 }
-
-/* The limit of a connection's handshake. */
-struct handshake_timer {
-    struct nu_timer timer;
-    struct nu_server_conn *conn; /* borrowed: owns this */
-};
 
 static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
 {
     struct nu_server_conn *conn = server_conn_of(base);
     struct nu_worker_listener *wl = conn->wl;
     nu_network_chain_close(conn, reason);
-    if (conn->handshake_timer) {
-        nu_timer_cancel(conn->handshake_timer);
-        nu_free(nu_container_of(conn->handshake_timer, struct handshake_timer, timer));
-    }
-    /* Now and not with the connection: the listener may be gone by then. */
-    if (conn->local != &wl->listener->bound[conn->fd_index])
-        nu_free(nu_unconst(conn->local));
-    conn->local = NULL;
+    if (nu_unlikely(conn->extras != NULL))
+        nu_timer_cancel(&conn->extras->handshake);
     nu_list_remove(&conn->link);
     atomic_fetch_sub_explicit(&wl->connection_count, 1, memory_order_relaxed);
     nu_counter_inc(&wl->stats->downstream_cx_destroy);
@@ -122,16 +114,17 @@ static void count_accept(struct nu_worker_listener *wl)
 /* What listener filters found goes along; bytes that they read are delivered first. */
 static void take_findings(struct nu_server_conn *conn, struct nu_new_connection *fresh)
 {
-    conn->accepted = fresh->accepted;
-    if (!fresh->accepted)
+    if (nu_likely(!fresh->accepted))
         return;
+    nu_server_conn_extras(conn)->accepted = fresh->accepted;
     conn->remote = fresh->accepted->remote;
     nu_buf_move_all(&conn->conn.in, &fresh->bytes);
 }
 
 static void on_handshake_timeout(struct nu_timer *timer)
 {
-    struct nu_server_conn *conn = nu_container_of(timer, struct handshake_timer, timer)->conn;
+    struct nu_server_conn *conn =
+        nu_container_of(timer, struct nu_server_conn_extras, handshake)->conn;
     if (!conn->conn.transport_waits)
         return;
     nu_counter_inc(&conn->wl->stats->downstream_cx_transport_socket_connect_timeout);
@@ -140,11 +133,17 @@ static void on_handshake_timeout(struct nu_timer *timer)
 
 static void limit_handshake(struct nu_server_conn *conn, uint32_t timeout_ms)
 {
-    struct handshake_timer *limit = nu_calloc(1, sizeof(*limit));
-    limit->conn = conn;
-    conn->handshake_timer = &limit->timer;
-    nu_timer_init(&limit->timer, on_handshake_timeout);
-    nu_timer_arm(conn->conn.loop, &limit->timer, timeout_ms);
+    nu_timer_arm(conn->conn.loop, &nu_server_conn_extras(conn)->handshake, timeout_ms);
+}
+
+struct nu_server_conn_extras *nu_server_conn_extras(struct nu_server_conn *conn)
+{
+    if (!conn->extras) {
+        conn->extras = nu_calloc(1, sizeof(*conn->extras));
+        conn->extras->conn = conn;
+        nu_timer_init(&conn->extras->handshake, on_handshake_timeout);
+    }
+    return conn->extras;
 }
 
 static void open_connection(struct nu_worker_listener *wl, struct nu_new_connection *fresh,
@@ -235,17 +234,13 @@ static void add_connection(struct nu_worker_listener *wl, int fd, uint8_t fd_ind
 
 const struct nu_address *nu_server_conn_local(struct nu_server_conn *conn)
 {
-    if (conn->local)
-        return conn->local;
     const struct nu_address *bound = &conn->wl->listener->bound[conn->fd_index];
-    if (bound->family == NU_ADDRESS_UNIX || !nu_address_is_any(bound)) {
-        conn->local = bound;
-    } else {
-        struct nu_address *own = nu_alloc(sizeof(*own));
-        *own = nu_connection_local_address(&conn->conn);
-        conn->local = own;
-    }
-    return conn->local;
+    if (nu_likely(bound->family == NU_ADDRESS_UNIX || !nu_address_is_any(bound)))
+        return bound;
+    struct nu_server_conn_extras *extras = nu_server_conn_extras(conn);
+    if (extras->local.family == NU_ADDRESS_NONE)
+        extras->local = nu_connection_local_address(&conn->conn);
+    return &extras->local;
 }
 
 bool nu_server_conn_is_draining(const struct nu_server_conn *conn)

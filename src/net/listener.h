@@ -144,17 +144,31 @@ struct nu_server_conn {
     struct nu_worker_listener *wl;            /* borrowed: outlives its connections */
     struct nu_list link;                      /* in wl->connections */
     const struct nu_filter_chain_spec *chain; /* borrowed: the configuration's */
-    struct nu_conn_record *record; /* owned; NULL while nobody asked: net/conn_record.h */
-    struct nu_accepted *accepted;  /* what listener filters found, or NULL; its arena is owned */
+    struct nu_server_conn_extras *extras;     /* owned; NULL for most */
     struct nu_address remote;
-    const struct nu_address *local; /* of the socket: the listener's or, if that listens on any, an
-                                       own one, owned; NULL while nobody asked */
-    struct nu_timer *handshake_timer; /* owned; NULL unless the handshake has a time limit */
     uint64_t id;
     uint64_t accepted_us;
     uint8_t filter_count;
-    uint8_t fd_index; /* of the listener's addresses */
+    uint8_t open_count; /* filters that were opened, from the first on */
+    uint8_t fd_index;   /* of the listener's addresses */
 };
+
+/* What few connections have. */
+struct nu_server_conn_extras {
+    struct nu_server_conn *conn;   /* borrowed: owns this */
+    struct nu_conn_record *record; /* owned; NULL while nobody asked: net/conn_record.h */
+    struct nu_accepted *accepted;  /* what listener filters found, or NULL; its arena is owned */
+    struct nu_timer handshake;     /* armed where the handshake has a time limit */
+    struct nu_address local;       /* of a socket that listens on any address, once asked for */
+};
+
+/* Makes the extras on first use. */
+struct nu_server_conn_extras *nu_server_conn_extras(struct nu_server_conn *conn);
+/* What listener filters found, or NULL. */
+static inline struct nu_accepted *nu_server_conn_accepted(const struct nu_server_conn *conn)
+{
+    return nu_likely(!conn->extras) ? NULL : conn->extras->accepted;
+}
 
 /* The local address, asked from the kernel only for a socket that listens on any address. */
 const struct nu_address *nu_server_conn_local(struct nu_server_conn *conn);

@@ -53,12 +53,22 @@ void nu_network_chain_init(struct nu_server_conn *conn)
     }
 }
 
+static uint8_t index_of(const struct nu_network_filter *filter)
+{
+    uint8_t index = 0;
+    for (struct nu_network_filter *at = first_filter(filter->conn); at != filter;
+         at = next_filter(at))
+        index++;
+    return index;
+}
+
 /* Whether the next filter has its turn. */
 static bool open_filter(struct nu_network_filter *filter)
 {
-    if (nu_likely(filter->is_open))
+    struct nu_server_conn *conn = filter->conn;
+    if (nu_likely(conn->open_count > index_of(filter)))
         return true;
-    filter->is_open = true;
+    conn->open_count++;
     return !filter->cls->open || (filter->cls->open(filter) == NU_NETWORK_CONTINUE &&
                                   nu_connection_is_open(&filter->conn->conn));
 }
@@ -122,9 +132,9 @@ void nu_network_filter_continue(struct nu_network_filter *self)
 void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason reason)
 {
     struct nu_network_filter *filter = first_filter(conn);
-    for (uint8_t i = 0; i < conn->filter_count; i++) {
+    for (uint8_t i = 0; i < conn->open_count; i++) {
         struct nu_network_filter *next = next_filter(filter);
-        if (filter->is_open && filter->cls->close)
+        if (filter->cls->close)
             filter->cls->close(filter, reason);
         filter = next;
     }
@@ -132,6 +142,5 @@ void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason re
 
 struct nu_network_filter *nu_network_chain_last(struct nu_server_conn *conn)
 {
-    struct nu_network_filter *last = last_filter(conn);
-    return last->is_open ? last : NULL;
+    return conn->open_count == conn->filter_count ? last_filter(conn) : NULL;
 }

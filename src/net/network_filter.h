@@ -58,7 +58,6 @@ struct nu_network_filter {
     const struct nu_network_filter_class *cls;
     const void *config;          /* borrowed: the listener's */
     struct nu_server_conn *conn; /* borrowed */
-    bool is_open;                /* `open` was called */
 };
 
 /* One filter of a chain, as configured. */

@@ -2,8 +2,9 @@
 /*
  * The connection manager's connection: codec, streams, idle and age limits, draining.
  *
- * The idle timer is armed once and looks, when it fires, how long the connection really was idle:
- * so a request costs no timer work.
+ * A worker's idle connections stand in a list in the order in which they became idle, which is that
+ * in which their time runs out. One timer looks at the first of them, so a request costs no timer
+ * work.
  */
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -24,16 +25,26 @@ static struct nu_connection *socket_of(const struct nu_hcm_conn *conn)
     return nu_hcm_conn_socket(conn);
 }
 
+/* NULL between the requests of HTTP/1. */
 static struct nu_codec *codec_of(struct nu_hcm_conn *conn)
 {
-    return nu_unlikely(conn->h2 != NULL) ? nu_h2_session_codec(conn->h2->session)
-                                         : &conn->codec.codec;
+    if (nu_unlikely(conn->h2 != NULL))
+        return nu_h2_session_codec(conn->h2->session);
+    return conn->codec ? &conn->codec->codec : NULL;
 }
 
 static bool is_busy(const struct nu_hcm_conn *conn)
 {
     return conn->stream || (conn->h2 && conn->h2->streams);
 }
+
+/* A codec, which connections have while they need one. */
+struct nu_hcm_codec {
+    struct nu_h1_server server;
+    struct nu_hcm_codec *next; /* while it is spare */
+};
+
+static void on_idle_timer(struct nu_timer *timer);
 
 static struct nu_hcm_worker *worker_of(struct nu_hcm *hcm)
 {
@@ -44,15 +55,27 @@ static struct nu_hcm_worker *worker_of(struct nu_hcm *hcm)
         worker->stats = nu_stat_set_block(hcm->config.stats);
         worker->listener_stats = nu_stat_set_block(hcm->config.listener_stats);
         worker->http1_stats = nu_stat_set_block(hcm->config.http1_stats);
+        nu_list_init(&worker->idle);
+        nu_timer_init(&worker->idle_timer, on_idle_timer);
         hcm->workers[index] = worker;
     }
     return worker;
 }
 
+static void free_worker(struct nu_hcm_worker *worker)
+{
+    while (worker && worker->spare_codecs) {
+        struct nu_hcm_codec *codec = worker->spare_codecs;
+        worker->spare_codecs = codec->next;
+        nu_free(codec);
+    }
+    nu_free(worker);
+}
+
 void nu_hcm_finish(struct nu_hcm *hcm)
 {
     for (unsigned i = 0; i < NU_THREAD_MAX; i++)
-        nu_free(hcm->workers[i]);
+        free_worker(hcm->workers[i]);
 }
 
 /* --- The codec's side ------------------------------------------------------------------------- */
@@ -68,8 +91,9 @@ static void note_last_request(struct nu_hcm_conn *conn)
 static struct nu_stream_decoder *on_new_stream(void *user, struct nu_stream_encoder *encoder)
 {
     struct nu_hcm_conn *conn = user;
-    uint32_t max = conn->config->max_requests_per_connection;
+    uint32_t max = nu_hcm_conn_config(conn)->max_requests_per_connection;
     nu_assert(!conn->stream);
+    nu_list_remove(&conn->idle_link);
     /* The request's first bytes are there, mostly few in a block of which the rest is free. */
     struct nu_arena *arena = nu_arena_create_behind(socket_of(conn)->in.last->block);
     conn->stream = nu_hcm_stream_create(conn, encoder, arena);
@@ -97,12 +121,66 @@ static const struct nu_server_codec_callbacks codec_callbacks = {
     .on_error = on_error,
 };
 
+/* A spare codec, or a new one, for the bytes that came. */
+static struct nu_h1_server *take_codec(struct nu_hcm_conn *conn)
+{
+    struct nu_hcm_worker *worker = conn->worker;
+    struct nu_hcm_codec *codec = worker->spare_codecs;
+    if (nu_likely(codec != NULL)) {
+        worker->spare_codecs = codec->next;
+        worker->spare_count--;
+    } else {
+        codec = nu_alloc(sizeof(*codec));
+    }
+    nu_h1_server_init(&codec->server, socket_of(conn), &nu_hcm_conn_config(conn)->h1,
+                      &codec_callbacks, conn);
+    return &codec->server;
+}
+
+static void give_back_codec(struct nu_hcm_conn *conn)
+{
+    enum { SPARE_MAX = 256 };
+    struct nu_hcm_worker *worker = conn->worker;
+    struct nu_hcm_codec *codec = nu_container_of(conn->codec, struct nu_hcm_codec, server);
+    conn->codec = NULL;
+    if (nu_unlikely(worker->spare_count == SPARE_MAX)) {
+        nu_free(codec);
+        return;
+    }
+    codec->next = worker->spare_codecs;
+    worker->spare_codecs = codec;
+    worker->spare_count++;
+}
+
+/* Gives the codec back where nothing of a request is left in it, or nobody will ask for it. */
+static void settle_codec(struct nu_hcm_conn *conn)
+{
+    if (conn->codec && !conn->is_in_codec &&
+        (nu_h1_server_is_idle(conn->codec) || socket_of(conn)->state == NU_CONNECTION_CLOSED))
+        give_back_codec(conn);
+}
+
+static void dispatch(struct nu_hcm_conn *conn)
+{
+    struct nu_codec *codec = codec_of(conn);
+    if (!codec) {
+        if (socket_of(conn)->in.len == 0)
+            return;
+        conn->codec = take_codec(conn);
+        codec = &conn->codec->codec;
+    }
+    conn->is_in_codec = true;
+    codec->ops->dispatch(codec);
+    conn->is_in_codec = false;
+    settle_codec(conn);
+}
+
 /* --- Ending ----------------------------------------------------------------------------------- */
 
 void nu_hcm_conn_close(struct nu_hcm_conn *conn)
 {
     struct nu_connection *socket = socket_of(conn);
-    socket->linger_ms = conn->config->delayed_close_timeout_ms;
+    socket->linger_ms = nu_hcm_conn_config(conn)->delayed_close_timeout_ms;
     nu_connection_close(socket, conn->linger ? NU_CLOSE_LINGER : NU_CLOSE_FLUSH);
 }
 
@@ -124,6 +202,18 @@ void nu_hcm_conn_count_bytes(struct nu_hcm_conn *conn)
     count_bytes(conn, socket->tx_bytes + socket->out.len);
 }
 
+void nu_hcm_conn_become_idle(struct nu_hcm_conn *conn)
+{
+    struct nu_hcm_worker *worker = conn->worker;
+    uint64_t limit_ms = nu_hcm_conn_config(conn)->idle_timeout_ms;
+    conn->idle_since_us = nu_loop_now_us(loop_of(conn));
+    if (nu_unlikely(!limit_ms || conn->was_idle_long))
+        return;
+    nu_list_add_last(&worker->idle, &conn->idle_link);
+    if (nu_unlikely(!nu_timer_is_armed(&worker->idle_timer)))
+        nu_timer_arm(loop_of(conn), &worker->idle_timer, limit_ms);
+}
+
 void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn, const struct nu_hcm_stream *stream)
 {
     struct nu_connection *socket = socket_of(conn);
@@ -132,14 +222,16 @@ void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn, const struct nu_hcm_str
         return;
     }
     conn->stream = NULL;
-    conn->idle_since_us = nu_loop_now_us(loop_of(conn));
-    if (!nu_connection_is_open(socket))
+    if (nu_unlikely(!nu_connection_is_open(socket)))
         return;
+    nu_hcm_conn_become_idle(conn);
     count_bytes(conn, socket->tx_bytes + socket->out.len);
-    if (conn->drain == NU_HCM_CLOSING || nu_h1_server_must_close(&conn->codec))
+    if (conn->drain == NU_HCM_CLOSING || nu_h1_server_must_close(conn->codec))
         nu_hcm_conn_close(conn);
     else if (socket->in.len || socket->read_eof)
         nu_connection_redeliver(socket);
+    else
+        settle_codec(conn);
 }
 
 /* A connection without a request ends at once: whatever came now would be lost. */
@@ -216,25 +308,35 @@ void nu_hcm_conn_start_drain(struct nu_hcm_conn *conn)
     conn->drain = NU_HCM_DRAINING;
     if (conn->h2)
         nu_hcm_h2_warn(conn);
-    set_limit(conn, on_drain_timer, conn->config->drain_timeout_ms);
+    set_limit(conn, on_drain_timer, nu_hcm_conn_config(conn)->drain_timeout_ms);
 }
 
 /* --- Timers ----------------------------------------------------------------------------------- */
 
-static void on_idle_timer(struct nu_timer *timer)
+static void on_idle_long(struct nu_hcm_conn *conn)
 {
-    struct nu_hcm_conn *conn = nu_container_of(timer, struct nu_hcm_conn, idle_timer);
-    uint64_t limit_ms = conn->config->idle_timeout_ms;
-    uint64_t idle_ms = (nu_loop_now_us(loop_of(conn)) - conn->idle_since_us) / 1000;
-    if (is_busy(conn) || idle_ms < limit_ms) {
-        nu_timer_arm(loop_of(conn), timer, is_busy(conn) ? limit_ms : limit_ms - idle_ms);
-        return;
-    }
+    nu_list_remove(&conn->idle_link);
+    conn->was_idle_long = true;
     nu_counter_inc(&conn->worker->stats->downstream_cx_idle_timeout);
     if (!conn->has_protocol)
         end_conn(conn);
     else
         nu_hcm_conn_start_drain(conn);
+}
+
+static void on_idle_timer(struct nu_timer *timer)
+{
+    struct nu_hcm_worker *worker = nu_container_of(timer, struct nu_hcm_worker, idle_timer);
+    struct nu_hcm_conn *conn;
+    while ((conn = nu_list_first(&worker->idle, struct nu_hcm_conn, idle_link))) {
+        uint64_t limit_ms = nu_hcm_conn_config(conn)->idle_timeout_ms;
+        uint64_t idle_ms = (nu_loop_now_us(loop_of(conn)) - conn->idle_since_us) / 1000;
+        if (idle_ms < limit_ms) {
+            nu_timer_arm(loop_of(conn), timer, limit_ms - idle_ms);
+            return;
+        }
+        on_idle_long(conn);
+    }
 }
 
 static void on_duration_timer(struct nu_timer *timer)
@@ -247,27 +349,18 @@ static void on_duration_timer(struct nu_timer *timer)
         nu_hcm_conn_start_drain(conn);
 }
 
-static void start_timers(struct nu_hcm_conn *conn)
-{
-    const struct nu_hcm_config *config = conn->config;
-    conn->idle_since_us = nu_loop_now_us(loop_of(conn));
-    nu_timer_init(&conn->idle_timer, on_idle_timer);
-    if (config->idle_timeout_ms)
-        nu_timer_arm(loop_of(conn), &conn->idle_timer, config->idle_timeout_ms);
-    if (config->max_connection_duration_ms)
-        set_limit(conn, on_duration_timer, config->max_connection_duration_ms);
-}
-
 /* --- The network filter ----------------------------------------------------------------------- */
 
 static enum nu_network_status open_filter(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);
     struct nu_hcm *hcm = nu_unconst(self->config);
-    conn->config = &hcm->config;
     conn->worker = worker_of(hcm);
-    nu_h1_server_init(&conn->codec, socket_of(conn), &hcm->config.h1, &codec_callbacks, conn);
-    start_timers(conn);
+    conn->worker->connection_count++;
+    nu_list_init(&conn->idle_link);
+    nu_hcm_conn_become_idle(conn);
+    if (hcm->config.max_connection_duration_ms)
+        set_limit(conn, on_duration_timer, hcm->config.max_connection_duration_ms);
     struct nu_http_stats *stats = conn->worker->stats;
     nu_counter_inc(&stats->downstream_cx_total);
     nu_gauge_inc(&stats->downstream_cx_active);
@@ -297,8 +390,7 @@ static enum nu_network_status on_data(struct nu_network_filter *self, struct nu_
     struct nu_hcm_conn *conn = conn_of(self);
     (void)data;
     note_protocol(conn);
-    struct nu_codec *codec = codec_of(conn);
-    codec->ops->dispatch(codec);
+    dispatch(conn);
     /* A client that ended its side ended its interest: whatever is on its way is dropped. */
     if (end && nu_connection_is_open(socket_of(conn)))
         nu_connection_close(socket_of(conn), is_busy(conn) ? NU_CLOSE_NOW : NU_CLOSE_FLUSH);
@@ -309,14 +401,25 @@ static void on_above_high(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);
     nu_counter_inc(&conn->worker->stats->downstream_flow_control_paused_reading_total);
-    codec_of(conn)->ops->on_above_high(codec_of(conn));
+    struct nu_codec *codec = codec_of(conn);
+    if (codec)
+        codec->ops->on_above_high(codec);
 }
 
 static void on_below_low(struct nu_network_filter *self)
 {
     struct nu_hcm_conn *conn = conn_of(self);
     nu_counter_inc(&conn->worker->stats->downstream_flow_control_resumed_reading_total);
-    codec_of(conn)->ops->on_below_low(codec_of(conn));
+    struct nu_codec *codec = codec_of(conn);
+    if (!codec) {
+        if (socket_of(conn)->in.len)
+            nu_connection_redeliver(socket_of(conn));
+        return;
+    }
+    conn->is_in_codec = true;
+    codec->ops->on_below_low(codec);
+    conn->is_in_codec = false;
+    settle_codec(conn);
 }
 
 static void count_close(struct nu_hcm_conn *conn, bool local, bool active)
@@ -348,13 +451,17 @@ static void close_filter(struct nu_network_filter *self, enum nu_close_reason re
 {
     struct nu_hcm_conn *conn = conn_of(self);
     bool local = reason == NU_CLOSED_BY_US && !socket_of(conn)->read_eof;
-    nu_timer_cancel(&conn->idle_timer);
+    nu_list_remove(&conn->idle_link);
+    if (--conn->worker->connection_count == 0)
+        nu_timer_cancel(&conn->worker->idle_timer);
     drop_limit(conn);
     count_close(conn, local, is_busy(conn));
     struct nu_codec *codec = codec_of(conn);
-    codec->ops->on_closed(codec, local ? NU_RESET_LOCAL : NU_RESET_CONNECTION_TERMINATION);
+    if (codec)
+        codec->ops->on_closed(codec, local ? NU_RESET_LOCAL : NU_RESET_CONNECTION_TERMINATION);
     if (conn->stream)
         nu_hcm_stream_end(conn->stream);
+    settle_codec(conn);
     if (conn->h2)
         nu_loop_defer_free(loop_of(conn), nu_free, conn->h2);
 }

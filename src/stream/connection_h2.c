@@ -26,7 +26,7 @@ static bool begins_with_preface(const struct nu_buf *in)
 bool nu_hcm_h2_is_spoken(const struct nu_hcm_conn *conn)
 {
     const struct nu_connection *socket = nu_hcm_conn_socket(conn);
-    switch (conn->config->codec_type) {
+    switch (nu_hcm_conn_config(conn)->codec_type) {
     case NU_CODEC_HTTP1:
         return false;
     case NU_CODEC_HTTP2:
@@ -55,11 +55,12 @@ static void note_last_request(struct nu_hcm_conn *conn)
 static struct nu_stream_decoder *on_new_stream(void *user, struct nu_stream_encoder *encoder)
 {
     struct nu_hcm_conn *conn = user;
-    uint32_t max = conn->config->max_requests_per_connection;
+    uint32_t max = nu_hcm_conn_config(conn)->max_requests_per_connection;
     struct nu_hcm_stream *stream = nu_hcm_stream_create(conn, encoder, nu_arena_create());
     stream->info.protocol = NU_PROTOCOL_HTTP2;
     nu_counter_inc(&conn->worker->stats->downstream_rq_http2_total);
-    conn->h2->streams++;
+    if (conn->h2->streams++ == 0)
+        nu_list_remove(&conn->idle_link);
     conn->requests++;
     if (nu_unlikely(max && conn->requests >= max))
         note_last_request(conn);
@@ -112,9 +113,10 @@ void nu_hcm_h2_on_stream_end(struct nu_hcm_conn *conn, const struct nu_hcm_strea
 {
     struct nu_connection *socket = nu_hcm_conn_socket(conn);
     conn->h2->streams--;
-    conn->idle_since_us = nu_loop_now_us(socket->loop);
     if (!nu_connection_is_open(socket))
         return;
+    if (conn->h2->streams == 0)
+        nu_hcm_conn_become_idle(conn);
     nu_hcm_conn_count_bytes(conn);
     count_reset(conn, stream);
     if (nu_connection_is_open(socket))
@@ -192,11 +194,11 @@ void nu_hcm_h2_open(struct nu_hcm_conn *conn)
 {
     struct nu_hcm_worker *worker = conn->worker;
     if (!worker->http2_stats)
-        worker->http2_stats = nu_stat_set_block(conn->config->http2_stats);
+        worker->http2_stats = nu_stat_set_block(nu_hcm_conn_config(conn)->http2_stats);
     struct nu_h2_params params = {
         .is_server = true,
         .conn = nu_hcm_conn_socket(conn),
-        .options = &conn->config->h2,
+        .options = &nu_hcm_conn_config(conn)->h2,
         .stats = worker->http2_stats,
         .callbacks = &callbacks,
         .user = conn,

@@ -23,6 +23,12 @@ struct nu_hcm_worker {
     struct nu_http1_stats *http1_stats;
     struct nu_http2_stats *http2_stats; /* NULL before the first such connection */
     struct nu_date_cache date;
+    struct nu_list idle;        /* connections without a stream, longest idle first */
+    struct nu_timer idle_timer; /* armed at the latest when the first of them was idle for long
+                                      enough; while there is a connection */
+    uint32_t connection_count;
+    uint32_t spare_count;
+    struct nu_hcm_codec *spare_codecs; /* owned */
 };
 
 struct nu_hcm {

@@ -420,7 +420,7 @@ static void note_request(struct nu_hcm_stream *stream, bool end)
         stream->flags |= NU_STREAM_GRPC;
     if (nu_unlikely(stream->conn->h2 != NULL))
         return;
-    const struct nu_h1_server *codec = &stream->conn->codec;
+    const struct nu_h1_server *codec = stream->conn->codec;
     if (nu_unlikely(!nu_h1_server_is_keep_alive(codec)))
         stream->flags |= NU_STREAM_SAW_CLOSE;
     if (nu_unlikely(nu_h1_server_underscores(codec)))
@@ -708,14 +708,12 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->id = conn->id;
     info->direct_remote = conn->remote;
     info->remote = conn->remote;
-    if (conn->local)
-        info->local = *conn->local;
-    info->local_known = conn->local != NULL;
     info->learn_local = learn_local;
     info->is_tls = conn->conn.transport->is_secure;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, stream->arena);
-    if (nu_unlikely(conn->accepted != NULL))
-        take_findings(info, conn->accepted);
+    const struct nu_accepted *accepted = nu_server_conn_accepted(conn);
+    if (nu_unlikely(accepted != NULL))
+        take_findings(info, accepted);
     info->filter_chain_name = conn->chain->name;
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;
@@ -743,7 +741,7 @@ struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
     stream->arena = arena;
     stream->conn = conn;
     stream->encoder = encoder;
-    stream->config = conn->config;
+    stream->config = nu_hcm_conn_config(conn);
     stream->loop = conn->base.conn->conn.loop;
     stream->random = nu_random_u64();
     stream->decoder = (struct nu_stream_decoder){

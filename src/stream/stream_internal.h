@@ -32,24 +32,30 @@ struct nu_hcm_h2 {
     uint64_t reset_early;
 };
 
-/* One connection. */
+/* One connection. An idle one is to be small: it has no codec of HTTP/1. */
 struct nu_hcm_conn {
     struct nu_network_filter base;
-    const struct nu_hcm_config *config; /* borrowed */
-    struct nu_hcm_worker *worker;       /* borrowed */
-    struct nu_h1_server codec;          /* unless h2 is set */
-    struct nu_hcm_stream *stream;       /* of HTTP/1; NULL between requests */
-    struct nu_hcm_h2 *h2;               /* owned; NULL for HTTP/1 */
-    struct nu_timer idle_timer; /* armed all the time; looks at idle_since_us when it fires */
-    struct nu_hcm_limit *limit; /* owned; NULL unless its age is limited or it drains */
+    struct nu_hcm_worker *worker; /* borrowed */
+    struct nu_h1_server *codec;   /* the worker's; NULL between requests, and for HTTP/2 */
+    struct nu_hcm_stream *stream; /* of HTTP/1; NULL between requests */
+    struct nu_hcm_h2 *h2;         /* owned; NULL for HTTP/1 */
+    struct nu_list idle_link;     /* in the worker's list while there is no stream */
+    struct nu_hcm_limit *limit;   /* owned; NULL unless its age is limited or it drains */
     uint64_t idle_since_us;
     uint64_t counted_rx; /* bytes that the statistics have */
     uint64_t counted_tx;
     uint32_t requests;
-    uint8_t drain;     /* enum nu_hcm_drain */
-    bool has_protocol; /* bytes came */
-    bool linger;       /* the client may still be sending: it is to end first */
+    uint8_t drain;          /* enum nu_hcm_drain */
+    bool has_protocol : 1;  /* bytes came */
+    bool linger : 1;        /* the client may still be sending: it is to end first */
+    bool is_in_codec : 1;   /* the codec is on the stack */
+    bool was_idle_long : 1; /* the idle timeout has passed once */
 };
+
+static inline const struct nu_hcm_config *nu_hcm_conn_config(const struct nu_hcm_conn *conn)
+{
+    return &((const struct nu_hcm *)conn->base.config)->config;
+}
 
 enum nu_stream_flag {
     NU_STREAM_REQUEST_COMPLETE = 1 << 0,
@@ -173,6 +179,8 @@ bool nu_hcm_find_duration(struct nu_hcm_stream *stream, const struct nu_route *r
 void nu_hcm_conn_start_drain(struct nu_hcm_conn *conn);
 /* The stream is over: the connection waits for the next one, or ends. */
 void nu_hcm_conn_on_stream_end(struct nu_hcm_conn *conn, const struct nu_hcm_stream *stream);
+/* No stream from now on: the idle timeout begins. */
+void nu_hcm_conn_become_idle(struct nu_hcm_conn *conn);
 /* Ends the connection when what was written has gone. */
 void nu_hcm_conn_close(struct nu_hcm_conn *conn);
 /* Brings the byte counters up to what was read, and what waits to be written. */

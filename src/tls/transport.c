@@ -214,7 +214,7 @@ static void on_handshake_done(struct tls_transport *tls)
 
 static void note_output(struct tls_transport *tls)
 {
-    tls->conn->transport_out = tls->cipher_out.len;
+    tls->conn->transport_out = (uint32_t)nu_min_size(tls->cipher_out.len, UINT32_MAX);
     if (tls->cipher_out.len)
         nu_connection_write(tls->conn);
 }
@@ -468,7 +468,7 @@ static ssize_t tls_write(struct nu_connection *conn, const struct iovec *iov, in
             open = send_cipher(tls);
     }
     int error = errno;
-    conn->transport_out = tls->cipher_out.len;
+    conn->transport_out = (uint32_t)nu_min_size(tls->cipher_out.len, UINT32_MAX);
     if (!open && error != EAGAIN) {
         errno = error;
         return -1;
@@ -507,7 +507,7 @@ static void tls_end(struct nu_connection *conn)
     ERR_clear_error();
     SSL_shutdown(tls->ssl);
     ERR_clear_error();
-    conn->transport_out = tls->cipher_out.len;
+    conn->transport_out = (uint32_t)nu_min_size(tls->cipher_out.len, UINT32_MAX);
 }
 
 static void tls_finish(struct nu_connection *conn)

@@ -86,8 +86,8 @@ void nu_dial_count_close(const struct nu_dial_account *account, const struct nu_
 struct nu_str nu_dial_failure_text(const struct nu_connection *conn, bool timed_out,
                                    char buffer[NU_DIAL_TEXT_MAX])
 {
-    if (conn->transport_failure)
-        return nu_str_from(conn->transport_failure);
+    if (nu_connection_transport_failure(conn))
+        return nu_str_from(nu_connection_transport_failure(conn));
     if (timed_out || !conn->error)
         return nu_str_make(NULL, 0);
     int len =

@@ -47,8 +47,8 @@ static void on_closed(struct nu_connection *conn, enum nu_close_reason reason)
 {
     (void)reason;
     fixture_of(conn)->closed++;
-    if (conn->transport_failure)
-        nu_strbuf_add_cstr(&fixture_of(conn)->failure, conn->transport_failure);
+    if (nu_connection_transport_failure(conn))
+        nu_strbuf_add_cstr(&fixture_of(conn)->failure, nu_connection_transport_failure(conn));
 }
 
 static const struct nu_connection_ops ops = {
