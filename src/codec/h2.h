@@ -124,6 +124,9 @@ struct nu_h2_session *nu_h2_session_create(const struct nu_h2_params *params);
 /* The session as a codec. */
 struct nu_codec *nu_h2_session_codec(struct nu_h2_session *session);
 
+/* The connection's output was written: no frame waits any more, which the gauges show. */
+void nu_h2_session_on_drained(struct nu_h2_session *session);
+
 /* Streams that are open, as nghttp2 and the peer count them. */
 uint32_t nu_h2_session_stream_count(const struct nu_h2_session *session);
 /* Says GOAWAY with the last stream that was begun: later ones are ignored. */

@@ -25,7 +25,8 @@ void nu_h2_headers_begin(struct nu_h2_stream *stream)
     if (!decoder)
         return;
     if (stream->flags & NU_H2_HEAD_IN) {
-        nu_counter_inc(&stream->session->stats->trailers);
+        if (stream->session->is_server) /* Envoy's client does not count them */
+            nu_counter_inc(&stream->session->stats->trailers);
         stream->trailers_in = nu_arena_alloc(decoder->arena, sizeof(*stream->trailers_in));
         nu_headers_init(stream->trailers_in, decoder->arena, TRAILER_ROOM);
         return;
@@ -41,9 +42,11 @@ static bool fail_count(struct nu_h2_stream *stream)
     return false;
 }
 
-/* Envoy has no word of its own for these. */
+/* Envoy has no word of its own for these, and counts them on the client's side alone. */
 static bool fail_size(struct nu_h2_stream *stream)
 {
+    if (!stream->session->is_server)
+        nu_counter_inc(&stream->session->stats->header_overflow);
     nu_h2_stream_note_reset(stream, NU_RESET_REMOTE, NU_STR("http2.remote_reset"));
     return false;
 }
@@ -167,7 +170,7 @@ static bool end_head(struct nu_h2_stream *stream, bool end)
             stream->details = NU_STR("http2.violation.of.messaging.rule");
             return false;
         }
-        if (decoder->ops->on_1xx)
+        if (decoder->ops->on_1xx && stream->interims == 1) /* Envoy looks at the first only */
             decoder->ops->on_1xx(decoder, headers);
         return true;
     }

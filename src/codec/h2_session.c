@@ -227,6 +227,15 @@ static void on_below_low(struct nu_codec *codec)
     set_conn_high(session_of(codec), false);
 }
 
+void nu_h2_session_on_drained(struct nu_h2_session *session)
+{
+    if (session->is_closed)
+        return;
+    session->out_frames = 0;
+    session->out_control = 0;
+    nu_h2_flood_check(session);
+}
+
 /* --- The end ---------------------------------------------------------------------------------- */
 
 static void drain(struct nu_codec *codec)

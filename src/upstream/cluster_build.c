@@ -72,7 +72,6 @@ static void set_default_options(struct nu_cluster_options *options)
     options->h1.max_head_bytes = DEFAULT_RESPONSE_HEAD_BYTES;
     nu_h2_options_init(&options->h2);
     options->h2.max_headers = DEFAULT_MAX_HEADERS;
-    options->h2.max_head_bytes = DEFAULT_RESPONSE_HEAD_BYTES;
     options->h2.flush_timeout_ms = DEFAULT_FLUSH_TIMEOUT_MS;
 }
 

@@ -63,10 +63,10 @@ static void read_common_http(struct nu_factory *factory, struct nu_cluster_optio
     options->max_requests_per_connection =
         nu_u32_or(proto->max_requests_per_connection, options->max_requests_per_connection);
     options->h1.max_headers = nu_u32_or(proto->max_headers_count, options->h1.max_headers);
-    options->h1.max_head_bytes =
-        nu_u32_or(proto->max_response_headers_kb, options->h1.max_head_bytes / 1024) * 1024;
     options->h2.max_headers = options->h1.max_headers;
-    options->h2.max_head_bytes = options->h1.max_head_bytes;
+    if (proto->max_response_headers_kb)
+        options->h1.max_head_bytes = options->h2.max_head_bytes =
+            proto->max_response_headers_kb->value * 1024;
 }
 
 static void read_versions(struct nu_factory *factory, struct nu_cluster_options *options,

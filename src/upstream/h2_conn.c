@@ -60,7 +60,10 @@ static void on_below_low(struct nu_connection *base)
 
 static void on_drained(struct nu_connection *base)
 {
-    nu_upstream_conn_count_bytes(conn_of(base));
+    struct nu_upstream_conn *conn = conn_of(base);
+    nu_upstream_conn_count_bytes(conn);
+    if (conn->h2)
+        nu_h2_session_on_drained(conn->h2);
 }
 
 static const struct nu_connection_ops connection_ops = {

@@ -4,6 +4,7 @@
 Nothing here is clever on purpose: a test that wants a wrong frame writes it (Peer.frame). Sent fields
 are literals without Huffman; what is received may use all of RFC 7541.
 """
+import hashlib
 import time
 
 from .wire import WAIT_SECONDS, StepTimeout
@@ -15,6 +16,7 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
     CONTINUATION = range(10)
 NAMES = ("DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE", "PING", "GOAWAY",
          "WINDOW_UPDATE", "CONTINUATION")
+FRAME_BYTES = 16384
 END_STREAM, END_HEADERS, PADDED, PRIORITIZED, ACK = 1, 4, 8, 32, 1
 ERRORS = ("NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT",
           "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR",
@@ -241,6 +243,7 @@ class Message:
     def __init__(self):
         self.interim, self.headers, self.trailers = [], None, None
         self.body, self.complete, self.reset = bytearray(), False, None
+        self.digest, self.size = hashlib.sha256(), 0
 
     @property
     def status(self):
@@ -249,11 +252,14 @@ class Message:
     def get(self, name):
         return dict(self.headers or []).get(name)
 
-    def take(self, frame):
+    def take(self, frame, keeps_body=True):
         if frame.kind == HEADERS:
             self._take_fields(frame.fields)
         elif frame.kind == DATA:
-            self.body += frame.content()
+            self.digest.update(frame.content())
+            self.size += len(frame.content())
+            if keeps_body:
+                self.body += frame.content()
         elif frame.kind == RST_STREAM:
             self.reset = frame.code
         self.complete = self.complete or frame.ends_stream
@@ -271,14 +277,17 @@ class Peer:
     """HTTP/2 on a connection (a wire.Peer, or TLS on one). It answers SETTINGS and PING and gives
     windows back by itself; gives_window=False leaves the latter to the script."""
 
-    def __init__(self, peer, is_server, settings=None, gives_window=True, starts=True):
+    def __init__(self, peer, is_server, settings=None, gives_window=True, starts=True,
+                 answers_pings=True):
         self.peer, self.is_server, self.gives_window = peer, is_server, gives_window
+        self.answers_pings = answers_pings
         self.frames, self.messages, self.ids = [], {}, []
         self.window, self.windows, self.peer_window = 65535, {}, 65535
-        self.sent_goaway = False
-        self._reader, self._seen, self._taken = FrameReader(is_server), len(peer.received), 0
+        self._table_update = b""  # what our next header block begins with
+        self.keeps_bodies = True  # else messages have a digest alone
+        self._reader, self._taken = FrameReader(is_server), 0
         self._next_id = 1
-        peer.used = self._seen
+        peer.received.clear()
         if starts:
             self.start(settings)
 
@@ -297,7 +306,14 @@ class Peer:
                                             for key, value in values.items()))
 
     def headers(self, stream, fields, end=False):
-        self.frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, encode_fields(fields))
+        """A header block in as many frames as it needs."""
+        block = self._table_update + encode_fields(fields)
+        self._table_update = b""
+        kind, flags = HEADERS, END_STREAM if end else 0
+        while len(block) > FRAME_BYTES:
+            self.frame(kind, flags, stream, block[:FRAME_BYTES])
+            kind, flags, block = CONTINUATION, 0, block[FRAME_BYTES:]
+        self.frame(kind, flags | END_HEADERS, stream, block)
 
     def data(self, stream, data=b"", end=False):
         """One frame, whatever the window says."""
@@ -307,7 +323,7 @@ class Peer:
         """A body in frames, within the peer's windows."""
         view = memoryview(data)
         while view:
-            room = min(self.window, self.windows.get(stream, self.peer_window), 16384)
+            room = min(self.window, self.windows.get(stream, self.peer_window), FRAME_BYTES)
             if room <= 0:
                 self.wait("window", lambda: self.window > 0 and
                           self.windows.get(stream, self.peer_window) > 0 or stream_is_reset(self, stream))
@@ -348,18 +364,20 @@ class Peer:
     def pump(self, seconds=0):
         """Takes what comes; true if something did."""
         came = self.peer.fill(seconds)
-        data = bytes(self.peer.received[self._seen:])
-        self._seen += len(data)
+        data = bytes(self.peer.received)
+        self.peer.received.clear()
         for frame in self._reader.feed(data):
-            self.frames.append(frame)
             self._react(frame)
+            if frame.kind == DATA and not self.keeps_bodies:
+                frame.payload = b""
+            self.frames.append(frame)
         return came
 
     def _react(self, frame):
         if frame.kind == SETTINGS and not frame.flags & ACK:
             self._take_settings(frame.settings)
             self.frame(SETTINGS, ACK, 0)
-        elif frame.kind == PING and not frame.flags & ACK:
+        elif frame.kind == PING and not frame.flags & ACK and self.answers_pings:
             self.frame(PING, ACK, 0, frame.payload)
         elif frame.kind == WINDOW_UPDATE:
             self._take_window(frame.stream, int.from_bytes(frame.payload, "big"))
@@ -367,6 +385,8 @@ class Peer:
             self._take(frame)
 
     def _take_settings(self, values):
+        if values.get(1, 4096) < 4096:  # our table is empty anyway; RFC 7541 4.2 wants a word
+            self._table_update = _integer(values[1], 5, 0x20)
         if 4 in values:
             change = values[4] - self.peer_window
             self.peer_window = values[4]
@@ -382,7 +402,7 @@ class Peer:
         if frame.stream not in self.messages:
             self.messages[frame.stream] = Message()
             self.ids.append(frame.stream)
-        self.messages[frame.stream].take(frame)
+        self.messages[frame.stream].take(frame, self.keeps_bodies)
         if frame.kind == DATA and frame.payload and self.gives_window:
             self.give(0, len(frame.payload))
             if not frame.ends_stream:

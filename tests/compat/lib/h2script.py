@@ -10,7 +10,7 @@ from . import h2
 from .wire import WAIT_SECONDS, StepTimeout, to_bytes
 
 STANDARD_REQUEST = (":scheme: http", ":authority: example.com")
-OPTIONS = {"settings", "gives_window"}
+OPTIONS = {"settings", "gives_window", "answers_pings"}
 
 
 def fields_of(lines):
@@ -76,8 +76,7 @@ class Scripted(h2.Peer):
         spec = dict(spec or {})
         if set(spec) - OPTIONS:
             raise ValueError(f"no such key of h2: {', '.join(sorted(set(spec) - OPTIONS))}")
-        super().__init__(peer, is_server, _settings(spec.get("settings")),
-                         spec.get("gives_window", True))
+        super().__init__(peer, is_server, _settings(spec.pop("settings", None)), **spec)
         self.current = 1
 
     # What the runner asks of a peer.
