@@ -3,7 +3,7 @@
  * The exchange. Response codes are charged to the cluster when the response's head comes, or when a
  * failure stands in its place, as Envoy does.
  */
-#include "client/exchange.h"
+#include "client/exchange_internal.h"
 
 #include "base/assert.h"
 #include "http/status.h"
@@ -85,7 +85,7 @@ void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_int
 
 static void charge_host(struct nu_exchange *exchange, bool success)
 {
-    struct nu_host_stats *host = exchange->pool_request.pool->host_stats;
+    struct nu_host_stats *host = exchange->host_stats;
     nu_counter_inc(success ? &host->rq_success : &host->rq_error);
 }
 
@@ -165,6 +165,10 @@ static void release_upstream(struct nu_exchange *exchange)
 {
     struct nu_stream_encoder *encoder = exchange->encoder;
     exchange->encoder = NULL;
+    if (!encoder && nu_unlikely(exchange->raw != NULL)) {
+        nu_raw_upstream_cancel(exchange->raw);
+        return;
+    }
     if (!encoder) {
         nu_pool_cancel(&exchange->pool_request);
         return;
@@ -406,7 +410,7 @@ static const struct nu_stream_decoder_ops decoder_ops = {
 
 static void note_host(struct nu_exchange *exchange)
 {
-    const struct nu_host *host = exchange->pool_request.pool->host;
+    const struct nu_host *host = exchange->host;
     struct nu_upstream_info *info = &exchange->info->upstream;
     info->host = host->address;
     info->host_name = host->hostname;
@@ -420,7 +424,7 @@ static void note_connection(struct nu_exchange *exchange, const struct nu_upstre
     struct nu_upstream_info *info = &exchange->info->upstream;
     uint64_t now = nu_loop_now_us(loop_of(exchange));
     info->local = conn->local;
-    info->remote = exchange->pool_request.pool->host->address;
+    info->remote = exchange->host->address;
     info->connection_id = conn->id;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, exchange->arena);
     info->protocol = conn->h2 ? NU_PROTOCOL_HTTP2 : NU_PROTOCOL_HTTP11;
@@ -452,12 +456,9 @@ static void send_pending(struct nu_exchange *exchange)
         encoder->ops->encode_trailers(encoder, exchange->request_trailers);
 }
 
-static void on_ready(struct nu_pool_request *request, struct nu_stream_encoder *encoder,
-                     const struct nu_upstream_conn *conn)
+void nu_exchange_begin_sending(struct nu_exchange *exchange, struct nu_stream_encoder *encoder)
 {
-    struct nu_exchange *exchange = exchange_of_request(request);
     exchange->encoder = encoder;
-    note_connection(exchange, conn);
     if (exchange->flags & HOLDING)
         encoder->ops->hold_read(encoder);
     send_pending(exchange);
@@ -465,10 +466,17 @@ static void on_ready(struct nu_pool_request *request, struct nu_stream_encoder *
     settle_pending(exchange);
 }
 
-static void on_failure(struct nu_pool_request *request, enum nu_reset_reason reason,
-                       struct nu_str transport_failure)
+static void on_ready(struct nu_pool_request *request, struct nu_stream_encoder *encoder,
+                     const struct nu_upstream_conn *conn)
 {
     struct nu_exchange *exchange = exchange_of_request(request);
+    note_connection(exchange, conn);
+    nu_exchange_begin_sending(exchange, encoder);
+}
+
+void nu_exchange_fail_to_connect(struct nu_exchange *exchange, enum nu_reset_reason reason,
+                                 struct nu_str transport_failure, bool had_connection)
+{
     if (!nu_exchange_is_active(exchange))
         return;
     exchange->info->upstream.transport_failure_reason =
@@ -477,15 +485,24 @@ static void on_failure(struct nu_pool_request *request, enum nu_reset_reason rea
     charge(exchange, 503);
     if (reason != NU_RESET_OVERFLOW)
         charge_host(exchange, false);
-    else if (!request->had_connection)
+    else if (!had_connection)
         exchange->info->upstream.host = (struct nu_address){0};
     fail(exchange, NU_EXCHANGE_RESET, reason, exchange->info->upstream.transport_failure_reason);
+}
+
+static void on_failure(struct nu_pool_request *request, enum nu_reset_reason reason,
+                       struct nu_str transport_failure)
+{
+    nu_exchange_fail_to_connect(exchange_of_request(request), reason, transport_failure,
+                                request->had_connection);
 }
 
 static const struct nu_pool_request_ops pool_ops = {
     .on_ready = on_ready,
     .on_failure = on_failure,
 };
+
+/* --- The life of an exchange ------------------------------------------------------------------ */
 
 static void give_up(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind)
 {
@@ -502,7 +519,7 @@ static void on_timeout(struct nu_timer *timer)
 {
     struct nu_exchange *exchange = nu_container_of(timer, struct nu_exchange, timeout);
     nu_counter_inc(&exchange->stats->upstream_rq_timeout);
-    nu_counter_inc(&exchange->pool_request.pool->host_stats->rq_timeout);
+    nu_counter_inc(&exchange->host_stats->rq_timeout);
     give_up(exchange, NU_EXCHANGE_TIMEOUT);
 }
 
@@ -542,6 +559,7 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     exchange->request_headers = headers;
     exchange->request_trailers = NULL;
     exchange->encoder = NULL;
+    exchange->raw = NULL;
     exchange->request_end_us = 0;
     exchange->flags = STARTED;
     nu_buf_init(&exchange->pending);
@@ -559,32 +577,47 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     exchange->pool_request.waiting = false;
 }
 
-/* NULL if there is no host, or no more pools are allowed. */
-static struct nu_pool *choose_pool(struct nu_exchange *exchange)
+/* The pool of a host. False if there is no host, or no more pools are allowed. */
+static bool choose_pool(struct nu_exchange *exchange)
 {
     struct nu_cluster_local *cluster = exchange->params.cluster;
     int32_t index = nu_lb_choose(cluster->lb, &exchange->params.lb);
-    if (nu_likely(index != NU_LB_NONE))
-        return nu_pool_get(cluster, (uint32_t)index, exchange->params.priority,
-                           exchange->info->protocol);
-    nu_counter_inc(&cluster->lb_stats->lb_healthy_panic);
-    nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
-    return NULL;
+    if (nu_unlikely(index == NU_LB_NONE)) {
+        nu_counter_inc(&cluster->lb_stats->lb_healthy_panic);
+        nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
+        return false;
+    }
+    struct nu_pool *pool =
+        nu_pool_get(cluster, (uint32_t)index, exchange->params.priority, exchange->info->protocol);
+    if (nu_unlikely(!pool))
+        return false;
+    exchange->pool_request.pool = pool;
+    exchange->host = pool->host;
+    exchange->host_stats = pool->host_stats;
+    return true;
+}
+
+static void fail_without_host(struct nu_exchange *exchange)
+{
+    charge(exchange, 503);
+    fail(exchange, NU_EXCHANGE_NO_HOST, NU_RESET_LOCAL, nu_str_make(NULL, 0));
 }
 
 void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
                        struct nu_headers *headers, bool ended)
 {
+    bool overflow = false;
     init(exchange, params, headers);
     struct nu_cluster_local *cluster = params->cluster;
     exchange->info->upstream.attempt_count = 1;
-    struct nu_pool *pool = choose_pool(exchange);
-    if (!pool) {
-        charge(exchange, 503);
-        fail(exchange, NU_EXCHANGE_NO_HOST, NU_RESET_LOCAL, nu_str_make(NULL, 0));
+    bool is_raw = nu_unlikely(params->raw != NULL);
+    if (is_raw ? !nu_exchange_open_raw(exchange, &overflow) : !choose_pool(exchange)) {
+        if (overflow)
+            nu_exchange_fail_to_connect(exchange, NU_RESET_OVERFLOW, nu_str_make(NULL, 0), false);
+        else
+            fail_without_host(exchange);
         return;
     }
-    exchange->pool_request.pool = pool;
     note_host(exchange);
     uint64_t max_ms = cluster->cluster->options.max_stream_duration_ms;
     if (max_ms)
@@ -594,7 +627,8 @@ void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_pa
     if (ended)
         on_request_end(exchange);
     exchange->info->upstream.pool_start_us = nu_loop_now_us(cluster->loop);
-    nu_pool_start(exchange->pool_request.pool, &exchange->pool_request);
+    if (!is_raw)
+        nu_pool_start(exchange->pool_request.pool, &exchange->pool_request);
 }
 
 void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool ended)

@@ -15,6 +15,7 @@
 #ifndef NU_CLIENT_EXCHANGE_H
 #define NU_CLIENT_EXCHANGE_H
 
+#include "client/raw_upstream.h"
 #include "upstream/pool.h"
 
 struct nu_exchange;
@@ -65,6 +66,8 @@ struct nu_exchange_params {
     bool is_internal;        /* which of the internal. and external. statistics are charged */
     enum nu_charging charging;
     enum nu_tunnel tunnel;
+    /* The request's body goes to the host as it is, and comes back so; NULL: HTTP is spoken. */
+    const struct nu_route_connect *raw;
 };
 
 struct nu_exchange {
@@ -75,7 +78,10 @@ struct nu_exchange {
     /* Private. */
     struct nu_exchange_params params;
     struct nu_cluster_traffic_stats *stats;
+    const struct nu_host *host; /* chosen; NULL before */
+    struct nu_host_stats *host_stats;
     struct nu_pool_request pool_request;
+    struct nu_raw_upstream *raw; /* in the arena; NULL unless params.raw is set */
     struct nu_stream_decoder decoder;
     struct nu_stream_encoder *encoder; /* NULL until a connection was found */
     struct nu_headers *request_headers;

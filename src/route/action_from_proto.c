@@ -167,6 +167,28 @@ static void build_timeouts(struct nu_route_build *build, struct nu_route *route,
 
 /* --- Upgrades --------------------------------------------------------------------------------- */
 
+static void build_connect(struct nu_route_build *build, struct nu_route *route,
+                          const Envoy__Config__Route__V3__RouteAction__UpgradeConfig *proto)
+{
+    const Envoy__Config__Route__V3__RouteAction__UpgradeConfig__ConnectConfig *config =
+        proto->connect_config;
+    if (!config)
+        return;
+    if (!nu_str_eq_nocase(nu_str_from(proto->upgrade_type), NU_STR("CONNECT"))) {
+        nu_config_error(build->match.ctx, proto, "connect_config",
+                        "Non-CONNECT upgrade type %s has ConnectConfig", proto->upgrade_type);
+        return;
+    }
+    struct nu_route_connect *connect = nu_arena_calloc(build->match.arena, sizeof(*connect));
+    connect->allow_post = config->allow_post;
+    if (config->proxy_protocol_config)
+        connect->proxy_version = config->proxy_protocol_config->version ==
+                                         ENVOY__CONFIG__CORE__V3__PROXY_PROTOCOL_CONFIG__VERSION__V2
+                                     ? 2
+                                     : 1;
+    route->connect = connect;
+}
+
 static void build_upgrade(struct nu_route_build *build, struct nu_route_upgrade *upgrades,
                           size_t index,
                           const Envoy__Config__Route__V3__RouteAction__UpgradeConfig *proto)
@@ -189,8 +211,10 @@ static void build_upgrades(struct nu_route_build *build, struct nu_route *route,
     size_t count = proto->n_upgrade_configs;
     struct nu_route_upgrade *upgrades =
         nu_arena_alloc(build->match.arena, count * sizeof(*upgrades));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         build_upgrade(build, upgrades, i, proto->upgrade_configs[i]);
+        build_connect(build, route, proto->upgrade_configs[i]);
+    }
     route->upgrades = upgrades;
     route->upgrade_count = count;
 }

@@ -44,7 +44,8 @@ struct nu_route_upgrade {
 
 /* A CONNECT ends here: what it carries goes to the upstream as it is. */
 struct nu_route_connect {
-    bool allow_post; /* also the bodies of POST requests */
+    bool allow_post;       /* also the bodies of POST requests */
+    uint8_t proxy_version; /* of the PROXY header that goes first; 0: none */
 };
 
 /* What a route's user reads. The rest of a route is private to this module. */

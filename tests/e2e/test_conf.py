@@ -176,6 +176,25 @@ def test_prime_gate(example):
     running.proxy.stdout.wait("/ 401 prime_authz_denied {")
 
 
+def test_websocket(example):
+    running = example("websocket.yaml")
+
+    def answer(number, text):
+        peer = connect(running.proxy.port(f"port_{number}"))
+        peer.send(text.replace("\n", "\r\n").encode() + b"\r\n")
+        peer.wait_text(b"\r\n\r\n")
+        return bytes(peer.received)
+    ask = "GET {} HTTP/1.1\nhost: a\nconnection: upgrade\nupgrade: {}\n"
+    for path, kind in (("/chat/", "websocket"), ("/terminal/", "tcp")):
+        answer(8080, ask.format(path, kind))
+        received = running.origins[8001].received[-1]
+        assert f"\r\nupgrade: {kind}\r\n".encode() in received
+    for path, kind in (("/chat/", "tcp"), ("/terminal/", "websocket")):
+        assert answer(8080, ask.format(path, kind)).startswith(b"HTTP/1.1 403 ")
+    assert answer(8081, "CONNECT a:443 HTTP/1.1\n").startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer(8081, "CONNECT a:80 HTTP/1.1\n").startswith(b"HTTP/1.1 404 ")
+
+
 def test_bootstrap_json(example):
     assert example("bootstrap.json").get(8080).text == "ok"
 

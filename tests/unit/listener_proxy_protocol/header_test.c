@@ -3,6 +3,7 @@
 #include "filters/listener/proxy_protocol/header.h"
 
 #include "harness/test.h"
+#include "net/proxy_header.h"
 
 #define SIGNATURE "\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a"
 #define BYTES(text) NU_STR_INIT(text)
@@ -133,6 +134,73 @@ TEST(values_behind_the_addresses)
     assert_int_equal(rest.len, 3);
     rest = nu_str_make(NULL, 0);
     assert_false(nu_proxy_tlv_next(&rest, &tlv));
+}
+
+/* --- Written headers -------------------------------------------------------------------------- */
+
+static struct nu_address parse(const char *text)
+{
+    struct nu_address address = {0};
+    if (text)
+        assert_int_equal(nu_address_parse_ip_port(nu_str_from(text), &address), NU_OK);
+    return address;
+}
+
+TEST(what_is_written_is_read_back)
+{
+    static const char *const pairs[][2] = {
+        {"1.2.3.4:1000", "5.6.7.8:80"},
+        {"[::1]:65535", "[2001:db8::2]:1"},
+        {"10.0.0.1:1", "203.200.201.202:65535"},
+        {"[fdff:ffff:ffff:ffff:ffff:ffff:ffff:fffe]:65535",
+         "[fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+        {"1.2.3.4:1000", "[::1]:80"},
+        {"1.2.3.4:1000", NULL},
+        {NULL, NULL},
+    };
+    for (int version = NU_PROXY_V1; version <= NU_PROXY_V2; version++) {
+        for (size_t i = 0; i < NU_ARRAY_LEN(pairs); i++) {
+            struct nu_address source = parse(pairs[i][0]);
+            struct nu_address destination = parse(pairs[i][1]);
+            struct nu_buf out = {0};
+            struct nu_proxy_header header;
+            char bytes[256];
+            nu_proxy_header_write(&out, (enum nu_proxy_version)version, &source, &destination);
+            size_t len = nu_buf_copy_out(&out, 0, bytes, sizeof(bytes));
+            assert_int_equal(nu_proxy_header_read(nu_str_make(bytes, len), &header),
+                             NU_PROXY_HEADER_COMPLETE);
+            assert_int_equal(header.size, len);
+            assert_int_equal(header.version, version);
+            assert_int_equal(header.has_addresses, i < 4);
+            if (header.has_addresses) {
+                assert_true(nu_address_eq(&header.source, &source));
+                assert_true(nu_address_eq(&header.destination, &destination));
+            }
+            nu_buf_clear(&out);
+        }
+    }
+}
+
+TEST(scopes_stay_at_home)
+{
+    struct nu_address source = parse("[fe80::1]:7");
+    struct nu_address destination = parse("[fe80::2]:8");
+    struct nu_buf out = {0};
+    char bytes[256];
+    source.scope = 3;
+    destination.scope = 3;
+    nu_proxy_header_write(&out, NU_PROXY_V1, &source, &destination);
+    size_t len = nu_buf_copy_out(&out, 0, bytes, sizeof(bytes));
+    assert_str(nu_str_make(bytes, len), "PROXY TCP6 fe80::1 fe80::2 7 8\r\n");
+    nu_buf_clear(&out);
+}
+
+TEST(no_version_writes_nothing)
+{
+    struct nu_address address = parse("1.2.3.4:1");
+    struct nu_buf out = {0};
+    nu_proxy_header_write(&out, NU_PROXY_NONE, &address, &address);
+    assert_int_equal(out.len, 0);
 }
 
 TEST_MAIN()

@@ -567,6 +567,19 @@ static enum nu_charging charging_of(const struct router *router, const struct nu
     return NU_CHARGE_CODE;
 }
 
+/* Whether the request's body is to be the upstream's bytes: as the route has it, or NULL. */
+static const struct nu_route_connect *raw_of(struct router *router, const struct nu_route *route,
+                                             const struct nu_headers *headers)
+{
+    const struct nu_route_connect *connect = route->connect;
+    if (nu_likely(!connect))
+        return NULL;
+    if (info_of(router)->tunnel == NU_TUNNEL_CONNECT)
+        return connect;
+    bool is_post = nu_str_eq(nu_headers_get_id(headers, NU_HEADER_METHOD), NU_STR("POST"));
+    return is_post && connect->allow_post ? connect : NULL;
+}
+
 static void forward(struct router *router, struct nu_cluster_local *cluster,
                     struct nu_headers *headers, bool end)
 {
@@ -590,6 +603,7 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
         .is_internal = chain->info->is_internal,
         .charging = charging_of(router, headers),
         .tunnel = (enum nu_tunnel)chain->info->tunnel,
+        .raw = raw_of(router, route, headers),
     };
     router->exchange.ops = &exchange_ops;
     router->exchange.arena = chain->arena;
