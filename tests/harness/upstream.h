@@ -11,7 +11,7 @@
  *     pause    waits for upstream_resume
  *     again    begins anew
  *
- * Behind the last step the connection stays open and is read on.
+ * Behind the last step the connection stays open and is read on until the peer ends its side.
  */
 #ifndef NU_TESTS_HARNESS_UPSTREAM_H
 #define NU_TESTS_HARNESS_UPSTREAM_H
@@ -134,6 +134,9 @@ static inline void upstream_on_data_(int fd, short what, void *arg)
         nu_io_disable_read(&c->io);
     }
     upstream_run_(c);
+    /* A test with many connections needs the descriptors of those that are over. */
+    if (c->ended && !c->paused)
+        upstream_close_(c, false);
 }
 
 static inline void upstream_on_accept_(int fd, short what, void *arg)
