@@ -271,14 +271,17 @@ static uint32_t code_of(enum nu_reset_reason reason)
     }
 }
 
-/* A message that was encoded to its end is sent to its end. */
+/* A response that was encoded to its end is sent to its end; a request is given up at once. */
 static void reset(struct nu_stream_encoder *encoder, enum nu_reset_reason reason)
 {
     struct nu_h2_stream *stream = stream_of(encoder);
-    if (has(stream, NU_H2_END_OUT) && !has(stream, NU_H2_END_SENT)) {
+    bool is_server = stream->session->is_server;
+    if (is_server && has(stream, NU_H2_END_OUT) && !has(stream, NU_H2_END_SENT)) {
         stream->flags |= NU_H2_RESET_LATER;
         stream->reset_code = code_of(reason);
     } else {
+        if (is_server) /* a reset would overtake what the client is to see */
+            nu_h2_session_flush(stream->session);
         nu_h2_stream_send_reset(stream, code_of(reason));
     }
     nu_h2_stream_release(stream);

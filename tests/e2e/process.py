@@ -79,6 +79,13 @@ def eventually(condition, seconds=WAIT_SECONDS):
 
 
 @functools.lru_cache(maxsize=None)
+def has_sanitizer(binary):
+    with open(binary, "rb") as file:
+        data = file.read()
+    return b"__asan_init" in data or b"__tsan_init" in data
+
+
+@functools.lru_cache(maxsize=None)
 def has_thread_sanitizer(binary):
     with open(binary, "rb") as file:
         return b"__tsan_init" in file.read()

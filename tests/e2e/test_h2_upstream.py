@@ -155,3 +155,74 @@ def test_the_head_of_a_response_has_limits(nuncio, origin):
     assert proxy.get("main").status == 200
     assert proxy.get("main").status == 503
     assert proxy.stats()["cluster.origin.http2.header_overflow"] == 1
+
+
+def test_a_body_before_the_head_reaches_no_client(nuncio, origin):
+    """Envoy passes it on, as a chunk without a response."""
+    def script(peer):
+        stream, _ = peer.wait_request()
+        peer.data(stream, b"HTTP/1.1 200 OK\r\n\r\n", end=True)
+        peer.wait_end()
+
+    proxy = nuncio(H2, origin=origin(h2.upstream(script)).port)
+    assert proxy.get("main").status == 502
+
+
+def test_a_request_that_is_given_up_leaves_its_place(nuncio, origin):
+    """The upstream takes nothing of the body, which is complete: the reset must not wait for it."""
+    seen = threading.Event()
+
+    def script(peer):
+        peer.respond(peer.wait_request()[0], 200)
+        stream, _ = peer.wait_request(head=True)
+        peer.wait("reset", lambda: h2.stream_is_reset(peer, stream))
+        seen.set()
+        h2.serve(peer)
+
+    proxy = nuncio(H2, "--concurrency", "1",
+                   origin=origin(h2.upstream(script, settings={4: 0})).port)
+    assert proxy.get("main").status == 200  # the windows are known
+    client = proxy.connect()
+    client.send(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n" + bytes(1000))
+    wait_stat(proxy, "cluster.origin.http2.pending_send_bytes", 1000)
+    client.close()
+    assert seen.wait(h2.WAIT_SECONDS)
+    assert proxy.stats()["cluster.origin.http2.streams_active"] == 0
+
+
+def send_until_stalled(peer, stream, size):
+    """Sends a body until no window was given for a while."""
+    while size:
+        if peer.windows.get(stream, peer.peer_window) < h2.FRAME_BYTES and not peer.pump(0.3):
+            return
+        if min(peer.window, peer.windows.get(stream, peer.peer_window)) >= h2.FRAME_BYTES:
+            peer.body(stream, bytes(h2.FRAME_BYTES), end=False)
+            size -= h2.FRAME_BYTES
+    raise AssertionError("nothing held it back")
+
+
+def test_a_slow_client_holds_back_its_own_stream_alone(nuncio, origin):
+    """One client reads nothing of its 64 MiB; another one gets its own over the same connection."""
+    size = 64 << 20
+    stalled, done = threading.Event(), threading.Event()
+
+    def script(peer):
+        slow, _ = peer.wait_request()
+        peer.headers(slow, [(":status", "200"), ("content-length", str(size))])
+        send_until_stalled(peer, slow, size)
+        stalled.set()
+        quick, _ = peer.wait_request()
+        peer.respond(quick, 200, [("content-length", str(1 << 20))], bytes(1 << 20))
+        done.set()
+        peer.wait("end", lambda: peer.peer.end != "open", h2.IDLE_SECONDS)
+
+    config = with_options("explicit_http_config: {http2_protocol_options: "
+                          "{initial_stream_window_size: 1048576}}")
+    upstream = origin(h2.upstream(script))
+    proxy = nuncio(config, "--concurrency", "1", origin=upstream.port)
+    slow = proxy.connect()
+    slow.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert stalled.wait(20)
+    assert len(proxy.get("main").body) == 1 << 20
+    assert done.wait(h2.WAIT_SECONDS) and len(upstream.peers) == 1
+    slow.close()

@@ -17,6 +17,7 @@ import h2
 from configs import ADMIN, HCM, ROUTER
 from lib import tls
 from lib.wire import Peer
+from process import has_sanitizer
 
 PKI = tls.PKI
 KINDS = ("http1", "http2", "http1-tls", "http2-tls")
@@ -289,3 +290,137 @@ def test_trailers_pass_both_ways(proxy, down, up):
                                             trailers={"x-end": "here"})
         assert (fields["x-end"], got, trailers) == ("here", size, {"x-last": "yes"})
     side.peer.close()
+
+
+# --- Large bodies ---------------------------------------------------------------------------------
+
+# From port to port through all pairings: HTTP/1, HTTP/2 over TLS, h2c, HTTP/1 over TLS, HTTP/1.
+HOPS = (ADMIN + "static_resources:\n  listeners:"
+        + listener("first", False, route("/", "http2-tls")) + listener("second", True, route("/", "http2"))
+        + listener("third", False, route("/", "http1-tls")) + listener("fourth", True, route("/", "http1"))
+        + "  clusters:" + cluster("http2-tls", "@second@") + cluster("http2", "@third@")
+        + cluster("http1-tls", "@fourth@") + cluster("http1", "@origin@"))
+MEMORY_KIB = 200 << 10
+
+
+def memory_of(proxy):
+    """The most memory that the process ever had, in KiB."""
+    with open(f"/proc/{proxy.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1))
+
+
+def test_large_bodies_pass_every_pairing_in_bounded_memory(nuncio, nuncio_binary, origin):
+    proxy = nuncio(HOPS, "--concurrency", "1", origin=origin(serve_http1).port)
+    side = Chunked(Peer(socket.create_connection(("127.0.0.1", proxy.port("first")))),
+                   h2.IDLE_SECONDS)
+    size = 100 * MIB if not has_sanitizer(nuncio_binary) else 5 * MIB
+    body = pattern(size)
+    fields, got, digest, _ = exchange(side, "/", body, want=size)
+    right = describe(size, hashlib.sha256(body).hexdigest())
+    assert (fields["x-got"], describe(got, digest)) == (right, right)
+    if not has_sanitizer(nuncio_binary):
+        assert memory_of(proxy) < MEMORY_KIB
+
+
+# --- Resets: what the other side sees of them, at each phase ----------------------------------------
+
+PLAIN = [(down, up) for down in KINDS[:2] for up in KINDS[:2]]
+
+
+class Breaker:
+    """An upstream of a kind that breaks the exchange off at a phase, and says what it saw."""
+
+    def __init__(self, kind, phase):
+        self.kind, self.phase, self.seen = kind, phase, None
+        self.reached, self.done = threading.Event(), threading.Event()
+
+    def __call__(self, peer):
+        (self._serve_http2 if self.kind == "http2" else self._serve_http1)(peer)
+
+    def _serve_http1(self, peer):
+        peer.wait_text(b"\r\n\r\n")
+        if self.phase in ("head", "body"):
+            peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")
+        if self.phase == "body":
+            peer.send(b"part")
+        self.reached.set()
+        if self.phase != "wait":
+            peer.reset()
+            return
+        peer.wait_end()
+        self.seen = peer.end
+        self.done.set()
+
+    def _serve_http2(self, peer):
+        side = h2.Peer(peer, True)
+        stream, _ = side.wait_request(head=True)
+        if self.phase in ("head", "body"):
+            side.headers(stream, [(":status", "200"), ("content-length", "100")])
+        if self.phase == "body":
+            side.data(stream, b"part")
+        self.reached.set()
+        if self.phase != "wait":
+            side.rst(stream, "INTERNAL_ERROR")
+        else:
+            side.wait("reset", lambda: h2.stream_is_reset(side, stream))
+            self.seen = side.messages[stream].reset
+            self.done.set()
+        side.wait("end", lambda: peer.end != "open", h2.IDLE_SECONDS)
+
+
+def begin(side, path, complete):
+    """Sends a request, or the beginning of one; gives the stream over HTTP/2."""
+    if isinstance(side, Chunked):
+        side.send_head(f"POST {path} HTTP/1.1",
+                       {"host": "a.test", "content-length": "0" if complete else "10"})
+        return None
+    return side.request(path, "POST", [("content-length", "0" if complete else "10")],
+                        end=complete)
+
+
+def outcome(side, stream):
+    """What a client sees of a response that breaks off: status, or what became of the message."""
+    if not isinstance(side, Chunked):
+        message = side.wait_message(stream)
+        return (message.status if message.headers else None), message.reset
+    first, fields = side.read_head()
+    try:
+        side.read_body(fields)
+    except EOFError:
+        return int(first.split()[1]), "cut"
+    return int(first.split()[1]), None
+
+
+def start_with(nuncio, origin, up, phase):
+    """A proxy before an upstream that breaks off, which other kinds of upstreams don't reach."""
+    breaker = Breaker(up, phase)
+    ports = {kind.replace("-", "_"): 1 for kind in KINDS}
+    ports[up] = origin(breaker).port
+    return nuncio(CONFIG, "--concurrency", "1", **ports), breaker
+
+
+@pytest.mark.parametrize("phase,expected", [("request", 503), ("head", 200), ("body", 200)])
+@pytest.mark.parametrize("down,up", PLAIN)
+def test_a_reset_of_the_upstream_reaches_the_client(nuncio, origin, down, up, phase, expected):
+    proxy, _ = start_with(nuncio, origin, up, phase)
+    side = client_of(proxy, down)
+    status, broken = outcome(side, begin(side, f"/{up}/", True))
+    assert status == expected and bool(broken) == (status == 200)
+    side.peer.close()
+
+
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize("down,up", PLAIN)
+def test_a_reset_of_the_client_reaches_the_upstream(nuncio, origin, down, up, complete):
+    proxy, breaker = start_with(nuncio, origin, up, "wait")
+    side = client_of(proxy, down)
+    stream = begin(side, f"/{up}/", complete)
+    assert breaker.reached.wait(h2.WAIT_SECONDS)
+    if stream:
+        side.rst(stream)
+    else:
+        side.peer.reset()
+    assert breaker.done.wait(h2.WAIT_SECONDS)
+    assert breaker.seen in ("NO_ERROR", "fin", "reset")
+    if stream:
+        side.peer.close()
