@@ -58,7 +58,7 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
     enum { FRAME_HEAD_BYTES = 9 };
     struct nu_h2_session *session = user;
     (void)ng;
-    if (nu_unlikely(session->is_closed || !nu_h2_flood_count_in(session, hd)))
+    if (nu_unlikely(session->is_closed))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     uint32_t bytes = (uint32_t)hd->length + FRAME_HEAD_BYTES;
     if (is_header_frame(hd->type)) {
@@ -337,6 +337,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     }
     case NGHTTP2_RST_STREAM:
         nu_counter_inc(&session->stats->tx_reset);
+        nu_h2_scan_note_reset(session, frame->hd.stream_id);
         break;
     case NGHTTP2_GOAWAY:
         on_goaway_sent(session, frame->goaway.error_code);

@@ -7,10 +7,18 @@
 
 static bool flood(struct nu_h2_session *session, struct nu_counter *counter, struct nu_str details)
 {
-    if (!session->has_failed)
-        nu_counter_inc(counter);
-    nu_h2_session_fail(session, NU_H2_FLOOD, NU_H2_NO_GOAWAY, details);
+    nu_counter_inc(counter);
+    nu_h2_scan_refuse(session, NU_H2_FLOOD, NU_H2_NO_GOAWAY, details);
     return false;
+}
+
+static void outbound_flood(struct nu_h2_session *session, struct nu_counter *counter,
+                           struct nu_str details)
+{
+    if (session->has_failed)
+        return;
+    nu_counter_inc(counter);
+    nu_h2_session_fail(session, NU_H2_FLOOD, NU_H2_NO_GOAWAY, details);
 }
 
 static bool count_empty(struct nu_h2_session *session, const nghttp2_frame_hd *hd)
@@ -96,7 +104,8 @@ void nu_h2_flood_check(struct nu_h2_session *session)
     /* What nghttp2 still has is mostly answers to control frames: bodies wait in their streams. */
     size_t queued = nghttp2_session_get_outbound_queue_size(session->ng);
     size_t frames = session->out_frames + queued;
-    size_t control = session->out_control + queued;
+    bool is_stuck = nu_connection_is_out_full(session->conn);
+    size_t control = session->out_control + (is_stuck ? queued : 0);
     struct nu_h2_gauges now = {
         .streams = session->stream_count,
         .pending_bytes = (int64_t)session->pending_bytes,
@@ -104,15 +113,12 @@ void nu_h2_flood_check(struct nu_h2_session *session)
         .control_frames = (int64_t)session->out_control,
     };
     show_all(session, &now);
-    if (nu_unlikely(control > options->max_outbound_control_frames &&
-                    nu_connection_is_out_full(session->conn)))
-        flood(session, &session->stats->outbound_control_flood,
-              NU_STR("http2.outbound_control_frames_flood"));
-    else if (nu_unlikely(session->out_control > options->max_outbound_control_frames))
-        flood(session, &session->stats->outbound_control_flood,
-              NU_STR("http2.outbound_control_frames_flood"));
+    if (nu_unlikely(control > options->max_outbound_control_frames))
+        outbound_flood(session, &session->stats->outbound_control_flood,
+                       NU_STR("http2.outbound_control_frames_flood"));
     else if (nu_unlikely(frames > options->max_outbound_frames))
-        flood(session, &session->stats->outbound_flood, NU_STR("http2.outbound_frames_flood"));
+        outbound_flood(session, &session->stats->outbound_flood,
+                       NU_STR("http2.outbound_frames_flood"));
 }
 
 void nu_h2_flood_finish(struct nu_h2_session *session)

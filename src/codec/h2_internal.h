@@ -71,10 +71,23 @@ struct nu_h2_fields {
     size_t count;
 };
 
+enum { NU_H2_RESETS_KEPT = 32 };
+
 enum nu_h2_news {
     NU_H2_NEWS_SETTINGS = 1 << 0,
     NU_H2_NEWS_GOAWAY = 1 << 1,
     NU_H2_NEWS_STREAM_END = 1 << 2,
+};
+
+/* Where in the peer's frames the scan is, and what it refused. */
+struct nu_h2_scan {
+    uint8_t head[9];
+    uint32_t head_len; /* bytes of it that were read */
+    uint32_t skip;     /* bytes of a payload, or of the preface, still to come */
+    bool has_refused;
+    enum nu_h2_failure_kind kind;
+    uint32_t error_code;
+    struct nu_str details;
 };
 
 /* What the gauges have of the session. */
@@ -120,6 +133,14 @@ struct nu_h2_session {
     bool finish_told;
     enum nu_h2_failure_kind failure_kind;
     struct nu_str failure;
+
+    /* Streams that we reset and whose frames may still be on their way: the last ones, and a number
+     * up to which others were forgotten. */
+    int32_t resets[NU_H2_RESETS_KEPT];
+    uint32_t reset_count;
+    int32_t forgotten;
+
+    struct nu_h2_scan scan;
 
     /* Floods, counted as Envoy counts. */
     uint32_t empty_frames; /* in a row */
@@ -227,14 +248,25 @@ bool nu_h2_check_response(struct nu_h2_stream *stream, struct nu_headers *header
 
 /* --- h2_flood.c --- */
 
-/* Each frame that begins to come; false when there are too many of its kind (the session has failed
- * then). */
+/* Each frame that begins to come; false when there are too many of its kind, and it was
+ * refused. */
 bool nu_h2_flood_count_in(struct nu_h2_session *session, const nghttp2_frame_hd *hd);
 /* A frame is about to be sent. */
 void nu_h2_flood_count_out(struct nu_h2_session *session, const nghttp2_frame *frame);
 /* After a dispatch or a flush: judges what waits, and brings the gauges up to it. */
 void nu_h2_flood_check(struct nu_h2_session *session);
 void nu_h2_flood_finish(struct nu_h2_session *session);
+
+/* --- h2_scan.c --- */
+
+void nu_h2_scan_init(struct nu_h2_session *session);
+/* Looks at frame heads in the bytes, and says how many of them nghttp2 may be shown now, at least
+ * one; or session->scan.has_refused is set, and the session is to fail behind those. */
+size_t nu_h2_scan(struct nu_h2_session *session, const uint8_t *bytes, size_t len);
+void nu_h2_scan_refuse(struct nu_h2_session *session, enum nu_h2_failure_kind kind,
+                       uint32_t error_code, struct nu_str details);
+/* We reset the stream: what still comes for it is no fault. */
+void nu_h2_scan_note_reset(struct nu_h2_session *session, int32_t id);
 
 /* --- h2_ping.c --- */
 

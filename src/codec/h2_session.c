@@ -168,20 +168,32 @@ static void fail_input(struct nu_h2_session *session, ssize_t code)
                        NU_H2_NO_GOAWAY, NU_H2_CODEC_ERROR_DETAILS);
 }
 
-/* Shows nghttp2 a part of the input, which stays where it is while it does. */
-static void show(struct nu_h2_session *session, const struct nu_slice *slice, size_t n)
+static void show_bytes(struct nu_h2_session *session, const uint8_t *bytes, size_t n)
 {
-    struct nu_block *block = slice->block;
-    if (block)
-        nu_block_ref(block);
-    session->in_block = block;
     session->in_nghttp2 = true;
-    ssize_t result = nghttp2_session_mem_recv(session->ng, (const uint8_t *)slice->ptr, n);
+    ssize_t result = nghttp2_session_mem_recv(session->ng, bytes, n);
     session->in_nghttp2 = false;
-    session->in_block = NULL;
-    nu_block_unref(block);
     if (nu_unlikely(result < 0))
         fail_input(session, result);
+}
+
+/* Shows nghttp2 a part of the input, which stays where it is while it does. */
+static void show(struct nu_h2_session *session, const struct nu_slice *slice)
+{
+    struct nu_h2_scan *scan = &session->scan;
+    const uint8_t *at = (const uint8_t *)slice->ptr;
+    size_t left = slice->len;
+    session->in_block = slice->block;
+    while (left && !session->has_failed && is_alive(session)) {
+        size_t n = nu_h2_scan(session, at, left);
+        if (n)
+            show_bytes(session, at, n);
+        at += n;
+        left -= n;
+        if (nu_unlikely(scan->has_refused) && !session->has_failed && !session->is_closed)
+            nu_h2_session_fail(session, scan->kind, scan->error_code, scan->details);
+    }
+    session->in_block = NULL;
 }
 
 static void dispatch(struct nu_codec *codec)
@@ -194,7 +206,7 @@ static void dispatch(struct nu_codec *codec)
         /* Out of the connection's hands: a decoder may close it. */
         struct nu_buf step = {0};
         nu_buf_move(&step, in, nu_min_size(in->first->len, STEP_BYTES));
-        show(session, step.first, step.len);
+        show(session, step.first);
         nu_buf_clear(&step);
         tell_due(session);
     }
@@ -464,6 +476,7 @@ struct nu_h2_session *nu_h2_session_create(const struct nu_h2_params *params)
     session->max_heads = params->max_heads_per_turn ? params->max_heads_per_turn : UINT32_MAX;
     create_nghttp2(session);
     submit_settings(session);
+    nu_h2_scan_init(session);
     nu_h2_ping_start(session);
     nu_h2_session_wake(session);
     return session;
