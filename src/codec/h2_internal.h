@@ -84,6 +84,7 @@ struct nu_h2_scan {
     uint8_t head[9];
     uint32_t head_len; /* bytes of it that were read */
     uint32_t skip;     /* bytes of a payload, or of the preface, still to come */
+    int32_t last_id;   /* the largest stream that was begun */
     bool has_refused;
     enum nu_h2_failure_kind kind;
     uint32_t error_code;
@@ -260,8 +261,9 @@ void nu_h2_flood_finish(struct nu_h2_session *session);
 /* --- h2_scan.c --- */
 
 void nu_h2_scan_init(struct nu_h2_session *session);
-/* Looks at frame heads in the bytes, and says how many of them nghttp2 may be shown now, at least
- * one; or session->scan.has_refused is set, and the session is to fail behind those. */
+/* Looks at frame heads in the bytes, and says how many of them nghttp2 may be shown before streams
+ * are served and the next call, at least one; or session->scan.has_refused is set, and the session
+ * is to fail behind those. */
 size_t nu_h2_scan(struct nu_h2_session *session, const uint8_t *bytes, size_t len);
 void nu_h2_scan_refuse(struct nu_h2_session *session, enum nu_h2_failure_kind kind,
                        uint32_t error_code, struct nu_str details);

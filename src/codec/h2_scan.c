@@ -27,28 +27,22 @@ static bool was_reset_by_us(const struct nu_h2_session *session, int32_t id)
     return false;
 }
 
-/* The streams that a peer may begin are odd on the server side, and none on the other. */
+/* Whether the stream was begun, be it in bytes that nghttp2 has not seen. */
 static bool has_begun(const struct nu_h2_session *session, int32_t id)
 {
+    if (id % 2 == 0)
+        return false;
     if (session->is_server)
-        return id % 2 == 1 && id <= nghttp2_session_get_last_proc_stream_id(session->ng);
-    return id % 2 == 1 && (uint32_t)id < nghttp2_session_get_next_stream_id(session->ng);
+        return id <= session->scan.last_id;
+    return (uint32_t)id < nghttp2_session_get_next_stream_id(session->ng);
 }
 
-/* Whether a frame may come; false when it was refused. */
-static bool may_come(struct nu_h2_session *session, const nghttp2_frame_hd *hd)
+/* Whether the frame belongs to a stream that has ended, as far as nghttp2 knows by now. */
+static bool is_for_closed(const struct nu_h2_session *session, const nghttp2_frame_hd *hd)
 {
     int32_t id = hd->stream_id;
-    if (nu_unlikely(!nu_h2_flood_count_in(session, hd)))
-        return false;
-    if (hd->type != NGHTTP2_DATA && hd->type != NGHTTP2_HEADERS)
-        return true;
-    if (nu_likely(nghttp2_session_find_stream(session->ng, id) != NULL) || id == 0 ||
-        !has_begun(session, id) || was_reset_by_us(session, id))
-        return true;
-    nu_h2_scan_refuse(session, NU_H2_PROTOCOL_ERROR, NGHTTP2_STREAM_CLOSED,
-                      NU_H2_CODEC_ERROR_DETAILS);
-    return false;
+    return (hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS) && has_begun(session, id) &&
+           !nghttp2_session_find_stream(session->ng, id) && !was_reset_by_us(session, id);
 }
 
 static nghttp2_frame_hd read_head(const uint8_t *p)
@@ -95,27 +89,54 @@ void nu_h2_scan_refuse(struct nu_h2_session *session, enum nu_h2_failure_kind ki
     session->scan.details = details;
 }
 
-size_t nu_h2_scan(struct nu_h2_session *session, const uint8_t *bytes, size_t len)
+/* Counts what the frame is; false when it was refused. */
+static bool count(struct nu_h2_session *session, const nghttp2_frame_hd *hd)
 {
     struct nu_h2_scan *scan = &session->scan;
+    if (hd->type == NGHTTP2_HEADERS && hd->stream_id > scan->last_id)
+        scan->last_id = hd->stream_id;
+    scan->skip = (uint32_t)hd->length;
+    scan->head_len = 0;
+    return nu_h2_flood_count_in(session, hd);
+}
+
+/* What of the frames before has to be done before this one can be judged, or should be. */
+struct unseen {
+    bool has_reset;
+    unsigned heads;
+};
+
+static void note(struct unseen *unseen, const nghttp2_frame_hd *hd)
+{
+    unseen->has_reset |= hd->type == NGHTTP2_RST_STREAM;
+    unseen->heads += hd->type == NGHTTP2_HEADERS;
+}
+
+size_t nu_h2_scan(struct nu_h2_session *session, const uint8_t *bytes, size_t len)
+{
+    enum { HEADS_AT_ONCE = 16 };
+    struct nu_h2_scan *scan = &session->scan;
+    struct unseen unseen = {0};
     const uint8_t *at = bytes;
     const uint8_t *end = bytes + len;
-    bool has_reset = false;
     for (;;) {
         skip(scan, &at, end);
         if (scan->skip || !take_head(scan, &at, end))
             return len;
         nghttp2_frame_hd hd = read_head(scan->head);
-        /* nghttp2 is to know of the resets before, and not yet of this frame. */
+        /* The last byte of the head is what makes nghttp2 see the frame. */
         size_t before = (size_t)(at - bytes) - 1;
-        if (nu_unlikely(has_reset) && before > 0) {
+        bool is_closed = is_for_closed(session, &hd);
+        bool waits = is_closed || unseen.has_reset || unseen.heads == HEADS_AT_ONCE;
+        if (nu_unlikely(waits) && before > 0) {
             scan->head_len--; /* the next call begins with this byte */
             return before;
         }
-        scan->head_len = 0;
-        scan->skip = (uint32_t)hd.length;
-        if (nu_unlikely(!may_come(session, &hd)))
+        if (nu_unlikely(is_closed))
+            nu_h2_scan_refuse(session, NU_H2_PROTOCOL_ERROR, NGHTTP2_STREAM_CLOSED,
+                              NU_H2_CODEC_ERROR_DETAILS);
+        if (nu_unlikely(is_closed || !count(session, &hd)))
             return before;
-        has_reset |= hd.type == NGHTTP2_RST_STREAM;
+        note(&unseen, &hd);
     }
 }

@@ -183,17 +183,28 @@ static void show(struct nu_h2_session *session, const struct nu_slice *slice)
     struct nu_h2_scan *scan = &session->scan;
     const uint8_t *at = (const uint8_t *)slice->ptr;
     size_t left = slice->len;
-    session->in_block = slice->block;
     while (left && !session->has_failed && is_alive(session)) {
         size_t n = nu_h2_scan(session, at, left);
+        session->in_block = slice->block;
         if (n)
             show_bytes(session, at, n);
+        session->in_block = NULL;
+        tell_due(session);
         at += n;
         left -= n;
         if (nu_unlikely(scan->has_refused) && !session->has_failed && !session->is_closed)
             nu_h2_session_fail(session, scan->kind, scan->error_code, scan->details);
     }
-    session->in_block = NULL;
+}
+
+/* Answers that pile up while input is read are looked at before there are many of them. */
+static void bound_answers(struct nu_h2_session *session)
+{
+    size_t queued = nghttp2_session_get_outbound_queue_size(session->ng);
+    if (nu_likely(queued <= session->options->max_outbound_control_frames))
+        return;
+    nu_h2_session_flush(session);
+    nu_h2_flood_check(session);
 }
 
 static void dispatch(struct nu_codec *codec)
@@ -208,7 +219,8 @@ static void dispatch(struct nu_codec *codec)
         nu_buf_move(&step, in, nu_min_size(in->first->len, STEP_BYTES));
         show(session, step.first);
         nu_buf_clear(&step);
-        tell_due(session);
+        if (is_alive(session))
+            bound_answers(session);
     }
     if (nu_unlikely(session->has_failed) && !session->is_closed)
         nu_buf_clear(in);
@@ -361,7 +373,7 @@ static nghttp2_option *make_option(const struct nu_h2_options *options)
     nghttp2_option_set_peer_max_concurrent_streams(option, INT32_MAX);
     nghttp2_option_set_max_send_header_block_length(option, SEND_BLOCK_BYTES);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, options->hpack_table_bytes);
-    nghttp2_option_set_max_outbound_ack(option, (size_t)options->max_outbound_control_frames + 1);
+    nghttp2_option_set_max_outbound_ack(option, INT32_MAX); /* see bound_answers */
 #ifdef NU_HAVE_NGHTTP2_MAX_CONTINUATIONS
     nghttp2_option_set_max_continuations(option,
                                          options->max_head_bytes / FRAME_BYTES + SPARE_FRAMES);
