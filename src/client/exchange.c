@@ -6,6 +6,7 @@
 #include "client/exchange_internal.h"
 
 #include "base/assert.h"
+#include "http/proxy_data.h"
 #include "http/status.h"
 
 enum {
@@ -577,6 +578,18 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     exchange->pool_request.waiting = false;
 }
 
+/* One of the client's own, where hosts are told of it. */
+static struct nu_pool *find_pool(struct nu_exchange *exchange, uint32_t index)
+{
+    struct nu_cluster_local *cluster = exchange->params.cluster;
+    struct nu_stream_info *info = exchange->info;
+    if (!nu_cluster_names_client(cluster->cluster) || !info->connection)
+        return nu_pool_get(cluster, index, exchange->params.priority, info->protocol);
+    struct nu_proxy_data client = nu_proxy_data_of(info->connection);
+    return nu_pool_get_for_client(cluster, index, exchange->params.priority, info->protocol,
+                                  &client);
+}
+
 /* The pool of a host. False if there is no host, or no more pools are allowed. */
 static bool choose_pool(struct nu_exchange *exchange)
 {
@@ -587,8 +600,7 @@ static bool choose_pool(struct nu_exchange *exchange)
         nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
         return false;
     }
-    struct nu_pool *pool =
-        nu_pool_get(cluster, (uint32_t)index, exchange->params.priority, exchange->info->protocol);
+    struct nu_pool *pool = find_pool(exchange, (uint32_t)index);
     if (nu_unlikely(!pool))
         return false;
     exchange->pool_request.pool = pool;

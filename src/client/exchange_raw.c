@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An exchange whose request's body is the bytes of a plain connection. */
 #include "client/exchange_internal.h"
+#include "http/proxy_data.h"
 
 /* The connection with its exchange; it lies apart, for few have one. */
 struct raw {
@@ -53,7 +54,8 @@ bool nu_exchange_open_raw(struct nu_exchange *exchange, bool *overflow)
     raw->base.ops = &ops;
     raw->base.config = params->raw;
     raw->base.decoder = &exchange->decoder;
-    if (!nu_raw_upstream_open(&raw->base, params->cluster, &params->lb, overflow))
+    struct nu_proxy_data whom = nu_proxy_data_of(exchange->info->connection);
+    if (!nu_raw_upstream_open(&raw->base, params->cluster, &params->lb, &whom, overflow))
         return false;
     exchange->raw = &raw->base;
     exchange->host = raw->base.client->host;

@@ -203,9 +203,10 @@ static const struct nu_tcp_client_ops client_ops = {
 };
 
 bool nu_raw_upstream_open(struct nu_raw_upstream *raw, struct nu_cluster_local *cluster,
-                          const struct nu_lb_context *context, bool *overflow)
+                          const struct nu_lb_context *context, const struct nu_proxy_data *whom,
+                          bool *overflow)
 {
     raw->encoder.ops = &encoder_ops;
-    raw->client = nu_tcp_client_open(cluster, context, &client_ops, raw, overflow);
+    raw->client = nu_tcp_client_open(cluster, context, whom, &client_ops, raw, overflow);
     return raw->client != NULL;
 }

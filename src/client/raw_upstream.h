@@ -33,10 +33,12 @@ struct nu_raw_upstream {
     struct nu_tcp_client *client; /* NULL when it is gone, or not ours any more */
 };
 
-/* Begins to connect to a host of the cluster; `ops`, `config` and `decoder` are set. The ops
- * follow, never from inside. False where there is no host, or where too many wait (*overflow). */
+/* Begins to connect to a host of the cluster, for `whom` (nu_tcp_client_open); `ops`, `config` and
+ * `decoder` are set. The ops follow, never from inside. False where there is no host, or where too
+ * many wait (*overflow). */
 bool nu_raw_upstream_open(struct nu_raw_upstream *raw, struct nu_cluster_local *cluster,
-                          const struct nu_lb_context *context, bool *overflow);
+                          const struct nu_lb_context *context, const struct nu_proxy_data *whom,
+                          bool *overflow);
 /* Gives it up while it connects; afterwards the encoder's reset does that. */
 void nu_raw_upstream_cancel(struct nu_raw_upstream *raw);
 

@@ -17,7 +17,8 @@ enum { NU_FLAG_ORDER_MAX = 8 };
 struct nu_metadata;     /* http/metadata.h */
 struct nu_filter_state; /* http/filter_state.h */
 struct nu_headers;
-struct nu_ssl_info; /* http/ssl_info.h */
+struct nu_proxy_data; /* http/proxy_data.h */
+struct nu_ssl_info;   /* http/ssl_info.h */
 
 enum nu_protocol {
     NU_PROTOCOL_NONE, /* TCP */
@@ -49,6 +50,7 @@ struct nu_connection_info {
     struct nu_str termination_details;           /* why the connection was ended, or empty */
     struct nu_str transport_failure_reason;      /* downstream */
     const struct nu_metadata *listener_metadata; /* borrowed: configuration; may be NULL */
+    const struct nu_proxy_data *proxy; /* borrowed: what a PROXY header said; NULL without one */
 };
 
 /* The socket's local address, asked from the kernel the first time. */

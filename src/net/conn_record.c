@@ -12,6 +12,12 @@ static void learn_local(struct nu_connection_info *info)
     info->local_known = true;
 }
 
+static void take_findings(struct nu_connection_info *info, const struct nu_accepted *accepted)
+{
+    info->requested_server_name = accepted->server_name;
+    info->proxy = accepted->proxy;
+}
+
 static void describe_connection(struct nu_conn_record *record, struct nu_server_conn *conn)
 {
     const struct nu_listener_config *listener = conn->wl->listener->config;
@@ -26,7 +32,7 @@ static void describe_connection(struct nu_conn_record *record, struct nu_server_
     info->is_tls = conn->conn.transport->is_secure;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, record->info.arena);
     if (accepted)
-        info->requested_server_name = accepted->server_name;
+        take_findings(info, accepted);
     info->filter_chain_name = conn->chain->name;
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;

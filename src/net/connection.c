@@ -214,6 +214,8 @@ static void on_open(struct nu_connection *conn)
     set_state(conn, NU_CONNECTION_OPEN);
     if (conn->transport_in)
         nu_connection_redeliver(conn);
+    if (conn->out.len)
+        nu_connection_write(conn);
     conn->ops->on_connected(conn);
 }
 
@@ -660,6 +662,14 @@ void nu_connection_end_write(struct nu_connection *conn)
 {
     conn->write_ended = true;
     nu_connection_write(conn);
+}
+
+void nu_connection_send_first(struct nu_connection *conn, struct nu_buf *bytes)
+{
+    if (conn->transport->send_first)
+        conn->transport->send_first(conn, bytes);
+    else
+        nu_buf_move_all(&conn->out, bytes);
 }
 
 struct nu_ssl_info *nu_connection_hold_ssl_info(const struct nu_connection *conn,

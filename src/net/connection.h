@@ -94,6 +94,9 @@ struct nu_transport_class {
     ssize_t (*write)(struct nu_connection *conn, const struct iovec *iov, int count);
     /* Goes on with the handshake of a connected socket; NULL if there is none. */
     enum nu_transport_state (*handshake)(struct nu_connection *conn);
+    /* Sends these bytes before anything of its own, as they are; takes them. NULL where they can
+     * stand in front of the owner's. */
+    void (*send_first)(struct nu_connection *conn, struct nu_buf *bytes);
     /* Our side ends: a last message may be put into transport_out. NULL if there is none. */
     void (*end)(struct nu_connection *conn);
     /* What the transport knows of its two ends; borrowed until `finish`, which on_closed comes
@@ -207,6 +210,10 @@ void nu_connection_end_write(struct nu_connection *conn);
 void nu_connection_set_transport_failure(struct nu_connection *conn, struct nu_str reason);
 /* What was set, or NULL. */
 const char *nu_connection_transport_failure(const struct nu_connection *conn);
+
+/* Bytes that a connection which is not up yet sends before all others, the transport's too. Takes
+ * them. */
+void nu_connection_send_first(struct nu_connection *conn, struct nu_buf *bytes);
 
 /* What the transport knows of its two ends, held until `arena` is freed; NULL for plain
  * bytes, and once the connection is closed. */

@@ -3,7 +3,7 @@
 #ifndef NU_NET_PROXY_DATA_FROM_PROTO_H
 #define NU_NET_PROXY_DATA_FROM_PROTO_H
 
-#include "net/proxy_data.h"
+#include "http/proxy_data.h"
 
 struct Envoy__Config__Core__V3__ProxyProtocolPassThroughTLVs;
 

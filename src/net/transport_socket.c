@@ -23,6 +23,13 @@ static const struct nu_transport_socket_class *find(const struct nu_factory *fac
     return NULL;
 }
 
+bool nu_transport_socket_agrees_on_protocol(const struct nu_transport_socket *socket)
+{
+    while (socket->cls && socket->cls->inner)
+        socket = socket->cls->inner(socket->config);
+    return socket->cls && socket->cls->agrees_on_protocol;
+}
+
 bool nu_transport_socket_from_proto(struct nu_factory *factory,
                                     const Envoy__Config__Core__V3__TransportSocket *proto,
                                     bool is_upstream, struct nu_str scope,

@@ -10,12 +10,16 @@
 #include "net/connection.h"
 
 struct Envoy__Config__Core__V3__TransportSocket;
+struct nu_proxy_data;
+struct nu_transport_socket;
 
 /* What a connection that is about to be made is for. */
 struct nu_transport_target {
     struct nu_str hostname; /* the host's; may be empty */
     struct nu_str alpn;     /* protocols in wire form (a length and bytes each), which are offered
                                where the configuration names none; may be empty */
+    const struct nu_address *address;   /* the host's */
+    const struct nu_proxy_data *client; /* whom it is for, where that is told; NULL for nobody */
 };
 
 /* One kind of transport socket; static const. */
@@ -24,6 +28,8 @@ struct nu_transport_socket_class {
     const char *downstream_type; /* full name of the configuration's message for listeners */
     const char *upstream_type;   /* for clusters; may be the same */
     bool agrees_on_protocol;     /* both sides choose the application's protocol (ALPN) */
+    bool names_client;           /* an upstream is told whom a connection is for: each client has
+                                    its own */
     /*
      * Makes the configuration, which lives until the factory's arena is freed; NULL after adding an
      * error. `scope` is the statistics' prefix: "listener.X" or "cluster.X". Main thread.
@@ -36,6 +42,8 @@ struct nu_transport_socket_class {
     /* Puts it on a connection that has just begun to connect. */
     void (*connect)(struct nu_connection *conn, void *config,
                     const struct nu_transport_target *target);
+    /* The transport socket that this one is in front of; NULL if it is the last. */
+    const struct nu_transport_socket *(*inner)(const void *config);
 };
 
 /* A configured transport socket; cls is NULL for plain TCP. */
@@ -43,6 +51,9 @@ struct nu_transport_socket {
     const struct nu_transport_socket_class *cls;
     void *config; /* borrowed: the configuration's */
 };
+
+/* Whether it, or the one behind it, agrees with the peer on the application's protocol. */
+bool nu_transport_socket_agrees_on_protocol(const struct nu_transport_socket *socket);
 
 /* Plain TCP, by name. */
 extern const struct nu_transport_socket_class nu_raw_buffer_socket;

@@ -16,6 +16,7 @@
 #include "filters/network/direct_response/direct_response.h"
 #include "filters/network/echo/echo.h"
 #include "filters/network/tcp_proxy/tcp_proxy.h"
+#include "net/upstream_proxy.h"
 #include "stream/hcm_from_proto.h"
 #include "tls/tls_from_proto.h"
 
@@ -48,6 +49,7 @@ static const struct nu_listener_filter_factory *const listener_filters[] = {
 static const struct nu_transport_socket_class *const transport_sockets[] = {
     &nu_raw_buffer_socket,
     &nu_tls_socket,
+    &nu_upstream_proxy_socket,
     NULL,
 };
 

@@ -191,6 +191,15 @@ struct nu_transport_socket_match_stats {
 };
 extern const struct nu_stat_table nu_transport_socket_match_stats_table;
 
+/* cluster.<name>.upstream.proxyprotocol. */
+#define NU_UPSTREAM_PROXY_STATS(X, S) \
+    X(S, COUNTER, v2_tlvs_exceed_max_length, "PROXY headers that had no room for all values.")
+
+struct nu_upstream_proxy_stats {
+    NU_UPSTREAM_PROXY_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_upstream_proxy_stats_table;
+
 /* Of one host, shown by /clusters only: a private set */
 #define NU_HOST_STATS(X, S) \
     X(S, COUNTER, rq_total, "Requests sent.") \

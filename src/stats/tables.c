@@ -62,6 +62,8 @@ NU_STAT_TABLE(nu_circuit_breaker_remaining_stats, NU_CIRCUIT_BREAKER_REMAINING_S
               "What is left until these limits, with track_remaining.");
 NU_STAT_TABLE(nu_transport_socket_match_stats, NU_TRANSPORT_SOCKET_MATCH_STATS,
               "cluster.<name>.<match>", "Transport sockets chosen by a match.");
+NU_STAT_TABLE(nu_upstream_proxy_stats, NU_UPSTREAM_PROXY_STATS,
+              "cluster.<name>.upstream.proxyprotocol", "PROXY headers to its hosts.");
 NU_STAT_TABLE(nu_host_stats, NU_HOST_STATS, "(in /clusters)", "A host.");
 
 NU_STAT_TABLE(nu_tls_stats, NU_TLS_STATS, "listener.<address>.ssl, cluster.<name>.ssl",
@@ -114,6 +116,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_circuit_breaker_stats_table,
     &nu_circuit_breaker_remaining_stats_table,
     &nu_transport_socket_match_stats_table,
+    &nu_upstream_proxy_stats_table,
     &nu_host_stats_table,
     &nu_tls_stats_table,
     &nu_tls_factory_stats_table,

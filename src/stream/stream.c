@@ -698,6 +698,7 @@ static void take_findings(struct nu_connection_info *info, const struct nu_accep
     if (accepted->local_restored)
         info->restored_local = accepted->local;
     info->requested_server_name = accepted->server_name;
+    info->proxy = accepted->proxy;
 }
 
 static void fill_connection_info(struct nu_hcm_stream *stream)

@@ -498,6 +498,14 @@ static enum nu_transport_state tls_handshake(struct nu_connection *conn)
     return NU_TRANSPORT_FAILED;
 }
 
+static void tls_send_first(struct nu_connection *conn, struct nu_buf *bytes)
+{
+    struct tls_transport *tls = tls_of(conn);
+    conn->tx_bytes += bytes->len;
+    nu_buf_move_all(&tls->cipher_out, bytes);
+    conn->transport_out = (uint32_t)nu_min_size(tls->cipher_out.len, UINT32_MAX);
+}
+
 static void tls_end(struct nu_connection *conn)
 {
     struct tls_transport *tls = tls_of(conn);
@@ -552,6 +560,7 @@ static const struct nu_transport_class tls_class = {
     .read = tls_read,
     .write = tls_write,
     .handshake = tls_handshake,
+    .send_first = tls_send_first,
     .end = tls_end,
     .finish = tls_finish,
     .buffers = true,

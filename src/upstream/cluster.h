@@ -84,6 +84,13 @@ struct nu_cluster {
     bool added_via_api;
 };
 
+/* Whether its hosts are told whom a connection is for. */
+static inline bool nu_cluster_names_client(const struct nu_cluster *cluster)
+{
+    const struct nu_transport_socket_class *cls = cluster->options.transport.cls;
+    return nu_unlikely(cls && cls->names_client);
+}
+
 /* Frees a cluster that no worker uses any more; clears the pointer. Main thread. */
 void nu_cluster_destroy(struct nu_cluster **cluster);
 /* Brings the membership gauges up to the present host set. Main thread. */
@@ -105,7 +112,8 @@ struct nu_cluster_local {
     struct nu_list pools;               /* of struct nu_pool */
     struct nu_list tcp_clients;         /* of struct nu_tcp_client */
     struct nu_http2_stats *http2_stats; /* NULL before the first connection */
-    struct nu_pool **pool_of;           /* nu_pool_slot says where; NULL until used */
+    struct nu_map client_pools; /* those that are for one client each, by pool->client->key */
+    struct nu_pool **pool_of;   /* nu_pool_slot says where; NULL until used */
 };
 
 /* A worker's clusters by name. */

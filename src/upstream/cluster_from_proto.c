@@ -184,8 +184,8 @@ static void read_transport(struct nu_factory *factory, struct nu_cluster *cluste
 static void check_agreement(struct nu_factory *factory, const struct nu_cluster *cluster,
                             const cluster_proto *proto)
 {
-    const struct nu_transport_socket_class *cls = cluster->options.transport.cls;
-    if (cluster->options.http == NU_CLUSTER_AGREED && !(cls && cls->agrees_on_protocol))
+    if (cluster->options.http == NU_CLUSTER_AGREED &&
+        !nu_transport_socket_agrees_on_protocol(&cluster->options.transport))
         nu_config_error(factory->ctx, proto, "transport_socket",
                         "ALPN configured for cluster %s which has a non-ALPN transport socket",
                         proto->name);

@@ -38,12 +38,18 @@ static bool set_up_socket(int fd, const void *arg)
 }
 
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
-             const struct nu_host *host, struct nu_str alpn, const struct nu_connection_ops *ops)
+             const struct nu_host *host, struct nu_str alpn, const struct nu_proxy_data *client,
+             const struct nu_connection_ops *ops)
 {
     const struct nu_cluster_options *options = &cluster->cluster->options;
     nu_connection_connect(conn, cluster->loop, &host->address, ops, options->buffer_limit_bytes,
                           set_up_socket, options);
-    struct nu_transport_target target = {.hostname = host->hostname, .alpn = alpn};
+    struct nu_transport_target target = {
+        .hostname = host->hostname,
+        .alpn = alpn,
+        .address = &host->address,
+        .client = client,
+    };
     if (options->transport.cls)
         options->transport.cls->connect(conn, options->transport.config, &target);
 }

@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "upstream/pool_client.h"
 #include "upstream/pool_internal.h"
 
 static void free_pool_if_done(struct nu_pool *pool);
@@ -253,6 +254,7 @@ static void stop_use(struct nu_pool *pool)
 static void free_later(void *obj)
 {
     struct nu_pool *pool = obj;
+    nu_pool_client_destroy(&pool->client);
     nu_host_unref(pool->host);
     nu_free(pool);
 }
@@ -261,6 +263,8 @@ static void free_later(void *obj)
 static void free_pool(struct nu_pool *pool)
 {
     stop_use(pool);
+    if (pool->client)
+        nu_map_remove(&pool->cluster->client_pools, pool->client->key);
     nu_list_remove(&pool->link);
     nu_loop_defer_free(pool->cluster->loop, free_later, pool);
 }
@@ -270,7 +274,7 @@ static void free_pool_if_done(struct nu_pool *pool)
     if (has_connections(pool) || !nu_list_is_empty(&pool->waiting))
         return;
     stop_use(pool);
-    if (pool->draining)
+    if (pool->draining || pool->client)
         free_pool(pool);
 }
 
@@ -324,6 +328,26 @@ struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
     if (nu_unlikely(!(*slot)->in_use) && !begin_use(*slot))
         return NULL;
     return *slot;
+}
+
+struct nu_pool *nu_pool_get_for_client(struct nu_cluster_local *cluster, uint32_t index,
+                                       enum nu_priority priority, enum nu_protocol downstream,
+                                       const struct nu_proxy_data *client)
+{
+    enum nu_pool_kind kind = kind_for(cluster, downstream);
+    struct nu_host *host = cluster->hosts->hosts[index];
+    char key[NU_POOL_KEY_MAX];
+    size_t len = nu_pool_client_key(host, priority, kind, client, key);
+    struct nu_pool *pool = nu_map_get(&cluster->client_pools, nu_str_make(key, len));
+    if (!pool) {
+        pool = create_pool(cluster, host, priority, kind);
+        pool->client = nu_pool_client_create(client, nu_str_make(key, len));
+        nu_map_put(&cluster->client_pools, pool->client->key, pool);
+    }
+    if (pool->in_use || begin_use(pool))
+        return pool;
+    free_pool(pool);
+    return NULL;
 }
 
 static void close_all(struct nu_list *list)

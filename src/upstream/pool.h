@@ -90,6 +90,7 @@ struct nu_pool {
     struct nu_cluster_local *cluster; /* borrowed */
     struct nu_host *host;             /* one reference */
     struct nu_host_stats *host_stats; /* this thread's block */
+    struct nu_pool_client *client;    /* owned: whom it is for, alone; NULL for everybody */
     enum nu_priority priority;
     enum nu_pool_kind kind;
     struct nu_list link; /* in cluster->pools */
@@ -107,6 +108,10 @@ struct nu_pool {
  * use; NULL if the cluster may not use one more. nu_pool_start follows. */
 struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
                             enum nu_priority priority, enum nu_protocol downstream);
+/* The same for one client, where hosts are told of it; the pool goes when it has nothing to do. */
+struct nu_pool *nu_pool_get_for_client(struct nu_cluster_local *cluster, uint32_t index,
+                                       enum nu_priority priority, enum nu_protocol downstream,
+                                       const struct nu_proxy_data *client);
 /* The pool's place in cluster->pool_of, where its host is at `index`. */
 size_t nu_pool_slot(const struct nu_pool *pool, uint32_t index);
 /* Asks for a stream. `request->ops` and `decoder` must be set. */

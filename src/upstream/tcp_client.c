@@ -184,6 +184,7 @@ bool nu_tcp_client_allowed(struct nu_cluster_local *cluster)
 }
 
 static struct nu_tcp_client *connect_to(struct nu_cluster_local *cluster, struct nu_host *host,
+                                        const struct nu_proxy_data *whom,
                                         const struct nu_tcp_client_ops *ops, void *owner)
 {
     struct nu_tcp_client *client = nu_calloc(1, sizeof(*client));
@@ -199,13 +200,14 @@ static struct nu_tcp_client *connect_to(struct nu_cluster_local *cluster, struct
     struct nu_dial_account account = account_of(client);
     nu_dial_count_open(&account);
     count_pending(client);
-    nu_dial(&client->conn, cluster, host, nu_str_make(NULL, 0), &connection_ops);
+    nu_dial(&client->conn, cluster, host, nu_str_make(NULL, 0), whom, &connection_ops);
     nu_timer_arm(cluster->loop, &client->timer, cluster->cluster->options.connect_timeout_ms);
     return client;
 }
 
 struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
                                          const struct nu_lb_context *context,
+                                         const struct nu_proxy_data *whom,
                                          const struct nu_tcp_client_ops *ops, void *owner,
                                          bool *overflow)
 {
@@ -222,7 +224,7 @@ struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
         *overflow = true;
         return NULL;
     }
-    return connect_to(cluster, cluster->hosts->hosts[index], ops, owner);
+    return connect_to(cluster, cluster->hosts->hosts[index], whom, ops, owner);
 }
 
 void nu_tcp_client_close(struct nu_tcp_client *client, enum nu_close_mode mode)

@@ -63,11 +63,13 @@ struct nu_tcp_client {
 bool nu_tcp_client_allowed(struct nu_cluster_local *cluster);
 
 /*
- * Begins to connect to a host that the balancer chooses; the ops follow, never from inside. NULL
+ * Begins to connect to a host that the balancer chooses; the ops follow, never from inside. `whom`
+ * is whom the connection is for, told to hosts that ask for it; NULL for nobody. NULL
  * where there is no host, or, with `*overflow` set, where too many wait for a connection already.
  */
 struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
                                          const struct nu_lb_context *context,
+                                         const struct nu_proxy_data *whom,
                                          const struct nu_tcp_client_ops *ops, void *owner,
                                          bool *overflow);
 

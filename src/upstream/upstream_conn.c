@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "upstream/dial.h"
+#include "upstream/pool_client.h"
 #include "upstream/pool_internal.h"
 
 static struct nu_upstream_conn *conn_of(struct nu_connection *conn)
@@ -260,7 +261,8 @@ void nu_upstream_conn_open(struct nu_pool *pool)
     nu_dial_count_open(&account);
     if (pool->kind != NU_POOL_AGREED)
         count_protocol(conn, pool->kind == NU_POOL_HTTP2);
-    nu_dial(&conn->conn, pool->cluster, pool->host, alpn_of(pool), &connection_ops);
+    nu_dial(&conn->conn, pool->cluster, pool->host, alpn_of(pool),
+            pool->client ? &pool->client->data : NULL, &connection_ops);
     nu_h1_client_init(&conn->codec, &conn->conn, &options->h1, &nu_pool_h1_callbacks, conn);
     nu_timer_arm(loop, &conn->timer, options->connect_timeout_ms);
 }

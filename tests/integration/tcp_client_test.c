@@ -89,7 +89,7 @@ static void start(struct fixture *f, const char *address)
 static struct nu_tcp_client *open_client(struct fixture *f, bool *overflow)
 {
     struct nu_lb_context context = {0};
-    return nu_tcp_client_open(cluster_local(&f->cluster), &context, &ops, &f->user, overflow);
+    return nu_tcp_client_open(cluster_local(&f->cluster), &context, NULL, &ops, &f->user, overflow);
 }
 
 static void teardown(struct fixture *f)

@@ -6,7 +6,7 @@
 #ifndef NU_FILTERS_LISTENER_PROXY_PROTOCOL_HEADER_H
 #define NU_FILTERS_LISTENER_PROXY_PROTOCOL_HEADER_H
 
-#include "net/proxy_data.h"
+#include "http/proxy_data.h"
 
 enum nu_proxy_header_result {
     NU_PROXY_HEADER_COMPLETE,

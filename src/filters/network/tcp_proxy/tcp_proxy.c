@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/random.h"
 #include "http/filter_state.h"
+#include "http/proxy_data.h"
 #include "net/conn_record.h"
 #include "upstream/tcp_client.h"
 
@@ -173,9 +174,10 @@ static void try_to_connect(struct session *session)
         return;
     }
     struct nu_lb_context context = {0};
+    struct nu_proxy_data whom = nu_proxy_data_of(session->info->connection);
     bool overflow;
     session->client =
-        nu_tcp_client_open(session->cluster, &context, &client_ops, session, &overflow);
+        nu_tcp_client_open(session->cluster, &context, &whom, &client_ops, session, &overflow);
     if (!session->client && !overflow) {
         give_up(session, NU_FLAG_NO_HEALTHY_UPSTREAM);
         return;

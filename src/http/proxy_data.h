@@ -3,10 +3,12 @@
  * What a PROXY header says: whom a connection is from and to, and values beside that, each with a
  * type. Read from a client's connection, written to an upstream's.
  */
-#ifndef NU_NET_PROXY_DATA_H
-#define NU_NET_PROXY_DATA_H
+#ifndef NU_HTTP_PROXY_DATA_H
+#define NU_HTTP_PROXY_DATA_H
 
 #include "base/address.h"
+
+struct nu_connection_info;
 
 struct nu_proxy_tlv {
     uint8_t type;
@@ -19,6 +21,9 @@ struct nu_proxy_data {
     const struct nu_proxy_tlv *tlvs; /* in the order of the header */
     size_t tlv_count;
 };
+
+/* Whom a client's connection is from and to, with the values of its own header: views into it. */
+struct nu_proxy_data nu_proxy_data_of(struct nu_connection_info *connection);
 
 /* Which types of a header's TLVs are kept. */
 struct nu_proxy_tlv_choice {
