@@ -19,6 +19,7 @@ struct nu_init_manager;
 struct nu_list;
 struct nu_listener_filter_factory;
 struct nu_log_writer;
+struct nu_map;
 struct nu_loop;
 struct nu_network_filter_factory;
 struct nu_runtime;
@@ -57,6 +58,9 @@ struct nu_factory {
     struct nu_tls_secrets *secrets; /* of TLS contexts, by name; NULL for none */
     struct nu_file_watcher
         *files; /* tells of changes; NULL: what was read once is never read again */
+    /* What extensions of one configuration share, by names of theirs; the objects are in the
+     * arena. */
+    struct nu_map *shared;
     const struct nu_extensions *extensions;
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */

@@ -111,9 +111,20 @@ static void run(struct nu_network_filter *filter)
     end_if_unheard(conn);
 }
 
+static void init_filters(struct nu_server_conn *conn)
+{
+    struct nu_network_filter *filter = first_filter(conn);
+    for (uint8_t i = 0; i < conn->filter_count; i++) {
+        if (filter->cls->init)
+            filter->cls->init(filter);
+        filter = next_filter(filter);
+    }
+}
+
 void nu_network_chain_open(struct nu_server_conn *conn)
 {
     struct nu_network_filter *filter = first_filter(conn);
+    init_filters(conn);
     while (open_filter(filter) && !is_last(filter))
         filter = next_filter(filter);
 }
@@ -132,9 +143,10 @@ void nu_network_filter_continue(struct nu_network_filter *self)
 void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason reason)
 {
     struct nu_network_filter *filter = first_filter(conn);
-    for (uint8_t i = 0; i < conn->open_count; i++) {
+    for (uint8_t i = 0; i < conn->filter_count; i++) {
         struct nu_network_filter *next = next_filter(filter);
-        if (filter->cls->close)
+        bool was_told = i < conn->open_count || filter->cls->init;
+        if (was_told && filter->cls->close)
             filter->cls->close(filter, reason);
         filter = next;
     }

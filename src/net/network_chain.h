@@ -10,7 +10,7 @@
 size_t nu_network_chain_size(const struct nu_filter_chain_spec *spec);
 /* Makes the filters of conn->chain, none of which is open. */
 void nu_network_chain_init(struct nu_server_conn *conn);
-/* Opens them, up to one that stops. The connection may be closed when this returns. */
+/* Initialises them, then opens them up to one that stops. The connection may be closed when this returns. */
 void nu_network_chain_open(struct nu_server_conn *conn);
 /* Bytes came, or the peer's end. */
 void nu_network_chain_data(struct nu_server_conn *conn);

@@ -9,7 +9,7 @@
  * begins with struct nu_network_filter and is carved, zeroed, from the connection's memory.
  * Everything happens on the connection's worker.
  *
- *     connection is there:  open of the first, the second ... until one stops
+ *     connection is there:  init of all, then open of the first, the second ... until one stops
  *     bytes came:           on_data of the first, the second ... until one stops; a filter that was
  *                           not opened yet is, just before its turn
  *     nu_network_filter_continue: goes on behind the filter that stopped
@@ -37,6 +37,10 @@ struct nu_network_filter_class {
     bool half_close; /* terminal: the client may end its side and go on reading; else the connection
                          ends when it does, whichever filter holds the bytes */
 
+    /* The connection is there, and no filter is open yet: what a filter does for connections that
+     * never get as far as it. It may not close it. A filter that has this is closed too if it was
+     * not opened. NULL does nothing. */
+    void (*init)(struct nu_network_filter *self);
     /* The connection is open. It may be closed from here. NULL continues. */
     enum nu_network_status (*open)(struct nu_network_filter *self);
     /* Bytes came into `data`, or the peer's end did. A terminal filter drains what it uses. NULL
@@ -49,7 +53,7 @@ struct nu_network_filter_class {
     /* The listener stops: an idle connection should go. Asked again every now and then. Terminal
      * filters; may be NULL. */
     void (*on_drain)(struct nu_network_filter *self);
-    /* The last call, of a filter that was opened. NULL does nothing. */
+    /* The last call. NULL does nothing. */
     void (*close)(struct nu_network_filter *self, enum nu_close_reason reason);
 };
 

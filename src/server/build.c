@@ -46,6 +46,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .host_keeper = nu_cluster_manager_host_keeper(server->clusters),
         .init = &server->init,
         .tls_contexts = &server->tls_contexts,
+        .shared = &server->shared,
         .secrets = server->secrets,
         .files = server->files,
         .extensions = &nu_built_in_extensions,

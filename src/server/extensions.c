@@ -13,8 +13,11 @@
 #include "filters/listener/original_dst/original_dst.h"
 #include "filters/listener/proxy_protocol/proxy_protocol.h"
 #include "filters/listener/tls_inspector/tls_inspector.h"
+#include "filters/network/connection_limit/connection_limit.h"
 #include "filters/network/direct_response/direct_response.h"
 #include "filters/network/echo/echo.h"
+#include "filters/network/local_ratelimit/local_ratelimit.h"
+#include "filters/network/sni_cluster/sni_cluster.h"
 #include "filters/network/tcp_proxy/tcp_proxy.h"
 #include "net/upstream_proxy.h"
 #include "stream/hcm_from_proto.h"
@@ -28,7 +31,14 @@ static const struct nu_filter_factory *const http_filters[] = {
 };
 
 static const struct nu_network_filter_factory *const network_filters[] = {
-    &nu_direct_response_factory, &nu_echo_factory, &nu_hcm_factory, &nu_tcp_proxy_factory, NULL,
+    &nu_connection_limit_factory,
+    &nu_direct_response_factory,
+    &nu_echo_factory,
+    &nu_hcm_factory,
+    &nu_local_ratelimit_factory,
+    &nu_sni_cluster_factory,
+    &nu_tcp_proxy_factory,
+    NULL,
 };
 
 static const struct nu_access_logger_class *const access_loggers[] = {

@@ -158,6 +158,7 @@ void nu_server_destroy(struct nu_server **server_ptr)
     nu_log_writer_destroy(&server->log_writer);
     nu_stats_destroy(&server->stats);
     nu_config_ctx_finish(&server->ctx);
+    nu_map_finish(&server->shared);
     nu_arena_finish(&server->arena);
     nu_tls_secrets_destroy(&server->secrets); /* the configuration's contexts used them */
     nu_free(server);

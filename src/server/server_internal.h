@@ -65,6 +65,7 @@ struct nu_server {
 
     struct nu_file_watcher *files;
     struct nu_tls_secrets *secrets;
+    struct nu_map shared;        /* what extensions share while the configuration is built */
     struct nu_list tls_contexts; /* of struct nu_tls_context, which leave it by themselves */
     struct nu_admin *admin;      /* in the arena; NULL if there is none */
     struct nu_process_stats process_stats;

@@ -29,4 +29,43 @@ struct nu_tcp_proxy_stats {
 };
 extern const struct nu_stat_table nu_tcp_proxy_stats_table;
 
+/* connection_limit.<stat_prefix>. */
+#define NU_CONNECTION_LIMIT_STATS(X, S) \
+    X(S, COUNTER, limited_connections, "Connections closed as there were too many.") \
+    X(S, GAUGE, active_connections, "Connections open.")
+
+struct nu_connection_limit_stats {
+    NU_CONNECTION_LIMIT_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_connection_limit_stats_table;
+
+/* local_rate_limit.<stat_prefix>. */
+#define NU_LOCAL_RATE_LIMIT_STATS(X, S) \
+    X(S, COUNTER, rate_limited, "Connections closed as too many came.")
+
+struct nu_local_rate_limit_stats {
+    NU_LOCAL_RATE_LIMIT_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_local_rate_limit_stats_table;
+
+/* <stat_prefix>.rbac. */
+#define NU_RBAC_STATS(X, S) \
+    X(S, COUNTER, allowed, "Connections or requests let through.") \
+    X(S, COUNTER, denied, "Connections or requests refused.")
+
+struct nu_rbac_stats {
+    NU_RBAC_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_rbac_stats_table;
+
+/* <stat_prefix>.rbac.[<shadow_rules_stat_prefix>.] */
+#define NU_RBAC_SHADOW_STATS(X, S) \
+    X(S, COUNTER, shadow_allowed, "What the shadow rules would have let through.") \
+    X(S, COUNTER, shadow_denied, "What they would have refused.")
+
+struct nu_rbac_shadow_stats {
+    NU_RBAC_SHADOW_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_rbac_shadow_stats_table;
+
 #endif

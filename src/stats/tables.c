@@ -88,6 +88,14 @@ NU_STAT_TABLE(nu_proxy_protocol_version_stats, NU_PROXY_PROTOCOL_VERSION_STATS,
 NU_STAT_TABLE(nu_tcp_proxy_stats, NU_TCP_PROXY_STATS, "tcp.<stat_prefix>",
               "The network filter tcp_proxy.");
 
+NU_STAT_TABLE(nu_connection_limit_stats, NU_CONNECTION_LIMIT_STATS,
+              "connection_limit.<stat_prefix>", "The network filter connection_limit.");
+NU_STAT_TABLE(nu_local_rate_limit_stats, NU_LOCAL_RATE_LIMIT_STATS,
+              "local_rate_limit.<stat_prefix>", "The network filter local_ratelimit.");
+NU_STAT_TABLE(nu_rbac_stats, NU_RBAC_STATS, "<stat_prefix>.rbac", "The network filter rbac.");
+NU_STAT_TABLE(nu_rbac_shadow_stats, NU_RBAC_SHADOW_STATS,
+              "<stat_prefix>.rbac.[<shadow_rules_stat_prefix>]", "Its shadow rules.");
+
 const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_server_stats_table,
     &nu_compilation_stats_table,
@@ -128,6 +136,10 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_proxy_protocol_legacy_stats_table,
     &nu_proxy_protocol_version_stats_table,
     &nu_tcp_proxy_stats_table,
+    &nu_connection_limit_stats_table,
+    &nu_local_rate_limit_stats_table,
+    &nu_rbac_stats_table,
+    &nu_rbac_shadow_stats_table,
 };
 const size_t nu_stat_table_count = NU_ARRAY_LEN(nu_stat_tables);
 

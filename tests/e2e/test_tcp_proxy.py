@@ -319,3 +319,75 @@ def test_an_echo_stops_reading_from_a_client_that_does_not_read(nuncio):
         while data := client.recv(1 << 20):
             got += len(data)
         assert got == flood.sent
+
+
+def with_filter(name, message, text):
+    """tcp_proxy behind another filter."""
+    return TCP.replace("    - filters:\n", f"""    - filters:
+      - name: envoy.filters.network.{name}
+        typed_config: {{"@type": {NETWORK}{name}.v3.{message}, {text}}}
+""")
+
+
+def test_sni_cluster_takes_the_cluster_of_the_server_name(nuncio, origin, pki):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{pki}/server.crt", f"{pki}/server.key")
+    up, down = Piece(10, 1), Piece(20, 2)
+    server = Server(up, down, context)
+    config = with_filter("sni_cluster", "SniCluster", "").replace(
+        "    filter_chains:\n", """    listener_filters:
+    - name: envoy.filters.listener.tls_inspector
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
+    filter_chains:
+""").replace("origin\n", "a.test\n").replace("cluster: a.test", "cluster: elsewhere")
+    proxy = nuncio(config, origin=server.port)
+    client = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+    assert exchange(proxy, server, up, down, client) == (up.digest, down.digest)
+
+
+def test_connections_are_limited_over_all_workers(nuncio, origin):
+    config = with_filter("connection_limit", "ConnectionLimit", "stat_prefix: x, max_connections: 3")
+    proxy = nuncio(config, "--concurrency", "4",
+                   origin=origin(lambda peer: peer.send(b"hi") or peer.fill(60)).port)
+    clients = []
+    for _ in range(3):
+        clients.append(socket.create_connection(("127.0.0.1", proxy.port("main")), 30))
+        assert clients[-1].recv(2) == b"hi"
+    with socket.create_connection(("127.0.0.1", proxy.port("main")), 30) as refused:
+        assert refused.recv(1) == b""
+    clients.pop().close()
+    wait_stat(proxy, "connection_limit.x.active_connections", 2)
+    with socket.create_connection(("127.0.0.1", proxy.port("main")), 30) as again:
+        assert again.recv(2) == b"hi"
+    assert proxy.stats()["connection_limit.x.limited_connections"] == 1
+    for client in clients:
+        client.close()
+
+
+def test_a_connection_limit_can_be_switched_off_at_run_time(nuncio, origin):
+    config = with_filter("connection_limit", "ConnectionLimit",
+                         "stat_prefix: x, max_connections: 1, "
+                         "runtime_enabled: {default_value: true, runtime_key: limit.on}")
+    config = config.replace("\nstatic_resources:", """
+layered_runtime: {layers: [{name: static, static_layer: {limit.on: false}}]}
+static_resources:""")
+    proxy = nuncio(config, origin=origin(lambda peer: peer.send(b"hi") or peer.fill(60)).port)
+    with socket.create_connection(("127.0.0.1", proxy.port("main")), 30) as one, \
+            socket.create_connection(("127.0.0.1", proxy.port("main")), 30) as two:
+        assert one.recv(2) == two.recv(2) == b"hi"
+
+
+def test_chains_with_one_share_key_share_a_bucket(nuncio, origin):
+    bucket = "stat_prefix: x, share_key: k, token_bucket: {max_tokens: 2, fill_interval: 3600s}"
+    config = with_filter("local_ratelimit", "LocalRateLimit", bucket)
+    first = config[config.index("  - name: main"):config.index("  clusters:")]
+    second = first.replace("main", "other")
+    config = config.replace("  clusters:", second + "  clusters:")
+    proxy = nuncio(config, origin=origin(lambda peer: peer.send(b"hi") or peer.fill(60)).port)
+    got = []
+    for name in ("main", "other", "main", "other"):
+        with socket.create_connection(("127.0.0.1", proxy.port(name)), 30) as client:
+            got.append(client.recv(2))
+    assert got == [b"hi", b"hi", b"", b""]
+    assert proxy.stats()["local_rate_limit.x.rate_limited"] == 2

@@ -380,13 +380,17 @@ static void on_log_timer(struct nu_timer *timer)
     nu_timer_arm(loop_of(session), timer, session->config->log_interval_ms);
 }
 
-static void start_timers(struct session *session)
+static void init_timers(struct session *session)
 {
-    const struct nu_tcp_proxy *config = session->config;
     nu_timer_init(&session->idle_timer, on_idle_timer);
     nu_timer_init(&session->duration_timer, on_duration_timer);
     nu_timer_init(&session->log_timer, on_log_timer);
     nu_timer_init(&session->backoff_timer, on_backoff_timer);
+}
+
+static void start_timers(struct session *session)
+{
+    const struct nu_tcp_proxy *config = session->config;
     if (config->max_duration_ms) {
         uint64_t jitter_ms = config->jitter_ms ? nu_random_u64() % config->jitter_ms : 0;
         nu_timer_arm(loop_of(session), &session->duration_timer,
@@ -508,7 +512,8 @@ static void learn_addresses(struct session *session)
         nu_connection_info_direct_local(session->info->connection);
 }
 
-static enum nu_network_status open_filter(struct nu_network_filter *self)
+/* Sessions that another filter ends are sessions too. */
+static void init_filter(struct nu_network_filter *self)
 {
     struct session *session = session_of(self);
     session->config = self->config;
@@ -516,9 +521,15 @@ static enum nu_network_status open_filter(struct nu_network_filter *self)
     session->info = nu_server_conn_info(self->conn);
     nu_counter_inc(&session->stats->downstream_cx_total);
     learn_addresses(session);
-    start_timers(session);
+    init_timers(session);
     /* Until there is somebody to send to. */
     nu_connection_hold_read(socket_of(session));
+}
+
+static enum nu_network_status open_filter(struct nu_network_filter *self)
+{
+    struct session *session = session_of(self);
+    start_timers(session);
     try_to_connect(session);
     return NU_NETWORK_STOP;
 }
@@ -540,6 +551,7 @@ const struct nu_network_filter_class nu_tcp_proxy_filter = {
     .instance_size = sizeof(struct session),
     .is_terminal = true,
     .half_close = true,
+    .init = init_filter,
     .open = open_filter,
     .on_data = on_data,
     .on_above_high = on_above_high,
