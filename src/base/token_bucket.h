@@ -7,6 +7,8 @@
 #define NU_BASE_TOKEN_BUCKET_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/compiler.h"
 

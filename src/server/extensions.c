@@ -17,6 +17,7 @@
 #include "filters/network/direct_response/direct_response.h"
 #include "filters/network/echo/echo.h"
 #include "filters/network/local_ratelimit/local_ratelimit.h"
+#include "filters/network/rbac/rbac.h"
 #include "filters/network/sni_cluster/sni_cluster.h"
 #include "filters/network/tcp_proxy/tcp_proxy.h"
 #include "net/upstream_proxy.h"
@@ -36,6 +37,7 @@ static const struct nu_network_filter_factory *const network_filters[] = {
     &nu_echo_factory,
     &nu_hcm_factory,
     &nu_local_ratelimit_factory,
+    &nu_network_rbac_factory,
     &nu_sni_cluster_factory,
     &nu_tcp_proxy_factory,
     NULL,

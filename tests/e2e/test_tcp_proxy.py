@@ -76,7 +76,10 @@ def pki(tmp_path_factory):
     if not shutil.which("openssl"):
         pytest.skip("needs the openssl program")
     folder = tmp_path_factory.mktemp("pki")
-    Authority(folder).issue("server", "DNS:a.test,IP:127.0.0.1")
+    authority = Authority(folder)
+    authority.issue("server", "DNS:a.test,IP:127.0.0.1")
+    authority.issue("friend", "URI:spiffe://test/friend")
+    authority.issue("other", "URI:spiffe://test/other")
     return folder
 
 
@@ -391,3 +394,30 @@ def test_chains_with_one_share_key_share_a_bucket(nuncio, origin):
             got.append(client.recv(2))
     assert got == [b"hi", b"hi", b"", b""]
     assert proxy.stats()["local_rate_limit.x.rate_limited"] == 2
+
+
+def test_rbac_knows_clients_by_their_certificates(nuncio, origin, pki):
+    rules = """stat_prefix: gate, rules: {policies: {friends: {
+          permissions: [{requested_server_name: {exact: a.test}}],
+          principals: [{authenticated: {principal_name: {exact: "spiffe://test/friend"}}}]}}}"""
+    config = secured(with_filter("rbac", "RBAC", rules), pki, True, False).replace(
+        "            tls_certificates:\n", f"""            validation_context: {{trusted_ca: {{filename: {pki}/ca.crt}}}}
+            tls_certificates:
+""")
+    proxy = nuncio(config, origin=origin(lambda peer: peer.fill(60) and peer.send(b"hi")).port)
+
+    def ask(certificate):
+        context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+        if certificate:
+            context.load_cert_chain(f"{pki}/{certificate}.crt", f"{pki}/{certificate}.key")
+        plain = socket.create_connection(("127.0.0.1", proxy.port("main")), 30)
+        with context.wrap_socket(plain, server_hostname="a.test") as client:
+            client.sendall(b"x")
+            try:
+                return client.recv(2)
+            except OSError:
+                return b""
+
+    assert [ask("friend"), ask("other"), ask(None)] == [b"hi", b"", b""]
+    stats = proxy.stats()
+    assert (stats["gate.rbac.allowed"], stats["gate.rbac.denied"]) == (1, 2)
