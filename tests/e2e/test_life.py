@@ -131,12 +131,8 @@ def test_connections_in_the_queue_are_served_by_a_drain(nuncio, origin):
     assert proxy.wait_exit() == 0
 
 
-PROMPT_SECONDS = 0.1  # what a handshake has once listeners go; a first request has a second
-
-
 def connect_until_refused(port, results):
-    """One request for each connection; notes what came back, and how long the request took to send.
-    On a busy machine a client may be slower than a drain waits for it."""
+    """One request for each connection; notes what came back, and the time of all that."""
     while True:
         began = time.monotonic()
         try:
@@ -144,17 +140,16 @@ def connect_until_refused(port, results):
         except OSError:
             return
         client.send(GET)
-        seconds = time.monotonic() - began
         try:
             client.wait_message(is_response=True)
         except StepTimeout:
             pass  # `received` tells
-        results.append((bytes(client.received), seconds))
+        results.append((bytes(client.received), time.monotonic() - began))
         client.close()
 
 
-def test_no_connection_is_lost_by_a_drain(nuncio, origin):
-    """Clients connect all the time while the listeners go: who got in is served."""
+def drain_under_load(nuncio, origin):
+    """Clients connect all the time while the listeners go: gives what came back, and the times."""
     proxy = nuncio(PROXY, origin=origin().port)
     port, results = proxy.port("main"), []
     clients = [threading.Thread(target=connect_until_refused, args=(port, results))
@@ -165,10 +160,22 @@ def test_no_connection_is_lost_by_a_drain(nuncio, origin):
     proxy.signal(signal.SIGTERM)
     for client in clients:
         client.join()
-    lost = [(got, seconds) for got, seconds in results
-            if not got.endswith(b"\r\n\r\nok") and seconds < PROMPT_SECONDS]
-    assert not lost
     assert proxy.wait_exit() == 0
+    return zip(*results)
+
+
+SLOW_SECONDS = 0.05  # half of what a handshake has once the listeners go
+
+
+def test_no_connection_is_lost_by_a_drain(nuncio, origin):
+    """Who got in is served. On a machine that is too busy a handshake may take longer than a drain
+    waits for it: where one is lost and an exchange took so long, that run tells nothing."""
+    for _ in range(4):
+        received, seconds = drain_under_load(nuncio, origin)
+        lost = [got for got in received if not got.endswith(b"\r\n\r\nok")]
+        if not lost or max(seconds) < SLOW_SECONDS:
+            break
+    assert not lost
 
 
 def test_a_connection_without_a_request_has_a_moment_for_its_first(nuncio, origin):
