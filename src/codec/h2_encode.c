@@ -154,6 +154,18 @@ static void fail_output(struct nu_h2_stream *stream)
         nu_h2_stream_send_reset(stream, NGHTTP2_INTERNAL_ERROR);
 }
 
+/* The upgrade that came about is a CONNECT that succeeded. */
+static void grant_upgrade(const struct nu_h2_stream *stream, struct nu_h2_fields *fields)
+{
+    static const char granted[] = "200";
+    static const struct nu_str switching = NU_STR_INIT("101");
+    nghttp2_nv *status = fields->fields; /* pseudo headers are first */
+    if (nu_likely(!has(stream, NU_H2_IS_UPGRADE)) || fields->count == 0)
+        return;
+    if (nu_str_eq(nu_str_make((const char *)status->value, status->valuelen), switching))
+        status->value = nu_unconst(granted);
+}
+
 /* A head that cannot be submitted (the identifiers have run out) ends the stream. */
 static void submit_head(struct nu_h2_stream *stream, const struct nu_headers *headers, bool end)
 {
@@ -162,6 +174,7 @@ static void submit_head(struct nu_h2_stream *stream, const struct nu_headers *he
     const nghttp2_data_provider *body = end ? NULL : &provider;
     struct nu_h2_fields fields =
         nu_h2_fields_of(headers, session->is_server ? NU_H2_RESPONSE_HEAD : NU_H2_REQUEST_HEAD);
+    grant_upgrade(stream, &fields);
     bool is_submitted = session->is_server
                             ? nghttp2_submit_response(session->ng, stream->id, fields.fields,
                                                       fields.count, body) == 0

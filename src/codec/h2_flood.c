@@ -37,7 +37,7 @@ static bool count_priority(struct nu_h2_session *session)
     if (nu_likely(++session->priority_frames <= limit * (1 + session->opened_streams)))
         return true;
     return flood(session, &session->stats->inbound_priority_frames_flood,
-                 NU_STR("http2.inbound_priority_frames_flood"));
+                 NU_STR("codec_error:Too_many_PRIORITY_frames"));
 }
 
 static bool count_window_update(struct nu_h2_session *session)
@@ -47,7 +47,7 @@ static bool count_window_update(struct nu_h2_session *session)
     if (nu_likely(++session->window_updates <= limit))
         return true;
     return flood(session, &session->stats->inbound_window_update_frames_flood,
-                 NU_STR("http2.inbound_window_update_frames_flood"));
+                 NU_STR("codec_error:Too_many_WINDOW_UPDATE_frames"));
 }
 
 bool nu_h2_flood_count_in(struct nu_h2_session *session, const nghttp2_frame_hd *hd)
@@ -115,10 +115,10 @@ void nu_h2_flood_check(struct nu_h2_session *session)
     show_all(session, &now);
     if (nu_unlikely(control > options->max_outbound_control_frames))
         outbound_flood(session, &session->stats->outbound_control_flood,
-                       NU_STR("http2.outbound_control_frames_flood"));
+                       NU_STR("codec_error:Too_many_control_frames_in_the_outbound_queue."));
     else if (nu_unlikely(frames > options->max_outbound_frames))
         outbound_flood(session, &session->stats->outbound_flood,
-                       NU_STR("http2.outbound_frames_flood"));
+                       NU_STR("codec_error:Too_many_frames_in_the_outbound_queue."));
 }
 
 void nu_h2_flood_finish(struct nu_h2_session *session)

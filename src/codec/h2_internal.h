@@ -40,6 +40,7 @@ enum nu_h2_stream_flag {
     NU_H2_IS_INTERIM = 1 << 14,   /* the head being read has a status below 200 */
     NU_H2_TOLD_HIGH = 1 << 15,    /* the decoder knows that too much waits */
     NU_H2_IS_GONE = 1 << 16,      /* about to be freed */
+    NU_H2_IS_UPGRADE = 1 << 17,   /* an extended CONNECT, which its user sees as an upgrade */
 };
 
 struct nu_h2_stream {

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import h2
 from configs import GATED, PROXY
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
@@ -130,6 +131,35 @@ def test_a_request_allocates_nothing(nuncio, origin, count_allocs, request_bytes
     assert before > 0
     ask(client, request_bytes, REQUESTS)
     assert count() == before
+
+
+def test_a_request_over_http2_allocates_nothing(nuncio, origin, count_allocs):
+    environment, count = count_allocs
+    proxy = nuncio(GATED, "--concurrency", "1", env=environment, origin=origin().port)
+    client = h2.client(proxy)
+    fields = [("token", "7"), ("user-agent", "test"), ("accept", "*/*")]
+    for _ in range(150):  # until the table of the header compression is full
+        assert client.exchange("/", fields=fields).status == 200
+    before = count()
+    for _ in range(REQUESTS):
+        client.exchange("/", fields=fields)
+    assert count() == before
+
+
+def test_a_request_over_http2_is_two_reads_two_writes_and_the_waits(nuncio, origin, trace):
+    proxy = nuncio(PROXY, "--concurrency", "1", origin=origin().port)
+    client = h2.client(proxy)
+    for _ in range(5):
+        client.exchange("/")
+    with trace(proxy) as traced:
+        for _ in range(REQUESTS):
+            client.exchange("/")
+    calls = traced.busiest()
+    calls.pop("epoll_wait")
+    # The client gives its windows back in frames of their own, which are read when they come.
+    assert calls["read"] <= 4 * REQUESTS
+    assert calls["write"] + calls["writev"] == 2 * REQUESTS
+    assert set(calls) <= {"read", "write", "writev", "restart_syscall"}
 
 
 def test_bodies_allocate_nothing_once_the_blocks_are_there(nuncio, origin, count_allocs):
