@@ -583,7 +583,8 @@ static struct nu_pool *find_pool(struct nu_exchange *exchange, uint32_t index)
 {
     struct nu_cluster_local *cluster = exchange->params.cluster;
     struct nu_stream_info *info = exchange->info;
-    if (!nu_cluster_names_client(cluster->cluster) || !info->connection)
+    if (!nu_cluster_names_client(cluster->cluster, cluster->hosts->hosts[index]) ||
+        !info->connection)
         return nu_pool_get(cluster, index, exchange->params.priority, info->protocol);
     struct nu_proxy_data client = nu_proxy_data_of(info->connection);
     return nu_pool_get_for_client(cluster, index, exchange->params.priority, info->protocol,

@@ -22,6 +22,7 @@
 #include "upstream/breaker.h"
 #include "upstream/host.h"
 #include "upstream/lb.h"
+#include "upstream/transport_match.h"
 
 struct nu_cluster_manager;
 struct nu_discovery;
@@ -74,6 +75,8 @@ struct nu_cluster {
     struct nu_str name;
     struct nu_str observability_name; /* alt_stat_name or the name */
     struct nu_cluster_options options;
+    struct nu_transport_match *transport_matches; /* for hosts that fit; in order */
+    size_t transport_match_count;
     const struct nu_lb_class *lb_class;
     const struct nu_metadata *metadata; /* may be NULL */
     struct nu_breakers breakers[NU_PRIORITY_COUNT];
@@ -84,10 +87,19 @@ struct nu_cluster {
     bool added_via_api;
 };
 
-/* Whether its hosts are told whom a connection is for. */
-static inline bool nu_cluster_names_client(const struct nu_cluster *cluster)
+/* What stands between a connection to the host and its socket. */
+static inline const struct nu_transport_socket *
+nu_cluster_transport(const struct nu_cluster *cluster, const struct nu_host *host)
 {
-    const struct nu_transport_socket_class *cls = cluster->options.transport.cls;
+    return nu_unlikely(host->transport != NULL) ? &host->transport->socket
+                                                : &cluster->options.transport;
+}
+
+/* Whether the host is told whom a connection is for. */
+static inline bool nu_cluster_names_client(const struct nu_cluster *cluster,
+                                           const struct nu_host *host)
+{
+    const struct nu_transport_socket_class *cls = nu_cluster_transport(cluster, host)->cls;
     return nu_unlikely(cls && cls->names_client);
 }
 

@@ -122,11 +122,18 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
         init_remaining(cluster, priority, limits);
 }
 
+static void count_transport(struct nu_cluster *cluster, const struct nu_host *host)
+{
+    struct nu_stat_set *set =
+        host->transport ? host->transport->stats : cluster->sets.transport_match;
+    struct nu_transport_socket_match_stats *stats = nu_stat_set_block(set);
+    nu_counter_inc(&stats->total_match_count);
+}
+
 void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts)
 {
-    struct nu_transport_socket_match_stats *stats =
-        nu_stat_set_block(cluster->sets.transport_match);
-    nu_counter_add(&stats->total_match_count, hosts->count);
+    for (uint32_t i = 0; i < hosts->count; i++)
+        count_transport(cluster, hosts->hosts[i]);
     cluster->hosts = nu_host_set_ref(hosts);
     if (hosts->count)
         nu_cluster_update_membership(cluster);
@@ -167,6 +174,7 @@ void nu_cluster_destroy(struct nu_cluster **cluster_ptr)
         cluster->discovery->cls->destroy(cluster->discovery);
     nu_host_set_unref(cluster->hosts);
     destroy_sets(&cluster->sets);
+    nu_transport_matches_finish(cluster);
     nu_arena_finish(&cluster->arena);
     free(cluster);
 }

@@ -178,14 +178,23 @@ static void read_transport(struct nu_factory *factory, struct nu_cluster *cluste
     bool ok = nu_transport_socket_from_proto(factory, proto->transport_socket, true,
                                              nu_strbuf_str(&scope), &cluster->options.transport);
     (void)ok; /* the error is in the list */
+    nu_transport_matches_from_proto(factory, cluster, proto, nu_strbuf_str(&scope));
     nu_strbuf_finish(&scope);
+}
+
+static bool agrees_on_protocol(const struct nu_cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->transport_match_count; i++) {
+        if (!nu_transport_socket_agrees_on_protocol(&cluster->transport_matches[i].socket))
+            return false;
+    }
+    return nu_transport_socket_agrees_on_protocol(&cluster->options.transport);
 }
 
 static void check_agreement(struct nu_factory *factory, const struct nu_cluster *cluster,
                             const cluster_proto *proto)
 {
-    if (cluster->options.http == NU_CLUSTER_AGREED &&
-        !nu_transport_socket_agrees_on_protocol(&cluster->options.transport))
+    if (cluster->options.http == NU_CLUSTER_AGREED && !agrees_on_protocol(cluster))
         nu_config_error(factory->ctx, proto, "transport_socket",
                         "ALPN configured for cluster %s which has a non-ALPN transport socket",
                         proto->name);

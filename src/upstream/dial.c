@@ -50,8 +50,9 @@ void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
         .address = &host->address,
         .client = client,
     };
-    if (options->transport.cls)
-        options->transport.cls->connect(conn, options->transport.config, &target);
+    const struct nu_transport_socket *transport = nu_cluster_transport(cluster->cluster, host);
+    if (transport->cls)
+        transport->cls->connect(conn, transport->config, &target);
 }
 
 void nu_dial_count_open(const struct nu_dial_account *account)

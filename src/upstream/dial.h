@@ -22,7 +22,7 @@ uint64_t nu_dial_next_id(void);
 /* Begins to connect to a host, with the cluster's socket options and transport; ops->on_connected
  * or ops->on_closed follows, never from inside. `alpn` is what a transport offers that is not told
  * otherwise, in wire form; empty for nothing. `client` is whom the connection is for, NULL for nobody
- * (a cluster that nu_cluster_names_client tells its hosts). */
+ * (a host that is told, by nu_cluster_names_client). */
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
              const struct nu_host *host, struct nu_str alpn, const struct nu_proxy_data *client,
              const struct nu_connection_ops *ops);

@@ -31,6 +31,12 @@ static size_t count_endpoints(const assignment_proto *proto)
     return count;
 }
 
+/* What the endpoints of a locality have in common. */
+struct group {
+    struct nu_locality locality;
+    const struct nu_metadata *metadata; /* may be NULL */
+};
+
 static bool check_endpoint(struct nu_factory *factory, const endpoint_proto *proto)
 {
     if (proto->host_identifier_case ==
@@ -41,28 +47,33 @@ static bool check_endpoint(struct nu_factory *factory, const endpoint_proto *pro
 }
 
 static void read_endpoint(struct nu_cluster *cluster, const endpoint_proto *proto,
-                          struct nu_locality locality, struct nu_endpoint *out)
+                          const struct group *group, struct nu_endpoint *out)
 {
     struct nu_arena *arena = &cluster->arena;
+    const struct nu_metadata *metadata = nu_metadata_from_proto(proto->metadata, arena);
     out->proto = proto;
     out->host = (struct nu_host_params){
         .hostname = nu_arena_dup(arena, nu_str_from(proto->endpoint->hostname)),
-        .locality = locality,
-        .metadata = nu_metadata_from_proto(proto->metadata, arena),
+        .locality = group->locality,
+        .metadata = metadata,
+        .transport = nu_transport_match_find(cluster, metadata, group->metadata),
         .weight = nu_u32_or(proto->load_balancing_weight, 1),
     };
 }
 
 static void read_group(struct nu_factory *factory, struct nu_cluster *cluster,
-                       const group_proto *group, struct nu_endpoint_list *list)
+                       const group_proto *proto, struct nu_endpoint_list *list)
 {
-    struct nu_locality locality = read_locality(&cluster->arena, group->locality);
-    if (group->priority != 0)
-        nu_config_error(factory->ctx, group, "priority",
+    const struct group group = {
+        .locality = read_locality(&cluster->arena, proto->locality),
+        .metadata = nu_metadata_from_proto(proto->metadata, &cluster->arena),
+    };
+    if (proto->priority != 0)
+        nu_config_error(factory->ctx, proto, "priority",
                         "priorities are known to Envoy, not implemented by nuncio");
-    for (size_t i = 0; i < group->n_lb_endpoints; i++) {
-        if (check_endpoint(factory, group->lb_endpoints[i]))
-            read_endpoint(cluster, group->lb_endpoints[i], locality, &list->items[list->count++]);
+    for (size_t i = 0; i < proto->n_lb_endpoints; i++) {
+        if (check_endpoint(factory, proto->lb_endpoints[i]))
+            read_endpoint(cluster, proto->lb_endpoints[i], &group, &list->items[list->count++]);
     }
 }
 

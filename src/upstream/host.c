@@ -73,6 +73,7 @@ struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_ho
     host->hostname = params->hostname;
     host->locality = params->locality;
     host->metadata = params->metadata;
+    host->transport = params->transport;
     host->weight = params->weight ? params->weight : 1;
     host->priority = params->priority;
     host->stats = nu_stat_set_create_private(keeper->stats, &nu_host_stats_table);

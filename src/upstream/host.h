@@ -15,6 +15,7 @@
 
 struct nu_host;
 struct nu_metadata;
+struct nu_transport_match;
 
 /*
  * Frees hosts. Their statistics are the main thread's, so a worker that drops the last reference
@@ -49,7 +50,8 @@ struct nu_host {
     struct nu_locality locality;        /* borrowed: the cluster's configuration */
     const struct nu_metadata *metadata; /* borrowed: the cluster's configuration; may be NULL */
     struct nu_stat_set *stats;          /* cx_total, rq_total ...; owned; not rendered by /stats */
-    uint32_t weight;                    /* at least 1 */
+    const struct nu_transport_match *transport; /* borrowed: the cluster's; NULL: as all hosts */
+    uint32_t weight;                            /* at least 1 */
     uint32_t priority;
 };
 
@@ -60,6 +62,7 @@ struct nu_host_params {
     struct nu_str hostname;
     struct nu_locality locality;
     const struct nu_metadata *metadata;
+    const struct nu_transport_match *transport;
     uint32_t weight;
     uint32_t priority;
 };

@@ -120,3 +120,26 @@ def test_other_transport_sockets_are_refused_by_name(nuncio):
         proxy.wait_exit()
         assert f"envoy.transport_sockets.{name}" in proxy.stderr.text
         assert "known to Envoy, not implemented by nuncio" in proxy.stderr.text
+
+
+def test_hosts_have_transport_sockets_of_their_own(nuncio, origin):
+    """By their metadata: one is told of the client, the other is not."""
+    told, other = origin(), origin()
+    host = """        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: @port@}}}
+"""
+    config = named().replace("    transport_socket:\n", f"""    transport_socket_matches:
+    - name: plain
+      match: {{mode: plain}}
+      transport_socket: {{name: raw, typed_config: {{"@type": {TRANSPORT}raw_buffer.v3.RawBuffer}}}}
+    transport_socket:
+""").replace(host.replace("@port@", "@origin@"), host.replace("@port@", str(told.port)) + host.replace(
+        "@port@", str(other.port)) + """          metadata: {filter_metadata: {envoy.transport_socket_match: {mode: plain}}}
+""")
+    proxy = nuncio(config, "--concurrency", "1")
+    for _ in range(4):
+        ask(proxy)
+    assert [received[:6] for received in told.received] == [b"PROXY ", b"PROXY "]
+    assert [received[:6] for received in other.received] == [b"GET / "]
+    stats = proxy.stats()
+    assert stats["cluster.origin.default.total_match_count"] == 1
+    assert stats["cluster.origin.plain.total_match_count"] == 1
