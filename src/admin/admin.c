@@ -60,7 +60,7 @@ static void fill_hcm(struct nu_admin *admin, struct nu_factory *factory)
     nu_hcm_make_header_sets();
 }
 
-static void fill_listener(struct nu_admin *admin)
+static void fill_listener(struct nu_admin *admin, const admin_proto *proto)
 {
     admin->network_filter = (struct nu_network_filter_entry){
         .cls = &nu_hcm_filter,
@@ -78,6 +78,7 @@ static void fill_listener(struct nu_admin *admin)
         .address_count = 1,
         .only_chain = &admin->chain,
         .buffer_limit_bytes = BUFFER_LIMIT,
+        .ignore_global_limit = proto->ignore_global_conn_limit,
     };
 }
 
@@ -146,7 +147,7 @@ struct nu_admin *nu_admin_from_proto(struct nu_factory *factory, const struct nu
     nu_admin_read_bootstrap(admin, factory);
     (void)!nu_listen_address_from_proto(factory, proto, "address", proto->address, &admin->address);
     fill_hcm(admin, factory);
-    fill_listener(admin);
+    fill_listener(admin, proto);
     read_access_logs(admin, factory, proto);
     read_allowed_paths(admin, factory, proto);
     return factory->ctx->errors.count == errors ? admin : NULL;

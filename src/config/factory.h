@@ -18,6 +18,7 @@ struct nu_host_keeper;
 struct nu_init_manager;
 struct nu_list;
 struct nu_listener_filter_factory;
+struct nu_listener_log_class;
 struct nu_log_writer;
 struct nu_map;
 struct nu_loop;
@@ -34,6 +35,7 @@ struct nu_extensions {
     const struct nu_access_logger_class *const *access_loggers;
     const struct nu_listener_filter_factory *const *listener_filters;
     const struct nu_transport_socket_class *const *transport_sockets;
+    const struct nu_listener_log_class *listener_log; /* NULL: listeners cannot log */
 };
 
 /* Who this process is; from node, the command line and the machine. */

@@ -83,6 +83,12 @@ struct nu_stream_info *nu_server_conn_info(struct nu_server_conn *conn)
     return &record->info;
 }
 
+void nu_server_conn_note_protocol(struct nu_server_conn *conn, enum nu_protocol protocol)
+{
+    if (nu_unlikely(conn->extras != NULL && conn->extras->record != NULL))
+        conn->extras->record->info.protocol = protocol;
+}
+
 void nu_conn_record_free(struct nu_conn_record *record)
 {
     if (!record)

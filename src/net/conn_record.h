@@ -24,6 +24,8 @@ struct nu_conn_record {
 struct nu_conn_record *nu_server_conn_record(struct nu_server_conn *conn);
 /* The same, with the bytes that were read and written so far. */
 struct nu_stream_info *nu_server_conn_info(struct nu_server_conn *conn);
+/* Notes what is spoken on the connection, where somebody keeps a record of it. */
+void nu_server_conn_note_protocol(struct nu_server_conn *conn, enum nu_protocol protocol);
 /* Frees the record, NULL or not. */
 void nu_conn_record_free(struct nu_conn_record *record);
 

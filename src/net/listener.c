@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "net/conn_record.h"
 #include "net/inspection.h"
+#include "net/listener_log.h"
 #include "net/network_chain.h"
+#include "runtime/runtime.h"
 
 enum {
     MAX_ACCEPT_BURST = 64,
@@ -25,6 +27,9 @@ enum {
 };
 
 static _Atomic uint64_t next_connection_id;
+
+/* Connections of all listeners. */
+static _Atomic uint32_t global_count;
 
 /* --- Connections ------------------------------------------------------------------------------ */
 
@@ -67,15 +72,41 @@ static void free_server_conn(void *obj)
     nu_free(conn);
 }
 
+static void count_down(struct nu_worker_listener *wl)
+{
+    atomic_fetch_sub_explicit(&wl->connection_count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&wl->listener->open_count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&global_count, 1, memory_order_relaxed);
+}
+
+static void write_log(struct nu_server_conn *conn)
+{
+    const struct nu_listener_config *config = conn->wl->listener->config;
+    if (nu_likely(!config->log))
+        return;
+    struct nu_stream_info *info = nu_server_conn_info(conn);
+    info->end_us = nu_loop_now_us(conn->conn.loop);
+    config->log->write(config->logs, info, conn->conn.loop->runtime);
+}
+
+/* Before there is something to log: what can only be asked from a socket that is open. */
+static void prepare_log(struct nu_server_conn *conn)
+{
+    if (nu_likely(!conn->wl->listener->config->log))
+        return;
+    nu_connection_info_direct_local(&nu_server_conn_record(conn)->connection);
+}
+
 static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
 {
     struct nu_server_conn *conn = server_conn_of(base);
     struct nu_worker_listener *wl = conn->wl;
     nu_network_chain_close(conn, reason);
+    write_log(conn);
     if (nu_unlikely(conn->extras != NULL))
         nu_timer_cancel(&conn->extras->handshake);
     nu_list_remove(&conn->link);
-    atomic_fetch_sub_explicit(&wl->connection_count, 1, memory_order_relaxed);
+    count_down(wl);
     nu_counter_inc(&wl->stats->downstream_cx_destroy);
     nu_gauge_dec(&wl->stats->downstream_cx_active);
     nu_gauge_dec(&wl->worker_stats->downstream_cx_active);
@@ -105,6 +136,8 @@ static struct nu_address unmapped(struct nu_address address)
 static void count_accept(struct nu_worker_listener *wl)
 {
     atomic_fetch_add_explicit(&wl->connection_count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&wl->listener->open_count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&global_count, 1, memory_order_relaxed);
     nu_counter_inc(&wl->stats->downstream_cx_total);
     nu_gauge_inc(&wl->stats->downstream_cx_active);
     nu_counter_inc(&wl->worker_stats->downstream_cx_total);
@@ -168,6 +201,7 @@ static void open_connection(struct nu_worker_listener *wl, struct nu_new_connect
     conn->conn.rx_bytes = conn->conn.in.len; /* what listener filters read for us */
     if (chain->handshake_timeout_ms && conn->conn.transport_waits)
         limit_handshake(conn, chain->handshake_timeout_ms);
+    prepare_log(conn);
     nu_connection_start(&conn->conn);
     nu_network_chain_open(conn);
     if (conn->conn.in.len || conn->conn.transport_in)
@@ -201,6 +235,40 @@ static const struct nu_filter_chain_spec *find_chain(struct nu_worker_listener *
     return chain ? chain : config->default_chain;
 }
 
+/* A connection for which there is no chain is logged as well. */
+static void log_refusal(struct nu_worker_listener *wl, const struct nu_new_connection *fresh)
+{
+    const struct nu_listener_config *config = wl->listener->config;
+    if (nu_likely(!config->log))
+        return;
+    struct nu_arena arena;
+    nu_arena_init(&arena);
+    struct nu_connection_info connection = {
+        .id = atomic_fetch_add_explicit(&next_connection_id, 1, memory_order_relaxed),
+        .direct_remote = fresh->remote,
+        .remote = fresh->accepted ? fresh->accepted->remote : fresh->remote,
+        .local = nu_socket_local_address(fresh->fd),
+        .local_known = true,
+        .listener_name = config->name,
+        .listener_metadata = config->metadata,
+    };
+    if (fresh->accepted)
+        connection.requested_server_name = fresh->accepted->server_name;
+    uint64_t now = nu_loop_now_us(wl->loop);
+    struct nu_stream_info info = {
+        .arena = &arena,
+        .connection = &connection,
+        .remote = connection.remote,
+        .start_us = now,
+        .end_us = now,
+        .start_realtime_us = nu_loop_realtime_us(wl->loop),
+        .response_code_details = NU_STR("filter_chain_not_found"),
+    };
+    nu_stream_info_set_flag(&info, NU_FLAG_NO_ROUTE_FOUND);
+    config->log->write(config->logs, &info, wl->loop->runtime);
+    nu_arena_finish(&arena);
+}
+
 void nu_listener_admit(struct nu_worker_listener *wl, struct nu_new_connection *fresh)
 {
     const struct nu_filter_chain_spec *chain = wl->listener->config->only_chain;
@@ -211,11 +279,34 @@ void nu_listener_admit(struct nu_worker_listener *wl, struct nu_new_connection *
         return;
     }
     nu_counter_inc(&wl->stats->no_filter_chain_match);
+    log_refusal(wl, fresh);
     if (fresh->bytes.len)
         nu_socket_reset_on_close(fresh->fd);
     nu_buf_clear(&fresh->bytes);
     nu_arena_destroy(&fresh->arena);
     close(fresh->fd);
+}
+
+/* Over a limit that the runtime sets, of the process or of the listener; counts it. */
+static bool is_over_limit(struct nu_worker_listener *wl)
+{
+    const struct nu_runtime *runtime = wl->loop->runtime;
+    const struct nu_listener_config *config = wl->listener->config;
+    if (nu_likely(!runtime || nu_runtime_key_count(runtime) == 0))
+        return false;
+    if (!config->ignore_global_limit &&
+        atomic_load_explicit(&global_count, memory_order_relaxed) >=
+            nu_runtime_integer(runtime, NU_STR("overload.global_downstream_max_connections"),
+                               UINT64_MAX)) {
+        nu_counter_inc(&wl->stats->downstream_global_cx_overflow);
+        return true;
+    }
+    if (config->limit_key.len == 0 ||
+        atomic_load_explicit(&wl->listener->open_count, memory_order_relaxed) <
+            nu_runtime_integer(runtime, config->limit_key, UINT64_MAX))
+        return false;
+    nu_counter_inc(&wl->stats->downstream_cx_overflow);
+    return true;
 }
 
 static void add_connection(struct nu_worker_listener *wl, int fd, uint8_t fd_index,
@@ -226,7 +317,9 @@ static void add_connection(struct nu_worker_listener *wl, int fd, uint8_t fd_ind
         .fd_index = fd_index,
         .remote = unmapped(nu_address_from_sockaddr(sa, len)),
     };
-    if (nu_unlikely(wl->listener->config->listener_filter_count))
+    if (nu_unlikely(is_over_limit(wl)))
+        close(fd);
+    else if (nu_unlikely(wl->listener->config->listener_filter_count))
         nu_inspection_begin(wl, fd, fd_index, &fresh.remote);
     else
         nu_listener_admit(wl, &fresh);

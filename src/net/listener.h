@@ -23,6 +23,7 @@
 #include "stats/stats.h"
 
 struct nu_conn_record;
+struct nu_listener_log_class;
 struct nu_metadata;
 
 enum nu_traffic_direction {
@@ -59,7 +60,11 @@ struct nu_listener_config {
     uint32_t max_accepts_per_event; /* 0: as many as come */
     enum nu_traffic_direction direction;
     bool drain_on_modify_only;
-    const struct nu_metadata *metadata; /* may be NULL */
+    bool ignore_global_limit; /* of connections */
+    struct nu_str limit_key;  /* the runtime's, of how many connections it may have */
+    const struct nu_listener_log_class *log; /* NULL: connections are not logged */
+    const void *logs;                        /* for `log` */
+    const struct nu_metadata *metadata;      /* may be NULL */
 };
 
 /* Which file a unix socket made, so that another process's in its place is left alone. */
@@ -76,6 +81,7 @@ struct nu_listener {
     int *fds;                     /* address_count times socket_count, owned; -1 where closed */
     unsigned socket_count;        /* per address: the workers' number, or 1 */
     struct nu_address *bound;     /* as bound, by address */
+    _Atomic uint32_t open_count;  /* connections of all workers */
     struct nu_socket_file *files; /* by address: of unix sockets, as made here */
     bool *inherited;              /* by address: others have the socket as well; it is not ours to
                                  end */

@@ -8,6 +8,7 @@
 #include "config/values.h"
 #include "http/metadata_from_proto.h"
 #include "net/address_from_proto.h"
+#include "net/listener_log.h"
 #include "stats/listener_stats.h"
 #include "stats/stats.h"
 
@@ -507,6 +508,15 @@ static struct nu_str name_of(struct nu_factory *factory, const listener_proto *p
     return nu_arena_dup(factory->arena, nu_str_make(text, len));
 }
 
+static void read_access_logs(struct nu_factory *factory, const listener_proto *proto,
+                             struct nu_listener_config *config)
+{
+    if (proto->n_access_log == 0 || !factory->extensions->listener_log)
+        return;
+    config->log = factory->extensions->listener_log;
+    config->logs = config->log->create(factory, proto->access_log, proto->n_access_log);
+}
+
 const struct nu_listener_config *nu_listener_config_from_proto(struct nu_factory *outer,
                                                                const listener_proto *proto)
 {
@@ -523,6 +533,11 @@ const struct nu_listener_config *nu_listener_config_from_proto(struct nu_factory
     config->drain_on_modify_only =
         proto->drain_type == ENVOY__CONFIG__LISTENER__V3__LISTENER__DRAIN_TYPE__MODIFY_ONLY;
     config->metadata = nu_metadata_from_proto(proto->metadata, factory.arena);
+    config->ignore_global_limit = proto->ignore_global_conn_limit;
+    config->limit_key = nu_str_from(
+        nu_arena_printf(factory.arena, "envoy.resource_limits.listener.%.*s.connection_limit",
+                        NU_STR_ARG(config->name)));
+    read_access_logs(&factory, proto, config);
     factory.listener_stat_name = config->stat_name;
     show_config_stats(&factory);
     factory.buffer_limit_bytes = config->buffer_limit_bytes;

@@ -21,6 +21,7 @@
 #include "filters/network/sni_cluster/sni_cluster.h"
 #include "filters/network/tcp_proxy/tcp_proxy.h"
 #include "net/upstream_proxy.h"
+#include "server/listener_log.h"
 #include "stream/hcm_from_proto.h"
 #include "tls/tls_from_proto.h"
 
@@ -71,4 +72,5 @@ const struct nu_extensions nu_built_in_extensions = {
     .access_loggers = access_loggers,
     .listener_filters = listener_filters,
     .transport_sockets = transport_sockets,
+    .listener_log = &nu_listener_log,
 };

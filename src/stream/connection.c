@@ -8,6 +8,7 @@
  */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "net/conn_record.h"
 #include "stream/stream_internal.h"
 
 static struct nu_hcm_conn *conn_of(struct nu_network_filter *filter)
@@ -378,9 +379,11 @@ static void note_protocol(struct nu_hcm_conn *conn)
         return;
     conn->has_protocol = true;
     if (nu_hcm_h2_is_spoken(conn)) {
+        nu_server_conn_note_protocol(conn->base.conn, NU_PROTOCOL_HTTP2);
         nu_hcm_h2_open(conn);
         return;
     }
+    nu_server_conn_note_protocol(conn->base.conn, NU_PROTOCOL_HTTP11);
     nu_counter_inc(&conn->worker->stats->downstream_cx_http1_total);
     nu_gauge_inc(&conn->worker->stats->downstream_cx_http1_active);
 }
