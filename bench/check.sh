@@ -12,13 +12,13 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 
 bounds='
-keepalive-16 14700
-headers-20 23200
-gate-allowed 17700
-gate-denied 10200
-newconn 18800
-hosts-100 15500
-hosts-10000 15600
+keepalive-16 11200
+headers-20 19900
+gate-allowed 13800
+gate-denied 8700
+newconn 14500
+hosts-100 11500
+hosts-10000 11700
 '
 names=$(echo "$bounds" | awk 'NF { printf "%s%s", sep, $1; sep = "," }')
 ./bench.py instructions -p nuncio -s "$names" -o "$results"

@@ -201,6 +201,19 @@ void nu_buf_move_all(struct nu_buf *to, struct nu_buf *from)
     nu_buf_init(from);
 }
 
+void nu_buf_gather(struct nu_buf *to, struct nu_buf *from)
+{
+    enum { WORTH_MOVING = 512 };
+    const struct nu_slice *slice = from->first;
+    if (from->len >= WORTH_MOVING || !slice || slice->next || tail_room(to) < slice->len) {
+        nu_buf_move_all(to, from);
+        return;
+    }
+    memcpy(tail_end(to), slice->ptr, slice->len);
+    tail_extend(to, slice->len);
+    nu_buf_clear(from);
+}
+
 void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n)
 {
     if (n >= from->len) {

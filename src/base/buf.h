@@ -71,6 +71,9 @@ void nu_buf_commit(struct nu_buf *buf, size_t n);
 
 /* Moves the first `n` bytes (cut to the length) from `from` to the end of `to`. */
 void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n);
+/* Moves all of `from` to the end of `to`; a few bytes that fit behind the last ones of `to` are
+ * copied there, so that both are one piece to write. */
+void nu_buf_gather(struct nu_buf *to, struct nu_buf *from);
 /* Puts the slices of `from` before the first byte of `to`. */
 void nu_buf_prepend_all(struct nu_buf *to, struct nu_buf *from);
 /* Adds references to all slices of `from`, which is left as it is. */

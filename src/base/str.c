@@ -105,12 +105,13 @@ enum nu_result nu_str_to_u64(struct nu_str s, uint64_t *out)
         return NU_INVALID;
     uint64_t value = 0;
     bool overflow = false;
-    size_t i = 0;
     /* As many digits as always fit. */
-    for (size_t safe = nu_min_size(s.len, 19); i < safe; i++) {
-        if (!nu_ascii_is_digit(s.ptr[i]))
+    size_t i = nu_min_size(s.len, 19);
+    for (const char *p = s.ptr, *safe = p + i; p < safe; p++) {
+        unsigned digit = (unsigned char)*p - (unsigned)'0';
+        if (nu_unlikely(digit > 9))
             return NU_INVALID;
-        value = value * 10 + (uint64_t)(s.ptr[i] - '0');
+        value = value * 10 + digit;
     }
     for (; nu_unlikely(i < s.len); i++) {
         if (!nu_ascii_is_digit(s.ptr[i]))

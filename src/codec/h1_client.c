@@ -201,7 +201,7 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
         if (end)
             nu_h1_write_last_chunk(out, NULL, client->options->name_format);
     } else {
-        nu_buf_move_all(out, data);
+        nu_buf_gather(out, data);
     }
     note_sent(client, out->len - before, 0);
     nu_connection_write(client->conn);

@@ -206,23 +206,26 @@ bool nu_h1_skip_empty_lines(struct nu_buf *in)
 /* --- Head and trailer section
  * ------------------------------------------------------------------- */
 
-/* The methods of plain requests. */
-static bool is_common_method(struct nu_str method)
+/* Behind the method of a plain request and a blank, or NULL. */
+static const char *skip_common_method(const char *p, const char *end)
 {
-    switch (method.len) {
-    case 3:
-        return memcmp(method.ptr, "GET", 3) == 0 || memcmp(method.ptr, "PUT", 3) == 0;
-    case 4:
-        return memcmp(method.ptr, "POST", 4) == 0 || memcmp(method.ptr, "HEAD", 4) == 0;
-    case 5:
-        return memcmp(method.ptr, "PATCH", 5) == 0;
-    case 6:
-        return memcmp(method.ptr, "DELETE", 6) == 0;
-    case 7:
-        return memcmp(method.ptr, "OPTIONS", 7) == 0;
-    default:
-        return false;
-    }
+#define IS(text) (memcmp(p, text " ", sizeof(text)) == 0)
+#define SKIP(text) (p + sizeof(text))
+    if (nu_unlikely(end - p < 8))
+        return NULL;
+    if (nu_likely(IS("GET")))
+        return SKIP("GET");
+    if (IS("POST") || IS("HEAD"))
+        return SKIP("POST");
+    if (IS("PUT"))
+        return SKIP("PUT");
+    if (IS("PATCH"))
+        return SKIP("PATCH");
+    if (IS("DELETE"))
+        return SKIP("DELETE");
+    return IS("OPTIONS") ? SKIP("OPTIONS") : NULL;
+#undef SKIP
+#undef IS
 }
 
 /* A plain request line at the head of the bytes; returns what is behind it, or NULL if there is
@@ -230,10 +233,9 @@ static bool is_common_method(struct nu_str method)
 static const char *read_plain_request_line(struct nu_h1_message *msg, const char *end)
 {
     static const struct nu_str version = NU_STR_INIT(" HTTP/1.1\r\n");
-    const char *space = memchr(msg->head, ' ', nu_min_size((size_t)(end - msg->head), 8));
-    if (!space || !is_common_method(nu_str_make(msg->head, (size_t)(space - msg->head))))
+    const char *path = skip_common_method(msg->head, end);
+    if (!path)
         return NULL;
-    const char *path = space + 1;
     const char *stop = nu_plain_path_end(path, end);
     if ((size_t)(end - stop) < version.len || memcmp(stop, version.ptr, version.len) != 0 ||
         *path != '/')

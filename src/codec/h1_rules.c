@@ -296,11 +296,11 @@ static void read_response_connection(const struct nu_headers *headers,
     }
 }
 
-static void put_status(struct nu_h1_message *msg, uint32_t status)
+static void put_status(struct nu_h1_message *msg)
 {
-    char *text = nu_arena_alloc(msg->arena, 3);
-    nu_u64_to_chars(status, text);
-    nu_headers_fill_first(msg->headers, 0, NU_HEADER_STATUS, nu_str_make(text, 3));
+    enum { BEFORE_STATUS = sizeof("HTTP/1.1 ") - 1 };
+    nu_headers_fill_first(msg->headers, 0, NU_HEADER_STATUS,
+                          nu_str_make(msg->head + BEFORE_STATUS, 3));
 }
 
 /* The server grants what the request asked for: from here on its bytes are no message, whatever the
@@ -313,7 +313,7 @@ static int check_granting(struct nu_h1_message *msg, uint32_t status)
         return FAIL(msg, 502, "http1.codec_error");
     nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
     nu_headers_remove_id(headers, NU_HEADER_TRANSFER_ENCODING);
-    put_status(msg, status);
+    put_status(msg);
     msg->is_tunnel = true;
     msg->has_body = true;
     msg->reads_to_eof = true;
@@ -341,7 +341,7 @@ int nu_h1_check_response(struct nu_h1_message *msg)
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))
         read_response_connection(headers, &tokens);
     decide_keep_alive(msg, &tokens);
-    put_status(msg, status);
+    put_status(msg);
     bool no_length = !msg->is_chunked && !msg->has_length;
     bool no_body = nu_h1_is_bodiless(status) || msg->expects_no_body;
     msg->has_body = !no_body && (msg->is_chunked || no_length || msg->content_length > 0);

@@ -78,7 +78,7 @@ static void write_head(struct nu_h1_server *server, const struct nu_headers *hea
     char first[] = "HTTP/1.1 xxx";
     if (nu_unlikely(server->codec.protocol == NU_PROTOCOL_HTTP10))
         first[7] = '0';
-    nu_u64_to_chars(status, first + 9);
+    memcpy(first + 9, nu_headers_get_id(headers, NU_HEADER_STATUS).ptr, 3);
     struct nu_h1_line line = {
         .first = nu_str_make(first, sizeof(first) - 1),
         .second = reason_of(server, headers, status),
@@ -179,7 +179,7 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
         if (end)
             nu_h1_write_last_chunk(out, NULL, server->options->name_format);
     } else {
-        nu_buf_move_all(out, data);
+        nu_buf_gather(out, data);
     }
     if (server->decoder->info)
         server->decoder->info->wire_bytes_sent += out->len - before;

@@ -15,6 +15,7 @@ void nu_headers_init(struct nu_headers *headers, struct nu_arena *arena, uint32_
     headers->cap = cap;
     headers->count = 0;
     headers->name_style = NU_NAMES_AS_WRITER_LIKES;
+    headers->has_repeats = false;
     memset(headers->present, 0, sizeof(headers->present));
 }
 
@@ -22,6 +23,7 @@ void nu_headers_clear(struct nu_headers *headers)
 {
     headers->used = 0;
     headers->count = 0;
+    headers->has_repeats = false;
     memset(headers->present, 0, sizeof(headers->present));
 }
 
@@ -95,6 +97,8 @@ void nu_headers_remove_entry(struct nu_headers *headers, struct nu_header *heade
     if (!id || headers->first[id] != index)
         return;
     clear_present(headers, id);
+    if (!headers->has_repeats)
+        return;
     for (uint32_t i = index + 1; i < headers->used && i < NU_HEADERS_INDEXED; i++) {
         if (headers->entries[i].id == id) {
             set_present(headers, id, i);
@@ -118,7 +122,13 @@ void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id)
 {
     uint32_t index = headers->first[id];
     clear_present(headers, id);
-    remove_from(headers, id, index);
+    if (nu_unlikely(headers->has_repeats)) {
+        remove_from(headers, id, index);
+        return;
+    }
+    headers->entries[index].name.ptr = NULL;
+    headers->entries[index].id = NU_HEADER_OTHER;
+    headers->count--;
 }
 
 void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
@@ -129,7 +139,8 @@ void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct 
         return;
     }
     header->value = value;
-    remove_from(headers, id, headers->first[id] + 1u);
+    if (nu_unlikely(headers->has_repeats))
+        remove_from(headers, id, headers->first[id] + 1u);
 }
 
 void nu_headers_remove_set(struct nu_headers *headers, const struct nu_header_set *set)

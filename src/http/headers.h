@@ -41,6 +41,7 @@ struct nu_headers {
     uint32_t cap;
     uint32_t count;     /* entries, holes left out */
     uint8_t name_style; /* enum nu_name_style */
+    bool has_repeats;   /* a known name may have more than one entry */
     uint64_t present[NU_HEADERS_WORDS];
     uint16_t first[NU_HEADER_ID_COUNT]; /* index of the first entry; valid with the presence bit */
 };
@@ -106,6 +107,8 @@ static inline struct nu_header *nu_headers_add_ref(struct nu_headers *headers, e
     if (id && !nu_headers_has_id(headers, id)) {
         headers->present[id / 64] |= (uint64_t)1 << (id % 64);
         headers->first[id] = (uint16_t)index;
+    } else if (id) {
+        headers->has_repeats = true;
     }
     return header;
 }

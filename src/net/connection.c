@@ -328,11 +328,37 @@ static ssize_t read_into_blocks(struct nu_connection *conn)
     return n;
 }
 
+/* The same for the first step, which most connections never leave: one small block. */
+static ssize_t read_into_block(struct nu_connection *conn)
+{
+    struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
+    struct iovec iov = {block->data, block->size};
+    ssize_t n = conn->transport->read(conn, &iov, 1);
+    if (nu_likely(n > 0)) {
+        block->fill = (uint32_t)n;
+        nu_buf_add_block(&conn->in, block, nu_str_make(block->data, (size_t)n));
+        conn->last_read_was_full = (size_t)n == block->size;
+        conn->short_reads = false;
+        if (nu_unlikely(conn->last_read_was_full))
+            conn->read_size++;
+    }
+    int error = errno;
+    nu_block_unref(block);
+    errno = error;
+    return n;
+}
+
 static ssize_t read_once(struct nu_connection *conn)
 {
     enum { WORTH_FILLING = 512 };
     size_t room = tail_room(conn);
-    ssize_t n = room >= WORTH_FILLING ? read_into_tail(conn, room) : read_into_blocks(conn);
+    ssize_t n;
+    if (room >= WORTH_FILLING)
+        n = read_into_tail(conn, room);
+    else if (nu_likely(conn->read_size == 0))
+        n = read_into_block(conn);
+    else
+        n = read_into_blocks(conn);
     if (n > 0)
         conn->rx_bytes += (uint64_t)n;
     return n;
@@ -504,6 +530,24 @@ static void wait_for_room(struct nu_connection *conn, bool progressed)
     check_watermarks(conn);
 }
 
+static NU_NOINLINE ssize_t write_pieces(struct nu_connection *conn, size_t *bytes)
+{
+    struct iovec iov[WRITE_IOVECS];
+    int count = nu_buf_to_iovec(&conn->out, iov, WRITE_IOVECS, bytes);
+    return conn->transport->write(conn, iov, count);
+}
+
+/* Writes once; `*bytes` is what was offered. */
+static inline ssize_t write_once(struct nu_connection *conn, size_t *bytes)
+{
+    const struct nu_slice *first = conn->out.first;
+    if (nu_unlikely(!first || first->next))
+        return write_pieces(conn, bytes);
+    struct iovec iov = {nu_unconst(first->ptr), first->len};
+    *bytes = first->len;
+    return conn->transport->write(conn, &iov, 1);
+}
+
 /* Writes until nothing is left. False when it has to wait, or when the connection failed. */
 static bool write_out(struct nu_connection *conn)
 {
@@ -512,10 +556,8 @@ static bool write_out(struct nu_connection *conn)
             check_watermarks(conn);
             return false;
         }
-        struct iovec iov[WRITE_IOVECS];
         size_t bytes;
-        int count = nu_buf_to_iovec(&conn->out, iov, WRITE_IOVECS, &bytes);
-        ssize_t n = conn->transport->write(conn, iov, count);
+        ssize_t n = write_once(conn, &bytes);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN) {

@@ -188,13 +188,13 @@ static void set_scheme(struct nu_hcm_stream *stream)
         return;
     }
     struct nu_str proto = nu_headers_get_id(headers, NU_HEADER_X_FORWARDED_PROTO);
-    if (!proto.ptr) {
-        proto = scheme_of_connection(stream);
-        nu_headers_add_id(headers, NU_HEADER_X_FORWARDED_PROTO, proto);
-    }
+    bool secure = stream->connection_info.is_tls;
+    if (!proto.ptr)
+        nu_headers_add_id(headers, NU_HEADER_X_FORWARDED_PROTO, scheme_of_connection(stream));
+    else if (is_http_scheme(proto))
+        secure = proto.len == 5;
     if (nu_headers_has_id(headers, NU_HEADER_SCHEME))
         return;
-    bool secure = is_http_scheme(proto) ? proto.len == 5 : stream->connection_info.is_tls;
     nu_headers_fill_first(headers, NU_PLACE_SCHEME, NU_HEADER_SCHEME,
                           secure ? NU_STR("https") : NU_STR("http"));
 }

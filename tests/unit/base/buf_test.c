@@ -262,6 +262,48 @@ TEST(moving_any_number_of_bytes_keeps_all_of_them_in_order)
     }
 }
 
+TEST(gathering_copies_a_few_bytes_behind_the_last_ones)
+{
+    struct nu_buf to = {0};
+    struct nu_buf from = {0};
+    nu_buf_append(&to, NU_STR("head "));
+    nu_buf_append(&from, NU_STR("body"));
+    nu_buf_gather(&to, &from);
+    assert_str(content(&to), "head body");
+    assert_int_equal(count_slices(&to), 1);
+    assert_int_equal(from.len, 0);
+    assert_null(from.first);
+    nu_buf_clear(&to);
+}
+
+TEST(gathering_moves_what_is_long_or_in_pieces_or_does_not_fit)
+{
+    char text[600];
+    memset(text, 'x', sizeof(text));
+    for (int kind = 0; kind < 4; kind++) {
+        struct nu_buf to = {0};
+        struct nu_buf from = {0};
+        if (kind != 2)
+            nu_buf_append(&to, NU_STR("head"));
+        if (kind == 3)
+            nu_buf_commit(&to, nu_block_room(to.last->block));
+        if (kind == 0)
+            nu_buf_append(&from, nu_str_make(text, sizeof(text)));
+        else
+            nu_buf_append(&from, NU_STR("ab"));
+        if (kind == 1)
+            nu_buf_add_static(&from, NU_STR("cd"));
+        size_t len = to.len + from.len;
+        size_t slices = count_slices(&to) + count_slices(&from);
+        nu_buf_gather(&to, &from);
+        check(&to);
+        assert_int_equal(to.len, len);
+        assert_int_equal(count_slices(&to), slices);
+        assert_int_equal(from.len, 0);
+        nu_buf_clear(&to);
+    }
+}
+
 TEST(moving_nothing_changes_nothing)
 {
     struct nu_buf from = {0};
