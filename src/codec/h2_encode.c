@@ -109,6 +109,9 @@ void nu_h2_stream_write_data(struct nu_h2_stream *stream, const uint8_t *frame_h
     nu_buf_move(&session->conn->out, &stream->out, length);
     count_pending(stream, 0, length);
     session->data_frames_sent++;
+    if (nu_unlikely(has(stream, NU_H2_RESET_LATER)) && stream->out.len == 0 &&
+        !has(stream, NU_H2_END_OUT))
+        nu_h2_stream_send_reset(stream, stream->reset_code);
     nu_h2_stream_check_pressure(stream);
 }
 
@@ -154,16 +157,11 @@ static void fail_output(struct nu_h2_stream *stream)
         nu_h2_stream_send_reset(stream, NGHTTP2_INTERNAL_ERROR);
 }
 
-/* The upgrade that came about is a CONNECT that succeeded. */
-static void grant_upgrade(const struct nu_h2_stream *stream, struct nu_h2_fields *fields)
+static bool asks_for_tunnel(const struct nu_h2_stream *stream, const struct nu_headers *headers)
 {
-    static const char granted[] = "200";
-    static const struct nu_str switching = NU_STR_INIT("101");
-    nghttp2_nv *status = fields->fields; /* pseudo headers are first */
-    if (nu_likely(!has(stream, NU_H2_IS_UPGRADE)) || fields->count == 0)
-        return;
-    if (nu_str_eq(nu_str_make((const char *)status->value, status->valuelen), switching))
-        status->value = nu_unconst(granted);
+    return !stream->session->is_server &&
+           (nu_headers_has_id(headers, NU_HEADER_UPGRADE) ||
+            nu_str_eq(nu_headers_get_id(headers, NU_HEADER_METHOD), NU_STR("CONNECT")));
 }
 
 /* A head that cannot be submitted (the identifiers have run out) ends the stream. */
@@ -174,7 +172,10 @@ static void submit_head(struct nu_h2_stream *stream, const struct nu_headers *he
     const nghttp2_data_provider *body = end ? NULL : &provider;
     struct nu_h2_fields fields =
         nu_h2_fields_of(headers, session->is_server ? NU_H2_RESPONSE_HEAD : NU_H2_REQUEST_HEAD);
-    grant_upgrade(stream, &fields);
+    if (nu_unlikely(asks_for_tunnel(stream, headers)))
+        nu_h2_tunnel_fix_request(stream, headers, &fields);
+    else if (nu_unlikely(session->is_server && has(stream, NU_H2_IS_UPGRADE)))
+        nu_h2_tunnel_fix_response(&fields);
     bool is_submitted = session->is_server
                             ? nghttp2_submit_response(session->ng, stream->id, fields.fields,
                                                       fields.count, body) == 0
@@ -284,16 +285,25 @@ static uint32_t code_of(enum nu_reset_reason reason)
     }
 }
 
-/* A response that was encoded to its end is sent to its end; a request is given up at once. */
+/* A response that was encoded to its end is sent to its end, and so is what a tunnel had to say before
+ * its other side ended; a request is given up at once. */
+static bool may_reset_now(const struct nu_h2_stream *stream, enum nu_reset_reason reason)
+{
+    if (!stream->session->is_server)
+        return true;
+    if (has(stream, NU_H2_END_OUT))
+        return has(stream, NU_H2_END_SENT);
+    return reason != NU_RESET_CONNECT_ERROR || stream->out.len == 0;
+}
+
 static void reset(struct nu_stream_encoder *encoder, enum nu_reset_reason reason)
 {
     struct nu_h2_stream *stream = stream_of(encoder);
-    bool is_server = stream->session->is_server;
-    if (is_server && has(stream, NU_H2_END_OUT) && !has(stream, NU_H2_END_SENT)) {
+    if (!may_reset_now(stream, reason)) {
         stream->flags |= NU_H2_RESET_LATER;
         stream->reset_code = code_of(reason);
     } else {
-        if (is_server) /* a reset would overtake what the client is to see */
+        if (stream->session->is_server) /* a reset would overtake what the client is to see */
             nu_h2_session_flush(stream->session);
         nu_h2_stream_send_reset(stream, code_of(reason));
     }

@@ -40,7 +40,7 @@ enum nu_h2_stream_flag {
     NU_H2_IS_INTERIM = 1 << 14,   /* the head being read has a status below 200 */
     NU_H2_TOLD_HIGH = 1 << 15,    /* the decoder knows that too much waits */
     NU_H2_IS_GONE = 1 << 16,      /* about to be freed */
-    NU_H2_IS_UPGRADE = 1 << 17,   /* an extended CONNECT, which its user sees as an upgrade */
+    NU_H2_IS_UPGRADE = 1 << 17,   /* an extended CONNECT: 200 on the wire is 101 */
 };
 
 struct nu_h2_stream {
@@ -63,6 +63,7 @@ struct nu_h2_stream {
     struct nu_str details;             /* why it is reset; a constant */
     struct nu_headers *trailers_in;    /* in the decoder's arena; NULL until there are some */
     struct nu_h2_fields *trailers_out; /* owned; sent behind `out` */
+    struct nu_str protocol;            /* a client's extended CONNECT: in the request's headers */
     struct nu_timer flush_timer;
 };
 
@@ -278,5 +279,17 @@ void nu_h2_ping_stop(struct nu_h2_session *session);
 void nu_h2_ping_on_ack(struct nu_h2_session *session);
 /* Client: before a stream is opened. */
 void nu_h2_ping_before_stream(struct nu_h2_session *session);
+
+/* --- h2_tunnel.c --- */
+
+/* Takes an extended CONNECT for the upgrade that it is in HTTP/1. */
+void nu_h2_tunnel_take_request(struct nu_h2_stream *stream, struct nu_headers *headers);
+/* Takes what grants ours for a 101. */
+void nu_h2_tunnel_take_response(struct nu_h2_stream *stream, struct nu_headers *headers);
+/* Makes an upgrade an extended CONNECT; a plain CONNECT loses what it may not have. */
+void nu_h2_tunnel_fix_request(struct nu_h2_stream *stream, const struct nu_headers *headers,
+                              struct nu_h2_fields *fields);
+/* Makes a 101 a 200. */
+void nu_h2_tunnel_fix_response(struct nu_h2_fields *fields);
 
 #endif

@@ -36,19 +36,6 @@ static bool take_host(struct nu_h2_stream *stream, struct nu_headers *headers)
            fail(stream, NU_STR("http2.invalid.header.field"));
 }
 
-/* An extended CONNECT (RFC 8441) becomes what it is over HTTP/1: a GET that asks for an upgrade. */
-static void take_protocol(struct nu_h2_stream *stream, struct nu_headers *headers)
-{
-    struct nu_str protocol = nu_headers_get_id(headers, NU_HEADER_PROTOCOL);
-    if (nu_likely(!protocol.ptr))
-        return;
-    stream->flags |= NU_H2_IS_UPGRADE;
-    nu_headers_remove_id(headers, NU_HEADER_PROTOCOL);
-    nu_headers_set_id(headers, NU_HEADER_METHOD, NU_STR("GET"));
-    nu_headers_add_id(headers, NU_HEADER_UPGRADE, protocol);
-    nu_headers_add_id(headers, NU_HEADER_CONNECTION, NU_STR("upgrade"));
-}
-
 bool nu_h2_check_request(struct nu_h2_stream *stream, struct nu_headers *headers)
 {
     struct nu_str method = nu_headers_get_id(headers, NU_HEADER_METHOD);
@@ -57,7 +44,8 @@ bool nu_h2_check_request(struct nu_h2_stream *stream, struct nu_headers *headers
         return fail(stream, NU_STR("http2.invalid.header.field"));
     if (!take_host(stream, headers))
         return false;
-    take_protocol(stream, headers);
+    if (nu_unlikely(nu_headers_has_id(headers, NU_HEADER_PROTOCOL)))
+        nu_h2_tunnel_take_request(stream, headers);
     return true;
 }
 
@@ -66,5 +54,7 @@ bool nu_h2_check_response(struct nu_h2_stream *stream, struct nu_headers *header
     uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
     if (status < 100 || status > 599 || status == 101)
         return fail(stream, NU_STR("http2.violation.of.messaging.rule"));
+    if (nu_unlikely(stream->flags & NU_H2_IS_UPGRADE))
+        nu_h2_tunnel_take_response(stream, headers);
     return true;
 }

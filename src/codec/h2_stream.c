@@ -79,7 +79,7 @@ static void consume(struct nu_h2_stream *stream)
 static void await_flush(struct nu_h2_stream *stream)
 {
     uint64_t limit_ms = stream->session->options->flush_timeout_ms;
-    bool waits = has(stream, NU_H2_END_OUT) && !has(stream, NU_H2_END_SENT);
+    bool waits = has(stream, NU_H2_END_OUT | NU_H2_RESET_LATER) && !has(stream, NU_H2_END_SENT);
     if (waits && has(stream, NU_H2_IS_OPEN) && limit_ms)
         nu_timer_arm(stream->session->loop, &stream->flush_timer, limit_ms);
 }

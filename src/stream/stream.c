@@ -122,7 +122,7 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
     struct nu_hcm_conn *conn = stream->conn;
     conn->linger = !may_close_at_once(stream);
     if (!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
-        stream->encoder->ops->reset(stream->encoder, NU_RESET_LOCAL);
+        stream->encoder->ops->reset(stream->encoder, nu_hcm_reset_reason(stream));
     /* The next request on the connection must not wait for this one's upstream. */
     for (; stream->holds; stream->holds--)
         stream->encoder->ops->release_read(stream->encoder);
@@ -140,7 +140,7 @@ static void reset_stream(struct nu_hcm_stream *stream)
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_rx_reset);
     if (!stream->conn->h2)
         stream->conn->drain = NU_HCM_CLOSING;
-    stream->encoder->ops->reset(stream->encoder, NU_RESET_LOCAL);
+    stream->encoder->ops->reset(stream->encoder, nu_hcm_reset_reason(stream));
     stream->flags |= NU_STREAM_REQUEST_COMPLETE;
     nu_hcm_stream_end(stream);
 }
@@ -433,9 +433,6 @@ static void look_at_request(struct nu_hcm_stream *stream, bool end)
     bool is_tunnel = nu_unlikely(nu_hcm_asks_for_tunnel(&stream->request_headers));
     touch(stream);
     nu_timer_cancel(&stream->headers_timer);
-    /* What follows such a head is a tunnel's, whether it comes about or not. */
-    if (is_tunnel)
-        end = false;
     note_request(stream, end);
     if (end)
         nu_timer_cancel(&stream->request_timer);

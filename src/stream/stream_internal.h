@@ -166,6 +166,9 @@ void nu_hcm_end_tunnel(struct nu_hcm_stream *stream);
  * for. */
 bool nu_hcm_is_switch(const struct nu_hcm_stream *stream, uint32_t status);
 
+/* How the client hears of a stream that ends before its messages do. */
+enum nu_reset_reason nu_hcm_reset_reason(const struct nu_hcm_stream *stream);
+
 /* --- duration.c --- */
 
 /* How long the stream may last on this route; false: as long as it wants. Brings the request's

@@ -87,3 +87,14 @@ bool nu_hcm_is_switch(const struct nu_hcm_stream *stream, uint32_t status)
     }
     return false;
 }
+
+/* What broke behind a tunnel is told apart from what broke in it (RFC 9113 8.5). */
+enum nu_reset_reason nu_hcm_reset_reason(const struct nu_hcm_stream *stream)
+{
+    const struct nu_stream_info *info = &stream->info;
+    if (nu_likely(info->tunnel == NU_TUNNEL_NONE))
+        return NU_RESET_LOCAL;
+    bool broke = nu_stream_info_has_flag(info, NU_FLAG_UPSTREAM_CONNECTION_FAILURE) ||
+                 nu_stream_info_has_flag(info, NU_FLAG_UPSTREAM_CONNECTION_TERMINATION);
+    return broke ? NU_RESET_CONNECT_ERROR : NU_RESET_LOCAL;
+}

@@ -9,10 +9,11 @@ import threading
 
 import pytest
 
+import h2
 from configs import PROXY
 from pki import Authority
 from tunnels import client_of, gone, limited, reset, server  # noqa: F401 pylint: disable=unused-import
-from websocket import WAIT_SECONDS, Ended, Stream
+from websocket import WAIT_SECONDS, Ended, H2Stream, Stream
 
 MIB = 1 << 20
 ROUTE = "              - match: {prefix: /}\n                route: {cluster: origin}\n"
@@ -213,6 +214,63 @@ def test_a_post_of_any_length_is_bytes(nuncio, server):
     body = os.urandom(size)
     answer = proxy.request("POST", "main", "/", iter([body[:MIB], body[MIB:]]))
     assert answer.body == body
+
+
+def open_h2(proxy):
+    """CONNECT on a stream of HTTP/2."""
+    peer = h2.client(proxy)
+    stream = peer.open([(":method", "CONNECT"), (":authority", "a:443")], False)
+    peer.wait("answer", lambda: peer.messages[stream].headers)
+    assert peer.messages[stream].status == 200
+    return H2Stream(peer, stream)
+
+
+@pytest.mark.parametrize("config", [ENDED, FORWARDED], ids=["ended", "forwarded"])
+def test_connect_over_http2(nuncio, server, config):
+    """The client's end goes on as the connection's; what the server says behind it comes back."""
+    data = os.urandom(8 * MIB)
+
+    def script(sock):
+        stream = Stream(sock)
+        if config is FORWARDED:
+            assert stream.read_head().startswith(b"CONNECT a:443 HTTP/1.1\r\n")
+            stream.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+        got = stream.read_end()
+        stream.send(got[::-1])
+
+    upstream = server(script)
+    proxy = nuncio(limited(config), origin=upstream.port)
+    stream = open_h2(proxy)
+    stream.send(data)
+    stream.end()
+    assert stream.read_end() == data[::-1]
+    upstream.wait()
+    gone(proxy)
+
+
+def test_a_slow_reader_of_http2_holds_the_server_back(nuncio, server):
+    stuck = threading.Event()
+
+    def script(sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        sock.settimeout(1)
+        sent, block = 0, bytes(1 << 16)
+        try:
+            while sent < 256 * MIB:
+                sent += sock.send(block)
+        except TimeoutError:
+            stuck.set()
+        return sent
+
+    upstream = server(script)
+    proxy = nuncio(limited(ENDED), origin=upstream.port)
+    peer = h2.client(proxy, gives_window=False)
+    peer.open([(":method", "CONNECT"), (":authority", "a:443")], False)
+    assert stuck.wait(WAIT_SECONDS)
+    assert rss_kib(proxy.pid) < 100 * 1024
+    peer.peer.close()
+    assert upstream.wait() < 256 * MIB
+    gone(proxy)
 
 
 def test_nothing_behind_a_refused_connect_reaches_the_server(nuncio, server):

@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+import h2
 import websocket
 from configs import GATED, PROXY
 from pki import Authority
@@ -178,6 +179,97 @@ def test_a_reader_that_waits_holds_the_other_side_back(nuncio, server):
     sent = upstream.wait()
     assert sent < total and len(got) == sent + 3
     assert rss < 100 * 1024, rss
+
+
+# --- HTTP/2 -----------------------------------------------------------------------------------
+
+OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def with_h2(config):
+    """Extended CONNECT allowed to clients."""
+    return config.replace(UPGRADES, UPGRADES + "          http2_protocol_options: {allow_connect: true}\n")
+
+
+def to_h2(config):
+    """HTTP/2 to the upstream."""
+    return config.replace("    type: STATIC\n", f"""    type: STATIC
+    typed_extension_protocol_options:
+      {OPTIONS}:
+        "@type": type.googleapis.com/{OPTIONS}
+        explicit_http_config: {{http2_protocol_options: {{allow_connect: true}}}}
+""")
+
+
+@pytest.mark.parametrize("upstream", ["h1", "h2"])
+@pytest.mark.parametrize("client", ["h1", "h2"])
+def test_every_pairing_of_versions(nuncio, server, origin, client, upstream):
+    if upstream == "h1":
+        port = server(websocket.echo).port
+        config = with_h2(WS)
+    else:
+        port = origin(h2.upstream(lambda peer: websocket.echo_on(websocket.accept_h2(peer)),
+                                  settings={8: 1})).port
+        config = to_h2(with_h2(WS))
+    proxy = nuncio(limited(config), origin=port)
+    if client == "h1":
+        end = websocket.connect(client_of(proxy), accepts=upstream == "h1")
+    else:
+        end = websocket.connect_h2(h2.client(proxy))
+    for size in (0, 1, 125, 126, 65535, 65536, 1 << 20):
+        data = os.urandom(size)
+        end.send(BINARY, data)
+        assert end.receive() == (BINARY, data)
+    end.send(TEXT, b"one ", fin=False)
+    end.send(PING, b"between")
+    end.send(0, b"two", fin=True)
+    assert end.receive() == (PONG, b"between")
+    assert end.receive() == (TEXT, b"one two")
+    say_goodbye(end)
+    if client == "h2":
+        end.stream.peer.peer.close()
+    else:
+        end.stream.sock.close()
+    gone(proxy)
+
+
+def test_many_websockets_share_a_connection(nuncio, server):
+    upstream = server(websocket.echo)
+    proxy = nuncio(with_h2(WS), origin=upstream.port)
+    peer = h2.client(proxy)
+    ends = [websocket.connect_h2(peer) for _ in range(20)]
+    for number, end in enumerate(ends):
+        end.send(TEXT, b"%d" % number)
+    for number, end in enumerate(ends):
+        assert end.receive() == (TEXT, b"%d" % number)
+    assert proxy.stats()["http.main.downstream_cx_upgrades_active"] == 20
+    assert proxy.stats()["http.main.downstream_cx_active"] == 1
+    for end in ends[::2]:
+        peer.rst(end.stream.id)
+    for end in ends[1::2]:
+        end.send(TEXT, b"still")
+        assert end.receive() == (TEXT, b"still")
+        say_goodbye(end)
+    gone(proxy)
+
+
+def test_a_server_that_ends_is_a_connect_error(nuncio, server):
+    upstream = server(lambda sock: websocket.accept(sock)[0].send(TEXT, b"bye"))
+    proxy = nuncio(with_h2(WS), origin=upstream.port)
+    end = websocket.connect_h2(h2.client(proxy))
+    assert end.receive() == (TEXT, b"bye")
+    end.stream.read_end()
+    assert end.stream.peer.messages[end.stream.id].reset == "CONNECT_ERROR"
+
+
+def test_the_end_of_a_stream_is_the_end_of_a_connection(nuncio, server):
+    upstream = server(lambda sock: websocket.accept(sock)[0].stream.read_end())
+    proxy = nuncio(with_h2(WS), origin=upstream.port)
+    end = websocket.connect_h2(h2.client(proxy))
+    end.stream.send(b"last words")
+    end.stream.end()
+    assert upstream.wait() == b"last words"
+    gone(proxy)
 
 
 # --- Ends -------------------------------------------------------------------------------------

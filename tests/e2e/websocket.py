@@ -59,6 +59,41 @@ class Stream:
         self.sock.sendall(data)
 
 
+class H2Stream:
+    """The same on a stream of an h2.Peer."""
+
+    def __init__(self, peer, stream):
+        self.peer, self.id, self._used = peer, stream, 0
+
+    @property
+    def _message(self):
+        return self.peer.messages[self.id]
+
+    def _wait(self, found):
+        message = self._message
+        self.peer.wait("more of the stream", lambda: found() or message.complete
+                       or message.reset is not None or self.peer.peer.end != "open")
+
+    def read(self, count):
+        self._wait(lambda: len(self._message.body) >= self._used + count)
+        if len(self._message.body) < self._used + count:
+            raise Ended("end")
+        data = bytes(self._message.body[self._used:self._used + count])
+        self._used += count
+        return data
+
+    def read_end(self):
+        self._wait(lambda: False)
+        data, self._used = bytes(self._message.body[self._used:]), len(self._message.body)
+        return data
+
+    def send(self, data):
+        self.peer.body(self.id, data, end=False)
+
+    def end(self):
+        self.peer.data(self.id, b"", True)
+
+
 def mask_bytes(data, key):
     repeated = int.from_bytes((key * (len(data) // 4 + 1))[:len(data)], "big")
     return (int.from_bytes(data, "big") ^ repeated).to_bytes(len(data), "big")
@@ -130,15 +165,15 @@ def fields_of(head):
     return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def connect(sock, path="/", fields="", early=b""):
-    """A client's handshake, with `early` right behind it; gives the open end."""
+def connect(sock, path="/", fields="", accepts=True):
+    """A client's handshake; gives the open end. Through HTTP/2 no key is accepted by anybody."""
     stream, key = Stream(sock), base64.b64encode(os.urandom(16))
-    stream.send(request_bytes(path, fields, key) + early)
+    stream.send(request_bytes(path, fields, key))
     head = stream.read_head()
     assert head.startswith(b"HTTP/1.1 101 "), head
     got = fields_of(head)
     assert got["upgrade"].lower() == "websocket" and got["connection"].lower() == "upgrade", head
-    assert got["sec-websocket-accept"].encode() == accept_key(key), head
+    assert not accepts or got["sec-websocket-accept"].encode() == accept_key(key), head
     return WebSocket(stream, True)
 
 
@@ -147,15 +182,40 @@ def accept(sock):
     stream = Stream(sock)
     got = fields_of(stream.read_head())
     assert got["upgrade"].lower() == "websocket" and got["connection"].lower() == "upgrade", got
-    answer = accept_key(got["sec-websocket-key"].encode()).decode()
+    answer = accept_key(got.get("sec-websocket-key", "").encode()).decode()
     stream.send(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                  f"Sec-WebSocket-Accept: {answer}\r\n\r\n").encode())
     return WebSocket(stream, False), got
 
 
+def connect_h2(peer, path="/"):
+    """A client's extended CONNECT (RFC 8441) on an h2.Peer; gives the open end."""
+    peer.wait("SETTINGS", lambda: any(frame.kind == 4 for frame in peer.frames))
+    stream = peer.open([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"),
+                        (":authority", "a.test"), (":path", path),
+                        ("sec-websocket-version", "13")], False)
+    peer.wait("answer", lambda: peer.messages[stream].headers)
+    assert peer.messages[stream].status == 200, peer.messages[stream].headers
+    return WebSocket(H2Stream(peer, stream), True)
+
+
+def accept_h2(peer):
+    """A server's part of that; gives the open end."""
+    peer.wait("request", lambda: peer.ids)
+    stream = peer.ids.pop(0)
+    fields = dict(peer.messages[stream].headers)
+    assert fields[":method"] == "CONNECT" and fields[":protocol"] == "websocket", fields
+    assert "upgrade" not in fields and "connection" not in fields, fields
+    peer.headers(stream, [(":status", "200")])
+    return WebSocket(H2Stream(peer, stream), False)
+
+
 def echo(sock):
     """Serves one connection: every message comes back, and a close is answered."""
-    end, _ = accept(sock)
+    echo_on(accept(sock)[0])
+
+
+def echo_on(end):
     while True:
         opcode, data = end.receive()
         end.send(opcode, data)

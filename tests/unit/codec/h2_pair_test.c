@@ -244,4 +244,133 @@ TEST(heads_beyond_the_share_of_a_turn_are_told_in_later_ones)
     h2_pair_finish(&pair);
 }
 
+/* --- Tunnels ---------------------------------------------------------------------------------- */
+
+/* What the client sends for an upgrade as HTTP/1 has it. */
+static struct h2_heard *open_upgrade(struct h2_pair *pair, struct h2_heard **server)
+{
+    struct h2_heard *client = h2_open(pair);
+    struct nu_headers *head = h2_request_head(client, "GET");
+    nu_headers_add(head, NU_STR("x-before"), NU_STR("1"));
+    nu_headers_add(head, NU_STR("connection"), NU_STR("keep-alive, Upgrade"));
+    nu_headers_add(head, NU_STR("upgrade"), NU_STR("websocket"));
+    nu_headers_add(head, NU_STR("content-length"), NU_STR("0"));
+    h2_send_head(client, head, false);
+    h2_pair_run(pair);
+    *server = &pair->server.heard[0];
+    return client;
+}
+
+TEST(an_upgrade_is_an_extended_connect_on_the_wire)
+{
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    pair.server.options.allow_connect = true;
+    h2_pair_start(&pair);
+    struct h2_heard *client = open_upgrade(&pair, &server);
+    assert_true(server->has_head && !server->ended);
+    assert_str(value_of(&server->headers, ":method"), "GET");
+    assert_str(value_of(&server->headers, ":path"), "/x?y");
+    assert_null(value_of(&server->headers, ":protocol").ptr);
+    assert_str(value_of(&server->headers, "upgrade"), "websocket");
+    assert_str(value_of(&server->headers, "connection"), "upgrade");
+    assert_str(value_of(&server->headers, "x-before"), "1");
+    assert_null(value_of(&server->headers, "content-length").ptr);
+    struct nu_headers *head = h2_response_head(server, "101");
+    nu_headers_add(head, NU_STR("upgrade"), NU_STR("websocket"));
+    nu_headers_add(head, NU_STR("connection"), NU_STR("upgrade"));
+    h2_send_head(server, head, false);
+    h2_send_bytes(server, 5, false);
+    h2_pair_run(&pair);
+    assert_str(value_of(&client->headers, ":status"), "101");
+    assert_str(value_of(&client->headers, "upgrade"), "websocket");
+    assert_str(value_of(&client->headers, "connection"), "upgrade");
+    assert_int_equal(client->body.len, 5);
+    h2_send_bytes(client, 7, true);
+    h2_pair_run(&pair);
+    assert_true(server->ended && !client->ended);
+    assert_int_equal(server->body.len, 7);
+    h2_send_bytes(server, 1, true);
+    h2_pair_run(&pair);
+    assert_true(client->ended);
+    h2_pair_finish(&pair);
+}
+
+TEST(a_refused_upgrade_is_an_ordinary_response)
+{
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    pair.server.options.allow_connect = true;
+    h2_pair_start(&pair);
+    struct h2_heard *client = open_upgrade(&pair, &server);
+    h2_send_head(server, h2_response_head(server, "403"), false);
+    h2_send_bytes(server, 2, true);
+    h2_pair_run(&pair);
+    assert_str(value_of(&client->headers, ":status"), "403");
+    assert_null(value_of(&client->headers, "upgrade").ptr);
+    assert_true(client->ended);
+    h2_pair_finish(&pair);
+}
+
+TEST(an_upgrade_that_the_server_has_not_allowed_is_a_broken_message)
+{
+    struct h2_pair pair;
+    struct h2_heard *server;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    open_upgrade(&pair, &server);
+    assert_false(server->has_head);
+    assert_true(pair.server.failure.len > 0);
+    h2_pair_finish(&pair);
+}
+
+TEST(a_connect_has_neither_scheme_nor_path)
+{
+    struct h2_pair pair;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = h2_open(&pair);
+    h2_send_head(client, h2_request_head(client, "CONNECT"), false);
+    h2_pair_run(&pair);
+    struct h2_heard *server = &pair.server.heard[0];
+    assert_true(server->has_head && !server->ended);
+    assert_str(value_of(&server->headers, ":method"), "CONNECT");
+    assert_str(value_of(&server->headers, ":authority"), "a.example");
+    assert_null(value_of(&server->headers, ":path").ptr);
+    assert_null(value_of(&server->headers, ":scheme").ptr);
+    h2_send_head(server, h2_response_head(server, "200"), false);
+    h2_pair_run(&pair);
+    assert_str(value_of(&client->headers, ":status"), "200");
+    h2_pair_finish(&pair);
+}
+
+/* Beyond the window, so that the reset has to wait for the client. */
+TEST(what_a_tunnel_had_to_say_comes_before_its_break)
+{
+    enum { BODY = 300000 };
+    struct h2_pair pair;
+    h2_pair_init(&pair);
+    pair.client.options.stream_window_bytes = 65535;
+    h2_pair_start(&pair);
+    struct h2_heard *client = h2_open(&pair);
+    h2_send_head(client, h2_request_head(client, "CONNECT"), false);
+    h2_pair_run(&pair);
+    struct h2_heard *server = &pair.server.heard[0];
+    client->encoder->ops->hold_read(client->encoder);
+    h2_send_head(server, h2_response_head(server, "200"), false);
+    h2_send_bytes(server, BODY, false);
+    h2_pair_run(&pair);
+    server->encoder->ops->reset(server->encoder, NU_RESET_CONNECT_ERROR);
+    h2_pair_run(&pair);
+    assert_false(client->was_reset);
+    client->encoder->ops->release_read(client->encoder);
+    h2_pair_run(&pair);
+    assert_int_equal(client->body.len, BODY);
+    assert_true(client->was_reset);
+    assert_int_equal(client->reset, NU_RESET_CONNECT_ERROR);
+    h2_pair_finish(&pair);
+}
+
 TEST_MAIN()
