@@ -6,6 +6,7 @@
 #include "client/exchange_internal.h"
 
 #include "base/assert.h"
+#include "http/authority.h"
 #include "http/proxy_data.h"
 #include "http/status.h"
 
@@ -578,17 +579,34 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     exchange->pool_request.waiting = false;
 }
 
-/* One of the client's own, where hosts are told of it. */
+/* The host that the request is for, where connections are opened for one. */
+static struct nu_str server_name_of(const struct nu_exchange *exchange)
+{
+    const struct nu_cluster_options *options = &exchange->params.cluster->cluster->options;
+    const struct nu_headers *headers = exchange->request_headers;
+    struct nu_str host = {0};
+    if (nu_likely(!options->auto_sni && !options->auto_san))
+        return host;
+    if (options->auto_sni_header.len)
+        host = nu_headers_get(headers, options->auto_sni_header);
+    if (host.len == 0)
+        host = nu_headers_get_id(headers, NU_HEADER_AUTHORITY);
+    return nu_authority_split(host).host;
+}
+
+/* One for everybody, unless the client or the name sets its connections apart. */
 static struct nu_pool *find_pool(struct nu_exchange *exchange, uint32_t index)
 {
     struct nu_cluster_local *cluster = exchange->params.cluster;
     struct nu_stream_info *info = exchange->info;
-    if (!nu_cluster_names_client(cluster->cluster, cluster->hosts->hosts[index]) ||
-        !info->connection)
-        return nu_pool_get(cluster, index, exchange->params.priority, info->protocol);
-    struct nu_proxy_data client = nu_proxy_data_of(info->connection);
-    return nu_pool_get_for_client(cluster, index, exchange->params.priority, info->protocol,
-                                  &client);
+    struct nu_pool_purpose purpose = {.server_name = server_name_of(exchange)};
+    struct nu_proxy_data client;
+    if (nu_unlikely(nu_cluster_names_client(cluster->cluster, cluster->hosts->hosts[index])) &&
+        info->connection) {
+        client = nu_proxy_data_of(info->connection);
+        purpose.client = &client;
+    }
+    return nu_pool_get(cluster, index, exchange->params.priority, info->protocol, &purpose);
 }
 
 /* The pool of a host. False if there is no host, or no more pools are allowed. */

@@ -18,6 +18,9 @@ struct nu_transport_target {
     struct nu_str hostname; /* the host's; may be empty */
     struct nu_str alpn;     /* protocols in wire form (a length and bytes each), which are offered
                                where the configuration names none; may be empty */
+    struct nu_str server_name; /* asked for in place of the configured one; may be empty */
+    struct nu_str peer_name;   /* must be among the names of the peer's certificate, beside what is
+                                  configured; may be empty */
     const struct nu_address *address;   /* the host's */
     const struct nu_proxy_data *client; /* whom it is for, where that is told; NULL for nobody */
 };

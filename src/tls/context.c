@@ -61,10 +61,11 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
 {
     const struct nu_tls_settings *settings = arg;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct nu_str name = {0};
+    struct nu_tls_wanted_names wanted = {.beside_matchers = nu_tls_peer_name_of(ssl)};
     if (settings->verify_server_name)
-        name = nu_str_from(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-    int ok = nu_tls_validator_verify(&settings->validator, store, name, local_of(ssl)->stats);
+        wanted.in_place_of_matchers =
+            nu_str_from(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    int ok = nu_tls_validator_verify(&settings->validator, store, &wanted, local_of(ssl)->stats);
     if (!ok)
         nu_tls_transport_note_verify_failure(ssl, X509_STORE_CTX_get_error(store));
     return ok;

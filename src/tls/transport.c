@@ -32,12 +32,14 @@ struct tls_transport {
     struct nu_connection *conn;         /* borrowed: owns this */
     struct nu_tls_context_local *local; /* a reference: the thread's, with today's settings */
     SSL *ssl;                           /* owned */
+    char *peer_name;                    /* owned: see nu_tls_peer_name_of; NULL for none */
     struct nu_ssl_info *info;           /* owned: one reference; NULL until it is asked for */
     struct nu_buf cipher_in;
     struct nu_buf cipher_out;
     unsigned fills;       /* of this read */
     unsigned key_updates; /* of the peer since its last data */
     int verify_error;     /* X509_V_OK unless the peer's certificate was refused */
+    bool is_for_name;     /* one that the configuration does not know */
     bool is_done;         /* the handshake is */
     bool has_failed;
     bool raw_eof;   /* the socket's end was read */
@@ -530,6 +532,7 @@ static void tls_finish(struct nu_connection *conn)
     nu_ssl_info_unref(tls->info);
     SSL_free(tls->ssl);
     nu_tls_context_local_unref(tls->local);
+    nu_free(tls->peer_name);
     nu_buf_clear(&tls->cipher_in);
     nu_buf_clear(&tls->cipher_out);
     nu_free(tls);
@@ -608,10 +611,12 @@ void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
 static bool is_session_for(const struct tls_transport *tls, const SSL_SESSION *session,
                            struct nu_str name)
 {
-    if (!tls->local->settings->auto_host_sni)
+    if (!tls->local->settings->auto_host_sni && !tls->is_for_name)
         return true;
     const char *known = SSL_SESSION_get0_hostname(session);
-    return known && nu_str_eq(nu_str_from(known), name);
+    if (!known || !nu_str_eq(nu_str_from(known), name))
+        return false;
+    return !tls->peer_name || nu_str_eq(nu_str_from(tls->peer_name), name);
 }
 
 /* Offers the newest session. One of TLS 1.3 is used up by that: it must not be seen twice. */
@@ -647,6 +652,13 @@ void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
     struct nu_str name = settings->server_name;
     if (settings->auto_host_sni && target->hostname.len)
         name = target->hostname;
+    tls->is_for_name = target->server_name.len || target->peer_name.len;
+    if (target->server_name.len)
+        name = target->server_name;
+    if (target->peer_name.len) {
+        tls->peer_name = nu_strndup(target->peer_name.ptr, target->peer_name.len);
+        SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, NULL);
+    }
     SSL_set_connect_state(tls->ssl);
     if (!settings->alpn.len && target->alpn.len)
         SSL_set_alpn_protos(tls->ssl, (const unsigned char *)target->alpn.ptr,
@@ -657,6 +669,12 @@ void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
         nu_free(text);
     }
     resume_session(tls, name);
+}
+
+struct nu_str nu_tls_peer_name_of(const SSL *ssl)
+{
+    const struct tls_transport *tls = SSL_get_app_data(ssl);
+    return nu_str_from(tls->peer_name);
 }
 
 int nu_tls_socket_of(const SSL *ssl)

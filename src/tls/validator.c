@@ -235,8 +235,17 @@ static int let_in(X509_STORE_CTX *store)
     return 1;
 }
 
+static bool has_names(const struct nu_tls_validator *validator, X509 *leaf,
+                      const struct nu_tls_wanted_names *wanted)
+{
+    if (wanted->beside_matchers.len && !has_name(validator, leaf, wanted->beside_matchers))
+        return false;
+    bool asks = validator->san_count || wanted->in_place_of_matchers.len;
+    return !asks || has_name(validator, leaf, wanted->in_place_of_matchers);
+}
+
 int nu_tls_validator_verify(const struct nu_tls_validator *validator, X509_STORE_CTX *store,
-                            struct nu_str server_name, struct nu_tls_stats *stats)
+                            const struct nu_tls_wanted_names *wanted, struct nu_tls_stats *stats)
 {
     X509 *leaf = X509_STORE_CTX_get0_cert(store);
     if (validator->trusted && !verify_chain(validator, store)) {
@@ -245,8 +254,12 @@ int nu_tls_validator_verify(const struct nu_tls_validator *validator, X509_STORE
         nu_counter_inc(&stats->fail_verify_error);
         return let_in(store);
     }
-    bool asks_name = validator->san_count || server_name.len;
-    if (asks_name && !has_name(validator, leaf, server_name))
+    if (!validator->trusted && wanted->beside_matchers.len) {
+        /* A name that anybody may have signed says nothing. */
+        X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+        return 0;
+    }
+    if (!has_names(validator, leaf, wanted))
         return validator->accept_untrusted ? let_in(store) : refuse(store, &stats->fail_verify_san);
     bool asks_pin = validator->hash_count || validator->spki_count;
     if (asks_pin && !is_pinned(validator, leaf))

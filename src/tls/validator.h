@@ -58,12 +58,17 @@ void nu_tls_validator_finish(struct nu_tls_validator *validator);
 /* Whether it asks for anything at all. */
 bool nu_tls_validator_is_empty(const struct nu_tls_validator *validator);
 
+/* Names that a connection asks for by itself; each may be empty. */
+struct nu_tls_wanted_names {
+    struct nu_str in_place_of_matchers;
+    struct nu_str beside_matchers;
+};
+
 /*
- * OpenSSL's certificate verification: judges the chain in `store`; `server_name` is required among
- * the certificate's names if it is not empty. Counts what fails. Returns 1, or 0 with the store's
- * error set.
+ * OpenSSL's certificate verification: judges the chain in `store`, and whether the certificate has
+ * the names that are wanted. Counts what fails. Returns 1, or 0 with the store's error set.
  */
 int nu_tls_validator_verify(const struct nu_tls_validator *validator, X509_STORE_CTX *store,
-                            struct nu_str server_name, struct nu_tls_stats *stats);
+                            const struct nu_tls_wanted_names *wanted, struct nu_tls_stats *stats);
 
 #endif

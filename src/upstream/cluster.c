@@ -24,7 +24,7 @@ static void destroy_local(struct nu_cluster_local *local)
             NU_CLOSE_NOW);
     local->lb->cls->destroy(local->lb);
     nu_host_set_unref(local->hosts);
-    nu_map_finish(&local->client_pools);
+    nu_map_finish(&local->own_pools);
     nu_free(local->pool_of);
     nu_free(local);
 }
@@ -95,10 +95,10 @@ static void place_pools(struct nu_cluster_local *local)
         const struct place key = {.host = pool->host};
         const struct place *found =
             bsearch(&key, places, local->hosts->count, sizeof(*places), by_host);
-        if (found && !pool->client)
-            local->pool_of[nu_pool_slot(pool, found->index)] = pool;
-        else if (!found)
+        if (!found)
             nu_pool_drain(pool);
+        else if (!pool->own)
+            local->pool_of[nu_pool_slot(pool, found->index)] = pool;
     }
     nu_free(places);
 }

@@ -48,6 +48,9 @@ struct nu_cluster_options {
     struct nu_h1_options h1;
     struct nu_h2_options h2;
     struct nu_transport_socket transport;
+    bool auto_sni;                 /* connections are for a request's host, and ask for that name */
+    bool auto_san;                 /* the same, and the certificate must have it */
+    struct nu_str auto_sni_header; /* lower-case: has the host where it is there; may be empty */
     bool tcp_keepalive;
     uint32_t keepalive_probes; /* 0: the system's */
     uint32_t keepalive_time_s;
@@ -124,8 +127,8 @@ struct nu_cluster_local {
     struct nu_list pools;               /* of struct nu_pool */
     struct nu_list tcp_clients;         /* of struct nu_tcp_client */
     struct nu_http2_stats *http2_stats; /* NULL before the first connection */
-    struct nu_map client_pools; /* those that are for one client each, by pool->client->key */
-    struct nu_pool **pool_of;   /* nu_pool_slot says where; NULL until used */
+    struct nu_map own_pools;            /* those that are not for everybody, by pool->own->key */
+    struct nu_pool **pool_of;           /* nu_pool_slot says where; NULL until used */
 };
 
 /* A worker's clusters by name. */

@@ -9,6 +9,7 @@
 #include "codec/h1_from_proto.h"
 #include "codec/h2_from_proto.h"
 #include "config/values.h"
+#include "http/authority.h"
 #include "http/metadata_from_proto.h"
 #include "upstream/cluster_from_proto_internal.h"
 
@@ -90,10 +91,22 @@ static void read_explicit(
                   is_h2 ? proto->http2_protocol_options : NULL);
 }
 
+static void read_names(struct nu_factory *factory, struct nu_cluster_options *options,
+                       const Envoy__Config__Core__V3__UpstreamHttpProtocolOptions *proto)
+{
+    if (!proto)
+        return;
+    options->auto_sni = proto->auto_sni;
+    options->auto_san = proto->auto_san_validation;
+    options->auto_sni_header =
+        nu_authority_lower(factory->arena, nu_str_from(proto->override_auto_sni_header));
+}
+
 static void read_http_extension(struct nu_factory *factory, struct nu_cluster *cluster,
                                 const http_proto *proto)
 {
     read_common_http(factory, &cluster->options, proto->common_http_protocol_options);
+    read_names(factory, &cluster->options, proto->upstream_http_protocol_options);
     switch (proto->upstream_protocol_options_case) {
     case ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_USE_DOWNSTREAM_PROTOCOL_CONFIG:
         nu_cluster_set_http(cluster, NU_CLUSTER_AS_DOWNSTREAM);

@@ -38,21 +38,18 @@ static bool set_up_socket(int fd, const void *arg)
 }
 
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
-             const struct nu_host *host, struct nu_str alpn, const struct nu_proxy_data *client,
+             const struct nu_host *host, const struct nu_transport_target *target,
              const struct nu_connection_ops *ops)
 {
     const struct nu_cluster_options *options = &cluster->cluster->options;
     nu_connection_connect(conn, cluster->loop, &host->address, ops, options->buffer_limit_bytes,
                           set_up_socket, options);
-    struct nu_transport_target target = {
-        .hostname = host->hostname,
-        .alpn = alpn,
-        .address = &host->address,
-        .client = client,
-    };
+    struct nu_transport_target named = *target;
+    named.hostname = host->hostname;
+    named.address = &host->address;
     const struct nu_transport_socket *transport = nu_cluster_transport(cluster->cluster, host);
     if (transport->cls)
-        transport->cls->connect(conn, transport->config, &target);
+        transport->cls->connect(conn, transport->config, &named);
 }
 
 void nu_dial_count_open(const struct nu_dial_account *account)

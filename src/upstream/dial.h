@@ -20,11 +20,10 @@ struct nu_dial_account {
 uint64_t nu_dial_next_id(void);
 
 /* Begins to connect to a host, with the cluster's socket options and transport; ops->on_connected
- * or ops->on_closed follows, never from inside. `alpn` is what a transport offers that is not told
- * otherwise, in wire form; empty for nothing. `client` is whom the connection is for, NULL for nobody
- * (a host that is told, by nu_cluster_names_client). */
+ * or ops->on_closed follows, never from inside. `target` says what the connection is for; the host's
+ * name and address are added to it. */
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
-             const struct nu_host *host, struct nu_str alpn, const struct nu_proxy_data *client,
+             const struct nu_host *host, const struct nu_transport_target *target,
              const struct nu_connection_ops *ops);
 
 /* The connection is counted from here to nu_dial_count_close, by its breaker too. */

@@ -5,7 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "upstream/pool_client.h"
+#include "upstream/pool_own.h"
 #include "upstream/pool_internal.h"
 
 static void free_pool_if_done(struct nu_pool *pool);
@@ -254,17 +254,24 @@ static void stop_use(struct nu_pool *pool)
 static void free_later(void *obj)
 {
     struct nu_pool *pool = obj;
-    nu_pool_client_destroy(&pool->client);
+    nu_pool_own_destroy(&pool->own);
     nu_host_unref(pool->host);
     nu_free(pool);
+}
+
+/* No further request finds it by what it is for. */
+static void forget_purpose(struct nu_pool *pool)
+{
+    struct nu_map *own_pools = &pool->cluster->own_pools;
+    if (pool->own && nu_map_get(own_pools, pool->own->key) == pool)
+        nu_map_remove(own_pools, pool->own->key);
 }
 
 /* Not under the caller: a request that it serves may end its last connection. */
 static void free_pool(struct nu_pool *pool)
 {
     stop_use(pool);
-    if (pool->client)
-        nu_map_remove(&pool->cluster->client_pools, pool->client->key);
+    forget_purpose(pool);
     nu_list_remove(&pool->link);
     nu_loop_defer_free(pool->cluster->loop, free_later, pool);
 }
@@ -274,7 +281,7 @@ static void free_pool_if_done(struct nu_pool *pool)
     if (has_connections(pool) || !nu_list_is_empty(&pool->waiting))
         return;
     stop_use(pool);
-    if (pool->draining || pool->client)
+    if (pool->draining || pool->own)
         free_pool(pool);
 }
 
@@ -318,35 +325,44 @@ size_t nu_pool_slot(const struct nu_pool *pool, uint32_t index)
     return slot_of(index, pool->priority, pool->kind);
 }
 
-struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
-                            enum nu_priority priority, enum nu_protocol downstream)
+static struct nu_pool *get_own(struct nu_cluster_local *cluster, uint32_t index,
+                               enum nu_priority priority, enum nu_pool_kind kind,
+                               const struct nu_pool_purpose *purpose)
 {
-    enum nu_pool_kind kind = kind_for(cluster, downstream);
+    struct nu_host *host = cluster->hosts->hosts[index];
+    struct nu_strbuf key = {0};
+    nu_pool_own_key(host, priority, kind, purpose, &key);
+    struct nu_pool *pool = nu_map_get(&cluster->own_pools, nu_strbuf_str(&key));
+    if (!pool) {
+        pool = create_pool(cluster, host, priority, kind);
+        pool->own = nu_pool_own_create(purpose, nu_strbuf_str(&key));
+        nu_map_put(&cluster->own_pools, pool->own->key, pool);
+    }
+    nu_strbuf_finish(&key);
+    return pool;
+}
+
+static struct nu_pool *get_of_host(struct nu_cluster_local *cluster, uint32_t index,
+                                   enum nu_priority priority, enum nu_pool_kind kind)
+{
     struct nu_pool **slot = &cluster->pool_of[slot_of(index, priority, kind)];
     if (nu_unlikely(!*slot))
         *slot = create_pool(cluster, cluster->hosts->hosts[index], priority, kind);
-    if (nu_unlikely(!(*slot)->in_use) && !begin_use(*slot))
-        return NULL;
     return *slot;
 }
 
-struct nu_pool *nu_pool_get_for_client(struct nu_cluster_local *cluster, uint32_t index,
-                                       enum nu_priority priority, enum nu_protocol downstream,
-                                       const struct nu_proxy_data *client)
+struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
+                            enum nu_priority priority, enum nu_protocol downstream,
+                            const struct nu_pool_purpose *purpose)
 {
     enum nu_pool_kind kind = kind_for(cluster, downstream);
-    struct nu_host *host = cluster->hosts->hosts[index];
-    char key[NU_POOL_KEY_MAX];
-    size_t len = nu_pool_client_key(host, priority, kind, client, key);
-    struct nu_pool *pool = nu_map_get(&cluster->client_pools, nu_str_make(key, len));
-    if (!pool) {
-        pool = create_pool(cluster, host, priority, kind);
-        pool->client = nu_pool_client_create(client, nu_str_make(key, len));
-        nu_map_put(&cluster->client_pools, pool->client->key, pool);
-    }
-    if (pool->in_use || begin_use(pool))
+    bool is_own = purpose->client || purpose->server_name.len;
+    struct nu_pool *pool = nu_unlikely(is_own) ? get_own(cluster, index, priority, kind, purpose)
+                                               : get_of_host(cluster, index, priority, kind);
+    if (nu_likely(pool->in_use) || begin_use(pool))
         return pool;
-    free_pool(pool);
+    if (pool->own)
+        free_pool(pool);
     return NULL;
 }
 
@@ -373,6 +389,7 @@ static void drain_ready(struct nu_pool *pool)
 
 void nu_pool_drain(struct nu_pool *pool)
 {
+    forget_purpose(pool);
     drain_ready(pool);
     pool->draining = true;
     free_pool_if_done(pool);
@@ -380,6 +397,7 @@ void nu_pool_drain(struct nu_pool *pool)
 
 void nu_pool_destroy(struct nu_pool *pool)
 {
+    forget_purpose(pool);
     nu_pool_fail_waiting(pool, NU_RESET_LOCAL, nu_str_make(NULL, 0));
     if (!has_connections(pool)) {
         free_pool(pool);

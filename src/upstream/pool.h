@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connection pools: for each worker, host, priority and kind of protocol the HTTP connections to
- * that host.
+ * that host; where these are for one client or one server name, a pool for each, as long as it has
+ * something to do (pool_own.h).
  *
  * A request asks for a stream. A ready connection is given at once (the last used first); else the
  * request waits while a connection is opened, within the cluster's breakers. The rules are Envoy's:
@@ -90,7 +91,7 @@ struct nu_pool {
     struct nu_cluster_local *cluster; /* borrowed */
     struct nu_host *host;             /* one reference */
     struct nu_host_stats *host_stats; /* this thread's block */
-    struct nu_pool_client *client;    /* owned: whom it is for, alone; NULL for everybody */
+    struct nu_pool_own *own;          /* owned: what it is for, alone; NULL for everybody */
     enum nu_priority priority;
     enum nu_pool_kind kind;
     struct nu_list link; /* in cluster->pools */
@@ -104,14 +105,18 @@ struct nu_pool {
     bool draining; /* the host went: only for those who wait already, gone when empty */
 };
 
+/* What sets connections apart from others to the same host. */
+struct nu_pool_purpose {
+    const struct nu_proxy_data *client; /* whom hosts are told of; NULL where they are not */
+    struct nu_str server_name;          /* the request's, where the cluster takes it from there */
+};
+
 /* The pool of the cluster's host at `index` for a request that came by `downstream`, made on first
- * use; NULL if the cluster may not use one more. nu_pool_start follows. */
+ * use; NULL if the cluster may not use one more. One that has a purpose goes when it has nothing to
+ * do. nu_pool_start follows. */
 struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
-                            enum nu_priority priority, enum nu_protocol downstream);
-/* The same for one client, where hosts are told of it; the pool goes when it has nothing to do. */
-struct nu_pool *nu_pool_get_for_client(struct nu_cluster_local *cluster, uint32_t index,
-                                       enum nu_priority priority, enum nu_protocol downstream,
-                                       const struct nu_proxy_data *client);
+                            enum nu_priority priority, enum nu_protocol downstream,
+                            const struct nu_pool_purpose *purpose);
 /* The pool's place in cluster->pool_of, where its host is at `index`. */
 size_t nu_pool_slot(const struct nu_pool *pool, uint32_t index);
 /* Asks for a stream. `request->ops` and `decoder` must be set. */

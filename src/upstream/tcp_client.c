@@ -200,7 +200,8 @@ static struct nu_tcp_client *connect_to(struct nu_cluster_local *cluster, struct
     struct nu_dial_account account = account_of(client);
     nu_dial_count_open(&account);
     count_pending(client);
-    nu_dial(&client->conn, cluster, host, nu_str_make(NULL, 0), whom, &connection_ops);
+    struct nu_transport_target target = {.client = whom};
+    nu_dial(&client->conn, cluster, host, &target, &connection_ops);
     nu_timer_arm(cluster->loop, &client->timer, cluster->cluster->options.connect_timeout_ms);
     return client;
 }

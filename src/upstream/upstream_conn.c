@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "upstream/dial.h"
-#include "upstream/pool_client.h"
+#include "upstream/pool_own.h"
 #include "upstream/pool_internal.h"
 
 static struct nu_upstream_conn *conn_of(struct nu_connection *conn)
@@ -243,6 +243,24 @@ static struct nu_str alpn_of(const struct nu_pool *pool)
     return NU_STR("\x08http/1.1");
 }
 
+/* An address is no server name (RFC 6066 3), yet a certificate may have it. */
+static struct nu_transport_target target_of(const struct nu_pool *pool)
+{
+    const struct nu_cluster_options *options = &pool->cluster->cluster->options;
+    struct nu_transport_target target = {.alpn = alpn_of(pool)};
+    struct nu_address address;
+    if (!pool->own)
+        return target;
+    struct nu_str name = pool->own->server_name;
+    target.client = pool->own->has_client ? &pool->own->client : NULL;
+    bool is_address = nu_address_parse_ip(name, 0, &address) == NU_OK;
+    if (options->auto_sni && !is_address)
+        target.server_name = name;
+    if (options->auto_san)
+        target.peer_name = name;
+    return target;
+}
+
 void nu_upstream_conn_open(struct nu_pool *pool)
 {
     struct nu_loop *loop = pool->cluster->loop;
@@ -261,8 +279,8 @@ void nu_upstream_conn_open(struct nu_pool *pool)
     nu_dial_count_open(&account);
     if (pool->kind != NU_POOL_AGREED)
         count_protocol(conn, pool->kind == NU_POOL_HTTP2);
-    nu_dial(&conn->conn, pool->cluster, pool->host, alpn_of(pool),
-            pool->client ? &pool->client->data : NULL, &connection_ops);
+    struct nu_transport_target target = target_of(pool);
+    nu_dial(&conn->conn, pool->cluster, pool->host, &target, &connection_ops);
     nu_h1_client_init(&conn->codec, &conn->conn, &options->h1, &nu_pool_h1_callbacks, conn);
     nu_timer_arm(loop, &conn->timer, options->connect_timeout_ms);
 }

@@ -533,8 +533,6 @@ def refusal(nuncio, config, **values):
     ("server.key", "server.crt", "Failed to load private key from"),
     ("server.key", "client.key", "Failed to load private key from"),
     ("tls_certificates: [", "tls_params: {cipher_suites: [NO-SUCH]}, x: [", "'NO-SUCH' is not known"),
-    ("tls_certificates: [", "alpn_protocols: [h2], x: [",
-     "HTTP/2 is known to Envoy, not implemented by nuncio"),
     ("tls_certificates: [", "tls_params: {cipher_suites: [TLS_AES_128_GCM_SHA256]}, x: [",
      "TLS 1.3 suite"),
 ])
