@@ -108,8 +108,9 @@ def is_ignored_stat(name):
 
 
 def name_ports(value, ports):
-    """Ports come from the kernel: each is written by the name of who owns it."""
-    return re.sub(r"(?<![\d.])\d{5}(?!\d)",
+    """Ports come from the kernel: each is written by the name of who owns it. Five digits of a uuid
+    are none."""
+    return re.sub(r"(?<![\dA-Za-z.])\d{5}(?![\dA-Za-z])",
                   lambda m: f"<port {ports[int(m[0])]}>" if int(m[0]) in ports else m[0], value)
 
 

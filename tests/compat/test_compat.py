@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib.case import RECORDINGS, load_cases  # noqa: E402
 from lib.judge import judge_all, listed_differences, summary  # noqa: E402
 from lib.server import Program  # noqa: E402
-from lib.workers import has_several_clients  # noqa: E402
+from lib.workers import has_several_clients, needs_one_worker  # noqa: E402
 
 CASE_LIST = load_cases()
 WANTED_CASES = 120
@@ -64,7 +64,7 @@ def test_nuncio_answers_as_envoy_did(case, verdicts):
 
 
 def may_use_two_workers(case):
-    return case.recording_path.exists() and "one_worker" not in case.spec and \
+    return case.recording_path.exists() and not needs_one_worker(case.spec) and \
         has_several_clients(case.load_recording()["observed"])
 
 

@@ -121,6 +121,8 @@ def test_chunk_borders_go_and_trailers_stay():
 def test_ports_are_written_by_name_and_other_numbers_stay():
     assert normalise.name_ports("127.0.0.1:40000 40001", {40000: "origin"}) == \
         "127.0.0.1:<port origin> 40001"
+    uuid = "aec7f898-4d27-4859-8906-b40000d43692"
+    assert normalise.name_ports(uuid, {40000: "origin"}) == uuid
 
 
 @pytest.mark.parametrize("data, is_response, end", [

@@ -38,7 +38,8 @@ static void on_failed(struct nu_tcp_client *client, enum nu_reset_reason reason,
     user->failed++;
     user->has_failed = true;
     user->failure = reason;
-    memcpy(user->text, text.ptr, text.len);
+    if (text.len)
+        memcpy(user->text, text.ptr, text.len);
     user->failure_text = nu_str_make(user->text, text.len);
 }
 

@@ -10,7 +10,7 @@ import normalise
 from .case import DIFFERENCES, CaseError
 from .compare import Verdict, apply_differences, compare, compare_process
 from .observe import observe, observe_validation
-from .workers import without_workers
+from .workers import needs_one_worker, without_workers
 
 JOBS = 12
 REFUSAL = "not implemented"
@@ -64,7 +64,7 @@ def judge_refusal(case, program):
 
 
 def judge(case, program):
-    if "one_worker" in case.spec:
+    if needs_one_worker(case.spec):
         program = program.with_one_worker()
     if "not_yet" in case.spec and not program.is_envoy:
         return judge_refusal(case, program)

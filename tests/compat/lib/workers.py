@@ -30,6 +30,13 @@ def has_several_clients(observed):
     return len(observed.get("client", {})) > 1
 
 
+def needs_one_worker(spec):
+    """Cases that say so, and those with an HTTP/2 upstream: streams count on for each connection,
+    and so do its scripts."""
+    return "one_worker" in spec or any("h2" in upstream
+                                       for upstream in (spec.get("upstreams") or {}).values())
+
+
 def _messages(connections):
     """All that came over these connections, in pieces that do not depend on which of them it was."""
     text = "".join("".join(one["received"]) + "\n" for one in connections)
