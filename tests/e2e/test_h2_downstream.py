@@ -233,6 +233,34 @@ def test_a_finished_stream_does_not_wait_for_its_client_for_ever(nuncio, origin)
     assert proxy.stats()["http2.tx_flush_timeout"] == 1
 
 
+@pytest.mark.parametrize("in_head", [True, False], ids=["headers", "priority"])
+def test_priorities_of_rfc_7540_are_ignored(nuncio, origin, in_head):
+    def script(peer):
+        peer.wait_message(is_response=False)
+        peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 30000\r\n\r\n" + bytes(30000))
+        peer.wait_end()
+
+    proxy = nuncio(PROXY, origin=origin(quiet(script)).port)
+    client = h2.client(proxy, settings={4: 0}, gives_window=False)
+    block = h2.encode_fields([(":method", "GET"), (":scheme", "http"), (":authority", "a"),
+                              (":path", "/")])
+    behind_1 = bytes([0x80, 0, 0, 1, 0])  # depends on 1 alone, with the least weight
+    client.messages = {1: h2.Message(), 3: h2.Message()}
+    client.frame(h2.HEADERS, 5, 1, block)
+    client.frame(h2.HEADERS, 5 | (h2.PRIORITIZED if in_head else 0), 3,
+                 (behind_1 if in_head else b"") + block)
+    if not in_head:
+        client.frame(h2.PRIORITY, 0, 3, behind_1)
+    client.wait_head(1)
+    client.wait_head(3)
+    wait_stat(proxy, "http2.pending_send_bytes", 60000)
+    client.settings({4: 65535})
+    client.wait_message(1)
+    client.wait_message(3)
+    order = [frame.stream for frame in client.frames if frame.kind == h2.DATA]
+    assert order.index(3) < len(order) - 1 - order[::-1].index(1)
+
+
 # --- Floods ---------------------------------------------------------------------------------------
 
 
