@@ -10,6 +10,7 @@ import re
 import pytest
 import yaml
 
+import h2
 from peers import connect, has_ipv6
 
 CONF = pathlib.Path(__file__).resolve().parents[2] / "conf"
@@ -193,6 +194,18 @@ def test_websocket(example):
         assert answer(8080, ask.format(path, kind)).startswith(b"HTTP/1.1 403 ")
     assert answer(8081, "CONNECT a:443 HTTP/1.1\n").startswith(b"HTTP/1.1 200 OK\r\n")
     assert answer(8081, "CONNECT a:80 HTTP/1.1\n").startswith(b"HTTP/1.1 404 ")
+
+
+def test_http2(example):
+    """The upstreams of the test speak HTTP/1: what they were asked in is what counts here."""
+    running = example("http2.yaml")
+    assert running.get(8080).text == "ok"
+    client = h2.client(running.proxy, "port_8080")
+    client.exchange("/")
+    client.exchange("/shop.Orders/List", "POST", [("content-type", "application/grpc")])
+    by_http1, by_http2 = running.origins[8002].received
+    assert by_http1.startswith(b"GET / HTTP/1.1") and by_http2.startswith(h2.PREFACE)
+    assert running.origins[8001].received[0].startswith(h2.PREFACE)
 
 
 def test_bootstrap_json(example):
