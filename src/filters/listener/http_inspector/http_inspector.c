@@ -30,21 +30,61 @@ static bool begins_alike(struct nu_str a, struct nu_str b)
     return nu_str_eq(nu_str_first(a, n), nu_str_first(b, n));
 }
 
-/* Whether the bytes so far can be a method: what comes before the first blank, in capitals. */
+/* Those that Envoy's parser takes. */
+static const struct nu_str methods[] = {
+    NU_STR_INIT("ACL"),         NU_STR_INIT("BIND"),      NU_STR_INIT("CHECKOUT"),
+    NU_STR_INIT("CONNECT"),     NU_STR_INIT("COPY"),      NU_STR_INIT("DELETE"),
+    NU_STR_INIT("GET"),         NU_STR_INIT("HEAD"),      NU_STR_INIT("LINK"),
+    NU_STR_INIT("LOCK"),        NU_STR_INIT("MERGE"),     NU_STR_INIT("MKACTIVITY"),
+    NU_STR_INIT("MKCALENDAR"),  NU_STR_INIT("MKCOL"),     NU_STR_INIT("MOVE"),
+    NU_STR_INIT("M-SEARCH"),    NU_STR_INIT("NOTIFY"),    NU_STR_INIT("OPTIONS"),
+    NU_STR_INIT("PATCH"),       NU_STR_INIT("POST"),      NU_STR_INIT("PROPFIND"),
+    NU_STR_INIT("PROPPATCH"),   NU_STR_INIT("PURGE"),     NU_STR_INIT("PUT"),
+    NU_STR_INIT("REBIND"),      NU_STR_INIT("REPORT"),    NU_STR_INIT("SEARCH"),
+    NU_STR_INIT("SOURCE"),      NU_STR_INIT("SUBSCRIBE"), NU_STR_INIT("TRACE"),
+    NU_STR_INIT("UNBIND"),      NU_STR_INIT("UNLINK"),    NU_STR_INIT("UNLOCK"),
+    NU_STR_INIT("UNSUBSCRIBE"),
+};
+
+/* Whether the bytes so far can be a method: what comes before the first blank, or will come. */
 static bool can_be_method(struct nu_str bytes)
 {
-    enum { LONGEST_METHOD = 24 };
     size_t len = nu_str_find_char(bytes, ' ');
-    if (len == NU_NPOS)
-        len = bytes.len;
-    if (len > LONGEST_METHOD)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        char c = bytes.ptr[i];
-        if (!(c >= 'A' && c <= 'Z') && c != '-')
-            return false;
+    bool complete = len != NU_NPOS;
+    struct nu_str text = complete ? nu_str_first(bytes, len) : bytes;
+    for (size_t i = 0; i < NU_ARRAY_LEN(methods); i++) {
+        if (complete ? nu_str_eq(methods[i], text) : nu_str_starts_with(methods[i], text))
+            return true;
     }
-    return len > 0 || bytes.len == 0;
+    return false;
+}
+
+static struct nu_str skip_blanks(struct nu_str text)
+{
+    while (text.len && text.ptr[0] == ' ')
+        text = nu_str_skip(text, 1);
+    return text;
+}
+
+/* "GET / HTTP/1.1", without its end. A line without a version is one of HTTP/0.9, and every version
+ * but 1.1 counts as 1.0, as in Envoy. */
+static enum finding judge_line(struct nu_str line)
+{
+    struct nu_str rest = line;
+    nu_str_split(&rest, ' '); /* the method */
+    rest = skip_blanks(rest);
+    struct nu_str target = nu_str_split(&rest, ' ');
+    if (target.len == 0)
+        return NO_HTTP;
+    if (!rest.ptr)
+        return HTTP_10;
+    rest = skip_blanks(rest);
+    bool has_version =
+        rest.len == sizeof("HTTP/1.1") - 1 && nu_str_starts_with(rest, NU_STR("HTTP/")) &&
+        nu_ascii_is_digit(rest.ptr[5]) && rest.ptr[6] == '.' && nu_ascii_is_digit(rest.ptr[7]);
+    if (!has_version)
+        return NO_HTTP;
+    return nu_str_eq(rest, NU_STR("HTTP/1.1")) ? HTTP_11 : HTTP_10;
 }
 
 static enum finding look(struct nu_str bytes)
@@ -56,12 +96,10 @@ static enum finding look(struct nu_str bytes)
     size_t end = nu_str_find_char(bytes, '\n');
     if (end == NU_NPOS)
         return bytes.len < MAX_BYTES ? UNDECIDED : NO_HTTP;
-    struct nu_str line = nu_str_trim(nu_str_first(bytes, end));
+    struct nu_str line = nu_str_first(bytes, end);
     if (nu_str_ends_with(line, NU_STR("\r")))
         line.len--;
-    if (nu_str_ends_with(line, NU_STR(" HTTP/1.1")))
-        return HTTP_11;
-    return nu_str_ends_with(line, NU_STR(" HTTP/1.0")) ? HTTP_10 : NO_HTTP;
+    return judge_line(line);
 }
 
 static void note_protocol(struct nu_accepted *accepted, struct nu_str name)

@@ -63,8 +63,10 @@ static enum nu_listener_filter_status on_data(void *config, struct nu_accepted *
     case NU_CLIENT_HELLO_MALFORMED:
         break;
     }
+    if (inspector->close_on_error)
+        return NU_LISTENER_FILTER_CLOSE;
     nu_counter_inc(&stats->tls_not_found);
-    return inspector->close_on_error ? NU_LISTENER_FILTER_CLOSE : NU_LISTENER_FILTER_CONTINUE;
+    return NU_LISTENER_FILTER_CONTINUE;
 }
 
 static const struct nu_listener_filter_class tls_inspector_class = {
