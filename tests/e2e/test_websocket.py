@@ -431,6 +431,20 @@ def test_no_connection_of_an_upgrade_is_used_again(nuncio, server):
         assert head.startswith(b"GET /1 ") and rest == b""
 
 
+def test_an_upgrade_whose_header_was_taken_away_carries_nothing(nuncio, server):
+    """The server is not asked, so nothing behind the head may reach it."""
+    upstream = server(lambda sock: Stream(sock).read_end())
+    config = WS.replace("route: {cluster: origin}",
+                        "route: {cluster: origin, timeout: 0.3s}\n                request_headers_to_remove: [upgrade]")
+    proxy = nuncio(config, origin=upstream.port)
+    stream = Stream(client_of(proxy))
+    stream.send(websocket.request_bytes() + b"GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert stream.read_head().startswith(b"HTTP/1.1 504 ")
+    stream.read_end()
+    got = upstream.wait()
+    assert b"smuggled" not in got and b"upgrade: " not in got.lower()
+
+
 # --- TLS --------------------------------------------------------------------------------------
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
