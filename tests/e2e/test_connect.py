@@ -248,6 +248,49 @@ def test_connect_over_http2(nuncio, server, config):
     gone(proxy)
 
 
+@pytest.mark.parametrize("config", [ENDED, FORWARDED], ids=["ended", "forwarded"])
+def test_a_connect_that_has_nothing_to_say(nuncio, server, config):
+    """Its head ends the stream: the server sees an end, and may still speak."""
+    def script(sock):
+        stream = Stream(sock)
+        if config is FORWARDED:
+            stream.read_head()
+            stream.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+        got = stream.read_end()
+        stream.send(b"I speak")
+        return got
+
+    upstream = server(script)
+    proxy = nuncio(config, origin=upstream.port)
+    peer = h2.client(proxy)
+    stream = peer.open([(":method", "CONNECT"), (":authority", "a:443")], True)
+    assert H2Stream(peer, stream).read_end() == b"I speak"
+    assert peer.messages[stream].status == 200
+    assert upstream.wait() == b""
+    gone(proxy)
+
+
+@pytest.mark.parametrize("phase", ["connecting", "open", "with bytes on the way"])
+def test_a_reset_stream_ends_its_connection(nuncio, server, phase):
+    def script(sock):
+        if phase == "with bytes on the way":
+            sock.sendall(bytes(MIB))
+        return Stream(sock).read_end()
+
+    upstream = server(script)
+    proxy = nuncio(limited(ENDED), origin=upstream.port)
+    peer = h2.client(proxy, gives_window=False)
+    stream = peer.open([(":method", "CONNECT"), (":authority", "a:443")], False)
+    if phase != "connecting":
+        peer.wait("answer", lambda: peer.messages[stream].headers)
+    peer.rst(stream)
+    gone(proxy)
+    gone(proxy, "cluster.origin.upstream_cx_active")
+    peer.rst(peer.open([(":method", "CONNECT"), (":authority", "a:443")], False))
+    gone(proxy)
+    assert proxy.stats()["http.main.downstream_cx_active"] == 1
+
+
 def test_a_slow_reader_of_http2_holds_the_server_back(nuncio, server):
     stuck = threading.Event()
 
