@@ -14,6 +14,7 @@ import pytest
 import h2
 import websocket
 from configs import GATED, PROXY
+from lib.tls import TlsPeer
 from pki import Authority
 from tunnels import client_of, gone, limited, reset, server  # noqa: F401 pylint: disable=unused-import
 from websocket import BINARY, CLOSE, PING, PONG, TEXT, WAIT_SECONDS, Stream, WebSocket
@@ -447,27 +448,52 @@ def test_an_upgrade_whose_header_was_taken_away_carries_nothing(nuncio, server):
 
 # --- TLS --------------------------------------------------------------------------------------
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
-def test_websocket_through_tls_on_both_sides(nuncio, server, tmp_path):
-    authority = Authority(tmp_path)
+def with_tls(config, folder):
+    """TLS on both sides, with HTTP/2 for clients that want it; gives the server's context, too."""
+    authority = Authority(folder)
     authority.issue("server", "DNS:a.test,IP:127.0.0.1")
     tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
-    pem = f"{{certificate_chain: {{filename: {tmp_path}/server.crt}}, private_key: {{filename: {tmp_path}/server.key}}}}"
-    config = WS.replace("    - filters:\n", f"""    - transport_socket:
+    pem = (f"{{certificate_chain: {{filename: {folder}/server.crt}}, "
+           f"private_key: {{filename: {folder}/server.key}}}}")
+    config = config.replace("    - filters:\n", f"""    - transport_socket:
         name: tls
         typed_config:
           "@type": {tls}DownstreamTlsContext
-          common_tls_context: {{tls_certificates: [{pem}]}}
+          common_tls_context: {{alpn_protocols: [h2, http/1.1], tls_certificates: [{pem}]}}
       filters:
 """).replace("    type: STATIC\n", f"""    type: STATIC
     transport_socket:
       name: tls
       typed_config:
         "@type": {tls}UpstreamTlsContext
-        common_tls_context: {{validation_context: {{trusted_ca: {{filename: {tmp_path}/ca.crt}}}}}}
+        common_tls_context: {{validation_context: {{trusted_ca: {{filename: {folder}/ca.crt}}}}}}
 """)
     inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    inside.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    inside.load_cert_chain(folder / "server.crt", folder / "server.key")
+    return config, inside
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+def test_websocket_over_http2_through_tls(nuncio, server, tmp_path):
+    config, inside = with_tls(with_h2(WS), tmp_path)
+    upstream = server(lambda sock: websocket.echo(inside.wrap_socket(sock, server_side=True)))
+    proxy = nuncio(limited(config), origin=upstream.port)
+    outside = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+    outside.set_alpn_protocols(["h2"])
+    tls = TlsPeer(proxy.connect(), outside, False, "a.test")
+    tls.shake()
+    end = websocket.connect_h2(h2.Peer(tls, False))
+    for size in (1, 1 << 20):
+        data = os.urandom(size)
+        end.send(BINARY, data)
+        assert end.receive() == (BINARY, data)
+    say_goodbye(end)
+    upstream.wait()
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+def test_websocket_through_tls_on_both_sides(nuncio, server, tmp_path):
+    config, inside = with_tls(WS, tmp_path)
     upstream = server(lambda sock: websocket.echo(inside.wrap_socket(sock, server_side=True)))
     proxy = nuncio(limited(config), origin=upstream.port)
     outside = ssl.create_default_context(cafile=tmp_path / "ca.crt")
