@@ -3,7 +3,6 @@
 #include "net/conn_record.h"
 
 #include "event/loop.h"
-#include "http/ssl_info.h"
 
 static void learn_local(struct nu_connection_info *info)
 {
@@ -75,9 +74,6 @@ struct nu_stream_info *nu_server_conn_info(struct nu_server_conn *conn)
     const char *failure = nu_connection_transport_failure(&conn->conn);
     if (info->transport_failure_reason.len == 0 && failure)
         info->transport_failure_reason = nu_arena_dup(record->info.arena, nu_str_from(failure));
-    /* A handshake tells it some time after the record was made. */
-    if (info->requested_server_name.len == 0 && info->ssl)
-        info->requested_server_name = nu_ssl_info_text(info->ssl, NU_SSL_SERVER_NAME);
     record->info.bytes_received = conn->conn.rx_bytes;
     record->info.bytes_sent = conn->conn.tx_bytes;
     return &record->info;

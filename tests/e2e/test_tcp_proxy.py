@@ -18,6 +18,7 @@ import pytest
 from configs import ADMIN
 from pki import Authority
 from process import has_sanitizer
+from test_hostile import INSPECTOR
 
 NETWORK = "type.googleapis.com/envoy.extensions.filters.network."
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
@@ -291,6 +292,11 @@ def test_sessions_end_with_the_process(nuncio, origin):
         assert proxy.wait_exit() == 0
 
 
+def inspected(config):
+    """Only tls_inspector tells the name that a client asks for."""
+    return config.replace("    filter_chains:\n", INSPECTOR + "    filter_chains:\n")
+
+
 def test_the_server_name_of_a_tls_client_is_logged(nuncio, origin, pki):
     log = """          cluster: origin
           access_log:
@@ -300,7 +306,7 @@ def test_the_server_name_of_a_tls_client_is_logged(nuncio, origin, pki):
               path: "@dir@/log"
               log_format: {text_format_source: {inline_string: "%REQUESTED_SERVER_NAME%\\n"}}
 """
-    config = secured(TCP.replace("          cluster: origin\n", log), pki, True, False)
+    config = inspected(secured(TCP.replace("          cluster: origin\n", log), pki, True, False))
     proxy = nuncio(config, origin=origin(lambda peer: peer.send(b"hi")).port)
     context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
     plain = socket.create_connection(("127.0.0.1", proxy.port("main")), 60)
@@ -402,7 +408,7 @@ def test_rbac_knows_clients_by_their_certificates(nuncio, origin, pki):
     rules = """stat_prefix: gate, rules: {policies: {friends: {
           permissions: [{requested_server_name: {exact: a.test}}],
           principals: [{authenticated: {principal_name: {exact: "spiffe://test/friend"}}}]}}}"""
-    config = secured(with_filter("rbac", "RBAC", rules), pki, True, False).replace(
+    config = inspected(secured(with_filter("rbac", "RBAC", rules), pki, True, False)).replace(
         "            tls_certificates:\n", f"""            validation_context: {{trusted_ca: {{filename: {pki}/ca.crt}}}}
             tls_certificates:
 """)
