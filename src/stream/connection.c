@@ -11,6 +11,13 @@
 #include "net/conn_record.h"
 #include "stream/stream_internal.h"
 
+/* What stays of a connection between requests, besides libevent's part: whoever makes it larger pays
+ * for each of tens of thousands. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct nu_server_conn) + sizeof(struct nu_hcm_conn) -
+                                              sizeof(struct event) <=
+                                          360,
+               "an idle connection is to be small");
+
 static struct nu_hcm_conn *conn_of(struct nu_network_filter *filter)
 {
     return nu_container_of(filter, struct nu_hcm_conn, base);
