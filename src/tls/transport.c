@@ -348,6 +348,12 @@ static enum step read_piece(struct tls_transport *tls, const struct iovec *piece
     return STEP_MORE;
 }
 
+/* Whether there are bytes of the peer that no event will tell of. */
+static bool has_input(const struct tls_transport *tls)
+{
+    return tls->cipher_in.len || SSL_has_pending(tls->ssl);
+}
+
 static ssize_t tls_read(struct nu_connection *conn, const struct iovec *iov, int count)
 {
     struct tls_transport *tls = tls_of(conn);
@@ -368,7 +374,7 @@ static ssize_t tls_read(struct nu_connection *conn, const struct iovec *iov, int
     int error = errno;
     note_output(tls);
     /* The room is full: there may be more that no event will tell of. */
-    conn->transport_in = step == STEP_MORE && (tls->cipher_in.len || SSL_has_pending(tls->ssl));
+    conn->transport_in = step == STEP_MORE && has_input(tls);
     /* An end or a failure behind good bytes is met again by the next read. */
     if (total) {
         conn->transport_in |= step == STEP_END || step == STEP_FAILED;
@@ -487,6 +493,8 @@ static enum nu_transport_state tls_handshake(struct nu_connection *conn)
     tls->fills = 0;
     switch (shake(tls)) {
     case STEP_MORE:
+        /* A peer that speaks first may have begun right behind its Finished. */
+        conn->transport_in = has_input(tls);
         return NU_TRANSPORT_READY;
     case STEP_WAIT:
         return NU_TRANSPORT_WAITS;

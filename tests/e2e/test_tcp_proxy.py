@@ -206,6 +206,40 @@ def test_bytes_pass_both_ways_unchanged(nuncio, nuncio_binary, pki, downstream, 
         assert peak_kib(proxy.pid) - before < 24 * 1024
 
 
+def speak_with_the_handshake(listener, context):
+    """A TLS server whose first bytes are sent with the end of its handshake."""
+    sock, _ = listener.accept()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = context.wrap_bio(incoming, outgoing, server_side=True)
+    with sock:
+        while True:
+            try:
+                session.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(outgoing.read())
+                incoming.write(sock.recv(65536))
+        session.write(b"hello")
+        sock.sendall(outgoing.read())
+        while sock.recv(65536):
+            pass
+
+
+def test_a_server_that_speaks_first_is_heard(nuncio, pki):
+    """With TLS 1.2 its bytes come in one piece with the last message of its handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{pki}/server.crt", f"{pki}/server.key")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = threading.Thread(target=speak_with_the_handshake, args=(listener, context))
+        server.start()
+        proxy = nuncio(secured(TCP, pki, False, True), origin=port)
+        with socket.create_connection(("127.0.0.1", proxy.port("main")), 30) as client:
+            assert client.recv(5) == b"hello"
+        server.join()
+
+
 class Flood:
     """Sends zeros until nobody takes them."""
 
