@@ -40,6 +40,7 @@ enum nu_h2_stream_flag {
     NU_H2_IS_INTERIM = 1 << 14,   /* the head being read has a status below 200 */
     NU_H2_TOLD_HIGH = 1 << 15,    /* the decoder knows that too much waits */
     NU_H2_IS_GONE = 1 << 16,      /* about to be freed */
+    NU_H2_NO_HOLDS = 1 << 18,     /* its decoder is told all that is left, held or not */
     NU_H2_IS_UPGRADE = 1 << 17,   /* an extended CONNECT: 200 on the wire is 101 */
 };
 
@@ -191,6 +192,8 @@ void nu_h2_stream_destroy(struct nu_h2_stream *stream);
 void nu_h2_stream_make_due(struct nu_h2_stream *stream);
 /* Tells it: the head, bytes, the end, a reset, pressure. */
 void nu_h2_stream_tell(struct nu_h2_stream *stream);
+/* The connection is gone: a message that is complete is told whole, whoever held it back. */
+void nu_h2_stream_tell_rest(struct nu_h2_stream *stream);
 /* Compares what the decoder knows of pressure with what is. */
 void nu_h2_stream_check_pressure(struct nu_h2_stream *stream);
 /* Body bytes arrived; a view into the session's in_block. */

@@ -307,6 +307,16 @@ static void free_session(void *obj)
     nu_small_free(session);
 }
 
+/* Responses that are complete have come, whatever became of the connection. */
+static void tell_rests(struct nu_h2_session *session)
+{
+    struct nu_h2_stream *stream;
+    nu_list_for_each(stream, &session->streams, struct nu_h2_stream, link)
+    {
+        nu_h2_stream_tell_rest(stream);
+    }
+}
+
 static void on_closed(struct nu_codec *codec, enum nu_reset_reason reason)
 {
     struct nu_h2_session *session = session_of(codec);
@@ -322,6 +332,8 @@ static void on_closed(struct nu_codec *codec, enum nu_reset_reason reason)
         nu_list_remove(&stream->due_link);
         nu_timer_cancel(&stream->flush_timer);
     }
+    if (!session->is_server)
+        tell_rests(session);
     nu_h2_session_reset_streams(session, reason, nu_str_make(NULL, 0));
     nu_h2_flood_finish(session);
     nu_loop_defer_free(session->loop, free_session, session);

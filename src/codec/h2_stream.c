@@ -256,9 +256,10 @@ static void tell_body(struct nu_h2_stream *stream)
 {
     bool ends = has(stream, NU_H2_END_IN) && !has(stream, NU_H2_END_TOLD);
     bool end_with_data = ends && !stream->trailers_in;
-    if (!stream->holds && (stream->in.len || end_with_data))
+    bool is_held = stream->holds && !has(stream, NU_H2_NO_HOLDS);
+    if (!is_held && (stream->in.len || end_with_data))
         tell_data(stream, end_with_data);
-    if (stream->decoder && ends && stream->trailers_in && !stream->holds && !stream->in.len)
+    if (stream->decoder && ends && stream->trailers_in && !is_held && !stream->in.len)
         tell_trailers(stream);
 }
 
@@ -309,4 +310,12 @@ void nu_h2_stream_tell(struct nu_h2_stream *stream)
     /* A user that is slower than its connection: the server's side closed with both ends. */
     if (stream->decoder && has(stream, NU_H2_END_TOLD) && has(stream, NU_H2_END_OUT))
         nu_h2_stream_release(stream);
+}
+
+void nu_h2_stream_tell_rest(struct nu_h2_stream *stream)
+{
+    if (!stream->decoder || !has(stream, NU_H2_END_IN) || has(stream, NU_H2_WAS_RESET))
+        return;
+    stream->flags |= NU_H2_NO_HOLDS;
+    nu_h2_stream_tell(stream);
 }

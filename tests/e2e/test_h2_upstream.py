@@ -190,6 +190,26 @@ def test_a_request_that_is_given_up_leaves_its_place(nuncio, origin):
     assert proxy.stats()["cluster.origin.http2.streams_active"] == 0
 
 
+def test_a_response_that_has_come_outlives_its_connection(nuncio, origin):
+    """The server closes behind a response of which the slow client has read nothing yet."""
+    size, closed = 12 << 20, threading.Event()
+
+    def script(peer):
+        stream, _ = peer.wait_request()
+        peer.respond(stream, 200, [("content-length", str(size))], bytes(size))
+        peer.peer.close()
+        closed.set()
+
+    proxy = nuncio(H2, "--concurrency", "1", origin=origin(h2.upstream(script)).port)
+    client = proxy.connect()
+    client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert closed.wait(20)
+    wait_stat(proxy, "cluster.origin.upstream_cx_destroy", 1)
+    client.wait_message(True)
+    assert len(client.received) > size
+    client.close()
+
+
 def send_until_stalled(peer, stream, size):
     """Sends a body until no window was given for a while."""
     while size:
