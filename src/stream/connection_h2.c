@@ -106,6 +106,7 @@ static void count_reset(struct nu_hcm_conn *conn, const struct nu_hcm_stream *st
     if (!has_too_many_resets(conn) || !nu_connection_is_open(socket))
         return;
     nu_counter_inc(&conn->worker->stats->downstream_rq_too_many_premature_resets);
+    nu_counter_inc(&conn->worker->stats->downstream_cx_protocol_error); /* as Envoy has it */
     nu_connection_close(socket, NU_CLOSE_NOW);
 }
 

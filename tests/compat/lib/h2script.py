@@ -120,7 +120,7 @@ class Scripted(h2.Peer):
         self.current = options.get("on", self.current)
         steps = {"headers": self._send_headers, "data": self._send_data, "rst": self._send_rst,
                  "goaway": self._send_goaway, "settings": self._send_settings,
-                 "frame": self._send_frame, "give": self._give, "wait_rst": self._wait_rst,
+                 "frame": self._send_frame, "frames": self._send_frames, "give": self._give, "wait_rst": self._wait_rst,
                  "wait": lambda text, _: self.wait_text(to_bytes(text)),
                  "eof": lambda *_: self.wait_end(), "shut": lambda *_: self.shut(),
                  "close": lambda *_: self.close(), "reset": lambda *_: self.reset(),
@@ -147,9 +147,14 @@ class Scripted(h2.Peer):
 
     def _send_frame(self, value, _):
         """[kind, flags, stream, payload]: any frame at all."""
-        kind, flags, stream, payload = value
-        self.frame(h2.NAMES.index(kind) if isinstance(kind, str) else kind, flags, stream,
-                   to_bytes(payload))
+        self._send_frames([value], _)
+
+    def _send_frames(self, values, _):
+        """Several of them in one write."""
+        self.peer.send(b"".join(
+            h2.frame_bytes(h2.NAMES.index(kind) if isinstance(kind, str) else kind, flags, stream,
+                           to_bytes(payload))
+            for kind, flags, stream, payload in values))
 
     def _give(self, count, options):
         self.frame(h2.WINDOW_UPDATE, 0, options.get("on", 0), count.to_bytes(4, "big"))
