@@ -29,7 +29,10 @@ endforeach()
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME nuncio)
 set(CPACK_PACKAGE_VENDOR "nuncio")
-set(CPACK_PACKAGE_CONTACT "the nuncio maintainers <nuncio@localhost>")
+# Whoever builds a package to hand out names who answers for it: there is no address of the project.
+set(NU_PACKAGE_CONTACT "the nuncio maintainers <nuncio@localhost>" CACHE STRING
+  "Name and address of the package's maintainer")
+set(CPACK_PACKAGE_CONTACT "${NU_PACKAGE_CONTACT}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Envoy-compatible reverse proxy in C")
 set(CPACK_PACKAGE_DESCRIPTION
 "nuncio starts from an Envoy v3 bootstrap, listens, runs a chain of filters and
