@@ -203,8 +203,7 @@ bool nu_h1_skip_empty_lines(struct nu_buf *in)
     return in->len > 0;
 }
 
-/* --- Head and trailer section
- * ------------------------------------------------------------------- */
+/* --- Head and trailer section ----------------------------------------------------------------- */
 
 /* Behind the method of a plain request and a blank, or NULL. */
 static const char *skip_common_method(const char *p, const char *end)
@@ -510,8 +509,7 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
     nu_buf_drain(in, (size_t)(msg->field.at - slice->ptr));
 }
 
-/* --- Body
- * --------------------------------------------------------------------------------------- */
+/* --- Body ------------------------------------------------------------------------------------- */
 
 /* The last chunk's size line is read: the trailer section begins. */
 static void begin_trailers(struct nu_h1_message *msg)

@@ -51,8 +51,7 @@ static struct tls_transport *tls_of(const struct nu_connection *conn)
     return conn->transport_state;
 }
 
-/* --- OpenSSL's view of the socket
- * -------------------------------------------------------------- */
+/* --- OpenSSL's view of the socket ------------------------------------------------------------- */
 
 static int bio_read(BIO *bio, char *out, int size)
 {
@@ -118,8 +117,7 @@ void nu_tls_transport_prepare(void)
     BIO_meth_set_create(bio_method, bio_create);
 }
 
-/* --- Failures
- * ---------------------------------------------------------------------------------- */
+/* --- Failures --------------------------------------------------------------------------------- */
 
 void nu_tls_transport_note_verify_failure(SSL *ssl, int verify_error)
 {
@@ -178,8 +176,7 @@ static ssize_t fail(struct tls_transport *tls)
     return -1;
 }
 
-/* --- The handshake
- * ----------------------------------------------------------------------------- */
+/* --- The handshake ---------------------------------------------------------------------------- */
 
 static void count_handshake(struct tls_transport *tls)
 {
@@ -221,8 +218,7 @@ static void note_output(struct tls_transport *tls)
         nu_connection_write(tls->conn);
 }
 
-/* --- Reading
- * ----------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 /*
  * A peer may send messages that carry no data but ask for an answer (key updates of TLS 1.3), as
@@ -386,8 +382,7 @@ static ssize_t tls_read(struct nu_connection *conn, const struct iovec *iov, int
     return -1;
 }
 
-/* --- Writing
- * ----------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 /* Sends what is encrypted. False when the socket is full or broken (errno). */
 static bool send_cipher(struct tls_transport *tls)
@@ -484,8 +479,7 @@ static ssize_t tls_write(struct nu_connection *conn, const struct iovec *iov, in
     return used;
 }
 
-/* --- Life
- * -------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static enum nu_transport_state tls_handshake(struct nu_connection *conn)
 {

@@ -206,8 +206,7 @@ TEST(no_request_begins_while_the_client_does_not_read)
     h1_requests_finish(&run);
 }
 
-/* --- What is sent
- * ------------------------------------------------------------------------------- */
+/* --- What is sent ----------------------------------------------------------------------------- */
 
 static void assert_out(const struct nu_buf *out, const char *expected)
 {
