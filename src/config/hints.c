@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an error adds for the operator: the nearest name that exists, the values of an enum, and
+ * What an error adds for the operator: the nearest name that exists, or the place a line
+ * further in where the name belongs, the values of an enum, and
  * what to write in place of the v2 API, of which many old pages still tell.
  */
 #include "config/convert_internal.h"
@@ -67,6 +68,34 @@ static const char *find_old_field(const struct nu_message_meta *meta, struct nu_
     return NULL;
 }
 
+/* --- Fields in the wrong place ---------------------------------------------------------------- */
+
+static bool has_field(const struct nu_message_meta *meta, struct nu_str name)
+{
+    for (unsigned i = 0; i < meta->descriptor->n_fields; i++)
+        if (nu_field_name_eq(name, meta->descriptor->fields[i].name))
+            return true;
+    return false;
+}
+
+/* The field of a message whose own message has what was looked for: NULL unless it is one alone. */
+static const char *find_below(const struct nu_message_meta *meta, struct nu_str name)
+{
+    const char *found = NULL;
+    for (unsigned i = 0; i < meta->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &meta->descriptor->fields[i];
+        if (!nu_field_is_message(field))
+            continue;
+        const struct nu_message_meta *below = nu_schema_meta(field->descriptor);
+        if (below->is_map_entry || !has_field(below, name))
+            continue;
+        if (found)
+            return NULL;
+        found = field->name;
+    }
+    return found;
+}
+
 void nu_hint_field(const struct nu_message_meta *meta, struct nu_str name, struct nu_strbuf *out)
 {
     const char *now = find_old_field(meta, name);
@@ -79,8 +108,11 @@ void nu_hint_field(const struct nu_message_meta *meta, struct nu_str name, struc
         consider(&n, meta->descriptor->fields[i].name);
     for (size_t i = 0; i < meta->reserved_count; i++)
         consider(&n, meta->reserved[i].name);
+    const char *above = n.best ? NULL : find_below(meta, name);
     if (n.best)
         nu_strbuf_addf(out, " (did you mean %s?)", n.best);
+    else if (above)
+        nu_strbuf_addf(out, " (did you mean %s.%.*s?)", above, NU_STR_ARG(name));
 }
 
 /* --- Enum values ------------------------------------------------------------------------------ */

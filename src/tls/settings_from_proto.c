@@ -26,8 +26,7 @@ typedef Envoy__Extensions__TransportSockets__Tls__V3__TlsSessionTicketKeys keys_
 typedef Envoy__Extensions__TransportSockets__Tls__V3__TlsKeyLog key_log_proto;
 typedef Envoy__Config__Core__V3__DataSource data_proto;
 
-/* --- Data sources
- * ------------------------------------------------------------------------------ */
+/* --- Data sources ----------------------------------------------------------------------------- */
 
 static struct nu_str name_of_source(const data_proto *proto)
 {
@@ -108,8 +107,7 @@ static ProtobufCMessage *copy(struct nu_tls_reader *reader, const ProtobufCMessa
     return result;
 }
 
-/* --- Certificates
- * ------------------------------------------------------------------------------ */
+/* --- Certificates ----------------------------------------------------------------------------- */
 
 static bool read_certificate_source(struct nu_tls_reader *reader, const certificate_proto *proto,
                                     struct nu_tls_certificate_source *source)
@@ -176,8 +174,7 @@ static void read_certificates(struct nu_tls_reader *reader, const common_proto *
                            "a client can have one certificate only");
 }
 
-/* --- Validation
- * -------------------------------------------------------------------------------- */
+/* --- Validation ------------------------------------------------------------------------------- */
 
 static bool read_hex(struct nu_str text, struct nu_tls_hash *out)
 {
@@ -364,8 +361,7 @@ static const validation_proto *find_validation(struct nu_tls_reader *reader,
     }
 }
 
-/* --- Both sides
- * -------------------------------------------------------------------------------- */
+/* --- Both sides ------------------------------------------------------------------------------- */
 
 static void read_protocols(struct nu_tls_reader *reader, const common_proto *proto,
                            struct nu_tls_settings *settings)
@@ -479,12 +475,18 @@ static void check_staples(struct nu_tls_reader *reader, const downstream_proto *
     }
 }
 
+/* Those that cannot be had are errors of their own, or are waited for. */
+static bool names_certificates(const common_proto *proto)
+{
+    return proto && (proto->n_tls_certificates || proto->n_tls_certificate_sds_secret_configs);
+}
+
 static void read_downstream(struct nu_tls_reader *reader, const downstream_proto *proto,
                             struct nu_tls_settings *settings)
 {
     settings->is_server = true;
     read_common(reader, proto->common_tls_context, settings);
-    if (settings->certificate_count == 0 && !reader->is_waiting)
+    if (!names_certificates(proto->common_tls_context))
         nu_config_error(reader->ctx, proto, "common_tls_context",
                         "No TLS certificates found for server context");
     settings->require_client_certificate = nu_bool_or(proto->require_client_certificate, false);
@@ -509,8 +511,7 @@ static void read_upstream(struct nu_tls_reader *reader, const upstream_proto *pr
                         "'auto_sni_san_validation' needs a validation_context with a trusted_ca");
 }
 
-/* --- The whole
- * --------------------------------------------------------------------------------- */
+/* --- The whole -------------------------------------------------------------------------------- */
 
 void nu_tls_settings_from_proto(struct nu_tls_reader *reader, const ProtobufCMessage *message,
                                 struct nu_tls_settings *settings)

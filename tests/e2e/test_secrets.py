@@ -261,6 +261,8 @@ def test_references_that_lead_nowhere_are_errors(nuncio, pki, text, says):
                    ready=None, expect_exit=1)
     proxy.wait_exit()
     assert says in proxy.stderr.text
+    # What was named is not said to be missing as well.
+    assert ("No TLS certificates" in proxy.stderr.text) == ("tls_certificate" not in text)
 
 
 @pytest.mark.parametrize("secret, says", [

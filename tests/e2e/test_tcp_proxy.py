@@ -374,6 +374,13 @@ def with_filter(name, message, text):
 """)
 
 
+def test_a_cluster_that_is_not_there_is_warned_of(nuncio):
+    proxy = nuncio(TCP.replace("cluster: origin", "cluster: orgin"), "--mode", "validate", origin=1,
+                   ready=None)
+    proxy.wait_exit()
+    assert ".cluster: no cluster 'orgin' is configured" in proxy.stderr.text
+
+
 def test_sni_cluster_takes_the_cluster_of_the_server_name(nuncio, origin, pki):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{pki}/server.crt", f"{pki}/server.key")

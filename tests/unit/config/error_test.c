@@ -43,6 +43,17 @@ TEST(all_mistakes_of_a_file_are_found_in_one_run)
     config_close(&f);
 }
 
+TEST(a_field_that_belongs_one_message_further_in_is_told_so)
+{
+    static const struct config_case cases[] = {
+        {"{match: {prefix: /}, route: {cluster: a}, upgrade_configs: []}", NULL,
+         "t:1:43: upgrade_configs: no such field in Route (did you mean route.upgrade_configs?)"},
+        {"{match: {prefix: /}, route: {cluster: a}, clusters: []}", NULL,
+         "t:1:43: clusters: no such field in Route"},
+    };
+    check_yaml_cases("envoy.config.route.v3.Route", cases);
+}
+
 TEST(a_field_that_could_not_be_read_is_not_said_to_be_missing)
 {
     static const struct config_case cases[] = {

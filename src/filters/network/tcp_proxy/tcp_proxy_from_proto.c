@@ -18,6 +18,17 @@ static uint64_t duration(struct nu_factory *factory, const void *owner, const ch
     return nu_config_duration_ms(factory->ctx, owner, field, proto, other);
 }
 
+/* No error, as with Envoy: a filter before this one may name another cluster. */
+static void warn_of_unknown(struct nu_factory *factory, const void *owner, const char *field,
+                            struct nu_str cluster)
+{
+    if (factory->has_cluster && !factory->has_cluster(factory->owner, cluster))
+        nu_config_warn(factory->ctx, owner, field,
+                       "no cluster '%.*s' is configured: connections that it is chosen for are "
+                       "closed",
+                       NU_STR_ARG(cluster));
+}
+
 static void read_clusters(struct nu_factory *factory, const tcp_proxy_proto *proto,
                           struct nu_tcp_proxy *config)
 {
@@ -34,6 +45,8 @@ static void read_clusters(struct nu_factory *factory, const tcp_proxy_proto *pro
         weights += is_one ? 1 : weighted->clusters[i]->weight;
         clusters[i].name = nu_arena_dup(factory->arena, nu_str_from(name));
         clusters[i].weights = weights;
+        warn_of_unknown(factory, is_one ? (const void *)proto : weighted->clusters[i],
+                        is_one ? "cluster" : "name", clusters[i].name);
     }
     config->clusters = clusters;
     config->cluster_count = count;
