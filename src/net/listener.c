@@ -426,6 +426,7 @@ static void on_acceptable(int fd, short what, void *arg)
     uint32_t accepted = 0;
     while (accepted < wl->accept_burst && accept_one(wl, fd, index))
         accepted++;
+    nu_histogram_record(&wl->stats->connections_accepted_per_socket_event, accepted);
     adapt_burst(wl, accepted);
 }
 

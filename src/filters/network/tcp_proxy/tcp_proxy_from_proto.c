@@ -77,7 +77,7 @@ static void read_attempts(struct nu_factory *factory, const tcp_proxy_proto *pro
                                       config->backoff_ms * DEFAULT_BACKOFF_FACTOR);
     if (config->max_backoff_ms < config->backoff_ms)
         nu_config_error(factory->ctx, backoff, "max_interval",
-                        "max_interval must be greater than or equal to the base_interval");
+                        "max_backoff_interval must be greater or equal to base_backoff_interval");
 }
 
 /* The options of their own message come before the deprecated fields. */
