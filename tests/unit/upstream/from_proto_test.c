@@ -189,4 +189,67 @@ TEST(what_cannot_be_done_is_refused_by_name)
     }
 }
 
+#define HTTP_OPTIONS(text) \
+    "typed_extension_protocol_options: " \
+    "{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {\"@type\": " \
+    "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, " text "}}\n"
+
+static const struct {
+    const char *yaml;
+    enum nu_cluster_http http;
+    uint32_t max_streams;
+} spoken[] = {
+    {"", NU_CLUSTER_HTTP1, 1024},
+    {"http2_protocol_options: {max_concurrent_streams: 7}\n", NU_CLUSTER_HTTP2, 7},
+    {"http2_protocol_options: {}\nprotocol_selection: USE_DOWNSTREAM_PROTOCOL\n",
+     NU_CLUSTER_AS_DOWNSTREAM, 1024},
+    {HTTP_OPTIONS("explicit_http_config: {http2_protocol_options: {max_concurrent_streams: 8}}"),
+     NU_CLUSTER_HTTP2, 8},
+    {HTTP_OPTIONS("use_downstream_protocol_config: {http2_protocol_options: "
+                  "{max_concurrent_streams: 9}}"),
+     NU_CLUSTER_AS_DOWNSTREAM, 9},
+    /* The extension takes the place of the older fields. */
+    {"http2_protocol_options: {max_concurrent_streams: 7}\n" HTTP_OPTIONS(
+         "explicit_http_config: {http_protocol_options: {}}"),
+     NU_CLUSTER_HTTP1, 1024},
+};
+
+TEST(options_say_what_is_spoken_to_hosts)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(spoken); i++) {
+        char yaml[1024];
+        struct fixture f;
+        snprintf(yaml, sizeof(yaml), "name: c\n%s" ENDPOINT("127.0.0.1"), spoken[i].yaml);
+        build(&f, yaml);
+        assert_config_errors(&f.config, "");
+        assert_int_equal(f.cluster->options.http, spoken[i].http);
+        assert_int_equal(f.cluster->options.h2.max_concurrent_streams, spoken[i].max_streams);
+        assert_int_equal(f.cluster->sets.http2 != NULL, spoken[i].http != NU_CLUSTER_HTTP1);
+        finish(&f);
+    }
+}
+
+TEST(limits_of_heads_are_for_both_protocols)
+{
+    struct fixture f;
+    build(&f, "name: c\n" HTTP_OPTIONS(
+                  "common_http_protocol_options: {max_response_headers_kb: 3, max_headers_count: "
+                  "5}, explicit_http_config: {http2_protocol_options: {}}") ENDPOINT("127.0.0.1"));
+    assert_config_errors(&f.config, "");
+    assert_int_equal(f.cluster->options.h1.max_head_bytes, 3072);
+    assert_int_equal(f.cluster->options.h2.max_head_bytes, 3072);
+    assert_int_equal(f.cluster->options.h2.max_headers, 5);
+    finish(&f);
+}
+
+TEST(an_agreement_needs_a_transport_that_makes_it)
+{
+    struct fixture f;
+    build(&f, "name: c\n" HTTP_OPTIONS("auto_config: {}"));
+    assert_config_errors(&f.config,
+                         "t:1:1: transport_socket: ALPN configured for cluster c which has "
+                         "a non-ALPN transport socket");
+    finish(&f);
+}
+
 TEST_MAIN()
