@@ -30,6 +30,12 @@ static void close_now(struct nu_upstream_conn *conn)
 
 /* --- The connection --------------------------------------------------------------------------- */
 
+/* NULL while the last words go out on a connection whose session has failed. */
+static struct nu_codec *codec_of(struct nu_upstream_conn *conn)
+{
+    return nu_likely(conn->h2 != NULL) ? nu_h2_session_codec(conn->h2) : NULL;
+}
+
 static void on_data(struct nu_connection *base)
 {
     struct nu_upstream_conn *conn = conn_of(base);
@@ -45,17 +51,19 @@ static void on_data(struct nu_connection *base)
 static void on_above_high(struct nu_connection *base)
 {
     struct nu_upstream_conn *conn = conn_of(base);
-    struct nu_codec *codec = nu_h2_session_codec(conn->h2);
+    struct nu_codec *codec = codec_of(conn);
     nu_counter_inc(&stats_of(conn)->upstream_flow_control_backed_up_total);
-    codec->ops->on_above_high(codec);
+    if (nu_likely(codec != NULL))
+        codec->ops->on_above_high(codec);
 }
 
 static void on_below_low(struct nu_connection *base)
 {
     struct nu_upstream_conn *conn = conn_of(base);
-    struct nu_codec *codec = nu_h2_session_codec(conn->h2);
+    struct nu_codec *codec = codec_of(conn);
     nu_counter_inc(&stats_of(conn)->upstream_flow_control_drained_total);
-    codec->ops->on_below_low(codec);
+    if (nu_likely(codec != NULL))
+        codec->ops->on_below_low(codec);
 }
 
 static void on_drained(struct nu_connection *base)
