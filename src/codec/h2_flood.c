@@ -76,8 +76,42 @@ static bool is_control(const nghttp2_frame_hd *hd)
 
 void nu_h2_flood_count_out(struct nu_h2_session *session, const nghttp2_frame *frame)
 {
+    uint32_t control = is_control(&frame->hd);
+    session->unmarked.frames++;
+    session->unmarked.control += control;
     session->out_frames++;
-    session->out_control += is_control(&frame->hd);
+    session->out_control += control;
+}
+
+static struct nu_h2_mark *mark_at(struct nu_h2_session *session, uint32_t index)
+{
+    return &session->marks[(session->mark_first + index) % NU_H2_MARKS];
+}
+
+void nu_h2_flood_mark(struct nu_h2_session *session)
+{
+    const struct nu_connection *conn = session->conn;
+    if (session->unmarked.frames == 0)
+        return;
+    /* When the ring is full its last mark moves on, and its frames count for longer. */
+    if (session->mark_count < NU_H2_MARKS)
+        *mark_at(session, session->mark_count++) = (struct nu_h2_mark){0};
+    struct nu_h2_mark *mark = mark_at(session, session->mark_count - 1);
+    mark->end = conn->tx_bytes + conn->out.len;
+    mark->frames += session->unmarked.frames;
+    mark->control += session->unmarked.control;
+    session->unmarked = (struct nu_h2_mark){0};
+}
+
+/* What was written waits no more, whatever waits behind it. */
+static void forget_written(struct nu_h2_session *session)
+{
+    while (session->mark_count && mark_at(session, 0)->end <= session->conn->tx_bytes) {
+        session->out_frames -= mark_at(session, 0)->frames;
+        session->out_control -= mark_at(session, 0)->control;
+        session->mark_first = (session->mark_first + 1) % NU_H2_MARKS;
+        session->mark_count--;
+    }
 }
 
 static void show(struct nu_gauge *gauge, int64_t *shown, int64_t value)
@@ -101,6 +135,7 @@ static void show_all(struct nu_h2_session *session, const struct nu_h2_gauges *n
 void nu_h2_flood_check(struct nu_h2_session *session)
 {
     const struct nu_h2_options *options = session->options;
+    forget_written(session);
     /* What nghttp2 still has is mostly answers to control frames: bodies wait in their streams. */
     size_t queued = nghttp2_session_get_outbound_queue_size(session->ng);
     size_t frames = session->out_frames + queued;

@@ -94,6 +94,16 @@ struct nu_h2_scan {
     struct nu_str details;
 };
 
+/* Frames that end at a place in what the connection sends; several turns of them where there are
+ * many. */
+struct nu_h2_mark {
+    uint64_t end; /* of all bytes sent */
+    uint32_t frames;
+    uint32_t control;
+};
+
+enum { NU_H2_MARKS = 16 };
+
 /* What the gauges have of the session. */
 struct nu_h2_gauges {
     int64_t streams;
@@ -152,8 +162,12 @@ struct nu_h2_session {
     uint64_t window_updates;
     uint64_t opened_streams;
     uint64_t data_frames_sent;
-    uint32_t out_frames;    /* in the connection's output since it was empty */
+    uint32_t out_frames;    /* in the connection's output, but for DATA */
     uint32_t out_control;   /* of them, those that a peer can make us send */
+    struct nu_h2_mark marks[NU_H2_MARKS]; /* where they are, a ring */
+    uint32_t mark_first;
+    uint32_t mark_count;
+    struct nu_h2_mark unmarked; /* those that were counted since the last mark */
     uint64_t pending_bytes; /* in all streams' `out` */
     struct nu_h2_gauges shown;
 
@@ -259,6 +273,8 @@ bool nu_h2_check_response(struct nu_h2_stream *stream, struct nu_headers *header
 bool nu_h2_flood_count_in(struct nu_h2_session *session, const nghttp2_frame_hd *hd);
 /* A frame is about to be sent. */
 void nu_h2_flood_count_out(struct nu_h2_session *session, const nghttp2_frame *frame);
+/* Those that were counted are in the connection's output. */
+void nu_h2_flood_mark(struct nu_h2_session *session);
 /* After a dispatch or a flush: judges what waits, and brings the gauges up to it. */
 void nu_h2_flood_check(struct nu_h2_session *session);
 void nu_h2_flood_finish(struct nu_h2_session *session);

@@ -62,13 +62,10 @@ void nu_h2_session_flush(struct nu_h2_session *session)
     struct nu_connection *conn = session->conn;
     if (nu_unlikely(session->in_nghttp2 || session->is_mute || !is_alive(session)))
         return;
-    if (conn->out.len == 0) {
-        session->out_frames = 0;
-        session->out_control = 0;
-    }
     if (conn->above_high && nu_connection_is_out_full(conn))
         return; /* on_below_low goes on */
     fill_output(session);
+    nu_h2_flood_mark(session);
     if (conn->out.len)
         nu_connection_write(conn);
     if (nu_unlikely(nu_connection_is_out_full(conn)) && !session->has_failed)
@@ -255,8 +252,6 @@ void nu_h2_session_on_drained(struct nu_h2_session *session)
 {
     if (session->is_closed)
         return;
-    session->out_frames = 0;
-    session->out_control = 0;
     nu_h2_flood_check(session);
 }
 
