@@ -193,7 +193,7 @@ bool nu_upstream_conn_check_h2(struct nu_upstream_conn *conn)
 {
     if (nu_likely(nu_h2_session_can_open(conn->h2)))
         return true;
-    bool is_full = conn->active && conn->active >= nu_h2_session_peer_max_streams(conn->h2);
+    bool is_full = conn->active >= nu_h2_session_peer_max_streams(conn->h2);
     nu_upstream_conn_set_state(conn, is_full ? NU_UPSTREAM_BUSY : NU_UPSTREAM_DRAINING);
     return false;
 }

@@ -47,10 +47,9 @@ static void overflow(struct nu_pool *pool, struct nu_pool_request *request)
 /* The stream that begins takes one of the connection's places. */
 static void take_place(struct nu_upstream_conn *conn)
 {
-    uint32_t max = nu_pool_options(conn->pool)->max_requests_per_connection;
     conn->requests++;
     conn->active++;
-    if (nu_unlikely(max && conn->requests >= max)) {
+    if (nu_unlikely(conn->requests >= nu_upstream_conn_max_requests(conn))) {
         nu_counter_inc(&nu_pool_stats(conn->pool)->upstream_cx_max_requests);
         nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
     } else if (conn->active >= conn->stream_limit) {
@@ -141,6 +140,15 @@ static void serve_waiting(struct nu_pool *pool)
 
 /* --- Connections ------------------------------------------------------------------------------ */
 
+/* No new request finds its pool: it ends now, or with the streams that it has. */
+static void retire(struct nu_upstream_conn *conn)
+{
+    if (conn->active)
+        nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
+    else
+        nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+}
+
 void nu_pool_on_ready(struct nu_upstream_conn *conn)
 {
     struct nu_pool *pool = conn->pool;
@@ -148,7 +156,7 @@ void nu_pool_on_ready(struct nu_upstream_conn *conn)
     conn->idle_since_us = nu_loop_now_us(pool->cluster->loop);
     serve_waiting(pool);
     if (nu_unlikely(pool->draining) && conn->state == NU_UPSTREAM_READY)
-        nu_connection_close(&conn->conn, NU_CLOSE_NOW);
+        retire(conn);
 }
 
 void nu_pool_count_stream_end(struct nu_upstream_conn *conn)
@@ -374,17 +382,10 @@ static void close_all(struct nu_list *list)
     }
 }
 
-/* Ready connections end now, or with the streams that they have. */
 static void drain_ready(struct nu_pool *pool)
 {
-    while (!nu_list_is_empty(&pool->ready)) {
-        struct nu_upstream_conn *conn =
-            nu_list_entry(pool->ready.next, struct nu_upstream_conn, link);
-        if (conn->active)
-            nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
-        else
-            nu_connection_close(&conn->conn, NU_CLOSE_NOW);
-    }
+    while (!nu_list_is_empty(&pool->ready))
+        retire(nu_list_entry(pool->ready.next, struct nu_upstream_conn, link));
 }
 
 void nu_pool_drain(struct nu_pool *pool)

@@ -36,13 +36,22 @@ static inline void nu_pool_count_down(struct nu_pool *pool, enum nu_breaker_kind
 
 /* --- pool.c ----------------------------------------------------------------------------------- */
 
+/* How many requests a connection may carry in its life: fewer than HTTP/2 has numbers for streams,
+ * as many as Envoy's. */
+static inline uint32_t nu_upstream_conn_max_requests(const struct nu_upstream_conn *conn)
+{
+    enum { STREAMS_MAX = 1 << 29 };
+    uint32_t max = nu_pool_options(conn->pool)->max_requests_per_connection;
+    return max && max < STREAMS_MAX ? max : STREAMS_MAX;
+}
+
 /* How many streams more a connection can take at once. */
 static inline uint32_t nu_upstream_conn_capacity(const struct nu_upstream_conn *conn)
 {
-    uint32_t max = nu_pool_options(conn->pool)->max_requests_per_connection;
+    uint32_t max = nu_upstream_conn_max_requests(conn);
     uint32_t room = conn->stream_limit > conn->active ? conn->stream_limit - conn->active : 0;
     uint32_t left = max > conn->requests ? max - conn->requests : 0;
-    return max && left < room ? left : room;
+    return left < room ? left : room;
 }
 
 /* Moves a connection to the list of its new state. */

@@ -361,6 +361,26 @@ TEST(request_that_waits_for_a_host_that_went_is_served)
     fixture_finish(&f);
 }
 
+/* Its connection has room for more streams, which nobody will ask for. */
+TEST(http2_request_that_waits_for_a_host_that_went_keeps_its_connection)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, "< PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n | pause");
+    nu_cluster_set_http(f.base.cluster, NU_CLUSTER_HTTP2);
+    fixture_start(&f);
+    exchange_start(&client, &f.params, "GET", true);
+    remove_hosts_now(&f);
+    wait_paused(&f);
+    assert_str(nu_strbuf_str(&client.events), "");
+    assert_stats(&f, "upstream_cx_active=1 upstream_rq_active=1");
+    nu_exchange_cancel(&client.exchange);
+    assert_stats(&f, "upstream_cx_active=0 upstream_rq_active=0");
+    assert_int_equal(count_pools(&f), 0);
+    exchange_finish(&client);
+    fixture_finish(&f);
+}
+
 TEST(connection_that_comes_up_for_nobody_after_its_host_went_is_closed)
 {
     struct fixture f;
