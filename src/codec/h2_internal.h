@@ -162,13 +162,13 @@ struct nu_h2_session {
     uint64_t window_updates;
     uint64_t opened_streams;
     uint64_t data_frames_sent;
-    uint32_t out_frames;    /* in the connection's output, but for DATA */
-    uint32_t out_control;   /* of them, those that a peer can make us send */
+    uint32_t out_frames;                  /* in the connection's output, but for DATA */
+    uint32_t out_control;                 /* of them, those that a peer can make us send */
     struct nu_h2_mark marks[NU_H2_MARKS]; /* where they are, a ring */
     uint32_t mark_first;
     uint32_t mark_count;
     struct nu_h2_mark unmarked; /* those that were counted since the last mark */
-    uint64_t pending_bytes; /* in all streams' `out` */
+    uint64_t pending_bytes;     /* in all streams' `out` */
     struct nu_h2_gauges shown;
 
     /* Keep-alive. */
