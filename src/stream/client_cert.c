@@ -15,12 +15,40 @@ static void add_key(struct nu_strbuf *out, const char *key)
     nu_strbuf_add_cstr(out, key);
 }
 
+static bool needs_quotes(struct nu_str value)
+{
+    return nu_str_find_char(value, ',') != NU_NPOS || nu_str_find_char(value, ';') != NU_NPOS ||
+           nu_str_find_char(value, '"') != NU_NPOS;
+}
+
+/*
+ * Names are whatever an authority signed: one must not pass for other elements, or other keys, by
+ * its commas, semicolons and quotes, nor begin a header by its line breaks.
+ */
+static void add_name(struct nu_strbuf *out, const char *key, struct nu_str value)
+{
+    bool is_quoted = needs_quotes(value);
+    add_key(out, key);
+    if (is_quoted)
+        nu_strbuf_add_char(out, '"');
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if (c < ' ' || c == 0x7f) {
+            nu_strbuf_addf(out, "%%%02X", c);
+            continue;
+        }
+        if (is_quoted && (c == '"' || c == '\\'))
+            nu_strbuf_add_char(out, '\\');
+        nu_strbuf_add_char(out, (char)c);
+    }
+    if (is_quoted)
+        nu_strbuf_add_char(out, '"');
+}
+
 static void add_list(struct nu_strbuf *out, const char *key, struct nu_ssl_list_value list)
 {
-    for (size_t i = 0; i < list.count; i++) {
-        add_key(out, key);
-        nu_strbuf_add(out, list.items[i]);
-    }
+    for (size_t i = 0; i < list.count; i++)
+        add_name(out, key, list.items[i]);
 }
 
 /* Distinguished names bring their own backslashes, and PEM has no quotes. */

@@ -24,6 +24,8 @@ def pki(tmp_path_factory):
     authority = Authority(folder)
     authority.issue("server", "DNS:a.test,IP:127.0.0.1,URI:spiffe://test/server")
     authority.issue("client", NAMES)
+    for name, names in HOSTILE_NAMES.items():
+        authority.issue_names(name, *names)
     Authority(folder, "other-ca").issue("foreign", "URI:spiffe://test/foreign")
     return folder
 
@@ -124,6 +126,30 @@ def test_the_upstream_connection(nuncio, origin, pki):
                    "uri": "spiffe://test/server", "own": "spiffe://test/client",
                    "version": "TLSv1.2", "end": year}
     peer.close()
+
+
+HOSTILE_NAMES = {
+    "elements": ("URI.1 = spiffe://a;URI=spiffe://admin\\,Hash=1", 'DNS.1 = \'a"\\\\b\''),
+    "lines": ("URI.1 = spiffe://a\\r\\nx-evil: 1\\r\\n\\r\\nGET /evil", "DNS.1 = b\\nc"),
+}
+
+
+@pytest.mark.parametrize("certificate, uri, dns", [
+    ("elements", r'"spiffe://a;URI=spiffe://admin,Hash=1"', r'"a\"\\b"'),
+    ("lines", "spiffe://a%0D%0Ax-evil: 1%0D%0A%0D%0AGET /evil", "b%0Ac")])
+def test_names_of_a_certificate_are_no_part_of_a_header(nuncio, origin, pki, certificate, uri, dns):
+    config = serving(pki, extra=trusting(pki)).replace("          route_config:\n", """\
+          forward_client_cert_details: SANITIZE_SET
+          set_current_client_cert_details: {uri: true, dns: true}
+          route_config:
+""", 1)
+    server = origin()
+    proxy = nuncio(config, origin=server.port)
+    Client(pki, proxy.port("main"), certificate=certificate).get()
+    head = server.received[0].decode()
+    assert f"x-forwarded-client-cert: By=spiffe://test/server;Hash={fingerprint(pki, certificate)};" \
+           f"URI={uri};DNS={dns}\r\n" in head
+    assert "\r\nx-evil" not in head
 
 
 def test_plain_connections_have_none_of_it(nuncio, origin):
