@@ -30,6 +30,8 @@ static void check_again(const struct nu_proxy_header *header)
 static void check_values(struct nu_str rest)
 {
     struct nu_proxy_tlv tlv;
+    if (rest.len == 0)
+        return;
     const char *end = rest.ptr + rest.len;
     const char *at = rest.ptr;
     while (nu_proxy_tlv_next(&rest, &tlv)) {
