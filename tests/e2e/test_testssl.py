@@ -9,11 +9,24 @@ import pytest
 from pki import RSA, Authority
 from tls_common import serving
 
-# Protocols, cipher categories, forward secrecy, the server's defaults, known vulnerabilities.
-CHECKS = ["-p", "-s", "-f", "-S", "-U"]
+# Runs side by side, for half the time: protocols, forward secrecy and the server's defaults; cipher
+# categories and known vulnerabilities.
+CHECKS = [["-p", "-f", "-S"], ["-s", "-U"]]
+FOUND_AT_LEAST = 60
 # What concerns an authority that is made for a test.
 OF_THE_TEST = {"DNS_CAArecord"}
 LIMIT_SECONDS = 600
+
+# testssl.sh tells s_client to keep a session, and gives it nothing to say: with TLS 1.3, whose
+# tickets come behind the handshake, it may be gone before there is any. This one stays for an answer.
+PATIENT_OPENSSL = """#!/bin/sh
+case " $* " in
+*" -sess_out "*)
+    printf 'GET / HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' |
+        {openssl} "$@" -ign_eof ;;
+*) exec {openssl} "$@" ;;
+esac
+"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,17 +46,37 @@ def pki(tmp_path_factory):
     return folder
 
 
-def test_testssl_finds_nothing_above_low(nuncio, pki, tmp_path):
+@pytest.fixture
+def patient_openssl(tmp_path):
+    script = tmp_path / "openssl"
+    script.write_text(PATIENT_OPENSSL.format(openssl=shutil.which("openssl")))
+    script.chmod(0o755)
+    return script
+
+
+def test_testssl_finds_nothing_above_low(nuncio, pki, tmp_path, patient_openssl):
     config = serving(pki, "ecdsa", "rsa").replace("route: {cluster: origin}",
                                                   "direct_response: {status: 200}")
     proxy = nuncio(config, origin=1)
     command = ["testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "min", "--ip",
-               "127.0.0.1", "--add-ca", f"{pki}/ca.crt", "--jsonfile", tmp_path / "found.json",
-               *CHECKS, f"localhost:{proxy.port('main')}"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False, timeout=LIMIT_SECONDS)
-    found = json.loads((tmp_path / "found.json").read_text())
-    assert len(found) > 60, done.stdout + done.stderr  # it has looked
-    bad = [item for item in found if item["severity"] not in ("OK", "INFO", "LOW", "DEBUG")
+               "127.0.0.1", "--openssl", patient_openssl, "--add-ca", f"{pki}/ca.crt"]
+    runs = []
+    found = {}
+    try:
+        for index, checks in enumerate(CHECKS):
+            path = tmp_path / f"{index}.json"
+            runs.append((path, subprocess.Popen(
+                [*command, "--jsonfile", path, *checks, f"localhost:{proxy.port('main')}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
+        for path, run in runs:
+            run.wait(LIMIT_SECONDS)
+            found |= {item["id"]: item for item in json.loads(path.read_text())}
+    finally:
+        for _, run in runs:
+            run.kill()
+            run.wait()
+    assert len(found) > FOUND_AT_LEAST  # they have looked
+    bad = [item for item in found.values() if item["severity"] not in ("OK", "INFO", "LOW", "DEBUG")
            and item["id"].split(" ")[0] not in OF_THE_TEST]
     assert not bad, json.dumps(bad, indent=1)
+    assert found["sessionresumption_ticket"]["finding"] == "supported"
