@@ -275,9 +275,13 @@ static void forget_purpose(struct nu_pool *pool)
         nu_map_remove(own_pools, pool->own->key);
 }
 
-/* Not under the caller: a request that it serves may end its last connection. */
+/* Not under the caller: a request that it serves may end its last connection, and whoever closes
+ * connections looks again whether it was the last. */
 static void free_pool(struct nu_pool *pool)
 {
+    if (pool->is_gone)
+        return;
+    pool->is_gone = true;
     stop_use(pool);
     forget_purpose(pool);
     nu_list_remove(&pool->link);
@@ -333,6 +337,48 @@ size_t nu_pool_slot(const struct nu_pool *pool, uint32_t index)
     return slot_of(index, pool->priority, pool->kind);
 }
 
+/* Whether it has connections that nobody uses, and nothing else. */
+static bool is_idle(const struct nu_pool *pool)
+{
+    struct nu_upstream_conn *conn;
+    if (!nu_list_is_empty(&pool->connecting) || !nu_list_is_empty(&pool->busy) ||
+        !nu_list_is_empty(&pool->waiting))
+        return false;
+    nu_list_for_each(conn, &pool->ready, struct nu_upstream_conn, link)
+    {
+        if (conn->active)
+            return false;
+    }
+    return true;
+}
+
+/* Ends the pool that was asked for longest ago of those with a purpose that are idle. False if there
+ * is none. */
+static bool drop_idle_own(struct nu_cluster_local *cluster, enum nu_priority priority)
+{
+    struct nu_pool *pool;
+    nu_list_for_each(pool, &cluster->pools, struct nu_pool, link)
+    {
+        if (!pool->own || pool->priority != priority || !is_idle(pool))
+            continue;
+        nu_pool_drain(pool);
+        return true;
+    }
+    return false;
+}
+
+/* Purposes are what clients say or are: without end. A first connection is always allowed, so what
+ * is kept for one of them goes when the breakers leave no room for another. */
+static void make_room(struct nu_cluster_local *cluster, enum nu_priority priority)
+{
+    const struct nu_breaker *of = cluster->cluster->breakers[priority].of;
+    while (!nu_breaker_allows(&of[NU_BREAKER_CONNECTIONS]) ||
+           !nu_breaker_allows(&of[NU_BREAKER_POOLS])) {
+        if (!drop_idle_own(cluster, priority))
+            return;
+    }
+}
+
 static struct nu_pool *get_own(struct nu_cluster_local *cluster, uint32_t index,
                                enum nu_priority priority, enum nu_pool_kind kind,
                                const struct nu_pool_purpose *purpose)
@@ -341,7 +387,11 @@ static struct nu_pool *get_own(struct nu_cluster_local *cluster, uint32_t index,
     struct nu_strbuf key = {0};
     nu_pool_own_key(host, priority, kind, purpose, &key);
     struct nu_pool *pool = nu_map_get(&cluster->own_pools, nu_strbuf_str(&key));
-    if (!pool) {
+    if (pool) {
+        nu_list_remove(&pool->link);
+        nu_list_add_last(&cluster->pools, &pool->link);
+    } else {
+        make_room(cluster, priority);
         pool = create_pool(cluster, host, priority, kind);
         pool->own = nu_pool_own_create(purpose, nu_strbuf_str(&key));
         nu_map_put(&cluster->own_pools, pool->own->key, pool);

@@ -103,6 +103,7 @@ struct nu_pool {
     uint32_t waiting_count;
     bool in_use;   /* has connections or requests, and counts as one for its breaker */
     bool draining; /* the host went: only for those who wait already, gone when empty */
+    bool is_gone;  /* freed at the end of the turn */
 };
 
 /* What sets connections apart from others to the same host. */
@@ -113,7 +114,7 @@ struct nu_pool_purpose {
 
 /* The pool of the cluster's host at `index` for a request that came by `downstream`, made on first
  * use; NULL if the cluster may not use one more. One that has a purpose goes when it has nothing to
- * do. nu_pool_start follows. */
+ * do, or when another purpose needs its place. nu_pool_start follows. */
 struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
                             enum nu_priority priority, enum nu_protocol downstream,
                             const struct nu_pool_purpose *purpose);

@@ -18,6 +18,17 @@ static void add_address(const struct nu_address *address, struct nu_strbuf *key)
     nu_strbuf_add_char(key, ' ');
 }
 
+/* What a client's header says of it is nobody else's, however alike their addresses are. */
+static void add_tlvs(const struct nu_proxy_data *client, struct nu_strbuf *key)
+{
+    for (size_t i = 0; i < client->tlv_count; i++) {
+        const struct nu_proxy_tlv *tlv = &client->tlvs[i];
+        nu_strbuf_add_char(key, (char)tlv->type);
+        nu_strbuf_add(key, nu_str_make((const char *)&tlv->value.len, sizeof(tlv->value.len)));
+        nu_strbuf_add(key, tlv->value);
+    }
+}
+
 void nu_pool_own_key(const struct nu_host *host, enum nu_priority priority, enum nu_pool_kind kind,
                      const struct nu_pool_purpose *purpose, struct nu_strbuf *key)
 {
@@ -27,8 +38,11 @@ void nu_pool_own_key(const struct nu_host *host, enum nu_priority priority, enum
     if (purpose->client) {
         add_address(&purpose->client->source, key);
         add_address(&purpose->client->destination, key);
+        size_t count = purpose->client->tlv_count;
+        nu_strbuf_add(key, nu_str_make((const char *)&count, sizeof(count)));
+        add_tlvs(purpose->client, key);
     }
-    nu_strbuf_add_char(key, '\0'); /* which no address has */
+    nu_strbuf_add_char(key, '\0');
     nu_strbuf_add(key, purpose->server_name);
 }
 

@@ -71,6 +71,20 @@ def test_clients_that_a_header_names_alike_share(nuncio, origin):
         v2(source, "198.51.100.9", (4711, 443)) for source in ("192.0.2.7", "192.0.2.8")]
 
 
+def test_clients_whose_headers_have_other_values_do_not_share(nuncio, origin):
+    server = origin(answer_after_the_header)
+    choice = "pass_through_tlvs: {match_type: INCLUDE_ALL}"
+    config = named("V2", more=choice, config=PROXY.replace(
+        "    filter_chains:\n",
+        f"    listener_filters: [{filter_of('proxy_protocol', choice)}]\n    filter_chains:\n"))
+    proxy = nuncio(config, "--concurrency", "1", origin=server.port)
+    headers = [v2("192.0.2.7", "198.51.100.9", (4711, 443), b"\xe1\0\x01" + name)
+               for name in (b"a", b"b")]
+    for header in (headers[0], headers[1], headers[0]):
+        ask(proxy, before=header)
+    assert [received[:len(headers[0])] for received in server.received] == headers
+
+
 def test_pools_of_clients_go_with_their_connections(nuncio, origin):
     """A server that ends each connection leaves nothing behind."""
     def script(peer):

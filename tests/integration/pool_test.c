@@ -396,6 +396,100 @@ TEST(connection_that_comes_up_for_nobody_after_its_host_went_is_closed)
     fixture_finish(&f);
 }
 
+/* --- Pools of one name each ------------------------------------------------------------------- */
+
+static void name_host(struct exchange_client *client, const char *name)
+{
+    exchange_prepare(client, "GET");
+    nu_headers_set_id(&client->headers, NU_HEADER_AUTHORITY, nu_str_from(name));
+}
+
+/* One request for a name that is answered. */
+static void serve_name(struct fixture *f, const char *name)
+{
+    struct exchange_client client;
+    name_host(&client, name);
+    exchange_begin(&client, &f->params, true);
+    expect(f, &client, "200 [ok] end");
+    exchange_finish(&client);
+}
+
+static void start_with_names(struct fixture *f, enum nu_breaker_kind kind, uint32_t max)
+{
+    struct nu_breaker_limits limits = nu_breaker_limits_default;
+    fixture_init(f, SERVE);
+    f->base.cluster->options.auto_sni = true;
+    limits.max[kind] = max;
+    nu_cluster_set_limits(f->base.cluster, NU_PRIORITY_DEFAULT, &limits);
+    fixture_start(f);
+}
+
+TEST(idle_pool_of_a_name_goes_once_with_its_host)
+{
+    struct fixture f;
+    start_with_names(&f, NU_BREAKER_POOLS, 10);
+    serve_name(&f, "a");
+    serve_name(&f, "b");
+    assert_int_equal(count_pools(&f), 2);
+    remove_hosts(&f);
+    assert_stats(&f, "upstream_cx_active=0 upstream_cx_destroy_local=2");
+    assert_int_equal(count_pools(&f), 0);
+    fixture_finish(&f);
+}
+
+/* Names are a client's choice: what is kept for them stays within the breakers. */
+TEST(names_that_were_used_last_keep_their_connections)
+{
+    static const enum nu_breaker_kind kinds[] = {NU_BREAKER_CONNECTIONS, NU_BREAKER_POOLS};
+    for (size_t i = 0; i < NU_ARRAY_LEN(kinds); i++) {
+        struct fixture f;
+        start_with_names(&f, kinds[i], 2);
+        serve_name(&f, "a");
+        serve_name(&f, "b");
+        serve_name(&f, "a");
+        serve_name(&f, "c"); /* in the place of b */
+        serve_name(&f, "a");
+        serve_name(&f, "c");
+        assert_int_equal(count_pools(&f), 2);
+        assert_stats(&f, "upstream_cx_total=3 upstream_cx_active=2 upstream_cx_destroy_local=1 "
+                         "upstream_cx_pool_overflow=0 upstream_rq_200=6");
+        fixture_finish(&f);
+    }
+}
+
+/* The first one's client asks for another name as soon as it has its answer. */
+struct follower {
+    struct exchange_client first, second;
+    struct fixture *f;
+};
+
+static void follow(struct exchange_client *client)
+{
+    struct follower *follower = nu_container_of(client, struct follower, first);
+    if (!client->over)
+        return;
+    name_host(&follower->second, "b");
+    exchange_begin(&follower->second, &follower->f->params, true);
+}
+
+TEST(connection_of_a_name_may_make_room_while_its_response_ends)
+{
+    struct fixture f;
+    struct follower follower = {.f = &f};
+    start_with_names(&f, NU_BREAKER_CONNECTIONS, 1);
+    name_host(&follower.first, "a");
+    follower.first.on_event = follow;
+    exchange_begin(&follower.first, &f.params, true);
+    expect(&f, &follower.first, "200 [ok] end");
+    expect(&f, &follower.second, "200 [ok] end");
+    exchange_finish(&follower.first);
+    exchange_finish(&follower.second);
+    serve_name(&f, "c");
+    serve_name(&f, "d");
+    assert_stats(&f, "upstream_cx_active=1");
+    fixture_finish(&f);
+}
+
 TEST(host_that_stays_keeps_its_connections)
 {
     struct fixture f;
