@@ -90,9 +90,11 @@ class Line:
 
     def read(self, seconds=0.0):
         """What came, perhaps nothing."""
+        if not self.is_open:
+            return b""
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
-        if not self.is_open or not poll.poll(seconds * 1000):
+        if not poll.poll(seconds * 1000):
             return b""
         try:
             data = self.sock.recv(1 << self.chance.randrange(4, 17))
