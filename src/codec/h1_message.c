@@ -61,6 +61,8 @@ static bool is_control(char c)
  * LF. */
 static bool check_request_line(struct nu_h1_message *msg, const char *end)
 {
+    /* HTTP/2 where HTTP/1 is spoken is no old client (Envoy's 400, not its 426). */
+    static const struct nu_str preface = NU_STR_INIT("PRI * HTTP/2.0\r\n");
     const char *method_end = nu_header_name_end(msg->head, end);
     if (method_end == msg->head || *method_end != ' ')
         return false;
@@ -74,6 +76,8 @@ static bool check_request_line(struct nu_h1_message *msg, const char *end)
             return false;
         }
     }
+    if (nu_unlikely(nu_str_eq(nu_str_make(msg->head, (size_t)(end - msg->head)), preface)))
+        return false;
     msg->url = nu_str_make(start, (size_t)(stop - start));
     return msg->url.len && check_version(msg, nu_str_make(stop, (size_t)(end - stop)));
 }
