@@ -20,7 +20,7 @@
 #define NU_H2_CODEC_ERROR_DETAILS NU_STR("codec_error:The_user_callback_function_failed")
 
 /* For nu_h2_session_fail: nothing can, or need, be said to the peer. */
-enum { NU_H2_NO_GOAWAY = UINT32_MAX };
+#define NU_H2_NO_GOAWAY UINT32_MAX
 
 enum nu_h2_stream_flag {
     NU_H2_IS_OPEN = 1 << 0,       /* nghttp2 has it */

@@ -214,9 +214,10 @@ def test_bootstrap_json(example):
 
 def test_tcp_proxy(example):
     running = example("tcp-proxy.yaml")
-    for _ in range(2):
+    for _ in range(8):
         assert running.get(5432).text == "ok"
-    for upstream in running.origins.values():
-        assert len(upstream.received) == 1
+    # Each worker takes turns by itself.
+    received = [len(upstream.received) for upstream in running.origins.values()]
+    assert sum(received) == 8 and min(received) >= 3
     assert running.proxy.finish() == []
     running.proxy.stdout.wait(re.compile(r"to 127\.0\.0\.1:\d+ - \d+ in, \d+ out, \d+ ms -\n"))

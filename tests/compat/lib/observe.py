@@ -73,11 +73,13 @@ class Run:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def port_names(self, client=None):
-        names = {port: name for name, port in self.ports.items()}
+        names = {}
         if client:
             names.update({port: name for name, port in client.local_ports.items()})
         for name, upstream in self.upstreams.items():
             names.update({port: f"{name}#{n}" for n, port in enumerate(upstream.ports)})
+        # A client on another address may have the number of a port of ours by chance.
+        names.update({port: name for name, port in self.ports.items()})
         return names
 
 
