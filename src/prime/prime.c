@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Primality of 64-bit numbers. Small numbers are looked up in a sieve, multiples of the first
- * primes drop out by division, the rest goes through the strong probable prime test of Miller and
- * Rabin with sets of bases for which it is known to make no mistake:
+ * primes drop out by division, what is below 2^32 goes to prime/prime32.h. The rest goes through
+ * the strong probable prime test of Miller and Rabin with a set of bases for which it is known to
+ * make no mistake:
  *
- *     n < 4759123141   2, 7, 61                                               Jaeschke 1993
  *     n < 2^64         2, 325, 9375, 28178, 450775, 9780504, 1795265022       Sinclair 2011
  *
- * Sinclair's set was checked against Feitsma's list of all base-2 pseudoprimes below 2^64. The
- * first set was checked again with this code, for every number below 2^32
- * (tests/unit/prime/count_long.c).
+ * It was checked against Feitsma's list of all base-2 pseudoprimes below 2^64.
  *
  * Base 2 goes first and alone, as it finds out nearly every composite. The other bases then run
  * side by side: one modular multiplication waits for the one before it, so several chains at once
@@ -18,6 +16,8 @@
 #include "prime/prime.h"
 
 #include <pthread.h>
+
+#include "prime/prime32.h"
 
 enum {
     SIEVE_LIMIT = 1 << 16,
@@ -173,8 +173,7 @@ bases_pass(const struct ring *ring, const uint32_t *bases, int lanes, uint64_t d
  */
 static bool is_strong_probable_prime(uint64_t n)
 {
-    static const uint32_t below_4759123141[] = {7, 61};
-    static const uint32_t below_2_64[] = {325, 9375, 28178, 450775, 9780504, 1795265022};
+    static const uint32_t others[] = {325, 9375, 28178, 450775, 9780504, 1795265022};
     struct ring ring;
     ring_init(&ring, n);
     int s = __builtin_ctzll(n - 1);
@@ -182,14 +181,14 @@ static bool is_strong_probable_prime(uint64_t n)
     uint64_t x = power_of_two(&ring, d);
     if (!pass(&ring, &x, 1, s))
         return false;
-    if (n < 4759123141)
-        return bases_pass(&ring, below_4759123141, NU_ARRAY_LEN(below_4759123141), d, s);
-    return bases_pass(&ring, below_2_64, NU_ARRAY_LEN(below_2_64), d, s);
+    return bases_pass(&ring, others, NU_ARRAY_LEN(others), d, s);
 }
 
 bool nu_prime_is_prime_u64(uint64_t n)
 {
     if (n < SIEVE_LIMIT)
         return is_small_prime((uint32_t)n);
-    return !has_small_factor(n) && is_strong_probable_prime(n);
+    if (has_small_factor(n))
+        return false;
+    return n >> 32 ? is_strong_probable_prime(n) : nu_prime_is_prime_u32((uint32_t)n);
 }

@@ -13,7 +13,8 @@
 
 /*
  * Whether `n` is a prime number. The answer is exact for every `n`. The work is bounded: one look
- * into a table below 65536, else at most seven modular exponentiations, well under 2 microseconds.
+ * into a table below 65536, one modular exponentiation below 2^32, else at most seven, well under 2
+ * microseconds.
  */
 bool nu_prime_is_prime_u64(uint64_t n);
 

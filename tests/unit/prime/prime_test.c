@@ -77,6 +77,18 @@ TEST(smallest_strong_pseudoprimes_to_the_first_primes_are_composite)
     assert_all(psi, NU_ARRAY_LEN(psi), false);
 }
 
+/* (k + 1)(rk + 1) again: most of those below 2^32 that pass for base 2, whatever the factors. */
+TEST(products_of_the_pseudoprimes_shape_below_two_to_the_32_are_composite)
+{
+    for (uint64_t r = 2; r <= 16; r++) {
+        for (uint64_t k = 1; (k + 1) * (r * k + 1) <= UINT32_MAX; k++) {
+            if (nu_prime_is_prime_u64((k + 1) * (r * k + 1)))
+                fail_msg("wrong answer for k %llu, r %llu", (unsigned long long)k,
+                         (unsigned long long)r);
+        }
+    }
+}
+
 TEST(first_number_beyond_the_three_base_set_is_composite)
 {
     static const uint64_t numbers[] = {4759123141}; /* passes for 2, 7 and 61 */
