@@ -21,6 +21,7 @@ void nu_h2_headers_begin(struct nu_h2_stream *stream)
     struct nu_stream_decoder *decoder = stream->decoder;
     stream->header_count = 0;
     stream->header_bytes = 0;
+    stream->crumb_bytes = 0;
     stream->flags &= ~(uint32_t)(NU_H2_HAS_REPEATED | NU_H2_IS_INTERIM);
     if (!decoder)
         return;
@@ -51,15 +52,19 @@ static bool fail_size(struct nu_h2_stream *stream)
     return false;
 }
 
-/* Counts a field against the limits. The pieces that a cookie comes in are one field. */
+/* Counts a field against the limits. The pieces that a cookie comes in are one field; each costs us
+ * more than the byte that it may be on the wire. */
 static bool count_field(struct nu_h2_stream *stream, enum nu_header_id id,
                         const struct nu_headers *headers, struct nu_str name, struct nu_str value)
 {
+    enum { CRUMB_BYTES = 32 };
     const struct nu_h2_options *options = stream->session->options;
     bool is_crumb = id == NU_HEADER_COOKIE && nu_headers_has_id(headers, id);
     stream->header_bytes += (uint32_t)(name.len + value.len);
     stream->header_count += !is_crumb;
-    if (nu_unlikely(stream->header_bytes > options->max_head_bytes))
+    if (nu_unlikely(is_crumb))
+        stream->crumb_bytes += CRUMB_BYTES;
+    if (nu_unlikely(stream->header_bytes + stream->crumb_bytes > options->max_head_bytes))
         return fail_size(stream);
     return nu_likely(stream->header_count <= options->max_headers) || fail_count(stream);
 }
