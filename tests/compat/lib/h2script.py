@@ -34,7 +34,8 @@ def _settings(values):
 
 def _line(frame):
     """A frame as its line, without a body."""
-    name = h2.NAMES[frame.kind] if frame.kind < len(h2.NAMES) else f"FRAME {frame.kind}"
+    name = "METADATA" if frame.kind == h2.METADATA else \
+        h2.NAMES[frame.kind] if frame.kind < len(h2.NAMES) else f"FRAME {frame.kind}"
     words = [name, *([str(frame.stream)] if frame.stream else [])]
     if frame.kind == h2.SETTINGS:
         words += [f"{h2.SETTING_NAMES.get(key, key)}={value}"
@@ -118,7 +119,7 @@ class Scripted(h2.Peer):
     def step(self, word, value, options):
         """Runs a step; false when the word is none of HTTP/2's."""
         self.current = options.get("on", self.current)
-        steps = {"headers": self._send_headers, "data": self._send_data, "rst": self._send_rst,
+        steps = {"headers": self._send_headers, "data": self._send_data, "metadata": self._send_metadata, "rst": self._send_rst,
                  "goaway": self._send_goaway, "settings": self._send_settings,
                  "frame": self._send_frame, "frames": self._send_frames, "give": self._give, "wait_rst": self._wait_rst,
                  "wait": lambda text, _: self.wait_text(to_bytes(text)),
@@ -135,6 +136,9 @@ class Scripted(h2.Peer):
 
     def _send_data(self, text, options):
         self.body(self.current, to_bytes(text), options.get("end", False))
+
+    def _send_metadata(self, lines, _):
+        self.metadata(self.current, fields_of(lines))
 
     def _send_rst(self, code, _):
         self.rst(self.current, code)
