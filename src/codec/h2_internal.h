@@ -59,7 +59,7 @@ struct nu_h2_stream {
     uint32_t interims;                 /* responses so far */
     uint32_t header_count;             /* of the section being read */
     uint32_t header_bytes;
-    uint32_t crumb_bytes; /* what the pieces of a cookie count besides */
+    uint32_t crumb_bytes;              /* what the pieces of a cookie count besides */
     uint32_t reset_code;               /* with RESET_LATER */
     enum nu_reset_reason reason;       /* with WAS_RESET */
     struct nu_str details;             /* why it is reset; a constant */
