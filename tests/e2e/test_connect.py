@@ -280,6 +280,7 @@ def test_a_reset_stream_ends_its_connection(nuncio, server, phase):
     upstream = server(script)
     proxy = nuncio(limited(ENDED), origin=upstream.port)
     peer = h2.client(proxy, gives_window=False)
+    peer.wait_frame(h2.SETTINGS)  # the connection counts by now
     stream = peer.open([(":method", "CONNECT"), (":authority", "a:443")], False)
     if phase != "connecting":
         peer.wait("answer", lambda: peer.messages[stream].headers)
