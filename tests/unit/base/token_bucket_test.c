@@ -55,6 +55,23 @@ TEST(more_tokens_than_nanoseconds_are_one_each)
     assert_int_equal(take_all(&bucket, START), 5);
 }
 
+TEST(a_bucket_is_full_before_the_clock_ran_so_long)
+{
+    struct nu_token_bucket bucket;
+    nu_token_bucket_init(&bucket, 1000, 1, 60ull * SECOND, SECOND);
+    assert_int_equal(take_all(&bucket, SECOND), 1000);
+}
+
+TEST(times_beyond_the_clock_are_cut)
+{
+    struct nu_token_bucket bucket;
+    nu_token_bucket_init(&bucket, 1000000000, 1, 60ull * SECOND, START);
+    for (unsigned i = 0; i < 100000; i++)
+        assert_true(nu_token_bucket_take(&bucket, START));
+    nu_token_bucket_init(&bucket, 3, 1, UINT64_MAX, START);
+    assert_true(nu_token_bucket_take(&bucket, START));
+}
+
 static struct nu_token_bucket shared;
 
 static void *take_some(void *arg)
