@@ -14,6 +14,7 @@ import pytest
 import h2
 from configs import PROXY
 from pki import Authority
+from process import eventually
 from test_h2_upstream import H2 as UPSTREAM_H2
 from tls_common import serving
 
@@ -44,10 +45,7 @@ def content(size):
 
 
 def wait_stat(proxy, name, value):
-    deadline = time.monotonic() + 10
-    while proxy.stats().get(name, 0) != value:
-        assert time.monotonic() < deadline, f"{name} is {proxy.stats().get(name)}"
-        time.sleep(0.02)
+    assert eventually(lambda: proxy.stats().get(name, 0) == value), f"{name} is {proxy.stats().get(name)}"
 
 
 # --- Bodies ---------------------------------------------------------------------------------------
