@@ -109,9 +109,9 @@ class Nginx(Peer):
         alone = not variant.hosts and not variant.paths
         locations = "".join(f"location /p{i}/ {{ {forward} }}\n" for i in range(variant.paths))
         locations += f"location / {{ {deny} {forward if alone else 'return 404;'} }}"
+        listen, certificates = f"listen 127.0.0.1:{PROXY_PORT}", ""
         servers = "".join(f"server {{ {listen}; server_name h{i}.test; "
                           f"location / {{ {forward} }} }}\n" for i in range(variant.hosts))
-        listen, certificates = f"listen 127.0.0.1:{PROXY_PORT}", ""
         if variant.tls:
             crt, key, _ = certificate(variant.tls)
             certificates = (f"ssl_certificate {crt}; ssl_certificate_key {key}; "
