@@ -103,10 +103,8 @@ struct nu_h2_callbacks {
     void (*on_stream_end)(void *user);
     /* Client: the peer's settings came, the first or others; may be NULL. */
     void (*on_settings)(void *user);
-    /* The peer will take no more streams; may be NULL. */
+    /* Client: the peer will take no more streams; may be NULL. */
     void (*on_goaway)(void *user, uint32_t error_code);
-    /* The peer said GOAWAY, and no stream is left: nothing more is read. May be NULL. */
-    void (*on_finished)(void *user);
 };
 
 struct nu_h2_params {

@@ -145,7 +145,6 @@ struct nu_h2_session {
     bool has_failed; /* nothing more is read */
     bool is_mute;    /* nor sent */
     bool failure_told;
-    bool finish_told;
     enum nu_h2_failure_kind failure_kind;
     struct nu_str failure;
 
@@ -285,8 +284,8 @@ void nu_h2_flood_finish(struct nu_h2_session *session);
 void nu_h2_scan_init(struct nu_h2_session *session);
 /* Looks at frame heads in the bytes, and says how many of them nghttp2 may be shown before streams
  * are served and the next call, at least one; or session->scan.has_refused is set, and the session
- * is to fail behind those. */
-size_t nu_h2_scan(struct nu_h2_session *session, const uint8_t *bytes, size_t len);
+ * is to fail behind those. Frames that nghttp2 is to pass over are given another type. */
+size_t nu_h2_scan(struct nu_h2_session *session, uint8_t *bytes, size_t len);
 void nu_h2_scan_refuse(struct nu_h2_session *session, enum nu_h2_failure_kind kind,
                        uint32_t error_code, struct nu_str details);
 /* We reset the stream: what still comes for it is no fault. */

@@ -5,6 +5,9 @@
  *
  * Of a stream that has closed nghttp2 keeps nothing, and ignores what comes for it; RFC 9113 (5.1)
  * wants the connection to end then, unless we reset the stream, of which the peer may not know yet.
+ *
+ * And a client's GOAWAY is kept from nghttp2, which would read nothing more behind it while no stream
+ * is open. It promises nothing: the client may still ask, as Envoy has it.
  */
 #include "codec/h2_internal.h"
 
@@ -56,17 +59,30 @@ static nghttp2_frame_hd read_head(const uint8_t *p)
     };
 }
 
-/* Takes bytes of the frame head that is being read; whether it is complete now. */
-static bool take_head(struct nu_h2_scan *scan, const uint8_t **at, const uint8_t *end)
+/* Makes nghttp2 see a frame of a type that it ignores, if the head's type is among the bytes that
+ * follow its first `from`. */
+static void hide_goaway(const struct nu_h2_scan *scan, uint8_t *bytes, size_t from)
 {
-    size_t n = nu_min_size(sizeof(scan->head) - scan->head_len, (size_t)(end - *at));
-    memcpy(scan->head + scan->head_len, *at, n);
+    enum { TYPE_AT = 3, IGNORED = 0xff };
+    if (from <= TYPE_AT && scan->head_len > TYPE_AT && scan->head[TYPE_AT] == NGHTTP2_GOAWAY)
+        bytes[TYPE_AT - from] = IGNORED;
+}
+
+/* Takes bytes of the frame head that is being read; whether it is complete now. */
+static bool take_head(struct nu_h2_session *session, uint8_t **at, const uint8_t *end)
+{
+    struct nu_h2_scan *scan = &session->scan;
+    size_t from = scan->head_len;
+    size_t n = nu_min_size(sizeof(scan->head) - from, (size_t)(end - *at));
+    memcpy(scan->head + from, *at, n);
     scan->head_len += (uint32_t)n;
+    if (session->is_server)
+        hide_goaway(scan, *at, from);
     *at += n;
     return scan->head_len == sizeof(scan->head);
 }
 
-static void skip(struct nu_h2_scan *scan, const uint8_t **at, const uint8_t *end)
+static void skip(struct nu_h2_scan *scan, uint8_t **at, const uint8_t *end)
 {
     size_t n = nu_min_size(scan->skip, (size_t)(end - *at));
     scan->skip -= (uint32_t)n;
@@ -87,6 +103,18 @@ void nu_h2_scan_refuse(struct nu_h2_session *session, enum nu_h2_failure_kind ki
     session->scan.kind = kind;
     session->scan.error_code = error_code;
     session->scan.details = details;
+}
+
+/* What nghttp2 would check of a GOAWAY, did it see it; false when it was refused. */
+static bool check_goaway(struct nu_h2_session *session, const nghttp2_frame_hd *hd)
+{
+    enum { SMALLEST = 8 };
+    if (nu_likely(hd->type != NGHTTP2_GOAWAY || !session->is_server) ||
+        (hd->stream_id == 0 && hd->length >= SMALLEST))
+        return true;
+    nu_h2_scan_refuse(session, NU_H2_PROTOCOL_ERROR, NGHTTP2_PROTOCOL_ERROR,
+                      NU_H2_CODEC_ERROR_DETAILS);
+    return false;
 }
 
 /* Counts what the frame is; false when it was refused. */
@@ -112,16 +140,16 @@ static void note(struct unseen *unseen, const nghttp2_frame_hd *hd)
     unseen->heads += hd->type == NGHTTP2_HEADERS;
 }
 
-size_t nu_h2_scan(struct nu_h2_session *session, const uint8_t *bytes, size_t len)
+size_t nu_h2_scan(struct nu_h2_session *session, uint8_t *bytes, size_t len)
 {
     enum { HEADS_AT_ONCE = 16 };
     struct nu_h2_scan *scan = &session->scan;
     struct unseen unseen = {0};
-    const uint8_t *at = bytes;
+    uint8_t *at = bytes;
     const uint8_t *end = bytes + len;
     for (;;) {
         skip(scan, &at, end);
-        if (scan->skip || !take_head(scan, &at, end))
+        if (scan->skip || !take_head(session, &at, end))
             return len;
         nghttp2_frame_hd hd = read_head(scan->head);
         /* The last byte of the head is what makes nghttp2 see the frame. */
@@ -135,7 +163,7 @@ size_t nu_h2_scan(struct nu_h2_session *session, const uint8_t *bytes, size_t le
         if (nu_unlikely(is_closed))
             nu_h2_scan_refuse(session, NU_H2_PROTOCOL_ERROR, NGHTTP2_STREAM_CLOSED,
                               NU_H2_CODEC_ERROR_DETAILS);
-        if (nu_unlikely(is_closed || !count(session, &hd)))
+        if (nu_unlikely(is_closed || !check_goaway(session, &hd) || !count(session, &hd)))
             return before;
         note(&unseen, &hd);
     }

@@ -124,16 +124,6 @@ static void tell_owner(struct nu_h2_session *session)
         session->callbacks->on_stream_end(session->user);
 }
 
-/* nghttp2 reads nothing more behind a GOAWAY of the peer's, once no stream is left. */
-static void tell_finish(struct nu_h2_session *session)
-{
-    if (session->is_closed || session->finish_told || !session->callbacks->on_finished ||
-        nghttp2_session_want_read(session->ng) || nghttp2_session_want_write(session->ng))
-        return;
-    session->finish_told = true;
-    session->callbacks->on_finished(session->user);
-}
-
 static void on_task(struct nu_turn_task *task)
 {
     struct nu_h2_session *session = nu_container_of(task, struct nu_h2_session, task);
@@ -150,8 +140,6 @@ static void on_task(struct nu_turn_task *task)
     if (nu_unlikely(session->has_failed) && !session->is_closed) {
         nu_h2_session_flush(session);
         tell_failure(session);
-    } else if (nu_unlikely(session->goaway_received)) {
-        tell_finish(session);
     }
 }
 
@@ -178,7 +166,7 @@ static void show_bytes(struct nu_h2_session *session, const uint8_t *bytes, size
 static void show(struct nu_h2_session *session, const struct nu_slice *slice)
 {
     struct nu_h2_scan *scan = &session->scan;
-    const uint8_t *at = (const uint8_t *)slice->ptr;
+    uint8_t *at = nu_unconst(slice->ptr); /* nobody else has them yet */
     size_t left = slice->len;
     while (left && !session->has_failed && is_alive(session)) {
         size_t n = nu_h2_scan(session, at, left);

@@ -161,19 +161,10 @@ static void on_failure(void *user, enum nu_h2_failure_kind kind, struct nu_str d
     nu_hcm_conn_close(conn);
 }
 
-/* The client has no more to ask. */
-static void on_finished(void *user)
-{
-    struct nu_hcm_conn *conn = user;
-    conn->drain = NU_HCM_CLOSING;
-    close_if_done(conn);
-}
-
 static const struct nu_h2_callbacks callbacks = {
     .on_new_stream = on_new_stream,
     .on_failure = on_failure,
     .on_stream_end = on_stream_end,
-    .on_finished = on_finished,
 };
 
 void nu_hcm_h2_warn(struct nu_hcm_conn *conn)

@@ -186,6 +186,55 @@ TEST(goaway_lets_open_streams_finish_and_no_other_begin)
     h2_pair_finish(&pair);
 }
 
+/* A client's GOAWAY and a request behind it, or a broken one, as they come in two reads. */
+static void receive_cut(struct h2_pair *pair, struct nu_str bytes, size_t cut)
+{
+    h2_pair_init(pair);
+    h2_pair_start(pair);
+    nu_buf_append(&pair->server.conn.in, nu_str_first(bytes, cut));
+    h2_side_dispatch(&pair->server);
+    h2_pair_run(pair);
+    nu_buf_append(&pair->server.conn.in, nu_str_skip(bytes, cut));
+    h2_side_dispatch(&pair->server);
+    h2_pair_run(pair);
+}
+
+TEST(a_request_behind_the_goaway_of_its_client_is_served)
+{
+    static const struct nu_str bytes = NU_STR_INIT("\0\0\x0a\x07\0\0\0\0\0"
+                                                   "\0\0\0\0\0\0\0\0no"
+                                                   "\0\0\x25\x01\x05\0\0\0\x01"
+                                                   "\0\x07:method\x03GET\x86\0\x0a:authority\x01"
+                                                   "a\0\x05:path\x01/");
+    for (size_t cut = 1; cut < bytes.len; cut++) {
+        struct h2_pair pair;
+        receive_cut(&pair, bytes, cut);
+        assert_int_equal(pair.server.count, 1);
+        assert_true(pair.server.heard[0].has_head && pair.server.heard[0].ended);
+        assert_false(pair.server.failed);
+        h2_pair_finish(&pair);
+    }
+}
+
+TEST(a_broken_goaway_ends_the_connection)
+{
+    static const struct nu_str frames[] = {
+        NU_STR_INIT("\0\0\x08\x07\0\0\0\0\x01"
+                    "\0\0\0\0\0\0\0\0"), /* of a stream */
+        NU_STR_INIT("\0\0\x07\x07\0\0\0\0\0"
+                    "\0\0\0\0\0\0\0"), /* too short */
+    };
+    for (size_t i = 0; i < NU_ARRAY_LEN(frames); i++) {
+        for (size_t cut = 1; cut < frames[i].len; cut++) {
+            struct h2_pair pair;
+            receive_cut(&pair, frames[i], cut);
+            assert_true(pair.server.failed);
+            assert_int_equal(pair.server.kind, NU_H2_PROTOCOL_ERROR);
+            h2_pair_finish(&pair);
+        }
+    }
+}
+
 TEST(the_end_of_the_connection_resets_its_streams)
 {
     struct h2_pair pair;
