@@ -40,10 +40,10 @@ static uint64_t merge(uint64_t hash, uint64_t lane)
 }
 
 /* Takes all whole blocks from `bytes`. */
-static uint64_t hash_blocks(struct nu_str *bytes)
+static uint64_t hash_blocks(struct nu_str *bytes, uint64_t seed)
 {
     enum { BLOCK = 32 };
-    uint64_t lanes[4] = {prime1 + prime2, prime2, 0, 0 - prime1};
+    uint64_t lanes[4] = {seed + prime1 + prime2, seed + prime2, seed, seed - prime1};
     for (; bytes->len >= BLOCK; *bytes = nu_str_skip(*bytes, BLOCK)) {
         for (size_t i = 0; i < 4; i++)
             lanes[i] = mix(lanes[i], read64(bytes->ptr + 8 * i));
@@ -55,10 +55,10 @@ static uint64_t hash_blocks(struct nu_str *bytes)
     return hash;
 }
 
-uint64_t nu_xxhash64(struct nu_str bytes)
+uint64_t nu_xxhash64_seeded(struct nu_str bytes, uint64_t seed)
 {
     size_t total = bytes.len;
-    uint64_t hash = total >= 32 ? hash_blocks(&bytes) : prime5;
+    uint64_t hash = total >= 32 ? hash_blocks(&bytes, seed) : seed + prime5;
     hash += total;
     for (; bytes.len >= 8; bytes = nu_str_skip(bytes, 8))
         hash = rotate(hash ^ mix(0, read64(bytes.ptr)), 27) * prime1 + prime4;
@@ -69,4 +69,9 @@ uint64_t nu_xxhash64(struct nu_str bytes)
     hash = (hash ^ hash >> 33) * prime2;
     hash = (hash ^ hash >> 29) * prime3;
     return hash ^ hash >> 32;
+}
+
+uint64_t nu_xxhash64(struct nu_str bytes)
+{
+    return nu_xxhash64_seeded(bytes, 0);
 }

@@ -14,4 +14,13 @@ TEST(known_values)
                      0xfbcea83c8a378bf1u);
 }
 
+TEST(seed_is_part_of_the_hash)
+{
+    assert_int_equal(nu_xxhash64_seeded(NU_STR(""), 1), 0xd5afba1336a3be4bu);
+    assert_int_equal(nu_xxhash64_seeded(NU_STR("a"), 1), 0xdec2bc81c3cd46c6u);
+    assert_int_equal(nu_xxhash64_seeded(NU_STR("10.0.0.1:80"), 1), 0xa456919bcbffaa92u);
+    assert_int_equal(nu_xxhash64_seeded(NU_STR("Nobody inspects the spammish repetition"), 1),
+                     0x43f425448d954db6u);
+}
+
 TEST_MAIN()
