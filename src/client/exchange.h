@@ -15,10 +15,7 @@
 #ifndef NU_CLIENT_EXCHANGE_H
 #define NU_CLIENT_EXCHANGE_H
 
-#include "client/raw_upstream.h"
-#include "upstream/pool.h"
-
-struct nu_exchange;
+#include "client/attempt.h"
 
 /* Why an exchange failed. */
 enum nu_exchange_failure_kind {
@@ -27,7 +24,7 @@ enum nu_exchange_failure_kind {
     NU_EXCHANGE_TIMEOUT,      /* the whole exchange took too long */
     NU_EXCHANGE_MAX_DURATION, /* the cluster's max_stream_duration */
     NU_EXCHANGE_NOT_UPGRADED, /* to a WebSocket: the server answered as if it had not been asked; its
-                                 headers are in response_headers */
+                                 headers are nu_exchange_response_headers */
 };
 
 struct nu_exchange_failure {
@@ -78,20 +75,13 @@ struct nu_exchange {
     /* Private. */
     struct nu_exchange_params params;
     struct nu_cluster_traffic_stats *stats;
-    const struct nu_host *host; /* chosen; NULL before */
-    struct nu_host_stats *host_stats;
-    struct nu_pool_request pool_request;
-    struct nu_raw_upstream *raw; /* in the arena; NULL unless params.raw is set */
-    struct nu_stream_decoder decoder;
-    struct nu_stream_encoder *encoder; /* NULL until a connection was found */
+    struct nu_attempt *attempt; /* the present one */
+    struct nu_attempt first;
     struct nu_headers *request_headers;
     struct nu_headers *request_trailers;
-    struct nu_headers response_headers;
     struct nu_buf pending; /* of the request, while there is no connection */
     struct nu_timer timeout;
-    struct nu_timer duration_timer;
     uint64_t request_end_us;
-    uint64_t start_us;
     uint64_t body_left; /* of a tunnel's request: may be sent before it is granted */
     uint16_t flags;
 };
@@ -115,5 +105,11 @@ void nu_exchange_hold_response(struct nu_exchange *exchange);
 void nu_exchange_release_response(struct nu_exchange *exchange);
 /* Whether it was started and is not over. */
 bool nu_exchange_is_active(const struct nu_exchange *exchange);
+/* The head of the response that came last, also after the end. */
+static inline const struct nu_headers *
+nu_exchange_response_headers(const struct nu_exchange *exchange)
+{
+    return &exchange->attempt->response_headers;
+}
 
 #endif

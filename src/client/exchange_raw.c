@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An exchange whose request's body is the bytes of a plain connection. */
+/* An attempt whose request's body is the bytes of a plain connection. */
 #include "client/exchange_internal.h"
 #include "http/proxy_data.h"
 
-/* The connection with its exchange; it lies apart, for few have one. */
+/* The connection with its attempt; it lies apart, for few have one. */
 struct raw {
     struct nu_raw_upstream base;
-    struct nu_exchange *exchange;
+    struct nu_attempt *attempt;
 };
 
-static struct nu_exchange *exchange_of(struct nu_raw_upstream *raw)
+static struct nu_attempt *attempt_of(struct nu_raw_upstream *raw)
 {
-    return nu_container_of(raw, struct raw, base)->exchange;
+    return nu_container_of(raw, struct raw, base)->attempt;
 }
 
-static void note_connection(struct nu_exchange *exchange, const struct nu_tcp_client *client)
+static void note_connection(struct nu_attempt *attempt, const struct nu_tcp_client *client)
 {
-    struct nu_upstream_info *info = &exchange->info->upstream;
+    struct nu_upstream_info *info = &attempt->exchange->info->upstream;
     uint64_t now = nu_loop_now_us(client->conn.loop);
     info->local = client->local;
-    info->remote = exchange->host->address;
+    info->remote = attempt->host->address;
     info->connection_id = client->id;
-    info->ssl = nu_connection_hold_ssl_info(&client->conn, exchange->arena);
+    info->ssl = nu_connection_hold_ssl_info(&client->conn, attempt->exchange->arena);
     info->protocol = NU_PROTOCOL_NONE;
     info->connect_start_us = client->connect_start_us;
     info->connect_end_us = client->connect_end_us;
@@ -31,14 +31,15 @@ static void note_connection(struct nu_exchange *exchange, const struct nu_tcp_cl
 
 static void on_ready(struct nu_raw_upstream *raw)
 {
-    struct nu_exchange *exchange = exchange_of(raw);
-    note_connection(exchange, raw->client);
-    nu_exchange_begin_sending(exchange, &raw->encoder);
+    struct nu_attempt *attempt = attempt_of(raw);
+    note_connection(attempt, raw->client);
+    attempt->encoder = &raw->encoder;
+    nu_exchange_on_ready(attempt->exchange);
 }
 
 static void on_failure(struct nu_raw_upstream *raw, enum nu_reset_reason reason, struct nu_str text)
 {
-    nu_exchange_fail_to_connect(exchange_of(raw), reason, text, false);
+    nu_exchange_on_no_connection(attempt_of(raw)->exchange, reason, text, false);
 }
 
 static const struct nu_raw_upstream_ops ops = {
@@ -46,19 +47,20 @@ static const struct nu_raw_upstream_ops ops = {
     .on_failure = on_failure,
 };
 
-bool nu_exchange_open_raw(struct nu_exchange *exchange, bool *overflow)
+bool nu_attempt_open_raw(struct nu_attempt *attempt, bool *overflow)
 {
+    struct nu_exchange *exchange = attempt->exchange;
     const struct nu_exchange_params *params = &exchange->params;
     struct raw *raw = nu_arena_calloc(exchange->arena, sizeof(*raw));
-    raw->exchange = exchange;
+    raw->attempt = attempt;
     raw->base.ops = &ops;
     raw->base.config = params->raw;
-    raw->base.decoder = &exchange->decoder;
+    raw->base.decoder = &attempt->decoder;
     struct nu_proxy_data whom = nu_proxy_data_of(exchange->info->connection);
     if (!nu_raw_upstream_open(&raw->base, params->cluster, &params->lb, &whom, overflow))
         return false;
-    exchange->raw = &raw->base;
-    exchange->host = raw->base.client->host;
-    exchange->host_stats = raw->base.client->host_stats;
+    attempt->raw = &raw->base;
+    attempt->host = raw->base.client->host;
+    attempt->host_stats = raw->base.client->host_stats;
     return true;
 }

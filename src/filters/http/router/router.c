@@ -269,7 +269,7 @@ static void on_max_duration(struct router *router, const struct nu_exchange_fail
 /* What the server answered instead of a switch to WebSocket, without its body. */
 static void answer_not_upgraded(struct router *router)
 {
-    const struct nu_headers *headers = &router->exchange.response_headers;
+    const struct nu_headers *headers = nu_exchange_response_headers(&router->exchange);
     struct nu_reply_header *copies =
         nu_arena_alloc(router->base.chain->arena, nu_headers_count(headers) * sizeof(*copies));
     size_t count = 0;

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attempts: from the choice of a host to the last byte of its response. What is learned on the way
+ * stands in the stream's info; what it means is the exchange's business.
+ */
+#include "client/exchange_internal.h"
+
+#include "http/authority.h"
+#include "http/proxy_data.h"
+
+static struct nu_attempt *attempt_of_decoder(struct nu_stream_decoder *decoder)
+{
+    return nu_container_of(decoder, struct nu_attempt, decoder);
+}
+
+static struct nu_attempt *attempt_of_request(struct nu_pool_request *request)
+{
+    return nu_container_of(request, struct nu_attempt, pool_request);
+}
+
+static struct nu_upstream_info *info_of(const struct nu_attempt *attempt)
+{
+    return &attempt->exchange->info->upstream;
+}
+
+static uint64_t now_us(const struct nu_attempt *attempt)
+{
+    return nu_loop_now_us(nu_exchange_loop(attempt->exchange));
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+/* Streams of HTTP/2 are counted when they are reset; in HTTP/1 the connection is what ends. */
+static void count_reset(const struct nu_attempt *attempt, enum nu_reset_reason reason)
+{
+    struct nu_cluster_traffic_stats *stats = attempt->exchange->stats;
+    if (nu_likely(info_of(attempt)->protocol != NU_PROTOCOL_HTTP2))
+        return;
+    switch (reason) {
+    case NU_RESET_CONNECTION_TERMINATION:
+    case NU_RESET_LOCAL_CONNECTION_FAILURE:
+    case NU_RESET_REMOTE_CONNECTION_FAILURE:
+    case NU_RESET_CONNECTION_TIMEOUT:
+        nu_counter_inc(&stats->upstream_rq_pending_failure_eject);
+        return;
+    case NU_RESET_LOCAL:
+    case NU_RESET_PROTOCOL_ERROR:
+    case NU_RESET_OVERLOAD:
+        nu_counter_inc(&stats->upstream_rq_tx_reset);
+        return;
+    case NU_RESET_REMOTE:
+        nu_counter_inc(&stats->upstream_rq_rx_reset);
+        return;
+    case NU_RESET_LOCAL_REFUSED:
+    case NU_RESET_REMOTE_REFUSED:
+    case NU_RESET_OVERFLOW:
+    case NU_RESET_CONNECT_ERROR:
+    case NU_RESET_PREMATURE_HALF_CLOSE:
+        return;
+    }
+}
+
+void nu_attempt_release(struct nu_attempt *attempt)
+{
+    struct nu_stream_encoder *encoder = attempt->encoder;
+    attempt->encoder = NULL;
+    if (!encoder && nu_unlikely(attempt->raw != NULL)) {
+        nu_raw_upstream_cancel(attempt->raw);
+        return;
+    }
+    if (!encoder) {
+        nu_pool_cancel(&attempt->pool_request);
+        return;
+    }
+    if (attempt->exchange->flags & NU_EXCHANGE_HOLDING)
+        encoder->ops->release_read(encoder);
+    count_reset(attempt, NU_RESET_LOCAL);
+    encoder->ops->reset(encoder, NU_RESET_LOCAL);
+}
+
+static void on_max_duration(struct nu_timer *timer)
+{
+    struct nu_attempt *attempt = nu_container_of(timer, struct nu_attempt, duration_timer);
+    nu_exchange_on_max_duration(attempt->exchange);
+}
+
+/* --- The response ----------------------------------------------------------------------------- */
+
+static void on_headers(struct nu_stream_decoder *decoder, bool ended)
+{
+    nu_exchange_on_headers(attempt_of_decoder(decoder)->exchange, ended);
+}
+
+static void on_data(struct nu_stream_decoder *decoder, struct nu_buf *data, bool ended)
+{
+    struct nu_attempt *attempt = attempt_of_decoder(decoder);
+    struct nu_upstream_info *info = info_of(attempt);
+    uint64_t now = now_us(attempt);
+    if (!info->first_rx_body_us)
+        info->first_rx_body_us = now;
+    if (ended)
+        info->last_rx_us = now;
+    nu_exchange_on_data(attempt->exchange, data, ended);
+}
+
+static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *trailers)
+{
+    struct nu_attempt *attempt = attempt_of_decoder(decoder);
+    info_of(attempt)->last_rx_us = now_us(attempt);
+    nu_exchange_on_trailers(attempt->exchange, trailers);
+}
+
+static void on_1xx(struct nu_stream_decoder *decoder, struct nu_headers *headers)
+{
+    nu_exchange_on_1xx(attempt_of_decoder(decoder)->exchange, headers);
+}
+
+static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason reason,
+                     struct nu_str details)
+{
+    (void)details;
+    struct nu_attempt *attempt = attempt_of_decoder(decoder);
+    struct nu_exchange *exchange = attempt->exchange;
+    attempt->encoder = NULL;
+    if (!nu_exchange_is_active(exchange))
+        return;
+    count_reset(attempt, reason);
+    if (reason == NU_RESET_PROTOCOL_ERROR && info_of(attempt)->protocol != NU_PROTOCOL_HTTP2)
+        nu_counter_inc(&exchange->stats->upstream_cx_protocol_error);
+    nu_exchange_on_reset(exchange, reason);
+}
+
+static void on_above_high(struct nu_stream_decoder *decoder)
+{
+    struct nu_exchange *exchange = attempt_of_decoder(decoder)->exchange;
+    if (nu_exchange_is_active(exchange))
+        exchange->ops->on_above_high(exchange);
+}
+
+static void on_below_low(struct nu_stream_decoder *decoder)
+{
+    struct nu_exchange *exchange = attempt_of_decoder(decoder)->exchange;
+    if (nu_exchange_is_active(exchange))
+        exchange->ops->on_below_low(exchange);
+}
+
+static const struct nu_stream_decoder_ops decoder_ops = {
+    .on_headers = on_headers,
+    .on_data = on_data,
+    .on_trailers = on_trailers,
+    .on_1xx = on_1xx,
+    .on_reset = on_reset,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+};
+
+/* --- The connection --------------------------------------------------------------------------- */
+
+static void note_connection(struct nu_attempt *attempt, const struct nu_upstream_conn *conn)
+{
+    struct nu_upstream_info *info = info_of(attempt);
+    uint64_t now = now_us(attempt);
+    info->local = conn->local;
+    info->remote = attempt->host->address;
+    info->connection_id = conn->id;
+    info->ssl = nu_connection_hold_ssl_info(&conn->conn, attempt->exchange->arena);
+    info->protocol = conn->h2 ? NU_PROTOCOL_HTTP2 : NU_PROTOCOL_HTTP11;
+    info->connect_start_us = conn->connect_start_us;
+    info->connect_end_us = conn->connect_end_us;
+    info->pool_ready_us = now;
+    info->first_tx_us = now;
+}
+
+static void on_ready(struct nu_pool_request *request, struct nu_stream_encoder *encoder,
+                     const struct nu_upstream_conn *conn)
+{
+    struct nu_attempt *attempt = attempt_of_request(request);
+    note_connection(attempt, conn);
+    attempt->encoder = encoder;
+    nu_exchange_on_ready(attempt->exchange);
+}
+
+static void on_failure(struct nu_pool_request *request, enum nu_reset_reason reason,
+                       struct nu_str transport_failure)
+{
+    nu_exchange_on_no_connection(attempt_of_request(request)->exchange, reason, transport_failure,
+                                 request->had_connection);
+}
+
+static const struct nu_pool_request_ops pool_ops = {
+    .on_ready = on_ready,
+    .on_failure = on_failure,
+};
+
+/* --- The host --------------------------------------------------------------------------------- */
+
+static void note_host(struct nu_attempt *attempt)
+{
+    struct nu_exchange *exchange = attempt->exchange;
+    const struct nu_host *host = attempt->host;
+    struct nu_upstream_info *info = info_of(attempt);
+    info->host = host->address;
+    info->host_name = host->hostname;
+    info->host_metadata = host->metadata;
+    if (exchange->ops->on_host)
+        exchange->ops->on_host(exchange, host);
+}
+
+/* The host that the request is for, where connections are opened for one. */
+static struct nu_str server_name_of(const struct nu_exchange *exchange)
+{
+    const struct nu_cluster_options *options = &exchange->params.cluster->cluster->options;
+    const struct nu_headers *headers = exchange->request_headers;
+    struct nu_str host = {0};
+    if (nu_likely(!options->auto_sni && !options->auto_san))
+        return host;
+    if (options->auto_sni_header.len)
+        host = nu_headers_get(headers, options->auto_sni_header);
+    if (host.len == 0)
+        host = nu_headers_get_id(headers, NU_HEADER_AUTHORITY);
+    return nu_authority_split(host).host;
+}
+
+/* One for everybody, unless the client or the name sets its connections apart. */
+static struct nu_pool *find_pool(struct nu_exchange *exchange, uint32_t index)
+{
+    struct nu_cluster_local *cluster = exchange->params.cluster;
+    struct nu_stream_info *info = exchange->info;
+    struct nu_pool_purpose purpose = {.server_name = server_name_of(exchange)};
+    struct nu_proxy_data client;
+    if (nu_unlikely(nu_cluster_names_client(cluster->cluster, cluster->hosts->hosts[index])) &&
+        info->connection) {
+        client = nu_proxy_data_of(info->connection);
+        purpose.client = &client;
+    }
+    return nu_pool_get(cluster, index, exchange->params.priority, info->protocol, &purpose);
+}
+
+/* The pool of a host. False if there is no host, or no more pools are allowed. */
+static bool choose_pool(struct nu_attempt *attempt)
+{
+    struct nu_exchange *exchange = attempt->exchange;
+    struct nu_cluster_local *cluster = exchange->params.cluster;
+    int32_t index = nu_lb_choose(cluster->lb, &exchange->params.lb);
+    if (nu_unlikely(index == NU_LB_NONE)) {
+        nu_counter_inc(&cluster->lb_stats->lb_healthy_panic);
+        nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
+        return false;
+    }
+    struct nu_pool *pool = find_pool(exchange, (uint32_t)index);
+    if (nu_unlikely(!pool))
+        return false;
+    attempt->pool_request.pool = pool;
+    attempt->host = pool->host;
+    attempt->host_stats = pool->host_stats;
+    return true;
+}
+
+enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt)
+{
+    bool overflow = false;
+    bool chosen = nu_unlikely(attempt->exchange->params.raw != NULL)
+                      ? nu_attempt_open_raw(attempt, &overflow)
+                      : choose_pool(attempt);
+    if (nu_unlikely(!chosen))
+        return overflow ? NU_ATTEMPT_OVERFLOW : NU_ATTEMPT_NO_HOST;
+    note_host(attempt);
+    return NU_ATTEMPT_STARTED;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange)
+{
+    attempt->exchange = exchange;
+    attempt->encoder = NULL;
+    attempt->raw = NULL;
+    nu_timer_init(&attempt->duration_timer, on_max_duration);
+    nu_headers_init(&attempt->response_headers, exchange->arena, 24);
+    attempt->decoder = (struct nu_stream_decoder){
+        .ops = &decoder_ops,
+        .arena = exchange->arena,
+        .headers = &attempt->response_headers,
+        .info = exchange->info,
+    };
+    attempt->pool_request.ops = &pool_ops;
+    attempt->pool_request.decoder = &attempt->decoder;
+    attempt->pool_request.waiting = false;
+}
+
+void nu_attempt_begin(struct nu_attempt *attempt)
+{
+    struct nu_cluster_local *cluster = attempt->exchange->params.cluster;
+    uint64_t max_ms = cluster->cluster->options.max_stream_duration_ms;
+    if (max_ms)
+        nu_timer_arm(cluster->loop, &attempt->duration_timer, max_ms);
+    info_of(attempt)->pool_start_us = nu_loop_now_us(cluster->loop);
+    if (nu_likely(!attempt->raw))
+        nu_pool_start(attempt->pool_request.pool, &attempt->pool_request);
+}
