@@ -194,6 +194,21 @@ static const struct nu_pool_request_ops pool_ops = {
 
 /* --- The host --------------------------------------------------------------------------------- */
 
+static void unref_host(void *obj)
+{
+    nu_host_unref(obj);
+}
+
+/* The stream shows the host's name and metadata until its end. */
+static void hold_host(struct nu_attempt *attempt)
+{
+    struct nu_arena *arena = attempt->exchange->arena;
+    if (nu_likely(!attempt->raw))
+        nu_pool_hold_host(attempt->pool_request.pool, arena);
+    else
+        nu_arena_on_free(arena, unref_host, nu_host_ref(attempt->raw->client->host));
+}
+
 static void note_host(struct nu_attempt *attempt)
 {
     struct nu_exchange *exchange = attempt->exchange;
@@ -202,6 +217,7 @@ static void note_host(struct nu_attempt *attempt)
     info->host = host->address;
     info->host_name = host->hostname;
     info->host_metadata = host->metadata;
+    hold_host(attempt);
     if (exchange->ops->on_host)
         exchange->ops->on_host(exchange, host);
 }

@@ -259,12 +259,21 @@ static void stop_use(struct nu_pool *pool)
     nu_pool_count_down(pool, NU_BREAKER_POOLS);
 }
 
-static void free_later(void *obj)
+/* The turn in which it went is one of those who hold it. */
+static void release_hold(void *obj)
 {
     struct nu_pool *pool = obj;
+    if (--pool->holds || !pool->is_gone)
+        return;
     nu_pool_own_destroy(&pool->own);
     nu_host_unref(pool->host);
     nu_free(pool);
+}
+
+void nu_pool_hold_host(struct nu_pool *pool, struct nu_arena *arena)
+{
+    pool->holds++;
+    nu_arena_on_free(arena, release_hold, pool);
 }
 
 /* No further request finds it by what it is for. */
@@ -285,7 +294,8 @@ static void free_pool(struct nu_pool *pool)
     stop_use(pool);
     forget_purpose(pool);
     nu_list_remove(&pool->link);
-    nu_loop_defer_free(pool->cluster->loop, free_later, pool);
+    pool->holds++;
+    nu_loop_defer_free(pool->cluster->loop, release_hold, pool);
 }
 
 static void free_pool_if_done(struct nu_pool *pool)

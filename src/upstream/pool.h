@@ -101,9 +101,10 @@ struct nu_pool {
     struct nu_list waiting;       /* requests, oldest first */
     uint32_t connecting_capacity; /* streams that the connecting connections will take at once */
     uint32_t waiting_count;
-    bool in_use;   /* has connections or requests, and counts as one for its breaker */
-    bool draining; /* the host went: only for those who wait already, gone when empty */
-    bool is_gone;  /* freed at the end of the turn */
+    uint32_t holds; /* streams that show its host */
+    bool in_use;    /* has connections or requests, and counts as one for its breaker */
+    bool draining;  /* the host went: only for those who wait already, gone when empty */
+    bool is_gone;   /* freed at the end of the turn, or with the last hold */
 };
 
 /* What sets connections apart from others to the same host. */
@@ -124,6 +125,8 @@ size_t nu_pool_slot(const struct nu_pool *pool, uint32_t index);
 void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request);
 /* Gives up waiting. Harmless once an op was called. */
 void nu_pool_cancel(struct nu_pool_request *request);
+/* Keeps the pool's host until `arena` is freed: for a stream that shows what the host is called. */
+void nu_pool_hold_host(struct nu_pool *pool, struct nu_arena *arena);
 /* Closes idle connections, lets the others finish; the pool goes when it is empty. */
 void nu_pool_drain(struct nu_pool *pool);
 /* Closes everything now and frees the pool; its requests are reset. */

@@ -340,9 +340,30 @@ TEST(request_in_flight_to_a_host_that_went_fails_at_the_end_of_the_process)
     exchange_start(&client, &f.params, "GET", true);
     wait_paused(&f);
     remove_hosts(&f);
-    fixture_finish(&f);
+    nu_cluster_table_finish(&f.base.table);
     assert_str(nu_strbuf_str(&client.events), "failed: connection termination");
     exchange_finish(&client);
+    fixture_finish(&f);
+}
+
+/* What it logs at its end is the host's: its name, its metadata. */
+TEST(host_that_went_stays_as_long_as_a_stream_shows_it)
+{
+    struct fixture f;
+    struct exchange_client client;
+    fixture_init(&f, SERVE);
+    fixture_start(&f);
+    struct nu_host *host = nu_host_ref(f.base.cluster->hosts->hosts[0]);
+    exchange_start(&client, &f.params, "GET", true);
+    expect(&f, &client, "200 [ok] end");
+    remove_hosts(&f);
+    nu_loop_run_once(f.base.loop);
+    assert_int_equal(count_pools(&f), 0);
+    assert_int_equal(host->refs, 2);
+    exchange_finish(&client);
+    assert_int_equal(host->refs, 1);
+    nu_host_unref(host);
+    fixture_finish(&f);
 }
 
 TEST(request_that_waits_for_a_host_that_went_is_served)

@@ -143,9 +143,16 @@ static void give_up(struct session *session, enum nu_response_flag flag)
     nu_connection_close(socket_of(session), NU_CLOSE_NOW);
 }
 
-static void describe_host(struct session *session, const struct nu_host *host)
+static void unref_host(void *obj)
+{
+    nu_host_unref(obj);
+}
+
+/* Its name and metadata are shown until the session is over. */
+static void describe_host(struct session *session, struct nu_host *host)
 {
     struct nu_upstream_info *upstream = &session->info->upstream;
+    nu_arena_on_free(session->info->arena, unref_host, nu_host_ref(host));
     upstream->host = host->address;
     upstream->host_name = host->hostname;
     upstream->host_metadata = host->metadata;
