@@ -54,6 +54,15 @@ static const struct {
     {NU_BREAKER_RETRIES, "max_retries"},
 };
 
+/* Of retries it is what a budget allows at this moment. */
+static uint64_t limit_of(struct nu_cluster *cluster, size_t priority, enum nu_breaker_kind kind)
+{
+    if (kind != NU_BREAKER_RETRIES)
+        return cluster->breakers[priority].of[kind].max;
+    nu_cluster_note_retry_budget(cluster, (enum nu_priority)priority);
+    return nu_breakers_max_retries(&cluster->breakers[priority]);
+}
+
 static bool is_canary(const struct nu_host *host)
 {
     if (!host->metadata)
@@ -66,18 +75,18 @@ static bool is_canary(const struct nu_host *host)
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
-static void print_limits_text(struct nu_strbuf *out, const struct nu_cluster *cluster)
+static void print_limits_text(struct nu_strbuf *out, struct nu_cluster *cluster)
 {
     static const char *const priorities[NU_PRIORITY_COUNT] = {"default", "high"};
     for (size_t p = 0; p < NU_PRIORITY_COUNT; p++) {
         for (size_t i = 0; i < NU_ARRAY_LEN(limits); i++)
-            nu_strbuf_addf(out, "%.*s::%s_priority::%s::%u\n", NU_STR_ARG(cluster->name),
+            nu_strbuf_addf(out, "%.*s::%s_priority::%s::%llu\n", NU_STR_ARG(cluster->name),
                            priorities[p], limits[i].name,
-                           cluster->breakers[p].of[limits[i].kind].max);
+                           (unsigned long long)limit_of(cluster, p, limits[i].kind));
     }
 }
 
-static void print_cluster_text(struct nu_strbuf *out, const struct nu_cluster *cluster)
+static void print_cluster_text(struct nu_strbuf *out, struct nu_cluster *cluster)
 {
     nu_strbuf_addf(out, "%.*s::observability_name::%.*s\n", NU_STR_ARG(cluster->name),
                    NU_STR_ARG(cluster->observability_name));
@@ -134,7 +143,7 @@ static void print_member(struct nu_json *json, struct nu_str key, struct nu_str 
     nu_json_string(json, value);
 }
 
-static void print_limits_json(struct nu_json *json, const struct nu_cluster *cluster)
+static void print_limits_json(struct nu_json *json, struct nu_cluster *cluster)
 {
     nu_json_key(json, NU_STR("circuit_breakers"));
     nu_json_object_begin(json);
@@ -146,7 +155,7 @@ static void print_limits_json(struct nu_json *json, const struct nu_cluster *clu
             print_member(json, NU_STR("priority"), NU_STR("HIGH"));
         for (size_t i = 0; i < NU_ARRAY_LEN(limits); i++) {
             nu_json_key(json, nu_str_from(limits[i].name));
-            nu_json_u64(json, cluster->breakers[p].of[limits[i].kind].max);
+            nu_json_u64(json, limit_of(cluster, p, limits[i].kind));
         }
         nu_json_object_end(json);
     }
@@ -154,7 +163,7 @@ static void print_limits_json(struct nu_json *json, const struct nu_cluster *clu
     nu_json_object_end(json);
 }
 
-static void print_cluster_json(struct nu_json *json, const struct nu_cluster *cluster)
+static void print_cluster_json(struct nu_json *json, struct nu_cluster *cluster)
 {
     nu_json_object_begin(json);
     print_member(json, NU_STR("name"), cluster->name);
@@ -240,7 +249,7 @@ static void begin_hosts(struct walk *walk)
 /* Goes on to the next cluster; false behind the last. */
 static bool begin_cluster(struct walk *walk, struct nu_strbuf *out)
 {
-    const struct nu_cluster *cluster = nu_cluster_manager_next(walk->clusters, &walk->cursor);
+    struct nu_cluster *cluster = nu_cluster_manager_next(walk->clusters, &walk->cursor);
     if (!cluster)
         return false;
     if (walk->as_json) {

@@ -34,14 +34,41 @@ struct nu_breaker {
     atomic_bool stuck; /* the limit is 0 and something was counted: open for ever, as Envoy's */
 };
 
+/* Retries as a share of the requests at work, in place of a fixed limit. */
+struct nu_retry_budget {
+    bool is_set;
+    uint32_t min_concurrency; /* so many are always allowed */
+    double percent;           /* of the requests that are at work or wait */
+};
+
 struct nu_breakers {
     struct nu_breaker of[NU_BREAKER_KIND_COUNT];
+    struct nu_retry_budget retry_budget; /* constant */
+    uint32_t max_host_connections;       /* of one host; constant */
+    atomic_bool budget_used;             /* remaining_retries means nothing any more: it is 0 */
 };
+
+/* Without per_host_thresholds. */
+enum { NU_HOST_CONNECTIONS_MAX = 1 << 30 };
 
 /* Whether one more is allowed. Any thread. */
 static inline bool nu_breaker_allows(const struct nu_breaker *breaker)
 {
     return atomic_load_explicit(&breaker->current, memory_order_relaxed) < breaker->max;
+}
+
+/* How many retries may be at work now. Any thread. */
+static inline uint64_t nu_breakers_max_retries(const struct nu_breakers *breakers)
+{
+    const struct nu_retry_budget *budget = &breakers->retry_budget;
+    const struct nu_breaker *of = breakers->of;
+    if (nu_likely(!budget->is_set))
+        return of[NU_BREAKER_RETRIES].max;
+    uint64_t active =
+        (uint64_t)atomic_load_explicit(&of[NU_BREAKER_REQUESTS].current, memory_order_relaxed) +
+        atomic_load_explicit(&of[NU_BREAKER_PENDING].current, memory_order_relaxed);
+    uint64_t max = (uint64_t)(budget->percent / 100.0 * (double)active);
+    return max > budget->min_concurrency ? max : budget->min_concurrency;
 }
 
 /* Counts one more, or one less; both return the count before. */

@@ -174,8 +174,10 @@ static struct breaker_gauges gauges_of(struct nu_cluster_local *local, enum nu_p
     case NU_BREAKER_REQUESTS:
         return (struct breaker_gauges){&open->rq_open, left ? &left->remaining_rq : NULL};
     case NU_BREAKER_RETRIES:
-        return (struct breaker_gauges){&open->rq_retry_open,
-                                       left ? &left->remaining_retries : NULL};
+        return (struct breaker_gauges){
+            &open->rq_retry_open, left && !local->cluster->breakers[priority].retry_budget.is_set
+                                      ? &left->remaining_retries
+                                      : NULL};
     case NU_BREAKER_POOLS:
         return (struct breaker_gauges){&open->cx_pool_open,
                                        left ? &left->remaining_cx_pools : NULL};
@@ -183,6 +185,37 @@ static struct breaker_gauges gauges_of(struct nu_cluster_local *local, enum nu_p
         break;
     }
     return (struct breaker_gauges){NULL, NULL};
+}
+
+void nu_cluster_note_retry_budget(struct nu_cluster *cluster, enum nu_priority priority)
+{
+    struct nu_breakers *breakers = &cluster->breakers[priority];
+    struct nu_stat_set *set = cluster->sets.remaining[priority];
+    if (!set || !breakers->retry_budget.is_set || atomic_exchange(&breakers->budget_used, true))
+        return;
+    struct nu_circuit_breaker_remaining_stats *stats = nu_stat_set_block(set);
+    nu_gauge_add(&stats->remaining_retries, -(int64_t)breakers->of[NU_BREAKER_RETRIES].max);
+}
+
+bool nu_cluster_allows_retry(struct nu_cluster_local *local, enum nu_priority priority)
+{
+    const struct nu_breakers *breakers = &local->cluster->breakers[priority];
+    uint32_t current =
+        atomic_load_explicit(&breakers->of[NU_BREAKER_RETRIES].current, memory_order_relaxed);
+    nu_cluster_note_retry_budget(local->cluster, priority);
+    return current < nu_breakers_max_retries(breakers);
+}
+
+/* The host's gauge is the sum over all threads; it is looked at only where it matters. */
+bool nu_cluster_allows_connection(const struct nu_cluster_local *local, enum nu_priority priority,
+                                  const struct nu_host *host)
+{
+    const struct nu_breakers *breakers = &local->cluster->breakers[priority];
+    if (nu_unlikely(breakers->max_host_connections != NU_HOST_CONNECTIONS_MAX) &&
+        nu_stat_set_gauge(host->stats, offsetof(struct nu_host_stats, cx_active)) >=
+            breakers->max_host_connections)
+        return false;
+    return nu_breaker_allows(&breakers->of[NU_BREAKER_CONNECTIONS]);
 }
 
 /* More may be counted than the limit allows: a first connection always is. */
@@ -198,7 +231,7 @@ void nu_cluster_breaker_add(struct nu_cluster_local *local, enum nu_priority pri
     bool is_first = breaker->max == 0 && !atomic_exchange(&breaker->stuck, true);
     if (before + 1 == breaker->max || is_first)
         nu_gauge_inc(gauges.open);
-    if (track && before < breaker->max)
+    if (gauges.remaining && before < breaker->max)
         nu_gauge_dec(gauges.remaining);
 }
 
@@ -213,6 +246,6 @@ void nu_cluster_breaker_sub(struct nu_cluster_local *local, enum nu_priority pri
     struct breaker_gauges gauges = gauges_of(local, priority, kind);
     if (before == breaker->max)
         nu_gauge_dec(gauges.open);
-    if (track && before <= breaker->max)
+    if (gauges.remaining && before <= breaker->max)
         nu_gauge_inc(gauges.remaining);
 }

@@ -158,6 +158,15 @@ struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local 
 /* Those of HTTP/2, for a cluster that speaks it. */
 struct nu_http2_stats *nu_cluster_local_http2_stats(struct nu_cluster_local *local);
 
+/* Whether one more retry may be made now: the caller counts it as NU_BREAKER_RETRIES then, until
+ * the attempt is over. */
+bool nu_cluster_allows_retry(struct nu_cluster_local *local, enum nu_priority priority);
+/* Whether one more connection to this host may be opened. */
+bool nu_cluster_allows_connection(const struct nu_cluster_local *local, enum nu_priority priority,
+                                  const struct nu_host *host);
+/* From now on remaining_retries is 0, if retries have a budget: what is left of that depends on
+ * other counts. Any thread. */
+void nu_cluster_note_retry_budget(struct nu_cluster *cluster, enum nu_priority priority);
 /* Counts a breaker up or down, with its gauges. */
 void nu_cluster_breaker_add(struct nu_cluster_local *local, enum nu_priority priority,
                             enum nu_breaker_kind kind);

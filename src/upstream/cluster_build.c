@@ -90,8 +90,10 @@ struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
     cluster->lb_class = &nu_lb_round_robin;
     set_default_options(&cluster->options);
     create_sets(cluster);
-    for (int i = 0; i < NU_PRIORITY_COUNT; i++)
+    for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
         nu_cluster_set_limits(cluster, (enum nu_priority)i, &nu_breaker_limits_default);
+        cluster->breakers[i].max_host_connections = NU_HOST_CONNECTIONS_MAX;
+    }
     return cluster;
 }
 
@@ -118,6 +120,7 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
 {
     for (int kind = 0; kind < NU_BREAKER_KIND_COUNT; kind++)
         cluster->breakers[priority].of[kind].max = limits->max[kind];
+    cluster->breakers[priority].retry_budget = limits->retry_budget;
     if (limits->track_remaining && !cluster->sets.remaining[priority])
         init_remaining(cluster, priority, limits);
 }

@@ -12,6 +12,7 @@
 struct nu_breaker_limits {
     uint32_t max[NU_BREAKER_KIND_COUNT];
     bool track_remaining;
+    struct nu_retry_budget retry_budget;
 };
 
 /* Envoy's: 1024 connections, pending requests and requests, 3 retries. */

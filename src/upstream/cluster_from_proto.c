@@ -22,8 +22,28 @@ typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
 
 /* --- Limits ----------------------------------------------------------------------------------- */
 
-static void read_limits(struct nu_cluster *cluster,
-                        const Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds *proto)
+typedef Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds thresholds_proto;
+
+static enum nu_priority priority_of(const thresholds_proto *proto)
+{
+    bool high = proto->priority == ENVOY__CONFIG__CORE__V3__ROUTING_PRIORITY__HIGH;
+    return high ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT;
+}
+
+static struct nu_retry_budget read_budget(const thresholds_proto *proto)
+{
+    struct nu_retry_budget budget = {.min_concurrency = 3, .percent = 20};
+    if (!proto->retry_budget)
+        return budget;
+    budget.is_set = true;
+    budget.min_concurrency =
+        nu_u32_or(proto->retry_budget->min_retry_concurrency, budget.min_concurrency);
+    if (proto->retry_budget->budget_percent)
+        budget.percent = proto->retry_budget->budget_percent->value;
+    return budget;
+}
+
+static void read_limits(struct nu_cluster *cluster, const thresholds_proto *proto)
 {
     struct nu_breaker_limits limits = nu_breaker_limits_default;
     uint32_t *max = limits.max;
@@ -33,16 +53,58 @@ static void read_limits(struct nu_cluster *cluster,
     max[NU_BREAKER_REQUESTS] = nu_u32_or(proto->max_requests, max[NU_BREAKER_REQUESTS]);
     max[NU_BREAKER_RETRIES] = nu_u32_or(proto->max_retries, max[NU_BREAKER_RETRIES]);
     limits.track_remaining = proto->track_remaining;
-    bool high = proto->priority == ENVOY__CONFIG__CORE__V3__ROUTING_PRIORITY__HIGH;
-    nu_cluster_set_limits(cluster, high ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT, &limits);
+    limits.retry_budget = read_budget(proto);
+    nu_cluster_set_limits(cluster, priority_of(proto), &limits);
 }
 
-static void read_circuit_breakers(struct nu_cluster *cluster, const cluster_proto *proto)
+/* Of a host only connections can be limited. */
+static void read_host_limits(struct nu_factory *factory, struct nu_cluster *cluster,
+                             const thresholds_proto *proto)
 {
-    if (!proto->circuit_breakers)
+    static const char *const unsupported[] = {"max_pending_requests", "max_requests", "max_retries",
+                                              "max_connection_pools", "retry_budget"};
+    const void *const given[] = {proto->max_pending_requests, proto->max_requests,
+                                 proto->max_retries, proto->max_connection_pools,
+                                 proto->retry_budget};
+    for (size_t i = 0; i < NU_ARRAY_LEN(given); i++) {
+        if (given[i])
+            nu_config_error(factory->ctx, proto, unsupported[i],
+                            "unsupported field in per_host_thresholds");
+    }
+    if (proto->track_remaining)
+        nu_config_warn(factory->ctx, proto, "track_remaining", "has no effect on single hosts");
+    if (proto->max_connections)
+        cluster->breakers[priority_of(proto)].max_host_connections = proto->max_connections->value;
+}
+
+/* The first of a priority counts, as in Envoy. */
+static const thresholds_proto *find_thresholds(thresholds_proto *const *list, size_t count,
+                                               enum nu_priority priority)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (priority_of(list[i]) == priority)
+            return list[i];
+    }
+    return NULL;
+}
+
+static void read_circuit_breakers(struct nu_factory *factory, struct nu_cluster *cluster,
+                                  const cluster_proto *proto)
+{
+    const Envoy__Config__Cluster__V3__CircuitBreakers *breakers = proto->circuit_breakers;
+    if (!breakers)
         return;
-    for (size_t i = 0; i < proto->circuit_breakers->n_thresholds; i++)
-        read_limits(cluster, proto->circuit_breakers->thresholds[i]);
+    for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
+        enum nu_priority priority = (enum nu_priority)i;
+        const thresholds_proto *limits =
+            find_thresholds(breakers->thresholds, breakers->n_thresholds, priority);
+        const thresholds_proto *of_host = find_thresholds(
+            breakers->per_host_thresholds, breakers->n_per_host_thresholds, priority);
+        if (limits)
+            read_limits(cluster, limits);
+        if (of_host)
+            read_host_limits(factory, cluster, of_host);
+    }
 }
 
 /* --- Protocol options ------------------------------------------------------------------------- */
@@ -279,7 +341,7 @@ struct nu_cluster *nu_cluster_from_proto(struct nu_factory *factory, const clust
     own.arena = &cluster->arena;
     cluster->metadata = nu_metadata_from_proto(proto->metadata, &cluster->arena);
     read_options(&own, cluster, proto);
-    read_circuit_breakers(cluster, proto);
+    read_circuit_breakers(&own, cluster, proto);
     read_kind(&own, cluster, proto);
     if (factory->ctx->errors.count != errors)
         nu_cluster_destroy(&cluster);

@@ -215,7 +215,7 @@ static void open_connections(struct nu_pool *pool)
 {
     enum { OPEN_AT_ONCE = 3 };
     for (int i = 0; i < OPEN_AT_ONCE && pool->waiting_count > pool->connecting_capacity; i++) {
-        bool allowed = nu_breaker_allows(nu_pool_breaker(pool, NU_BREAKER_CONNECTIONS));
+        bool allowed = nu_cluster_allows_connection(pool->cluster, pool->priority, pool->host);
         if (!allowed)
             nu_counter_inc(&nu_pool_stats(pool)->upstream_cx_overflow);
         if (!allowed && has_connections(pool))

@@ -1,99 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clusters from their configuration: what is made of it, and what is refused in which words. */
-#include "harness/config.h"
-#include "harness/loop.h"
-
-#include "config/factory.h"
-#include "net/dns_cares.h"
-#include "upstream/cluster_from_proto.h"
-#include "upstream/cluster_manager.h"
+#include "harness/cluster_config.h"
 #include "upstream/discovery.h"
 
-struct fixture {
-    struct config_fixture config;
-    struct nu_loop *loop;
-    struct nu_stats *stats;
-    struct nu_cluster_manager *manager;
-    struct nu_dns_options dns_options;
-    struct nu_dns_resolver *dns;
-    struct nu_cluster *cluster;
-};
-
-/* Builds the cluster of a YAML text into f->cluster. */
-static void build(struct fixture *f, const char *yaml)
-{
-    *f = (struct fixture){.loop = nu_loop_create(), .stats = nu_stats_create()};
-    config_open(&f->config);
-    f->manager = nu_cluster_manager_create(f->stats, f->loop);
-    f->dns = nu_dns_cares_create(f->loop, f->stats, &f->dns_options);
-    struct nu_factory factory = {
-        .ctx = &f->config.ctx,
-        .arena = &f->config.arena,
-        .stats = f->stats,
-        .loop = f->loop,
-        .dns = f->dns,
-        .host_keeper = nu_cluster_manager_host_keeper(f->manager),
-    };
-    const void *proto = config_yaml(&f->config, "envoy.config.cluster.v3.Cluster", yaml);
-    if (proto && !f->config.ctx.errors.count)
-        f->cluster = nu_cluster_from_proto(&factory, proto);
-    nu_error_list_sort(&f->config.ctx.errors);
-}
-
-static void finish(struct fixture *f)
-{
-    nu_cluster_destroy(&f->cluster);
-    nu_dns_resolver_destroy(&f->dns);
-    nu_cluster_manager_destroy(&f->manager);
-    nu_loop_destroy(&f->loop);
-    nu_stats_destroy(&f->stats);
-    config_close(&f->config);
-}
-
-#define ENDPOINT(address) \
-    "load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: " \
-    "{socket_address: {address: " address ", port_value: 80}}}}]}]}\n"
 #define CARES \
     "\"@type\": " \
     "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
 #define DNS_CLUSTER "\"@type\": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster"
 
 static const char *const accepted_with_discovery[] = {
-    "name: c\ntype: STRICT_DNS\n" ENDPOINT("a.test"),
-    "name: c\ntype: STRICT_DNS\n" ENDPOINT("127.0.0.1"),
+    "name: c\ntype: STRICT_DNS\n" CLUSTER_ENDPOINT("a.test"),
+    "name: c\ntype: STRICT_DNS\n" CLUSTER_ENDPOINT("127.0.0.1"),
     "name: c\ntype: STRICT_DNS",
     "name: c\ntype: STRICT_DNS\ndns_resolvers: [{socket_address: {address: 1.2.3.4, port_value: "
-    "53}}]\nuse_tcp_for_dns_lookups: true\n" ENDPOINT("a.test"),
+    "53}}]\nuse_tcp_for_dns_lookups: true\n" CLUSTER_ENDPOINT("a.test"),
     "name: c\ntype: STRICT_DNS\ndns_resolution_config: {resolvers: [{socket_address: {address: "
-    "'::1', port_value: 53}}]}\n" ENDPOINT("a.test"),
+    "'::1', port_value: 53}}]}\n" CLUSTER_ENDPOINT("a.test"),
     "name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: {" CARES
     ", resolvers: [{socket_address: {address: 1.2.3.4, port_value: 0}}], query_tries: "
-    "2}}\n" ENDPOINT("a.test"),
+    "2}}\n" CLUSTER_ENDPOINT("a.test"),
     "name: c\ntype: STRICT_DNS\ndns_failure_refresh_rate: {base_interval: 1s, max_interval: "
-    "1s}\n" ENDPOINT("a.test"),
-    "name: c\ncluster_type: {name: envoy.cluster.strict_dns}\n" ENDPOINT("a.test"),
+    "1s}\n" CLUSTER_ENDPOINT("a.test"),
+    "name: c\ncluster_type: {name: envoy.cluster.strict_dns}\n" CLUSTER_ENDPOINT("a.test"),
     "name: c\ncluster_type: {name: envoy.clusters.dns, typed_config: {" DNS_CLUSTER
-    ", dns_refresh_rate: 3s, respect_dns_ttl: true, dns_lookup_family: V4_ONLY}}\n" ENDPOINT(
-        "a.test"),
+    ", dns_refresh_rate: 3s, respect_dns_ttl: true, dns_lookup_family: "
+    "V4_ONLY}}\n" CLUSTER_ENDPOINT("a.test"),
 };
 
 TEST(names_are_left_to_a_discovery)
 {
     for (size_t i = 0; i < NU_ARRAY_LEN(accepted_with_discovery); i++) {
-        struct fixture f;
-        build(&f, accepted_with_discovery[i]);
+        struct cluster_config f;
+        cluster_config_build(&f, accepted_with_discovery[i]);
         assert_config_errors(&f.config, "");
         assert_non_null(f.cluster);
         assert_non_null(f.cluster->discovery);
         assert_int_equal(f.cluster->hosts->count, 0);
-        finish(&f);
+        cluster_config_finish(&f);
     }
 }
 
 static const char *const accepted_static[] = {
-    "name: c\n" ENDPOINT("127.0.0.1"),
-    "name: c\ntype: STATIC\n" ENDPOINT("'::1'"),
-    "name: c\ncluster_type: {name: envoy.cluster.static}\n" ENDPOINT("127.0.0.1"),
+    "name: c\n" CLUSTER_ENDPOINT("127.0.0.1"),
+    "name: c\ntype: STATIC\n" CLUSTER_ENDPOINT("'::1'"),
+    "name: c\ncluster_type: {name: envoy.cluster.static}\n" CLUSTER_ENDPOINT("127.0.0.1"),
     "name: c\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: "
     "{pipe: {path: /x}}}}]}]}",
 };
@@ -101,25 +51,27 @@ static const char *const accepted_static[] = {
 TEST(addresses_are_hosts_at_once)
 {
     for (size_t i = 0; i < NU_ARRAY_LEN(accepted_static); i++) {
-        struct fixture f;
-        build(&f, accepted_static[i]);
+        struct cluster_config f;
+        cluster_config_build(&f, accepted_static[i]);
         assert_config_errors(&f.config, "");
         assert_non_null(f.cluster);
         assert_null(f.cluster->discovery);
         assert_int_equal(f.cluster->hosts->count, 1);
-        finish(&f);
+        cluster_config_finish(&f);
     }
 }
 
 TEST(tcp_alone_names_no_resolver)
 {
-    struct fixture f;
-    build(&f, "name: c\ntype: STRICT_DNS\nuse_tcp_for_dns_lookups: true\n" ENDPOINT("a.test"));
+    struct cluster_config f;
+    cluster_config_build(
+        &f,
+        "name: c\ntype: STRICT_DNS\nuse_tcp_for_dns_lookups: true\n" CLUSTER_ENDPOINT("a.test"));
     assert_config_errors(&f.config, "");
     assert_config_warnings(&f.config, "t:3:26: use_tcp_for_dns_lookups: is deprecated\n"
                                       "t:3:26: use_tcp_for_dns_lookups: has no effect without "
                                       "dns_resolvers");
-    finish(&f);
+    cluster_config_finish(&f);
 }
 
 struct refused_case {
@@ -128,7 +80,7 @@ struct refused_case {
 };
 
 static const struct refused_case refused[] = {
-    {"name: c\n" ENDPOINT("a.test"),
+    {"name: c\n" CLUSTER_ENDPOINT("a.test"),
      "t:2:112: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address."
      "address: malformed IP address: a.test. Consider setting the cluster type to 'STRICT_DNS', "
      "which resolves names"},
@@ -181,11 +133,11 @@ static const struct refused_case refused[] = {
 TEST(what_cannot_be_done_is_refused_by_name)
 {
     for (size_t i = 0; i < NU_ARRAY_LEN(refused); i++) {
-        struct fixture f;
-        build(&f, refused[i].yaml);
+        struct cluster_config f;
+        cluster_config_build(&f, refused[i].yaml);
         assert_config_errors(&f.config, refused[i].error);
         assert_null(f.cluster);
-        finish(&f);
+        cluster_config_finish(&f);
     }
 }
 
@@ -218,38 +170,40 @@ TEST(options_say_what_is_spoken_to_hosts)
 {
     for (size_t i = 0; i < NU_ARRAY_LEN(spoken); i++) {
         char yaml[1024];
-        struct fixture f;
-        snprintf(yaml, sizeof(yaml), "name: c\n%s" ENDPOINT("127.0.0.1"), spoken[i].yaml);
-        build(&f, yaml);
+        struct cluster_config f;
+        snprintf(yaml, sizeof(yaml), "name: c\n%s" CLUSTER_ENDPOINT("127.0.0.1"), spoken[i].yaml);
+        cluster_config_build(&f, yaml);
         assert_config_errors(&f.config, "");
         assert_int_equal(f.cluster->options.http, spoken[i].http);
         assert_int_equal(f.cluster->options.h2.max_concurrent_streams, spoken[i].max_streams);
         assert_int_equal(f.cluster->sets.http2 != NULL, spoken[i].http != NU_CLUSTER_HTTP1);
-        finish(&f);
+        cluster_config_finish(&f);
     }
 }
 
 TEST(limits_of_heads_are_for_both_protocols)
 {
-    struct fixture f;
-    build(&f, "name: c\n" HTTP_OPTIONS(
-                  "common_http_protocol_options: {max_response_headers_kb: 3, max_headers_count: "
-                  "5}, explicit_http_config: {http2_protocol_options: {}}") ENDPOINT("127.0.0.1"));
+    struct cluster_config f;
+    cluster_config_build(
+        &f, "name: c\n" HTTP_OPTIONS(
+                "common_http_protocol_options: {max_response_headers_kb: 3, max_headers_count: "
+                "5}, explicit_http_config: {http2_protocol_options: {}}")
+                CLUSTER_ENDPOINT("127.0.0.1"));
     assert_config_errors(&f.config, "");
     assert_int_equal(f.cluster->options.h1.max_head_bytes, 3072);
     assert_int_equal(f.cluster->options.h2.max_head_bytes, 3072);
     assert_int_equal(f.cluster->options.h2.max_headers, 5);
-    finish(&f);
+    cluster_config_finish(&f);
 }
 
 TEST(an_agreement_needs_a_transport_that_makes_it)
 {
-    struct fixture f;
-    build(&f, "name: c\n" HTTP_OPTIONS("auto_config: {}"));
+    struct cluster_config f;
+    cluster_config_build(&f, "name: c\n" HTTP_OPTIONS("auto_config: {}"));
     assert_config_errors(&f.config,
                          "t:1:1: transport_socket: ALPN configured for cluster c which has "
                          "a non-ALPN transport socket");
-    finish(&f);
+    cluster_config_finish(&f);
 }
 
 TEST_MAIN()
