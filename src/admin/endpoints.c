@@ -66,9 +66,7 @@ static lb_endpoint_proto *make_endpoint(const struct nu_host *host, struct nu_ar
 
 static bool is_same_group(const struct nu_host *a, const struct nu_host *b)
 {
-    return a->priority == b->priority && nu_str_eq(a->locality.region, b->locality.region) &&
-           nu_str_eq(a->locality.zone, b->locality.zone) &&
-           nu_str_eq(a->locality.sub_zone, b->locality.sub_zone);
+    return a->priority == b->priority && nu_locality_eq(&a->locality, &b->locality);
 }
 
 static locality_proto *make_locality(const struct nu_host *const *hosts, size_t count,

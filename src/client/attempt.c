@@ -259,7 +259,6 @@ static bool choose_pool(struct nu_attempt *attempt)
     struct nu_cluster_local *cluster = exchange->params.cluster;
     int32_t index = nu_lb_choose(cluster->lb, &exchange->params.lb);
     if (nu_unlikely(index == NU_LB_NONE)) {
-        nu_counter_inc(&cluster->lb_stats->lb_healthy_panic);
         nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
         return false;
     }

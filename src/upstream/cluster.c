@@ -51,7 +51,8 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     local->cluster = cluster;
     local->loop = table->loop;
     local->hosts = nu_host_set_ref(hosts);
-    local->lb = cluster->lb_class->create(hosts);
+    local->lb = cluster->lb_class->create(local, hosts);
+    local->counts_active = cluster->lb_class->counts_active;
     local->pool_of = make_pool_slots(hosts);
     nu_list_init(&local->pools);
     nu_list_init(&local->tcp_clients);
@@ -113,7 +114,7 @@ void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluste
     local->lb->cls->destroy(local->lb);
     nu_free(local->pool_of);
     local->hosts = nu_host_set_ref(hosts);
-    local->lb = cluster->lb_class->create(hosts);
+    local->lb = cluster->lb_class->create(local, hosts);
     local->pool_of = make_pool_slots(hosts);
     place_pools(local);
     nu_host_set_unref(old);

@@ -20,7 +20,6 @@
 #include "stats/cluster_stats.h"
 #include "stats/stats.h"
 #include "upstream/breaker.h"
-#include "upstream/host.h"
 #include "upstream/lb.h"
 #include "upstream/transport_match.h"
 
@@ -72,6 +71,24 @@ struct nu_cluster_sets {
     struct nu_stat_set *remaining[NU_PRIORITY_COUNT]; /* the same scope; NULL unless tracked */
 };
 
+/* What came and went with a new host set. The arrays live as long as the call. */
+struct nu_host_change {
+    struct nu_host *const *added;
+    uint32_t added_count;
+    struct nu_host *const *removed;
+    uint32_t removed_count;
+};
+
+/*
+ * Who wants to know of a cluster's hosts: health checks, outlier detection. It is told before the
+ * new set counts for anybody, so flags that it gives to new hosts hold from the beginning. Embedded
+ * in its owner; main thread.
+ */
+struct nu_cluster_observer {
+    struct nu_list link; /* the cluster's */
+    void (*on_hosts)(struct nu_cluster_observer *observer, const struct nu_host_change *change);
+};
+
 struct nu_cluster {
     struct nu_arena arena;  /* settings and texts */
     struct nu_stats *stats; /* borrowed: the registry */
@@ -81,10 +98,13 @@ struct nu_cluster {
     struct nu_transport_match *transport_matches; /* for hosts that fit; in order */
     size_t transport_match_count;
     const struct nu_lb_class *lb_class;
+    struct nu_lb_settings lb;
     const struct nu_metadata *metadata; /* may be NULL */
     struct nu_breakers breakers[NU_PRIORITY_COUNT];
     struct nu_cluster_sets sets;
     struct nu_host_set *hosts;          /* the present set; main thread */
+    struct nu_list observers;           /* of struct nu_cluster_observer; main thread */
+    struct nu_turn_task health_task;    /* on its way while health changed; main thread */
     struct nu_discovery *discovery;     /* owned; NULL when the hosts are configured */
     struct nu_cluster_manager *manager; /* borrowed; NULL until a manager has it */
     bool added_via_api;
@@ -108,8 +128,12 @@ static inline bool nu_cluster_names_client(const struct nu_cluster *cluster,
 
 /* Frees a cluster that no worker uses any more; clears the pointer. Main thread. */
 void nu_cluster_destroy(struct nu_cluster **cluster);
-/* Brings the membership gauges up to the present host set. Main thread. */
-void nu_cluster_update_membership(struct nu_cluster *cluster);
+/* Tells `observer` of hosts from now on: of those there are by the way of the next set, or at once
+ * if the manager has the cluster. Main thread. */
+void nu_cluster_add_observer(struct nu_cluster *cluster, struct nu_cluster_observer *observer);
+/* Flags or weights of hosts changed: at the end of the turn the cluster gets a new set of the same
+ * hosts. Main thread. */
+void nu_cluster_health_changed(struct nu_cluster *cluster);
 
 /* --- The worker's side ------------------------------------------------------------------------ */
 
@@ -124,6 +148,7 @@ struct nu_cluster_local {
     struct nu_circuit_breaker_remaining_stats *remaining_stats[NU_PRIORITY_COUNT];
     struct nu_host_set *hosts;          /* one reference */
     struct nu_lb *lb;                   /* owned */
+    bool counts_active;                 /* requests are counted in their hosts */
     struct nu_list pools;               /* of struct nu_pool */
     struct nu_list tcp_clients;         /* of struct nu_tcp_client */
     struct nu_http2_stats *http2_stats; /* NULL before the first connection */
@@ -155,6 +180,12 @@ enum { NU_POOLS_PER_PRIORITY = 2 };
 
 /* The worker's counters of a cluster, made on first use. */
 struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local *local);
+/* Those of balancing. */
+static inline struct nu_cluster_lb_stats *nu_cluster_local_lb_stats(struct nu_cluster_local *local)
+{
+    nu_cluster_local_stats(local);
+    return local->lb_stats;
+}
 /* Those of HTTP/2, for a cluster that speaks it. */
 struct nu_http2_stats *nu_cluster_local_http2_stats(struct nu_cluster_local *local);
 
@@ -167,6 +198,21 @@ bool nu_cluster_allows_connection(const struct nu_cluster_local *local, enum nu_
 /* From now on remaining_retries is 0, if retries have a budget: what is left of that depends on
  * other counts. Any thread. */
 void nu_cluster_note_retry_budget(struct nu_cluster *cluster, enum nu_priority priority);
+
+/* A request begins or ends at a host. */
+static inline void nu_cluster_local_add_active(const struct nu_cluster_local *local,
+                                               struct nu_host *host)
+{
+    if (nu_unlikely(local->counts_active))
+        atomic_fetch_add_explicit(&host->active, 1, memory_order_relaxed);
+}
+static inline void nu_cluster_local_sub_active(const struct nu_cluster_local *local,
+                                               struct nu_host *host)
+{
+    if (nu_unlikely(local->counts_active))
+        atomic_fetch_sub_explicit(&host->active, 1, memory_order_relaxed);
+}
+
 /* Counts a breaker up or down, with its gauges. */
 void nu_cluster_breaker_add(struct nu_cluster_local *local, enum nu_priority priority,
                             enum nu_breaker_kind kind);

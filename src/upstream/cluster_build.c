@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "upstream/cluster_hosts.h"
 #include "upstream/discovery.h"
 
 enum {
@@ -12,6 +13,7 @@ enum {
     DEFAULT_IDLE_TIMEOUT_MS = 3600 * 1000,
     DEFAULT_FLUSH_TIMEOUT_MS = 300 * 1000,
     DEFAULT_MAX_HEADERS = 100,
+    DEFAULT_PANIC_PERCENT = 50,
     DEFAULT_RESPONSE_HEAD_BYTES = 80 * 1024,
     ARENA_BYTES =
         480, /* what a cluster with one host needs; a power of two with the heap's share */
@@ -88,6 +90,8 @@ struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
     cluster->observability_name =
         stat_name.len ? nu_arena_dup(&cluster->arena, stat_name) : cluster->name;
     cluster->lb_class = &nu_lb_round_robin;
+    cluster->lb.panic_percent = DEFAULT_PANIC_PERCENT;
+    nu_cluster_init_hosts(cluster);
     set_default_options(&cluster->options);
     create_sets(cluster);
     for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
@@ -138,16 +142,6 @@ void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *
     for (uint32_t i = 0; i < hosts->count; i++)
         count_transport(cluster, hosts->hosts[i]);
     cluster->hosts = nu_host_set_ref(hosts);
-    if (hosts->count)
-        nu_cluster_update_membership(cluster);
-}
-
-void nu_cluster_update_membership(struct nu_cluster *cluster)
-{
-    struct nu_cluster_membership_stats *stats = nu_stat_set_block(cluster->sets.membership);
-    nu_counter_inc(&stats->membership_change);
-    nu_gauge_set(&stats->membership_total, cluster->hosts->count);
-    nu_gauge_set(&stats->membership_healthy, cluster->hosts->count);
 }
 
 static void destroy_sets(struct nu_cluster_sets *sets)
@@ -175,7 +169,7 @@ void nu_cluster_destroy(struct nu_cluster **cluster_ptr)
     *cluster_ptr = NULL;
     if (cluster->discovery)
         cluster->discovery->cls->destroy(cluster->discovery);
-    nu_host_set_unref(cluster->hosts);
+    nu_cluster_finish_hosts(cluster);
     destroy_sets(&cluster->sets);
     nu_transport_matches_finish(cluster);
     nu_arena_finish(&cluster->arena);

@@ -29,7 +29,7 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
                            const struct nu_breaker_limits *limits);
 /* Sets what is spoken to the hosts; HTTP/1 at first. */
 void nu_cluster_set_http(struct nu_cluster *cluster, enum nu_cluster_http http);
-/* Sets the first hosts (takes a reference). */
+/* Sets the first hosts (takes a reference), which count once the manager has the cluster. */
 void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts);
 
 #endif

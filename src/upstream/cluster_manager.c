@@ -6,7 +6,9 @@
 #include "upstream/cluster_manager.h"
 
 #include "base/alloc.h"
+#include "runtime/runtime.h"
 #include "stats/server_stats.h"
+#include "upstream/cluster_hosts.h"
 
 struct table_link {
     struct nu_list link;
@@ -14,10 +16,11 @@ struct table_link {
 };
 
 struct nu_cluster_manager {
-    struct nu_stats *stats; /* borrowed */
-    struct nu_loop *loop;   /* borrowed */
-    struct nu_map clusters; /* of struct nu_cluster, owned */
-    struct nu_list tables;  /* of struct table_link */
+    struct nu_stats *stats;     /* borrowed */
+    struct nu_loop *loop;       /* borrowed */
+    struct nu_runtime *runtime; /* one reference; NULL for none */
+    struct nu_map clusters;     /* of struct nu_cluster, owned */
+    struct nu_list tables;      /* of struct table_link */
     struct nu_host_keeper host_keeper;
     struct nu_stat_set *stat_set;
     struct nu_cluster_manager_stats *counters;
@@ -41,6 +44,17 @@ struct nu_host_keeper *nu_cluster_manager_host_keeper(struct nu_cluster_manager 
     return &manager->host_keeper;
 }
 
+struct nu_loop *nu_cluster_manager_loop(struct nu_cluster_manager *manager)
+{
+    return manager->loop;
+}
+
+void nu_cluster_manager_set_runtime(struct nu_cluster_manager *manager, struct nu_runtime *runtime)
+{
+    nu_runtime_unref(&manager->runtime);
+    manager->runtime = runtime ? nu_runtime_ref(runtime) : NULL;
+}
+
 void nu_cluster_manager_destroy(struct nu_cluster_manager **manager_ptr)
 {
     struct nu_cluster_manager *manager = *manager_ptr;
@@ -60,6 +74,7 @@ void nu_cluster_manager_destroy(struct nu_cluster_manager **manager_ptr)
     }
     nu_host_keeper_finish(&manager->host_keeper);
     nu_stat_set_destroy(&manager->stat_set);
+    nu_runtime_unref(&manager->runtime);
     nu_free(manager);
 }
 
@@ -85,6 +100,7 @@ bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluste
         return false;
     nu_map_put(&manager->clusters, cluster->name, cluster);
     cluster->manager = manager;
+    nu_cluster_publish_hosts(cluster, NULL, manager->runtime);
     nu_counter_inc(&manager->counters->cluster_added);
     nu_gauge_inc(&manager->counters->active_clusters);
     return true;
@@ -123,6 +139,8 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
 {
     struct nu_host_set *old = cluster->hosts;
     cluster->hosts = nu_host_set_ref(hosts);
+    nu_cluster_publish_hosts(cluster, old, manager->runtime);
+    nu_host_set_unref(old);
     struct table_link *link;
     nu_list_for_each(link, &manager->tables, struct table_link, link)
     {
@@ -133,6 +151,4 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
         message->hosts = nu_host_set_ref(hosts);
         nu_loop_post(link->table->loop, &message->task);
     }
-    nu_host_set_unref(old);
-    nu_cluster_update_membership(cluster);
 }

@@ -9,6 +9,7 @@
 #include "upstream/cluster.h"
 
 struct nu_cluster_manager;
+struct nu_runtime;
 
 /* `stats` and `loop` (the main thread's) are borrowed. */
 struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, struct nu_loop *loop);
@@ -17,6 +18,11 @@ void nu_cluster_manager_destroy(struct nu_cluster_manager **manager);
 /* What hosts of this process are made with. */
 struct nu_host_keeper *nu_cluster_manager_host_keeper(struct nu_cluster_manager *manager);
 
+/* The main thread's loop. */
+struct nu_loop *nu_cluster_manager_loop(struct nu_cluster_manager *manager);
+/* What host sets that come look up their settings in (takes a reference); NULL for nothing. */
+void nu_cluster_manager_set_runtime(struct nu_cluster_manager *manager, struct nu_runtime *runtime);
+
 /* The cluster of this name, or NULL. Main thread. */
 struct nu_cluster *nu_cluster_manager_find(const struct nu_cluster_manager *manager,
                                            struct nu_str name);
@@ -24,7 +30,7 @@ struct nu_cluster *nu_cluster_manager_find(const struct nu_cluster_manager *mana
 struct nu_cluster *nu_cluster_manager_next(const struct nu_cluster_manager *manager,
                                            size_t *cursor);
 
-/* Takes over a built cluster; false (and the cluster is not taken) if the name is in use. */
+/* Takes over a built cluster, whose first hosts count from here on; false (and the cluster is not taken) if the name is in use. */
 NU_MUST_USE bool nu_cluster_manager_add(struct nu_cluster_manager *manager,
                                         struct nu_cluster *cluster);
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hosts and host sets. */
+/* Hosts: their life, and the flags of their health. */
 #include "upstream/host.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/thread.h"
 #include "stats/cluster_stats.h"
 
@@ -12,7 +16,7 @@ static void destroy_host(struct nu_host *host)
 {
     nu_stat_set_destroy(&host->stats);
     nu_free(nu_unconst(host->address_text.ptr));
-    nu_free(host);
+    free(host);
 }
 
 static void bury(struct nu_host_keeper *keeper)
@@ -64,7 +68,10 @@ static struct nu_str own_text(struct nu_str s)
 
 struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_host_params *params)
 {
-    struct nu_host *host = nu_calloc(1, sizeof(*host));
+    void *memory = NULL;
+    if (posix_memalign(&memory, _Alignof(struct nu_host), sizeof(struct nu_host)) != 0)
+        abort();
+    struct nu_host *host = memset(memory, 0, sizeof(struct nu_host));
     atomic_init(&host->refs, 1);
     host->keeper = keeper;
     host->address = params->address;
@@ -74,8 +81,10 @@ struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_ho
     host->locality = params->locality;
     host->metadata = params->metadata;
     host->transport = params->transport;
-    host->weight = params->weight ? params->weight : 1;
-    host->priority = params->priority;
+    atomic_init(&host->weight, params->weight ? params->weight : 1);
+    atomic_init(&host->priority, params->priority);
+    atomic_init(&host->fit_since_us, nu_clock_monotonic_us());
+    nu_host_set_eds_health(host, params->eds_health);
     host->stats = nu_stat_set_create_private(keeper->stats, &nu_host_stats_table);
     return host;
 }
@@ -96,44 +105,83 @@ void nu_host_unref(struct nu_host *host)
         hand_back(host);
 }
 
-/* --- Host sets -------------------------------------------------------------------------------- */
-
-struct nu_host_set *nu_host_set_create(struct nu_host *const *hosts, uint32_t count)
+int nu_locality_cmp(const struct nu_locality *a, const struct nu_locality *b)
 {
-    struct nu_host_set *set = nu_alloc(sizeof(*set) + count * sizeof(set->hosts[0]));
-    atomic_init(&set->refs, 1);
-    set->count = count;
-    set->max_weight = 0;
-    set->weighted = false;
-    for (uint32_t i = 0; i < count; i++) {
-        set->hosts[i] = nu_host_ref(hosts[i]);
-        set->weighted |= hosts[i]->weight != hosts[0]->weight;
-        if (hosts[i]->weight > set->max_weight)
-            set->max_weight = hosts[i]->weight;
+    int order = nu_str_cmp(a->region, b->region);
+    if (order == 0)
+        order = nu_str_cmp(a->zone, b->zone);
+    return order ? order : nu_str_cmp(a->sub_zone, b->sub_zone);
+}
+
+/* --- Health ----------------------------------------------------------------------------------- */
+
+bool nu_host_set_flag(struct nu_host *host, enum nu_host_flag flag)
+{
+    return !(atomic_fetch_or_explicit(&host->flags, flag, memory_order_relaxed) & flag);
+}
+
+bool nu_host_clear_flag(struct nu_host *host, enum nu_host_flag flag)
+{
+    uint32_t mask = ~(uint32_t)flag;
+    return atomic_fetch_and_explicit(&host->flags, mask, memory_order_relaxed) & flag;
+}
+
+static uint32_t flags_of_eds(enum nu_eds_health health)
+{
+    switch (health) {
+    case NU_EDS_UNHEALTHY:
+    case NU_EDS_TIMEOUT:
+        return NU_HOST_FAILED_EDS_HEALTH;
+    case NU_EDS_DRAINING:
+        return NU_HOST_EDS_STATUS_DRAINING;
+    case NU_EDS_DEGRADED:
+        return NU_HOST_DEGRADED_EDS_HEALTH;
+    case NU_EDS_UNKNOWN:
+    case NU_EDS_HEALTHY:
+    case NU_EDS_HEALTH_COUNT:
+        break;
     }
-    return set;
+    return 0;
 }
 
-struct nu_host_set *nu_host_set_ref(struct nu_host_set *set)
+bool nu_host_set_eds_health(struct nu_host *host, enum nu_eds_health health)
 {
-    atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
-    return set;
+    const uint32_t all =
+        NU_HOST_FAILED_EDS_HEALTH | NU_HOST_EDS_STATUS_DRAINING | NU_HOST_DEGRADED_EDS_HEALTH;
+    uint32_t before = atomic_load_explicit(&host->flags, memory_order_relaxed);
+    uint32_t after = (before & ~all) | flags_of_eds(health);
+    atomic_store_explicit(&host->eds_health, (uint8_t)health, memory_order_relaxed);
+    atomic_store_explicit(&host->flags, after, memory_order_relaxed);
+    return before != after;
 }
 
-void nu_host_set_unref(struct nu_host_set *set)
+enum nu_eds_health nu_host_health_status(const struct nu_host *host)
 {
-    if (!set || atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    for (uint32_t i = 0; i < set->count; i++)
-        nu_host_unref(set->hosts[i]);
-    nu_free(set);
+    uint32_t flags = atomic_load_explicit(&host->flags, memory_order_relaxed);
+    enum nu_eds_health eds = atomic_load_explicit(&host->eds_health, memory_order_relaxed);
+    if (flags & (NU_HOST_FAILED_ACTIVE_HC | NU_HOST_FAILED_OUTLIER_CHECK))
+        return NU_EDS_UNHEALTHY;
+    if (eds == NU_EDS_UNHEALTHY || eds == NU_EDS_DRAINING || eds == NU_EDS_TIMEOUT)
+        return eds;
+    return flags & NU_HOST_DEGRADED_ACTIVE_HC ? NU_EDS_DEGRADED : eds;
 }
 
-bool nu_host_set_has(const struct nu_host_set *set, const struct nu_host *host)
+static const struct {
+    enum nu_host_flag flag;
+    const char *text;
+} flag_texts[] = {
+#define FLAG_TEXT(name, bit, text) {NU_HOST_##name, "/" text},
+    NU_HOST_FLAGS(FLAG_TEXT)
+#undef FLAG_TEXT
+};
+
+void nu_host_print_flags(const struct nu_host *host, struct nu_strbuf *out)
 {
-    for (uint32_t i = 0; i < set->count; i++) {
-        if (set->hosts[i] == host)
-            return true;
+    uint32_t flags = atomic_load_explicit(&host->flags, memory_order_relaxed);
+    if (!flags)
+        nu_strbuf_add_cstr(out, "healthy");
+    for (size_t i = 0; i < NU_ARRAY_LEN(flag_texts); i++) {
+        if (flags & flag_texts[i].flag)
+            nu_strbuf_add_cstr(out, flag_texts[i].text);
     }
-    return false;
 }

@@ -11,6 +11,18 @@ static int32_t find_by_address(const struct nu_host_set *hosts, struct nu_str ad
     return NU_LB_NONE;
 }
 
+/* The last one chosen stands where none is accepted. */
+static int32_t choose_until_accepted(struct nu_lb *lb, const struct nu_lb_context *context,
+                                     int32_t index)
+{
+    for (uint32_t i = 0; i < context->max_attempts; i++) {
+        if (index == NU_LB_NONE || context->accepts(context, lb->hosts->hosts[index]))
+            break;
+        index = lb->cls->choose(lb, context);
+    }
+    return index;
+}
+
 int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context)
 {
     if (nu_unlikely(context->override_host.len)) {
@@ -18,5 +30,8 @@ int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context)
         if (index != NU_LB_NONE)
             return index;
     }
-    return lb->cls->choose(lb, context);
+    int32_t index = lb->cls->choose(lb, context);
+    if (nu_unlikely(context->accepts != NULL))
+        index = choose_until_accepted(lb, context, index);
+    return index;
 }

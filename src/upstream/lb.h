@@ -1,26 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Load balancers: one object per worker and cluster, rebuilt when the worker gets a new host set. A
- * class makes it; choosing a host happens on the worker and takes no lock.
+ * class makes it; choosing a host happens on the worker and takes no lock. What is dear to compute
+ * and the same for all workers a class computes once, on the main thread (`share`).
  */
 #ifndef NU_UPSTREAM_LB_H
 #define NU_UPSTREAM_LB_H
 
-#include "upstream/host.h"
+#include "upstream/host_set.h"
 
+struct nu_cluster;
+struct nu_cluster_local;
 struct nu_lb;
+struct nu_lb_context;
+
+/* Whether a host will do; asked after a choice. */
+typedef bool nu_lb_accepts_fn(const struct nu_lb_context *context, const struct nu_host *host);
+/* The loads to choose a priority by, one for each priority of the set; they live until the choice
+ * is made. */
+typedef const struct nu_priority_load *nu_lb_loads_fn(const struct nu_lb_context *context,
+                                                      const struct nu_host_set *set);
 
 /* What a choice may depend on. */
 struct nu_lb_context {
     struct nu_str override_host; /* "ip:port" that a filter asks for; empty: none */
+    uint64_t hash;               /* what hashing balancers choose by */
+    bool has_hash;               /* else they take a random number */
+    nu_lb_accepts_fn *accepts;   /* NULL: any host will do */
+    uint32_t max_attempts;       /* how many more choices are made while none is accepted */
+    nu_lb_loads_fn *loads;       /* NULL: those of the set */
 };
 
 enum { NU_LB_NONE = -1 };
 
 struct nu_lb_class {
     const char *name;
-    /* A balancer over `hosts` (borrowed; it lives longer). */
-    struct nu_lb *(*create)(const struct nu_host_set *hosts);
+    bool counts_active; /* reads host->active, which is counted then */
+    /* What balancers of this class share over all workers for a set that is sealed; NULL: nothing.
+     * Freed with the set. Main thread. */
+    void *(*share)(const struct nu_cluster *cluster, const struct nu_host_set *hosts);
+    void (*free_shared)(void *shared);
+    /* A balancer over `hosts` (borrowed, as the worker's cluster; both live longer). */
+    struct nu_lb *(*create)(struct nu_cluster_local *local, const struct nu_host_set *hosts);
     void (*destroy)(struct nu_lb *lb);
     /* The index of a host in the set, or NU_LB_NONE. */
     int32_t (*choose)(struct nu_lb *lb, const struct nu_lb_context *context);
@@ -29,13 +50,20 @@ struct nu_lb_class {
 /* The base of every balancer. */
 struct nu_lb {
     const struct nu_lb_class *cls;
+    struct nu_cluster_local *local;  /* borrowed */
     const struct nu_host_set *hosts; /* borrowed */
+};
+
+/* How a cluster balances; from its configuration, with defaults resolved. */
+struct nu_lb_settings {
+    uint32_t panic_percent; /* unless the runtime key upstream.healthy_panic_threshold says other */
 };
 
 /* Round robin; with weights that differ, each host's share follows its weight. */
 extern const struct nu_lb_class nu_lb_round_robin;
 
-/* The asked-for override host if the set has it, else what the class chooses. */
+/* The asked-for override host if the set has it, else what the class chooses: again, as long as the
+ * context does not accept it and allows more attempts. */
 int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context);
 
 #endif

@@ -72,6 +72,7 @@ static void attach(struct nu_upstream_conn *conn, struct nu_pool_request *reques
     nu_gauge_inc(&stats->upstream_rq_active);
     nu_counter_inc(&pool->host_stats->rq_total);
     nu_gauge_inc(&pool->host_stats->rq_active);
+    nu_cluster_local_add_active(pool->cluster, pool->host);
     nu_pool_count_up(pool, NU_BREAKER_REQUESTS);
     struct nu_stream_encoder *encoder = nu_likely(!conn->h2)
                                             ? nu_h1_client_start(&conn->codec, request->decoder)
@@ -165,6 +166,7 @@ void nu_pool_count_stream_end(struct nu_upstream_conn *conn)
     conn->active--;
     nu_gauge_dec(&nu_pool_stats(pool)->upstream_rq_active);
     nu_gauge_dec(&pool->host_stats->rq_active);
+    nu_cluster_local_sub_active(pool->cluster, pool->host);
     nu_pool_count_down(pool, NU_BREAKER_REQUESTS);
 }
 

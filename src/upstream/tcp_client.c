@@ -56,6 +56,7 @@ static void count_active(struct nu_tcp_client *client)
     nu_gauge_inc(&stats_of(client)->upstream_rq_active);
     nu_counter_inc(&client->host_stats->rq_total);
     nu_gauge_inc(&client->host_stats->rq_active);
+    nu_cluster_local_add_active(client->cluster, client->host);
     nu_cluster_breaker_add(client->cluster, NU_PRIORITY_DEFAULT, NU_BREAKER_REQUESTS);
 }
 
@@ -63,6 +64,7 @@ static void count_active_end(struct nu_tcp_client *client)
 {
     nu_gauge_dec(&stats_of(client)->upstream_rq_active);
     nu_gauge_dec(&client->host_stats->rq_active);
+    nu_cluster_local_sub_active(client->cluster, client->host);
     nu_cluster_breaker_sub(client->cluster, NU_PRIORITY_DEFAULT, NU_BREAKER_REQUESTS);
 }
 
@@ -216,7 +218,6 @@ struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
     int32_t index = nu_lb_choose(cluster->lb, context);
     *overflow = false;
     if (index == NU_LB_NONE) {
-        nu_counter_inc(&cluster->lb_stats->lb_healthy_panic);
         nu_counter_inc(&stats->upstream_cx_none_healthy);
         return NULL;
     }

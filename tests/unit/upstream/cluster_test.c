@@ -75,6 +75,118 @@ TEST(set_knows_its_weights)
     cluster_fixture_finish(&f);
 }
 
+/* --- Health and observers --------------------------------------------------------------------- */
+
+struct watcher {
+    struct nu_cluster_observer base;
+    unsigned calls;
+    uint32_t added;
+    uint32_t removed;
+    uint32_t flag; /* given to what is added */
+};
+
+static void on_hosts(struct nu_cluster_observer *base, const struct nu_host_change *change)
+{
+    struct watcher *watcher = nu_container_of(base, struct watcher, base);
+    watcher->calls++;
+    watcher->added += change->added_count;
+    watcher->removed += change->removed_count;
+    for (uint32_t i = 0; watcher->flag && i < change->added_count; i++)
+        nu_host_set_flag(change->added[i], watcher->flag);
+}
+
+static void set_hosts(struct cluster_fixture *f, struct nu_host *const *hosts, uint32_t count)
+{
+    struct nu_host_set *set = nu_host_set_create(hosts, count);
+    nu_cluster_manager_set_hosts(f->manager, f->cluster, set);
+    nu_host_set_unref(set);
+}
+
+TEST(observer_is_told_of_hosts_that_come_and_go)
+{
+    struct cluster_fixture f;
+    struct watcher watcher = {.base.on_hosts = on_hosts};
+    cluster_fixture_init(&f);
+    struct nu_host *hosts[] = {cluster_host(&f, "1.0.0.1:80", 1), cluster_host(&f, "1.0.0.2:80", 1),
+                               cluster_host(&f, "1.0.0.3:80", 1)};
+    nu_cluster_add_observer(f.cluster, &watcher.base);
+    cluster_fixture_start(&f, nu_host_set_create(hosts, 2));
+    assert_int_equal(watcher.added, 2);
+    set_hosts(&f, hosts + 1, 2);
+    assert_int_equal(watcher.added, 3);
+    assert_int_equal(watcher.removed, 1);
+    set_hosts(&f, hosts + 1, 2);
+    assert_int_equal(watcher.calls, 2);
+    for (int i = 0; i < 3; i++)
+        nu_host_unref(hosts[i]);
+    cluster_fixture_finish(&f);
+}
+
+TEST(late_observer_is_told_of_the_hosts_there_are)
+{
+    struct cluster_fixture f;
+    struct watcher watcher = {.base.on_hosts = on_hosts};
+    cluster_fixture_init(&f);
+    cluster_fixture_start(&f, one_host(&f, "1.0.0.1:80"));
+    nu_cluster_add_observer(f.cluster, &watcher.base);
+    assert_int_equal(watcher.added, 1);
+    cluster_fixture_finish(&f);
+}
+
+TEST(flag_of_an_observer_holds_from_the_beginning)
+{
+    struct cluster_fixture f;
+    struct watcher watcher = {.base.on_hosts = on_hosts, .flag = NU_HOST_FAILED_ACTIVE_HC};
+    cluster_fixture_init(&f);
+    nu_cluster_add_observer(f.cluster, &watcher.base);
+    cluster_fixture_start(&f, one_host(&f, "1.0.0.1:80"));
+    assert_int_equal(cluster_stat(&f, "membership_total"), 1);
+    assert_int_equal(cluster_stat(&f, "membership_healthy"), 0);
+    assert_int_equal(cluster_local(&f)->hosts->priorities[0].healthy.count, 0);
+    cluster_fixture_finish(&f);
+}
+
+TEST(changes_of_health_go_out_once_a_turn)
+{
+    struct cluster_fixture f;
+    cluster_fixture_init(&f);
+    struct nu_host *hosts[] = {cluster_host(&f, "1.0.0.1:80", 1), cluster_host(&f, "1.0.0.2:80", 1),
+                               cluster_host(&f, "1.0.0.3:80", 1)};
+    cluster_fixture_start(&f, nu_host_set_create(hosts, 3));
+    const struct nu_host_set *before = f.cluster->hosts;
+    nu_host_set_flag(hosts[0], NU_HOST_FAILED_OUTLIER_CHECK);
+    nu_cluster_health_changed(f.cluster);
+    nu_host_set_flag(hosts[1], NU_HOST_DEGRADED_ACTIVE_HC);
+    nu_cluster_health_changed(f.cluster);
+    assert_ptr_equal(f.cluster->hosts, before);
+    nu_loop_run_once(f.loop);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(cluster_stat(&f, "membership_healthy"), 1);
+    assert_int_equal(cluster_stat(&f, "membership_degraded"), 1);
+    assert_int_equal(cluster_stat(&f, "membership_change"), 1);
+    assert_int_equal(cluster_local(&f)->hosts->priorities[0].healthy.count, 1);
+    for (int i = 0; i < 3; i++)
+        nu_host_unref(hosts[i]);
+    cluster_fixture_finish(&f);
+}
+
+TEST(change_is_counted_for_each_priority)
+{
+    struct cluster_fixture f;
+    cluster_fixture_init(&f);
+    struct nu_host *hosts[] = {cluster_host(&f, "1.0.0.1:80", 1), cluster_host(&f, "1.0.0.2:80", 1),
+                               cluster_host(&f, "1.0.0.3:80", 1)};
+    atomic_store(&hosts[1]->priority, 1);
+    atomic_store(&hosts[2]->priority, 1);
+    cluster_fixture_start(&f, nu_host_set_create(hosts, 3));
+    assert_int_equal(cluster_stat(&f, "membership_change"), 2);
+    set_hosts(&f, hosts, 1);
+    assert_int_equal(cluster_stat(&f, "membership_change"), 3);
+    for (int i = 0; i < 3; i++)
+        nu_host_unref(hosts[i]);
+    cluster_fixture_finish(&f);
+}
+
 /* --- The last reference ----------------------------------------------------------------------- */
 
 enum { SETS = 200 };

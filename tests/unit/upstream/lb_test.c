@@ -20,6 +20,12 @@ static struct nu_host_set *make_set(struct cluster_fixture *f, const uint32_t *w
     return cluster_host_set(hosts, count);
 }
 
+static void seal(struct nu_host_set *set)
+{
+    const struct nu_host_set_settings settings = {.panic_percent = 50};
+    nu_host_set_seal(set, &settings);
+}
+
 /* Writes `count` choices as letters. */
 static void choose(struct nu_lb *lb, char *out, size_t count)
 {
@@ -55,13 +61,14 @@ TEST(order_is_envoys_from_any_start)
     for (size_t i = 0; i < NU_ARRAY_LEN(order_cases); i++) {
         const struct order_case *c = &order_cases[i];
         struct nu_host_set *hosts = make_set(&f, c->weights);
+        seal(hosts);
         size_t length = strlen(c->cycle);
         char twice[64];
         snprintf(twice, sizeof(twice), "%s%s", c->cycle, c->cycle);
         for (uint64_t seed = 0; seed < 50; seed++) {
             char first[64], later[64];
             nu_random_seed(seed);
-            struct nu_lb *lb = nu_lb_round_robin.create(hosts);
+            struct nu_lb *lb = nu_lb_round_robin.create(cluster_local(&f), hosts);
             choose(lb, first, length);
             assert_non_null(strstr(twice, first));
             for (int cycle = 0; cycle < 100; cycle++)
@@ -83,11 +90,12 @@ TEST(start_does_not_favour_heavy_hosts)
     cluster_fixture_init(&f);
     cluster_fixture_start(&f, nu_host_set_create(NULL, 0));
     struct nu_host_set *hosts = make_set(&f, weights);
+    seal(hosts);
     unsigned first[3] = {0};
     nu_random_seed(1);
     for (int i = 0; i < ROUNDS; i++) {
-        struct nu_lb *lb = nu_lb_round_robin.create(hosts);
-        first[nu_lb_choose(lb, &(struct nu_lb_context){{0}})]++;
+        struct nu_lb *lb = nu_lb_round_robin.create(cluster_local(&f), hosts);
+        first[nu_lb_choose(lb, &(struct nu_lb_context){.max_attempts = 0})]++;
         lb->cls->destroy(lb);
     }
     /* A third of the time is before a choice of b, a sixth before one of c, half before one of a;
@@ -104,7 +112,9 @@ TEST(empty_set_has_no_choice)
     struct cluster_fixture f;
     cluster_fixture_init(&f);
     cluster_fixture_start(&f, nu_host_set_create(NULL, 0));
-    assert_int_equal(nu_lb_choose(cluster_local(&f)->lb, &(struct nu_lb_context){{0}}), NU_LB_NONE);
+    assert_int_equal(
+        nu_lb_choose(cluster_local(&f)->lb, &(struct nu_lb_context){.max_attempts = 0}),
+        NU_LB_NONE);
     cluster_fixture_finish(&f);
 }
 

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The main thread's side of a cluster's hosts. */
+#include "upstream/cluster_hosts.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "runtime/runtime.h"
+#include "upstream/cluster_manager.h"
+
+/* --- What changed ----------------------------------------------------------------------------- */
+
+static int by_address_of(const void *a_ptr, const void *b_ptr)
+{
+    uintptr_t a = (uintptr_t) * (struct nu_host *const *)a_ptr;
+    uintptr_t b = (uintptr_t) * (struct nu_host *const *)b_ptr;
+    return a < b ? -1 : a > b;
+}
+
+/* The hosts of a set, ordered for a comparison; owned by the caller. */
+static struct nu_host **sort_hosts(const struct nu_host_set *set)
+{
+    struct nu_host **hosts = nu_alloc(set->count * sizeof(struct nu_host *));
+    for (uint32_t i = 0; i < set->count; i++)
+        hosts[i] = set->hosts[i];
+    qsort(hosts, set->count, sizeof(struct nu_host *), by_address_of);
+    return hosts;
+}
+
+/* Leaves in `hosts` those that are not in `others`; both are sorted. Returns how many. */
+static uint32_t subtract(struct nu_host **hosts, uint32_t count, struct nu_host *const *others,
+                         uint32_t other_count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0, j = 0; i < count; i++) {
+        while (j < other_count && (uintptr_t)others[j] < (uintptr_t)hosts[i])
+            j++;
+        if (j == other_count || others[j] != hosts[i])
+            hosts[kept++] = hosts[i];
+    }
+    return kept;
+}
+
+/* The arrays of a change are the caller's to free. */
+static struct nu_host_change compare(const struct nu_host_set *old, const struct nu_host_set *set)
+{
+    struct nu_host **before = sort_hosts(old);
+    struct nu_host **after = sort_hosts(set);
+    struct nu_host **added = sort_hosts(set);
+    struct nu_host_change change = {
+        .added = added,
+        .added_count = subtract(added, set->count, before, old->count),
+        .removed = before,
+    };
+    change.removed_count = subtract(before, old->count, after, set->count);
+    nu_free(after);
+    return change;
+}
+
+/* --- Statistics ------------------------------------------------------------------------------- */
+
+/* Envoy counts a change for each priority in which hosts came or went. */
+static void count_changes(struct nu_cluster_membership_stats *stats,
+                          const struct nu_host_change *change)
+{
+    enum { PRIORITIES = 129, WORD_BITS = 64 };
+    uint64_t seen[PRIORITIES / WORD_BITS + 1] = {0};
+    for (uint32_t i = 0; i < change->added_count + change->removed_count; i++) {
+        const struct nu_host *host =
+            i < change->added_count ? change->added[i] : change->removed[i - change->added_count];
+        uint32_t priority = nu_host_priority(host);
+        uint64_t bit = (uint64_t)1 << priority % WORD_BITS;
+        if (!(seen[priority / WORD_BITS] & bit))
+            nu_counter_inc(&stats->membership_change);
+        seen[priority / WORD_BITS] |= bit;
+    }
+}
+
+static void set_gauges(struct nu_cluster_membership_stats *stats, const struct nu_host_set *set)
+{
+    uint32_t healthy = 0, degraded = 0, excluded = 0;
+    for (uint32_t i = 0; i < set->priority_count; i++) {
+        const struct nu_host_priority *priority = &set->priorities[i];
+        healthy += priority->healthy.count;
+        degraded += priority->degraded.count;
+        excluded += priority->excluded_count;
+    }
+    nu_gauge_set(&stats->membership_total, set->count);
+    nu_gauge_set(&stats->membership_healthy, healthy);
+    nu_gauge_set(&stats->membership_degraded, degraded);
+    nu_gauge_set(&stats->membership_excluded, excluded);
+}
+
+/* --- Publishing ------------------------------------------------------------------------------- */
+
+static uint32_t panic_percent(const struct nu_cluster *cluster, const struct nu_runtime *runtime)
+{
+    uint64_t percent = nu_runtime_integer(runtime, NU_STR("upstream.healthy_panic_threshold"),
+                                          cluster->lb.panic_percent);
+    return (uint32_t)(percent < 100 ? percent : 100);
+}
+
+static void seal(struct nu_cluster *cluster, const struct nu_runtime *runtime)
+{
+    struct nu_host_set *set = cluster->hosts;
+    const struct nu_host_set_settings settings = {
+        .panic_percent = panic_percent(cluster, runtime),
+    };
+    nu_host_set_seal(set, &settings);
+    if (cluster->lb_class->share && !set->shared) {
+        set->shared = cluster->lb_class->share(cluster, set);
+        set->free_shared = cluster->lb_class->free_shared;
+    }
+}
+
+static void tell(const struct nu_cluster *cluster, const struct nu_host_change *change)
+{
+    struct nu_cluster_observer *observer;
+    nu_list_for_each(observer, &cluster->observers, struct nu_cluster_observer, link)
+    {
+        observer->on_hosts(observer, change);
+    }
+}
+
+void nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
+                              const struct nu_runtime *runtime)
+{
+    struct nu_cluster_membership_stats *stats = nu_stat_set_block(cluster->sets.membership);
+    static const struct nu_host_set nobody;
+    struct nu_host_change change = compare(old ? old : &nobody, cluster->hosts);
+    if (change.added_count || change.removed_count)
+        tell(cluster, &change);
+    seal(cluster, runtime);
+    count_changes(stats, &change);
+    set_gauges(stats, cluster->hosts);
+    nu_free(nu_unconst(change.added));
+    nu_free(nu_unconst(change.removed));
+}
+
+void nu_cluster_add_observer(struct nu_cluster *cluster, struct nu_cluster_observer *observer)
+{
+    nu_list_add_last(&cluster->observers, &observer->link);
+    if (!cluster->manager || !cluster->hosts->count)
+        return;
+    const struct nu_host_change change = {
+        .added = cluster->hosts->hosts,
+        .added_count = cluster->hosts->count,
+    };
+    observer->on_hosts(observer, &change);
+}
+
+static void on_health_task(struct nu_turn_task *task)
+{
+    struct nu_cluster *cluster = nu_container_of(task, struct nu_cluster, health_task);
+    const struct nu_host_set *old = cluster->hosts;
+    struct nu_host_set *set = nu_host_set_create(old->hosts, old->count);
+    nu_host_set_set_assignment(set, old->assignment);
+    nu_cluster_manager_set_hosts(cluster->manager, cluster, set);
+    nu_host_set_unref(set);
+}
+
+void nu_cluster_health_changed(struct nu_cluster *cluster)
+{
+    if (cluster->manager)
+        nu_loop_at_turn_end(nu_cluster_manager_loop(cluster->manager), &cluster->health_task);
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+void nu_cluster_init_hosts(struct nu_cluster *cluster)
+{
+    nu_list_init(&cluster->observers);
+    nu_turn_task_init(&cluster->health_task, on_health_task);
+}
+
+void nu_cluster_finish_hosts(struct nu_cluster *cluster)
+{
+    nu_list_remove(&cluster->health_task.link);
+    nu_host_set_unref(cluster->hosts);
+}

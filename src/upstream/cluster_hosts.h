@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The main thread's side of a cluster's hosts: what is done whenever a cluster gets a host set. For
+ * the cluster's own files; others use nu_cluster_manager_set_hosts and nu_cluster_health_changed.
+ */
+#ifndef NU_UPSTREAM_CLUSTER_HOSTS_H
+#define NU_UPSTREAM_CLUSTER_HOSTS_H
+
+#include "upstream/cluster.h"
+
+struct nu_runtime;
+
+void nu_cluster_init_hosts(struct nu_cluster *cluster);
+/* Drops the host set; the observers' owners are gone. */
+void nu_cluster_finish_hosts(struct nu_cluster *cluster);
+
+/*
+ * Makes cluster->hosts count, which came in the place of `old` (NULL: it is the first): observers
+ * are told, the set is sealed, the membership statistics are brought up to it.
+ */
+void nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
+                              const struct nu_runtime *runtime);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The health of a host: flags, what they come to, how they are shown. */
+#include "harness/cluster.h"
+
+#include "upstream/host.h"
+
+struct fixture {
+    struct cluster_fixture base;
+    struct nu_host *host;
+};
+
+static void fixture_init(struct fixture *f)
+{
+    cluster_fixture_init(&f->base);
+    cluster_fixture_start(&f->base, nu_host_set_create(NULL, 0));
+    f->host = cluster_host(&f->base, "1.0.0.1:80", 1);
+}
+
+static void fixture_finish(struct fixture *f)
+{
+    nu_host_unref(f->host);
+    cluster_fixture_finish(&f->base);
+}
+
+static void assert_flags(const struct fixture *f, const char *expected)
+{
+    struct nu_strbuf text = {0};
+    nu_host_print_flags(f->host, &text);
+    assert_str(nu_strbuf_str(&text), expected);
+    nu_strbuf_finish(&text);
+}
+
+TEST(flag_says_whether_it_changed)
+{
+    struct fixture f;
+    fixture_init(&f);
+    assert_flags(&f, "healthy");
+    assert_true(nu_host_set_flag(f.host, NU_HOST_FAILED_OUTLIER_CHECK));
+    assert_false(nu_host_set_flag(f.host, NU_HOST_FAILED_OUTLIER_CHECK));
+    assert_true(nu_host_set_flag(f.host, NU_HOST_FAILED_ACTIVE_HC));
+    assert_flags(&f, "/failed_active_hc/failed_outlier_check");
+    assert_true(nu_host_clear_flag(f.host, NU_HOST_FAILED_OUTLIER_CHECK));
+    assert_false(nu_host_clear_flag(f.host, NU_HOST_FAILED_OUTLIER_CHECK));
+    assert_flags(&f, "/failed_active_hc");
+    fixture_finish(&f);
+}
+
+TEST(unhealthy_counts_more_than_degraded)
+{
+    struct fixture f;
+    fixture_init(&f);
+    assert_int_equal(nu_host_health(f.host), NU_HOST_HEALTHY);
+    nu_host_set_flag(f.host, NU_HOST_PENDING_ACTIVE_HC);
+    assert_int_equal(nu_host_health(f.host), NU_HOST_HEALTHY);
+    nu_host_set_flag(f.host, NU_HOST_DEGRADED_ACTIVE_HC);
+    assert_int_equal(nu_host_health(f.host), NU_HOST_DEGRADED);
+    nu_host_set_flag(f.host, NU_HOST_FAILED_ACTIVE_HC);
+    assert_int_equal(nu_host_health(f.host), NU_HOST_UNHEALTHY);
+    fixture_finish(&f);
+}
+
+struct eds_case {
+    enum nu_eds_health said;
+    enum nu_host_health health;
+    const char *flags;
+};
+
+static const struct eds_case eds_cases[] = {
+    {NU_EDS_UNKNOWN, NU_HOST_HEALTHY, "healthy"},
+    {NU_EDS_HEALTHY, NU_HOST_HEALTHY, "healthy"},
+    {NU_EDS_UNHEALTHY, NU_HOST_UNHEALTHY, "/failed_eds_health"},
+    {NU_EDS_DRAINING, NU_HOST_UNHEALTHY, "/eds_status_draining"},
+    {NU_EDS_TIMEOUT, NU_HOST_UNHEALTHY, "/failed_eds_health"},
+    {NU_EDS_DEGRADED, NU_HOST_DEGRADED, "/degraded_eds_health"},
+};
+
+TEST(what_the_control_plane_says_replaces_what_it_said)
+{
+    struct fixture f;
+    fixture_init(&f);
+    for (size_t i = 0; i < NU_ARRAY_LEN(eds_cases); i++) {
+        for (size_t j = 0; j < NU_ARRAY_LEN(eds_cases); j++) {
+            nu_host_set_eds_health(f.host, eds_cases[i].said);
+            bool changes = strcmp(eds_cases[i].flags, eds_cases[j].flags) != 0;
+            assert_int_equal(nu_host_set_eds_health(f.host, eds_cases[j].said), changes);
+            assert_int_equal(nu_host_health(f.host), eds_cases[j].health);
+            assert_int_equal(nu_host_health_status(f.host), eds_cases[j].said);
+            assert_flags(&f, eds_cases[j].flags);
+        }
+    }
+    fixture_finish(&f);
+}
+
+TEST(own_findings_count_before_what_the_control_plane_says)
+{
+    struct fixture f;
+    fixture_init(&f);
+    nu_host_set_eds_health(f.host, NU_EDS_HEALTHY);
+    nu_host_set_flag(f.host, NU_HOST_DEGRADED_ACTIVE_HC);
+    assert_int_equal(nu_host_health_status(f.host), NU_EDS_DEGRADED);
+    nu_host_set_eds_health(f.host, NU_EDS_TIMEOUT);
+    assert_int_equal(nu_host_health_status(f.host), NU_EDS_TIMEOUT);
+    nu_host_set_flag(f.host, NU_HOST_FAILED_OUTLIER_CHECK);
+    assert_int_equal(nu_host_health_status(f.host), NU_EDS_UNHEALTHY);
+    fixture_finish(&f);
+}
+
+TEST_MAIN()
