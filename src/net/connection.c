@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "http/ssl_info.h"
+#include "net/race.h"
 #include "net/socket.h"
 
 enum {
@@ -31,12 +32,13 @@ static const struct {
     {NU_BLOCK_LARGE, 2}, {NU_BLOCK_LARGE, 4},
 };
 
-/* What few connections need, at their end. */
+/* What few connections need, at their beginning or end. */
 struct nu_connection_ending {
     struct nu_timer linger;     /* the wait for the peer while closing: for its end, or for it to
                                    read on */
     struct nu_connection *conn; /* borrowed: owns this */
     char *transport_failure;    /* why the transport failed, or NULL; owned */
+    struct nu_race *race;       /* between the addresses to connect to, or NULL; owned */
 };
 
 static void on_readable(int fd, short what, void *arg);
@@ -119,6 +121,7 @@ static void free_ending(struct nu_connection *conn)
 {
     if (nu_likely(!conn->ending))
         return;
+    nu_race_destroy(&conn->ending->race);
     nu_free(conn->ending->transport_failure);
     nu_free(conn->ending);
     conn->ending = NULL;
@@ -130,8 +133,10 @@ static void finish(struct nu_connection *conn, enum nu_close_reason reason)
     set_state(conn, NU_CONNECTION_CLOSED);
     nu_io_finish(&conn->io);
     nu_list_remove(&conn->flush_task.link);
-    if (conn->ending)
+    if (conn->ending) {
         nu_timer_cancel(&conn->ending->linger);
+        nu_race_destroy(&conn->ending->race);
+    }
     if (conn->transport->finish)
         conn->transport->finish(conn);
     if (conn->fd >= 0)
@@ -183,23 +188,37 @@ static int open_socket(const struct nu_address *remote)
     return fd;
 }
 
+int nu_connection_begin_connect(const struct nu_address *remote,
+                                bool (*setup)(int fd, const void *arg), const void *setup_arg)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = 0;
+    int error = 0;
+    int fd = open_socket(remote);
+    if (fd < 0)
+        return -1;
+    if (setup && !setup(fd, setup_arg))
+        error = errno ? errno : EINVAL;
+    else if (nu_address_to_sockaddr(remote, &sa, &len) != NU_OK)
+        error = ENAMETOOLONG;
+    else if (connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)
+        error = errno;
+    if (!error)
+        return fd;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
 void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
                            const struct nu_address *remote, const struct nu_connection_ops *ops,
                            uint32_t buffer_limit, bool (*setup)(int fd, const void *arg),
                            const void *setup_arg)
 {
-    int fd = open_socket(remote);
+    int fd = nu_connection_begin_connect(remote, setup, setup_arg);
     int error = fd < 0 ? errno : 0;
     init_fields(conn, loop, fd, ops, buffer_limit);
     conn->state = NU_CONNECTION_CONNECTING;
-    struct sockaddr_storage sa;
-    socklen_t len = 0;
-    if (!error && setup && !setup(fd, setup_arg))
-        error = errno ? errno : EINVAL;
-    if (!error && nu_address_to_sockaddr(remote, &sa, &len) != NU_OK)
-        error = ENAMETOOLONG;
-    if (!error && connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)
-        error = errno;
     if (error) {
         conn->error = (int16_t)error;
         conn->flush_task.fn = on_connect_failed_task;
@@ -207,6 +226,16 @@ void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
         return;
     }
     nu_io_enable_write(&conn->io, on_writable, conn);
+}
+
+void nu_connection_connect_any(struct nu_connection *conn, struct nu_loop *loop,
+                               const struct nu_address *remotes, uint32_t count,
+                               const struct nu_connection_ops *ops, uint32_t buffer_limit,
+                               bool (*setup)(int fd, const void *arg), const void *setup_arg)
+{
+    init_fields(conn, loop, -1, ops, buffer_limit);
+    conn->state = NU_CONNECTION_CONNECTING;
+    ending_of(conn)->race = nu_race_create(conn, loop, remotes, count, setup, setup_arg);
 }
 
 static void on_open(struct nu_connection *conn)
@@ -234,6 +263,31 @@ static void go_on_securing(struct nu_connection *conn)
     }
 }
 
+static void on_connected(struct nu_connection *conn)
+{
+    nu_connection_start(conn);
+    if (nu_likely(!conn->transport->handshake)) {
+        on_open(conn);
+        return;
+    }
+    set_state(conn, NU_CONNECTION_SECURING);
+    go_on_securing(conn);
+}
+
+void nu_connection_lose_race(struct nu_connection *conn, int error)
+{
+    conn->error = (int16_t)error;
+    finish(conn, NU_CLOSED_CONNECT_FAIL);
+}
+
+void nu_connection_win_race(struct nu_connection *conn, int fd)
+{
+    nu_race_destroy(&conn->ending->race);
+    conn->fd = fd;
+    nu_io_init(&conn->io, conn->loop, fd, on_readable, conn);
+    on_connected(conn);
+}
+
 static void on_connect_done(struct nu_connection *conn)
 {
     int error = 0;
@@ -246,13 +300,7 @@ static void on_connect_done(struct nu_connection *conn)
         return;
     }
     nu_io_disable_write(&conn->io);
-    nu_connection_start(conn);
-    if (nu_likely(!conn->transport->handshake)) {
-        on_open(conn);
-        return;
-    }
-    set_state(conn, NU_CONNECTION_SECURING);
-    go_on_securing(conn);
+    on_connected(conn);
 }
 
 /* Links `n` bytes that were read into the blocks to `in`; drops the blocks that stayed empty. */
@@ -727,6 +775,15 @@ struct nu_address nu_connection_local_address(const struct nu_connection *conn)
     struct sockaddr_storage sa;
     socklen_t len = sizeof(sa);
     if (conn->fd < 0 || getsockname(conn->fd, (struct sockaddr *)&sa, &len) != 0)
+        return (struct nu_address){0};
+    return nu_address_from_sockaddr((struct sockaddr *)&sa, len);
+}
+
+struct nu_address nu_connection_remote_address(const struct nu_connection *conn)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    if (conn->fd < 0 || getpeername(conn->fd, (struct sockaddr *)&sa, &len) != 0)
         return (struct nu_address){0};
     return nu_address_from_sockaddr((struct sockaddr *)&sa, len);
 }

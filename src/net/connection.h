@@ -167,6 +167,12 @@ void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
                            const struct nu_address *remote, const struct nu_connection_ops *ops,
                            uint32_t buffer_limit, bool (*setup)(int fd, const void *arg),
                            const void *setup_arg);
+/* The same with several addresses, of which the first that answers is taken (net/race.h). They are
+ * copied, but for paths; `setup_arg` is borrowed until it is connected. */
+void nu_connection_connect_any(struct nu_connection *conn, struct nu_loop *loop,
+                               const struct nu_address *remotes, uint32_t count,
+                               const struct nu_connection_ops *ops, uint32_t buffer_limit,
+                               bool (*setup)(int fd, const void *arg), const void *setup_arg);
 
 static inline bool nu_connection_is_open(const struct nu_connection *conn)
 {
@@ -220,7 +226,8 @@ void nu_connection_send_first(struct nu_connection *conn, struct nu_buf *bytes);
 struct nu_ssl_info *nu_connection_hold_ssl_info(const struct nu_connection *conn,
                                                 struct nu_arena *arena);
 
-/* Our own address, asked from the kernel. */
+/* Our own address and the peer's, asked from the kernel. */
 struct nu_address nu_connection_local_address(const struct nu_connection *conn);
+struct nu_address nu_connection_remote_address(const struct nu_connection *conn);
 
 #endif
