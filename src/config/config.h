@@ -70,6 +70,10 @@ ProtobufCMessage *nu_config_read(struct nu_config_ctx *ctx, const char *source, 
                                  enum nu_config_format format,
                                  const ProtobufCMessageDescriptor *descriptor);
 
+/* The same from a file; its ending decides the format. */
+ProtobufCMessage *nu_config_read_file(struct nu_config_ctx *ctx, const char *path,
+                                      const ProtobufCMessageDescriptor *descriptor);
+
 /*
  * A message from a document tree (doc.h) that lives in the context's scratch arena or longer. The
  * node becomes a root: paths begin there. NULL if the node is no object.

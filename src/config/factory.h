@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "config/config.h"
+#include "config/subscription.h"
 
 struct nu_access_logger_class;
 struct nu_dns_resolver;
@@ -67,8 +68,10 @@ struct nu_factory {
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */
 
-    const char *plugin_dir; /* where plug-ins named without a folder are; NULL for none */
-    bool is_dynamic;        /* the configuration came over xDS */
+    const char *plugin_dir;       /* where plug-ins named without a folder are; NULL for none */
+    nu_subscribe_fn subscribe;    /* what comes from outside the bootstrap; NULL: nothing can */
+    bool rejects_unknown_dynamic; /* fields of it that nobody knows are errors */
+    bool is_dynamic;              /* the configuration came over xDS */
 
     /* Whether a cluster of this name is configured. */
     bool (*has_cluster)(const void *owner, struct nu_str name);

@@ -73,8 +73,8 @@ static bool has_ending(const char *path, const char *ending)
     return nu_str_ends_with_nocase(nu_str_from(path), nu_str_from(ending));
 }
 
-static ProtobufCMessage *read_path(struct nu_config_ctx *ctx, const char *path,
-                                   const ProtobufCMessageDescriptor *descriptor)
+ProtobufCMessage *nu_config_read_file(struct nu_config_ctx *ctx, const char *path,
+                                      const ProtobufCMessageDescriptor *descriptor)
 {
     struct nu_position at = {.source = path};
     if (has_ending(path, ".pb_text")) {
@@ -107,7 +107,7 @@ ProtobufCMessage *nu_config_load(struct nu_config_ctx *ctx, const char *path,
                                  const char *config_yaml,
                                  const ProtobufCMessageDescriptor *descriptor)
 {
-    ProtobufCMessage *message = path ? read_path(ctx, path, descriptor) : NULL;
+    ProtobufCMessage *message = path ? nu_config_read_file(ctx, path, descriptor) : NULL;
     if (!path && !config_yaml)
         nu_error_add(&ctx->errors, (struct nu_position){0}, NULL,
                      "at least one of --config-path and --config-yaml is needed");

@@ -15,6 +15,7 @@
 #include "tls/secrets.h"
 #include "upstream/cluster_from_proto.h"
 #include "upstream/discovery.h"
+#include "xds/subscribe.h"
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
 #include "envoy/extensions/regex_engines/v3/google_re2.pb-c.h"
@@ -53,6 +54,8 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .local = &server->local,
         .runtime = server->runtime,
         .plugin_dir = server->options->plugin_dir,
+        .subscribe = nu_xds_subscribe,
+        .rejects_unknown_dynamic = server->options->reject_unknown_dynamic_fields,
         .has_cluster = has_cluster,
         .owner = server,
     };
