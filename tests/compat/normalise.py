@@ -67,6 +67,7 @@ IGNORED_STATS = [
     (r"cluster\.[^.]*\.update_attempt|cluster\.[^.]*\.update_no_rebuild|"
      r"cluster\.[^.]*\.update_success|cluster\.[^.]*\.membership_change",
      "how often DNS is asked again depends on timers"),
+    (r".*\.update_time", "the wall clock"),
 ]
 _IGNORED = re.compile("|".join(f"(?:{pattern})" for pattern, _ in IGNORED_STATS))
 

@@ -54,6 +54,13 @@ class Run:
         path.write_text(self.fill(config.template(spec)))
         return path
 
+    def replace_file(self, name, text):
+        """Gives a file new contents as Envoy wants it: a new one, moved over the old one."""
+        path = self.folder / name
+        new = path.with_name(path.name + ".new")
+        new.write_text(self.fill(text))
+        new.rename(path)
+
     def args(self):
         """The case's arguments; nuncio may be given more, where it needs a word to act as Envoy."""
         more = [] if self.program.is_envoy else self.case.spec.get("nuncio", {}).get("args", [])
@@ -162,7 +169,8 @@ def _observe_proxy(run):
 def _exchange(run, server):
     admin, ends = run.ports["admin"], run.case.spec.get("ends", False)
     before = read_stats(admin)
-    client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal)
+    client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal,
+                    run.replace_file)
     trouble = client.run(run.case.spec.get("client"))
     seen_by_client = client.finish()
     after = before if ends else _settle(admin)
