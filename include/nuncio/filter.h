@@ -264,7 +264,8 @@ NUNCIO_API void nu_filter_set_metadata_bool(struct nu_filter *self, struct nu_st
 /* A string value; ptr is NULL if there is none or it is no string. */
 NUNCIO_API struct nu_str nu_filter_metadata_string(struct nu_filter *self, struct nu_str ns,
                                                    struct nu_str key);
-/* Filter state: named strings that live as long as the stream. */
+/* Filter state: named strings that live as long as the stream. A route's hash policy may go by
+ * one. */
 NUNCIO_API void nu_filter_set_state(struct nu_filter *self, struct nu_str key, struct nu_str value);
 NUNCIO_API struct nu_str nu_filter_state(struct nu_filter *self, struct nu_str key);
 

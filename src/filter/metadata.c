@@ -53,7 +53,7 @@ void nu_filter_set_state(struct nu_filter *self, struct nu_str key, struct nu_st
     *copy = nu_arena_dup(chain->arena, value);
     struct nu_filter_state_object object = {
         .name = nu_arena_dup(chain->arena, key),
-        .object_class = &nu_filter_state_string,
+        .object_class = &nu_filter_state_hashable_string,
         .object = copy,
         .life = NU_FILTER_STATE_REQUEST,
     };
@@ -65,7 +65,7 @@ struct nu_str nu_filter_state(struct nu_filter *self, struct nu_str key)
 {
     const struct nu_filter_state_object *object =
         nu_filter_state_find(self->chain->info->filter_state, key);
-    if (!object || object->object_class != &nu_filter_state_string)
+    if (!object || object->object_class != &nu_filter_state_hashable_string)
         return nu_str_make(NULL, 0);
     return *(const struct nu_str *)object->object;
 }

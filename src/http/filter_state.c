@@ -2,6 +2,8 @@
 /* Filter state as a list: a stream has a handful of objects at most. */
 #include "http/filter_state.h"
 
+#include "base/xxhash.h"
+
 struct nu_filter_state *nu_filter_state_create(struct nu_arena *arena,
                                                struct nu_filter_state *parent)
 {
@@ -69,6 +71,15 @@ void nu_filter_state_end_filter_chain(struct nu_filter_state *state)
     }
 }
 
+bool nu_filter_state_hash(const struct nu_filter_state *state, struct nu_str name, uint64_t *hash)
+{
+    const struct nu_filter_state_object *object = nu_filter_state_find(state, name);
+    if (!object || !object->object_class->hash)
+        return false;
+    *hash = object->object_class->hash(object->object);
+    return true;
+}
+
 static bool string_to_text(const void *object, struct nu_strbuf *out)
 {
     const struct nu_str *text = object;
@@ -87,4 +98,16 @@ const struct nu_filter_state_class nu_filter_state_string = {
     .name = "string",
     .to_text = string_to_text,
     .to_value = string_to_value,
+};
+
+static uint64_t hash_string(const void *object)
+{
+    return nu_xxhash64(*(const struct nu_str *)object);
+}
+
+const struct nu_filter_state_class nu_filter_state_hashable_string = {
+    .name = "hashable_string",
+    .to_text = string_to_text,
+    .to_value = string_to_value,
+    .hash = hash_string,
 };

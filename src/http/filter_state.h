@@ -24,6 +24,8 @@ struct nu_filter_state_class {
     struct nu_value (*to_value)(const void *object, struct nu_arena *arena);
     /* One field by name, made in `arena`; a null value if there is none. */
     struct nu_value (*field)(const void *object, struct nu_str name, struct nu_arena *arena);
+    /* What a hash policy takes it for. */
+    uint64_t (*hash)(const void *object);
 };
 
 enum nu_filter_state_life {
@@ -64,10 +66,14 @@ NU_MUST_USE enum nu_result nu_filter_state_set(struct nu_filter_state *state,
 const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter_state *state,
                                                           struct nu_str name);
 
+/* The hash of the object of this name; false if there is none, or it has no hash. */
+bool nu_filter_state_hash(const struct nu_filter_state *state, struct nu_str name, uint64_t *hash);
+
 /* Drops what does not outlive an internal redirect. */
 void nu_filter_state_end_filter_chain(struct nu_filter_state *state);
 
-/* A class for plain texts: the object is a `const struct nu_str *`. */
+/* Classes for plain texts: the object is a `const struct nu_str *`. The second has a hash too. */
 extern const struct nu_filter_state_class nu_filter_state_string;
+extern const struct nu_filter_state_class nu_filter_state_hashable_string;
 
 #endif

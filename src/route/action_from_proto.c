@@ -2,6 +2,7 @@
 /* Compiling the actions of routes. */
 #include "config/values.h"
 #include "format/format_from_proto.h"
+#include "match/hash_policy.h"
 #include "route/build_internal.h"
 
 #define CLUSTER(name) ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_##name
@@ -246,6 +247,8 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
     build_path_rewrite(build, action, proto);
     build_timeouts(build, route, proto);
     build_upgrades(build, route, proto);
+    route->hash_policy =
+        nu_hash_policy_from_protos(&build->match, proto->hash_policy, proto->n_hash_policy);
     entry->changes_request |= action->host_rewrite != NU_HOST_KEPT ||
                               action->path_rewrite.prefix.len || action->path_rewrite.regex.regex;
 }

@@ -16,6 +16,7 @@
 #include "base/str.h"
 
 struct nu_format_context;
+struct nu_hash_policy; /* match/hash_policy.h */
 struct nu_headers;
 struct nu_metadata;
 struct nu_route_table;
@@ -64,6 +65,7 @@ struct nu_route {
     struct nu_route_duration max_stream_duration;
     struct nu_route_duration grpc_timeout_max;    /* honour grpc-timeout up to this; 0: any */
     struct nu_route_duration grpc_timeout_offset; /* subtracted from it */
+    const struct nu_hash_policy *hash_policy;     /* for balancers that hash; NULL: none */
     bool is_high_priority;
     bool auto_host_rewrite; /* the host's name becomes the authority once a host is chosen */
     bool append_x_forwarded_host;
