@@ -65,11 +65,12 @@ static uint64_t limit_of(struct nu_cluster *cluster, size_t priority, enum nu_br
 
 static bool is_canary(const struct nu_host *host)
 {
-    if (!host->metadata)
+    const struct nu_metadata *metadata = nu_host_metadata(host);
+    if (!metadata)
         return false;
     static const struct nu_str path[] = {NU_STR_INIT("canary")};
     const struct nu_value *value =
-        nu_metadata_find(host->metadata, NU_STR("envoy.lb"), path, NU_ARRAY_LEN(path));
+        nu_metadata_find(metadata, NU_STR("envoy.lb"), path, NU_ARRAY_LEN(path));
     return value && value->type == NU_VALUE_BOOL && value->boolean;
 }
 
@@ -101,7 +102,7 @@ static void print_line(struct nu_strbuf *out, struct nu_str cluster, const struc
 {
     nu_strbuf_add(out, cluster);
     nu_strbuf_add(out, NU_STR("::"));
-    nu_strbuf_add(out, host->address_text);
+    nu_strbuf_add(out, nu_host_address_text(host));
     nu_strbuf_add(out, NU_STR("::"));
     nu_strbuf_add_cstr(out, name);
     nu_strbuf_add(out, NU_STR("::"));
@@ -206,7 +207,7 @@ static void print_host_json(struct nu_json *json, const struct nu_host *host)
 {
     nu_json_object_begin(json);
     nu_json_key(json, NU_STR("address"));
-    nu_admin_print_address(json, &host->address);
+    nu_admin_print_address(json, nu_host_address(host));
     nu_json_key(json, NU_STR("stats"));
     nu_json_array_begin(json);
     print_figures(json, host, false);

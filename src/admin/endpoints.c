@@ -21,22 +21,23 @@ static Envoy__Config__Core__V3__Address *make_address(const struct nu_host *host
 {
     Envoy__Config__Core__V3__Address *address = nu_arena_alloc(arena, sizeof(*address));
     envoy__config__core__v3__address__init(address);
-    if (host->address.family == NU_ADDRESS_UNIX) {
+    const struct nu_address *now = nu_host_address(host);
+    if (now->family == NU_ADDRESS_UNIX) {
         Envoy__Config__Core__V3__Pipe *pipe = nu_arena_alloc(arena, sizeof(*pipe));
         envoy__config__core__v3__pipe__init(pipe);
-        pipe->path = copy_text(arena, nu_str_from(host->address.path));
+        pipe->path = copy_text(arena, nu_str_from(now->path));
         address->address_case = ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_PIPE;
         address->pipe = pipe;
         return address;
     }
     char text[NU_ADDRESS_TEXT_MAX];
-    size_t len = nu_address_format_ip(&host->address, text);
+    size_t len = nu_address_format_ip(now, text);
     Envoy__Config__Core__V3__SocketAddress *socket = nu_arena_alloc(arena, sizeof(*socket));
     envoy__config__core__v3__socket_address__init(socket);
     socket->address = copy_text(arena, nu_str_make(text, len));
     socket->port_specifier_case =
         ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE;
-    socket->port_value = host->address.port;
+    socket->port_value = now->port;
     address->address_case = ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_SOCKET_ADDRESS;
     address->socket_address = socket;
     return address;

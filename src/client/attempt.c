@@ -7,6 +7,7 @@
 
 #include "http/authority.h"
 #include "http/proxy_data.h"
+#include "upstream/dial.h"
 
 static struct nu_attempt *attempt_of_decoder(struct nu_stream_decoder *decoder)
 {
@@ -161,7 +162,7 @@ static void note_connection(struct nu_attempt *attempt, const struct nu_upstream
     struct nu_upstream_info *info = info_of(attempt);
     uint64_t now = now_us(attempt);
     info->local = conn->local;
-    info->remote = attempt->host->address;
+    info->remote = nu_dial_remote(&conn->conn, attempt->host);
     info->connection_id = conn->id;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, attempt->exchange->arena);
     info->protocol = conn->h2 ? NU_PROTOCOL_HTTP2 : NU_PROTOCOL_HTTP11;
@@ -214,9 +215,9 @@ static void note_host(struct nu_attempt *attempt)
     struct nu_exchange *exchange = attempt->exchange;
     const struct nu_host *host = attempt->host;
     struct nu_upstream_info *info = info_of(attempt);
-    info->host = host->address;
+    info->host = *nu_host_address(host);
     info->host_name = host->hostname;
-    info->host_metadata = host->metadata;
+    info->host_metadata = &host->metadata;
     hold_host(attempt);
     if (exchange->ops->on_host)
         exchange->ops->on_host(exchange, host);

@@ -2,6 +2,7 @@
 /* An attempt whose request's body is the bytes of a plain connection. */
 #include "client/exchange_internal.h"
 #include "http/proxy_data.h"
+#include "upstream/dial.h"
 
 /* The connection with its attempt; it lies apart, for few have one. */
 struct raw {
@@ -19,7 +20,7 @@ static void note_connection(struct nu_attempt *attempt, const struct nu_tcp_clie
     struct nu_upstream_info *info = &attempt->exchange->info->upstream;
     uint64_t now = nu_loop_now_us(client->conn.loop);
     info->local = client->local;
-    info->remote = attempt->host->address;
+    info->remote = nu_dial_remote(&client->conn, attempt->host);
     info->connection_id = client->id;
     info->ssl = nu_connection_hold_ssl_info(&client->conn, attempt->exchange->arena);
     info->protocol = NU_PROTOCOL_NONE;

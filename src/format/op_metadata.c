@@ -16,7 +16,7 @@ static const struct nu_metadata *find_metadata(const struct nu_stream_info *info
     case NU_METADATA_ROUTE:
         return info->route_metadata;
     case NU_METADATA_UPSTREAM_HOST:
-        return info->upstream.host_metadata;
+        return nu_metadata_slot_get(info->upstream.host_metadata);
     case NU_METADATA_LISTENER:
         return info->connection ? info->connection->listener_metadata : NULL;
     case NU_METADATA_VIRTUAL_HOST:

@@ -11,6 +11,8 @@
 #ifndef NU_HTTP_METADATA_H
 #define NU_HTTP_METADATA_H
 
+#include <stdatomic.h>
+
 #include "base/value.h"
 
 struct nu_stream_info;
@@ -19,6 +21,17 @@ struct nu_metadata {
     struct nu_arena *arena;     /* borrowed */
     struct nu_value namespaces; /* a struct of structs */
 };
+
+/* Where metadata stands that another thread may replace. Who replaces it keeps the old one until
+ * all readers are done. */
+struct nu_metadata_slot {
+    const struct nu_metadata *_Atomic now; /* may be NULL */
+};
+
+static inline const struct nu_metadata *nu_metadata_slot_get(const struct nu_metadata_slot *slot)
+{
+    return slot ? atomic_load_explicit(&slot->now, memory_order_acquire) : NULL;
+}
 
 /* Empty metadata in `arena`. */
 struct nu_metadata *nu_metadata_create(struct nu_arena *arena);

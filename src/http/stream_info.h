@@ -14,8 +14,9 @@
 
 enum { NU_FLAG_ORDER_MAX = 8 };
 
-struct nu_metadata;     /* http/metadata.h */
-struct nu_filter_state; /* http/filter_state.h */
+struct nu_metadata;
+struct nu_metadata_slot; /* http/metadata.h */
+struct nu_filter_state;  /* http/filter_state.h */
 struct nu_headers;
 struct nu_proxy_data; /* http/proxy_data.h */
 struct nu_ssl_info;   /* http/ssl_info.h */
@@ -101,9 +102,9 @@ struct nu_upstream_info {
     uint64_t decompressed_header_bytes_received;
     uint64_t wire_bytes_sent;
     uint64_t wire_bytes_received;
-    const struct nu_metadata *host_metadata;    /* borrowed: configuration; may be NULL */
-    const struct nu_metadata *cluster_metadata; /* borrowed: configuration; may be NULL */
-    struct nu_filter_state *filter_state;       /* of the upstream connection; may be NULL */
+    const struct nu_metadata_slot *host_metadata; /* borrowed: the host's; NULL: no host */
+    const struct nu_metadata *cluster_metadata;   /* borrowed: configuration; may be NULL */
+    struct nu_filter_state *filter_state;         /* of the upstream connection; may be NULL */
 };
 
 /* What a request is beside a question and an answer: once it is granted, bytes go both ways. */

@@ -114,8 +114,8 @@ struct nu_cluster {
 static inline const struct nu_transport_socket *
 nu_cluster_transport(const struct nu_cluster *cluster, const struct nu_host *host)
 {
-    return nu_unlikely(host->transport != NULL) ? &host->transport->socket
-                                                : &cluster->options.transport;
+    const struct nu_transport_match *match = nu_host_transport(host);
+    return nu_unlikely(match != NULL) ? &match->socket : &cluster->options.transport;
 }
 
 /* Whether the host is told whom a connection is for. */

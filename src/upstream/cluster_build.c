@@ -131,8 +131,8 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
 
 static void count_transport(struct nu_cluster *cluster, const struct nu_host *host)
 {
-    struct nu_stat_set *set =
-        host->transport ? host->transport->stats : cluster->sets.transport_match;
+    const struct nu_transport_match *match = nu_host_transport(host);
+    struct nu_stat_set *set = match ? match->stats : cluster->sets.transport_match;
     struct nu_transport_socket_match_stats *stats = nu_stat_set_block(set);
     nu_counter_inc(&stats->total_match_count);
 }

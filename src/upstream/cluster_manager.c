@@ -21,10 +21,91 @@ struct nu_cluster_manager {
     struct nu_runtime *runtime; /* one reference; NULL for none */
     struct nu_map clusters;     /* of struct nu_cluster, owned */
     struct nu_list tables;      /* of struct table_link */
+    struct nu_list retired;     /* of struct retirement */
     struct nu_host_keeper host_keeper;
     struct nu_stat_set *stat_set;
     struct nu_cluster_manager_stats *counters;
 };
+
+/* --- Retirement ------------------------------------------------------------------------------- */
+
+struct retirement;
+
+/* The message to one table. */
+struct retirement_step {
+    struct nu_task task;
+    struct retirement *owner;
+};
+
+/* Something that nobody finds any more, while somebody may still look at it. */
+struct retirement {
+    struct nu_list link; /* in the manager's list */
+    struct nu_loop *loop;
+    struct nu_task done;
+    _Atomic uint32_t left; /* tables that the message has not reached */
+    void (*fn)(void *obj);
+    void *obj;
+    struct retirement_step steps[];
+};
+
+static void finish_retirement(struct retirement *retirement)
+{
+    nu_list_remove(&retirement->link);
+    retirement->fn(retirement->obj);
+    nu_free(retirement);
+}
+
+static void on_retired(struct nu_task *task)
+{
+    finish_retirement(nu_container_of(task, struct retirement, done));
+}
+
+static void on_retirement_step(struct nu_task *task)
+{
+    struct retirement *retirement = nu_container_of(task, struct retirement_step, task)->owner;
+    if (atomic_fetch_sub_explicit(&retirement->left, 1, memory_order_acq_rel) == 1)
+        nu_loop_post(retirement->loop, &retirement->done);
+}
+
+static size_t count_tables(const struct nu_cluster_manager *manager)
+{
+    size_t count = 0;
+    const struct nu_list *tables = &manager->tables;
+    for (const struct nu_list *link = tables->next; link != tables; link = link->next)
+        count++;
+    return count;
+}
+
+void nu_cluster_manager_retire(struct nu_cluster_manager *manager, void (*fn)(void *obj), void *obj)
+{
+    size_t count = count_tables(manager);
+    if (count == 0) {
+        fn(obj);
+        return;
+    }
+    struct retirement *retirement =
+        nu_alloc(sizeof(*retirement) + count * sizeof(retirement->steps[0]));
+    *retirement = (struct retirement){
+        .loop = manager->loop, .done = {.fn = on_retired}, .fn = fn, .obj = obj};
+    atomic_init(&retirement->left, (uint32_t)count);
+    nu_list_add_last(&manager->retired, &retirement->link);
+    struct retirement_step *step = retirement->steps;
+    struct table_link *table;
+    nu_list_for_each(table, &manager->tables, struct table_link, link)
+    {
+        step->task.fn = on_retirement_step;
+        step->owner = retirement;
+        nu_loop_post(table->table->loop, &step++->task);
+    }
+}
+
+static void retire_of_host(struct nu_host_keeper *keeper, void (*fn)(void *obj), void *obj)
+{
+    nu_cluster_manager_retire(nu_container_of(keeper, struct nu_cluster_manager, host_keeper), fn,
+                              obj);
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
 
 struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, struct nu_loop *loop)
 {
@@ -35,7 +116,9 @@ struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, str
         nu_stat_set_create(stats, &nu_cluster_manager_stats_table, NU_STR("cluster_manager"));
     manager->counters = nu_stat_set_block(manager->stat_set);
     nu_list_init(&manager->tables);
+    nu_list_init(&manager->retired);
     nu_host_keeper_init(&manager->host_keeper, stats, loop);
+    manager->host_keeper.retire = retire_of_host;
     return manager;
 }
 
@@ -72,6 +155,8 @@ void nu_cluster_manager_destroy(struct nu_cluster_manager **manager_ptr)
     {
         nu_free(table);
     }
+    while (!nu_list_is_empty(&manager->retired))
+        finish_retirement(nu_list_first(&manager->retired, struct retirement, link));
     nu_host_keeper_finish(&manager->host_keeper);
     nu_stat_set_destroy(&manager->stat_set);
     nu_runtime_unref(&manager->runtime);

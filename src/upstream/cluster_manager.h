@@ -23,6 +23,12 @@ struct nu_loop *nu_cluster_manager_loop(struct nu_cluster_manager *manager);
 /* What host sets that come look up their settings in (takes a reference); NULL for nothing. */
 void nu_cluster_manager_set_runtime(struct nu_cluster_manager *manager, struct nu_runtime *runtime);
 
+/* Calls fn(obj) on the main thread when every table's thread has been between two messages: none
+ * can be reading then what was reachable before and is not any more. At once without tables; what
+ * is left at the end is called by nu_cluster_manager_destroy. */
+void nu_cluster_manager_retire(struct nu_cluster_manager *manager, void (*fn)(void *obj),
+                               void *obj);
+
 /* The cluster of this name, or NULL. Main thread. */
 struct nu_cluster *nu_cluster_manager_find(const struct nu_cluster_manager *manager,
                                            struct nu_str name);

@@ -42,11 +42,16 @@ void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
              const struct nu_connection_ops *ops)
 {
     const struct nu_cluster_options *options = &cluster->cluster->options;
-    nu_connection_connect(conn, cluster->loop, &host->address, ops, options->buffer_limit_bytes,
-                          set_up_socket, options);
+    const struct nu_host_addresses *any = nu_host_addresses(host);
+    if (nu_unlikely(any && any->count > 1))
+        nu_connection_connect_any(conn, cluster->loop, any->list, any->count, ops,
+                                  options->buffer_limit_bytes, set_up_socket, options);
+    else
+        nu_connection_connect(conn, cluster->loop, nu_host_address(host), ops,
+                              options->buffer_limit_bytes, set_up_socket, options);
     struct nu_transport_target named = *target;
     named.hostname = host->hostname;
-    named.address = &host->address;
+    named.address = nu_host_address(host);
     const struct nu_transport_socket *transport = nu_cluster_transport(cluster->cluster, host);
     if (transport->cls)
         transport->cls->connect(conn, transport->config, &named);

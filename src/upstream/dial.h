@@ -26,6 +26,14 @@ void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
              const struct nu_host *host, const struct nu_transport_target *target,
              const struct nu_connection_ops *ops);
 
+/* The address that a connection to the host was made to. */
+static inline struct nu_address nu_dial_remote(const struct nu_connection *conn,
+                                               const struct nu_host *host)
+{
+    return nu_unlikely(nu_host_addresses(host) != NULL) ? nu_connection_remote_address(conn)
+                                                        : host->address;
+}
+
 /* The connection is counted from here to nu_dial_count_close, by its breaker too. */
 void nu_dial_count_open(const struct nu_dial_account *account);
 

@@ -12,10 +12,15 @@
 
 /* --- The keeper ------------------------------------------------------------------------------- */
 
+static void free_metadata(void *obj);
+
 static void destroy_host(struct nu_host *host)
 {
     nu_stat_set_destroy(&host->stats);
     nu_free(nu_unconst(host->address_text.ptr));
+    nu_free(host->texts);
+    nu_free(nu_unconst(nu_host_addresses(host)));
+    free_metadata(nu_unconst(nu_host_metadata(host)));
     free(host);
 }
 
@@ -66,6 +71,102 @@ static struct nu_str own_text(struct nu_str s)
     return nu_str_make(nu_strndup(s.ptr ? s.ptr : "", s.len), s.len);
 }
 
+/* Moves a text behind the others of the host, which have room for it. */
+static void take_text(struct nu_str *text, char **room)
+{
+    if (!text->len)
+        return;
+    memcpy(*room, text->ptr, text->len);
+    text->ptr = *room;
+    *room += text->len;
+    *(*room)++ = '\0';
+}
+
+/* The host's names, in memory of its own; most have none. */
+static void own_names(struct nu_host *host)
+{
+    struct nu_str path = {0};
+    if (host->address.family == NU_ADDRESS_UNIX)
+        path = nu_str_from(host->address.path);
+    struct nu_str *const texts[] = {&path, &host->hostname, &host->locality.region,
+                                    &host->locality.zone, &host->locality.sub_zone};
+    size_t size = 0;
+    for (size_t i = 0; i < NU_ARRAY_LEN(texts); i++)
+        size += texts[i]->len ? texts[i]->len + 1 : 0;
+    if (size == 0)
+        return;
+    char *room = host->texts = nu_alloc(size);
+    for (size_t i = 0; i < NU_ARRAY_LEN(texts); i++)
+        take_text(texts[i], &room);
+    if (path.len)
+        host->address.path = path.ptr;
+}
+
+/* --- What may be replaced --------------------------------------------------------------------- */
+
+/* Metadata of one host, with the memory that it lies in. */
+struct own_metadata {
+    struct nu_metadata base;
+    struct nu_arena arena;
+};
+
+static void free_metadata(void *obj)
+{
+    struct own_metadata *own = obj;
+    if (!own)
+        return;
+    nu_arena_finish(&own->arena);
+    nu_free(own);
+}
+
+static const struct nu_metadata *copy_metadata(const struct nu_metadata *metadata)
+{
+    enum { FIRST_BYTES = 240 };
+    if (!metadata)
+        return NULL;
+    struct own_metadata *own = nu_alloc(sizeof(*own));
+    nu_arena_init_small(&own->arena, FIRST_BYTES);
+    own->base.arena = &own->arena;
+    own->base.namespaces = nu_value_copy(&metadata->namespaces, &own->arena);
+    return &own->base;
+}
+
+static void retire(struct nu_host *host, void (*fn)(void *obj), const void *obj)
+{
+    if (!obj)
+        return;
+    if (host->keeper->retire)
+        host->keeper->retire(host->keeper, fn, nu_unconst(obj));
+    else
+        fn(nu_unconst(obj));
+}
+
+void nu_host_set_metadata(struct nu_host *host, const struct nu_metadata *metadata,
+                          const struct nu_transport_match *transport)
+{
+    const struct nu_metadata *old = atomic_exchange_explicit(
+        &host->metadata.now, copy_metadata(metadata), memory_order_acq_rel);
+    atomic_store_explicit(&host->transport, transport, memory_order_release);
+    retire(host, free_metadata, old);
+}
+
+void nu_host_set_addresses(struct nu_host *host, const struct nu_address *address,
+                           const struct nu_address *list, uint32_t count)
+{
+    char text[NU_ADDRESS_TEXT_MAX];
+    size_t len = nu_address_format(address, text);
+    size_t list_size = count * sizeof(*list);
+    struct nu_host_addresses *now = nu_alloc(sizeof(*now) + list_size + len);
+    char *own = (char *)now + sizeof(*now) + list_size;
+    now->address = *address;
+    now->text = nu_str_make(memcpy(own, text, len), len);
+    now->count = count;
+    memcpy(now->list, list, list_size);
+    retire(host, nu_free, atomic_exchange_explicit(&host->addresses, now, memory_order_acq_rel));
+}
+
+/* --- Making and counting ---------------------------------------------------------------------- */
+
 struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_host_params *params)
 {
     void *memory = NULL;
@@ -79,8 +180,11 @@ struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_ho
     host->address_text = own_text(nu_str_make(text, nu_address_format(&params->address, text)));
     host->hostname = params->hostname;
     host->locality = params->locality;
-    host->metadata = params->metadata;
-    host->transport = params->transport;
+    own_names(host);
+    if (params->list_count > 1)
+        nu_host_set_addresses(host, &host->address, params->list, params->list_count);
+    atomic_init(&host->metadata.now, copy_metadata(params->metadata));
+    atomic_init(&host->transport, params->transport);
     atomic_init(&host->weight, params->weight ? params->weight : 1);
     atomic_init(&host->priority, params->priority);
     atomic_init(&host->fit_since_us, nu_clock_monotonic_us());

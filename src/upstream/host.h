@@ -16,10 +16,10 @@
 #include "base/address.h"
 #include "base/str.h"
 #include "event/loop.h"
+#include "http/metadata.h"
 #include "stats/stats.h"
 
 struct nu_host;
-struct nu_metadata;
 struct nu_transport_match;
 
 /*
@@ -32,6 +32,9 @@ struct nu_host_keeper {
     struct nu_loop *loop;           /* borrowed: the main thread's */
     struct nu_task task;            /* on its way while `dead` is not empty */
     _Atomic(struct nu_host *) dead; /* newest first */
+    /* Calls fn(obj) when no thread can be reading `obj` any more, which hosts have replaced; NULL:
+     * nobody else reads. */
+    void (*retire)(struct nu_host_keeper *keeper, void (*fn)(void *obj), void *obj);
 };
 
 void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
@@ -77,7 +80,8 @@ enum {
                               NU_HOST_FAILED_EDS_HEALTH | NU_HOST_EDS_STATUS_DRAINING,
     NU_HOST_DEGRADED_FLAGS = NU_HOST_DEGRADED_ACTIVE_HC | NU_HOST_DEGRADED_EDS_HEALTH,
     /* Hosts that are not counted when the share of healthy ones is computed. */
-    NU_HOST_EXCLUDED_FLAGS = NU_HOST_PENDING_ACTIVE_HC | NU_HOST_EXCLUDED_VIA_IMMEDIATE_HC_FAIL,
+    NU_HOST_EXCLUDED_FLAGS = NU_HOST_PENDING_ACTIVE_HC | NU_HOST_EXCLUDED_VIA_IMMEDIATE_HC_FAIL |
+                             NU_HOST_EDS_STATUS_DRAINING,
 };
 
 enum nu_host_health {
@@ -97,6 +101,14 @@ enum nu_eds_health {
     NU_EDS_HEALTH_COUNT,
 };
 
+/* Where a host is reached when that is not one address for ever. */
+struct nu_host_addresses {
+    struct nu_address address; /* what it is known by */
+    struct nu_str text;        /* of it */
+    uint32_t count;
+    struct nu_address list[]; /* in the order in which they are tried */
+};
+
 struct nu_host {
     _Atomic uint32_t refs;
     _Atomic uint32_t flags;  /* of enum nu_host_flag */
@@ -106,12 +118,15 @@ struct nu_host {
     struct nu_host_keeper *keeper; /* borrowed */
     struct nu_host *next_dead;     /* the keeper's */
     struct nu_address address;
-    struct nu_str address_text;         /* "1.2.3.4:80"; owned */
-    struct nu_str hostname;             /* borrowed: the cluster's configuration; may be empty */
-    struct nu_locality locality;        /* borrowed: the cluster's configuration */
-    const struct nu_metadata *metadata; /* borrowed: the cluster's configuration; may be NULL */
-    struct nu_stat_set *stats;          /* cx_total, rq_total ...; owned; not rendered by /stats */
-    const struct nu_transport_match *transport; /* borrowed: the cluster's; NULL: as all hosts */
+    struct nu_str address_text;  /* "1.2.3.4:80"; owned */
+    struct nu_str hostname;      /* owned; may be empty */
+    struct nu_locality locality; /* owned */
+    char *texts;                 /* owned: what these point to */
+    struct nu_stat_set *stats;   /* cx_total, rq_total ...; owned; not rendered by /stats */
+    /* What an update may replace, and threads read through functions below: */
+    const struct nu_host_addresses *_Atomic addresses;  /* owned; NULL: `address` */
+    struct nu_metadata_slot metadata;                   /* owned */
+    const struct nu_transport_match *_Atomic transport; /* borrowed: the cluster's; NULL: as all */
     /* When it became fit for traffic (monotonic): made, or passed its health check. Slow start
      * counts from here. */
     _Atomic uint64_t fit_since_us;
@@ -119,10 +134,11 @@ struct nu_host {
     _Alignas(64) _Atomic uint32_t active;
 };
 
-/* What a host is made of. The names live as long as the cluster, since streams that used the host
- * print them after it is gone. */
+/* What a host is made of; it is copied. */
 struct nu_host_params {
     struct nu_address address;
+    const struct nu_address *list; /* all addresses of it, in the order to try; NULL: one */
+    uint32_t list_count;
     struct nu_str hostname;
     struct nu_locality locality;
     const struct nu_metadata *metadata;
@@ -144,6 +160,52 @@ bool nu_host_clear_flag(struct nu_host *host, enum nu_host_flag flag);
 /* Notes what the control plane says, with its flags; returns whether a flag changed. Main
  * thread. */
 bool nu_host_set_eds_health(struct nu_host *host, enum nu_eds_health health);
+
+/* Replaces the metadata, and the transport that goes with it. Main thread. */
+void nu_host_set_metadata(struct nu_host *host, const struct nu_metadata *metadata,
+                          const struct nu_transport_match *transport);
+/* Replaces the addresses: connections are made to `list` from now on, in its order. Main thread. */
+void nu_host_set_addresses(struct nu_host *host, const struct nu_address *address,
+                           const struct nu_address *list, uint32_t count);
+
+static inline void nu_host_set_weight(struct nu_host *host, uint32_t weight)
+{
+    atomic_store_explicit(&host->weight, weight ? weight : 1, memory_order_relaxed);
+}
+
+static inline void nu_host_set_priority(struct nu_host *host, uint32_t priority)
+{
+    atomic_store_explicit(&host->priority, priority, memory_order_relaxed);
+}
+
+/* The addresses today; NULL for a host that has one for ever. Any thread, until its next message. */
+static inline const struct nu_host_addresses *nu_host_addresses(const struct nu_host *host)
+{
+    return atomic_load_explicit(&host->addresses, memory_order_acquire);
+}
+
+/* What it is known by today. */
+static inline const struct nu_address *nu_host_address(const struct nu_host *host)
+{
+    const struct nu_host_addresses *now = nu_host_addresses(host);
+    return nu_unlikely(now != NULL) ? &now->address : &host->address;
+}
+
+static inline struct nu_str nu_host_address_text(const struct nu_host *host)
+{
+    const struct nu_host_addresses *now = nu_host_addresses(host);
+    return nu_unlikely(now != NULL) ? now->text : host->address_text;
+}
+
+static inline const struct nu_metadata *nu_host_metadata(const struct nu_host *host)
+{
+    return nu_metadata_slot_get(&host->metadata);
+}
+
+static inline const struct nu_transport_match *nu_host_transport(const struct nu_host *host)
+{
+    return atomic_load_explicit(&host->transport, memory_order_acquire);
+}
 
 /* Any thread. */
 static inline bool nu_host_has_flag(const struct nu_host *host, enum nu_host_flag flag)

@@ -5,7 +5,7 @@
 static int32_t find_by_address(const struct nu_host_set *hosts, struct nu_str address)
 {
     for (uint32_t i = 0; i < hosts->count; i++) {
-        if (nu_str_eq(hosts->hosts[i]->address_text, address))
+        if (nu_str_eq(nu_host_address_text(hosts->hosts[i]), address))
             return (int32_t)i;
     }
     return NU_LB_NONE;

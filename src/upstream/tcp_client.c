@@ -80,7 +80,7 @@ static void on_connected(struct nu_connection *base)
     nu_histogram_record(&stats_of(client)->upstream_cx_connect_ms,
                         (client->connect_end_us - client->connect_start_us) / 1000);
     nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connected to %.*s", (unsigned long long)client->id,
-           NU_STR_ARG(client->host->address_text));
+           NU_STR_ARG(nu_host_address_text(client->host)));
     count_pending_end(client);
     count_active(client);
     client->ops->on_connected(client);
@@ -134,7 +134,7 @@ static void fail(struct nu_tcp_client *client, enum nu_close_reason reason)
                                  : reason == NU_CLOSED_BY_US ? NU_RESET_LOCAL_CONNECTION_FAILURE
                                                              : NU_RESET_REMOTE_CONNECTION_FAILURE;
     nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connect to %.*s failed: %.*s",
-           (unsigned long long)client->id, NU_STR_ARG(client->host->address_text),
+           (unsigned long long)client->id, NU_STR_ARG(nu_host_address_text(client->host)),
            NU_STR_ARG(text));
     nu_counter_inc(&stats_of(client)->upstream_rq_pending_failure_eject);
     client->ops->on_failed(client, reset, text);

@@ -89,7 +89,7 @@ static void on_connected(struct nu_connection *base)
     if (max_ms)
         nu_timer_arm(base->loop, &conn->duration_timer, max_ms);
     nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connected to %.*s", (unsigned long long)conn->id,
-           NU_STR_ARG(pool->host->address_text));
+           NU_STR_ARG(nu_host_address_text(pool->host)));
     arm_idle_timer(conn, 0);
     start_codec(conn);
     nu_pool_on_ready(conn);
@@ -136,7 +136,8 @@ static void on_connect_failed(struct nu_upstream_conn *conn, enum nu_close_reaso
                                  : reason == NU_CLOSED_BY_US ? NU_RESET_LOCAL_CONNECTION_FAILURE
                                                              : NU_RESET_REMOTE_CONNECTION_FAILURE;
     nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connect to %.*s failed: %.*s",
-           (unsigned long long)conn->id, NU_STR_ARG(pool->host->address_text), NU_STR_ARG(text));
+           (unsigned long long)conn->id, NU_STR_ARG(nu_host_address_text(pool->host)),
+           NU_STR_ARG(text));
     nu_pool_fail_waiting(pool, reset, text);
 }
 

@@ -563,7 +563,8 @@ TEST(header_values_take_obsolete_spellings)
     };
     fixture_init(&f);
     f.context.log_type = NU_LOG_TYPE_NOT_SET;
-    f.info.upstream.host_metadata = f.info.upstream.cluster_metadata;
+    struct nu_metadata_slot slot = {f.info.upstream.cluster_metadata};
+    f.info.upstream.host_metadata = &slot;
     for (size_t i = 0; i < NU_ARRAY_LEN(cases); i++)
         assert_str(fixture_format(&f, cases[i].text, &header_options), cases[i].expected);
     fixture_finish(&f);

@@ -105,4 +105,81 @@ TEST(own_findings_count_before_what_the_control_plane_says)
     fixture_finish(&f);
 }
 
+TEST(host_owns_what_it_is_called)
+{
+    struct fixture f;
+    fixture_init(&f);
+    char name[] = "name", zone[] = "zone";
+    struct nu_arena arena;
+    nu_arena_init(&arena);
+    struct nu_metadata *metadata = nu_metadata_create(&arena);
+    nu_metadata_set(metadata, NU_STR("envoy.lb"), NU_STR("k"), nu_value_bool(true));
+    struct nu_host_params params = {
+        .hostname = nu_str_from(name),
+        .locality = {.zone = nu_str_from(zone)},
+        .metadata = metadata,
+    };
+    struct nu_host *host = nu_host_create(f.base.keeper, &params);
+    name[0] = zone[0] = '!';
+    nu_arena_finish(&arena);
+    const struct nu_str path = NU_STR_INIT("k");
+    assert_str(host->hostname, "name");
+    assert_str(host->locality.zone, "zone");
+    assert_int_equal(host->locality.region.len, 0);
+    assert_true(nu_metadata_find(nu_host_metadata(host), NU_STR("envoy.lb"), &path, 1)->boolean);
+    nu_host_unref(host);
+    fixture_finish(&f);
+}
+
+static struct nu_metadata *number_metadata(struct nu_arena *arena, double number)
+{
+    struct nu_metadata *metadata = nu_metadata_create(arena);
+    nu_metadata_set(metadata, NU_STR("a"), NU_STR("k"), nu_value_number(number));
+    return metadata;
+}
+
+static double number_of(const struct nu_metadata *metadata)
+{
+    const struct nu_str path = NU_STR_INIT("k");
+    return nu_metadata_find(metadata, NU_STR("a"), &path, 1)->number;
+}
+
+/* A worker may be in the middle of looking at it. */
+TEST(replaced_metadata_stays_until_every_thread_has_gone_on)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct nu_arena arena;
+    nu_arena_init(&arena);
+    nu_host_set_metadata(f.host, number_metadata(&arena, 1), NULL);
+    const struct nu_metadata *old = nu_host_metadata(f.host);
+    nu_host_set_metadata(f.host, number_metadata(&arena, 2), NULL);
+    nu_arena_finish(&arena);
+    assert_true(number_of(nu_host_metadata(f.host)) > 1.5);
+    assert_true(number_of(old) < 1.5); /* the sanitizer looks, too */
+    nu_loop_run_once(f.base.loop);
+    nu_loop_run_once(f.base.loop);
+    nu_host_set_metadata(f.host, NULL, NULL); /* on its way when everything ends */
+    assert_null(nu_host_metadata(f.host));
+    fixture_finish(&f);
+}
+
+TEST(addresses_may_be_replaced)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct nu_address list[2];
+    assert_null(nu_host_addresses(f.host));
+    assert_str(nu_host_address_text(f.host), "1.0.0.1:80");
+    assert_int_equal(nu_address_parse_ip(NU_STR("2.0.0.1"), 80, &list[0]), NU_OK);
+    assert_int_equal(nu_address_parse_ip(NU_STR("2::2"), 80, &list[1]), NU_OK);
+    for (int i = 0; i < 2; i++)
+        nu_host_set_addresses(f.host, &list[1], list, 2);
+    assert_str(nu_host_address_text(f.host), "[2::2]:80");
+    assert_true(nu_address_eq(nu_host_address(f.host), &list[1]));
+    assert_true(nu_address_eq(&nu_host_addresses(f.host)->list[0], &list[0]));
+    assert_int_equal(nu_host_addresses(f.host)->count, 2);
+    fixture_finish(&f);
+}
+
 TEST_MAIN()

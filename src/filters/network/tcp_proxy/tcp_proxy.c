@@ -18,6 +18,7 @@
 #include "http/filter_state.h"
 #include "http/proxy_data.h"
 #include "net/conn_record.h"
+#include "upstream/dial.h"
 #include "upstream/tcp_client.h"
 
 struct session {
@@ -153,9 +154,9 @@ static void describe_host(struct session *session, struct nu_host *host)
 {
     struct nu_upstream_info *upstream = &session->info->upstream;
     nu_arena_on_free(session->info->arena, unref_host, nu_host_ref(host));
-    upstream->host = host->address;
+    upstream->host = *nu_host_address(host);
     upstream->host_name = host->hostname;
-    upstream->host_metadata = host->metadata;
+    upstream->host_metadata = &host->metadata;
 }
 
 static void try_again(struct session *session);
@@ -240,7 +241,7 @@ static void describe_connection(struct session *session)
     struct nu_upstream_info *upstream = &session->info->upstream;
     describe_host(session, client->host);
     upstream->local = client->local;
-    upstream->remote = client->host->address;
+    upstream->remote = nu_dial_remote(&client->conn, client->host);
     upstream->connection_id = client->id;
     upstream->ssl = nu_connection_hold_ssl_info(&client->conn, session->info->arena);
     upstream->pool_ready_us = nu_loop_now_us(loop_of(session));
