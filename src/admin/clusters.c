@@ -117,13 +117,21 @@ static void print_number_line(struct nu_strbuf *out, struct nu_str cluster,
     print_line(out, cluster, host, name, nu_str_make(text, nu_u64_to_chars(value, text)));
 }
 
+static void print_flags(struct nu_strbuf *out, struct nu_str cluster, const struct nu_host *host)
+{
+    struct nu_strbuf flags = {0};
+    nu_host_print_flags(host, &flags);
+    print_line(out, cluster, host, "health_flags", nu_strbuf_str(&flags));
+    nu_strbuf_finish(&flags);
+}
+
 static void print_host_text(struct nu_strbuf *out, struct nu_str cluster,
                             const struct nu_host *host)
 {
     for (size_t i = 0; i < NU_ARRAY_LEN(figures); i++)
         print_number_line(out, cluster, host, figures[i].name, figure_of(host, &figures[i]));
     print_line(out, cluster, host, "hostname", host->hostname);
-    print_line(out, cluster, host, "health_flags", NU_STR("healthy"));
+    print_flags(out, cluster, host);
     print_number_line(out, cluster, host, "weight", host->weight);
     print_line(out, cluster, host, "region", host->locality.region);
     print_line(out, cluster, host, "zone", host->locality.zone);

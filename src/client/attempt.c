@@ -89,7 +89,11 @@ static void on_max_duration(struct nu_timer *timer)
 
 static void on_headers(struct nu_stream_decoder *decoder, bool ended)
 {
-    nu_exchange_on_headers(attempt_of_decoder(decoder)->exchange, ended);
+    struct nu_attempt *attempt = attempt_of_decoder(decoder);
+    if (nu_unlikely(nu_headers_has_id(&attempt->response_headers,
+                                      NU_HEADER_X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL)))
+        nu_host_tell_unwell(attempt->host);
+    nu_exchange_on_headers(attempt->exchange, ended);
 }
 
 static void on_data(struct nu_stream_decoder *decoder, struct nu_buf *data, bool ended)

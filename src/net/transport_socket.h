@@ -18,6 +18,7 @@ struct nu_transport_target {
     struct nu_str hostname; /* the host's; may be empty */
     struct nu_str alpn;     /* protocols in wire form (a length and bytes each), which are offered
                                where the configuration names none; may be empty */
+    bool alpn_is_forced;    /* they are offered whatever the configuration names */
     struct nu_str server_name; /* asked for in place of the configured one; may be empty */
     struct nu_str peer_name;   /* must be among the names of the peer's certificate, beside what is
                                   configured; may be empty */

@@ -15,6 +15,7 @@
 #include "tls/secrets.h"
 #include "upstream/cluster_from_proto.h"
 #include "upstream/discovery.h"
+#include "upstream/health/health_from_proto.h"
 #include "xds/subscribe.h"
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
@@ -85,11 +86,19 @@ static void build_secrets(struct nu_server *server)
 static void build_cluster(struct nu_server *server, struct nu_factory *factory,
                           const Envoy__Config__Cluster__V3__Cluster *proto)
 {
+    struct nu_health_checker *checker;
     struct nu_cluster *cluster = nu_cluster_from_proto(factory, proto);
     if (!cluster)
         return;
+    if (!nu_health_from_proto(factory, cluster, proto, &checker)) {
+        nu_cluster_destroy(&cluster);
+        return;
+    }
     if (nu_cluster_manager_add(server->clusters, cluster)) {
-        nu_cluster_start_discovery(cluster, &server->init);
+        if (checker)
+            nu_health_checker_start(checker, &server->init);
+        else
+            nu_cluster_start_discovery(cluster, &server->init);
         return;
     }
     nu_config_error(&server->ctx, proto, "name", "cluster manager: duplicate cluster '%s'",

@@ -138,6 +138,22 @@ struct nu_cluster_membership_stats {
 };
 extern const struct nu_stat_table nu_cluster_membership_stats_table;
 
+/* cluster.<name>.health_check. */
+#define NU_HEALTH_CHECK_STATS(X, S) \
+    X(S, COUNTER, attempt, "Health checks begun.") \
+    X(S, COUNTER, success, "Health checks that passed.") \
+    X(S, COUNTER, failure, "Health checks that failed, and failures that responses told of.") \
+    X(S, COUNTER, passive_failure, "Of them, those that responses to clients told of.") \
+    X(S, COUNTER, network_failure, "Of them, those without an answer.") \
+    X(S, COUNTER, verify_cluster, "Health checks that asked whose service the host is of.") \
+    X(S, GAUGE, healthy, "Hosts that pass their health checks.") \
+    X(S, GAUGE, degraded, "Hosts that ask to be spared.")
+
+struct nu_health_check_stats {
+    NU_HEALTH_CHECK_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_health_check_stats_table;
+
 /* cluster.<name>., where hosts come from: DNS or EDS */
 #define NU_CLUSTER_UPDATE_STATS(X, S) \
     X(S, COUNTER, update_attempt, "Updates asked for.") \

@@ -51,6 +51,8 @@ NU_STAT_TABLE(nu_response_stats, NU_RESPONSE_STATS,
               "Answers by where the request came from or went to.");
 NU_STAT_TABLE(nu_cluster_lb_stats, NU_CLUSTER_LB_STATS, "cluster.<name>",
               "The load balancer of a cluster.");
+NU_STAT_TABLE(nu_health_check_stats, NU_HEALTH_CHECK_STATS, "cluster.<name>.health_check",
+              "Active health checks of a cluster.");
 NU_STAT_TABLE(nu_cluster_membership_stats, NU_CLUSTER_MEMBERSHIP_STATS, "cluster.<name>",
               "The hosts of a cluster.");
 NU_STAT_TABLE(nu_cluster_update_stats, NU_CLUSTER_UPDATE_STATS, "cluster.<name>",
@@ -120,6 +122,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_response_stats_table,
     &nu_cluster_lb_stats_table,
     &nu_cluster_membership_stats_table,
+    &nu_health_check_stats_table,
     &nu_cluster_update_stats_table,
     &nu_circuit_breaker_stats_table,
     &nu_circuit_breaker_remaining_stats_table,

@@ -662,7 +662,7 @@ void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
         SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, NULL);
     }
     SSL_set_connect_state(tls->ssl);
-    if (!settings->alpn.len && target->alpn.len)
+    if (target->alpn.len && (target->alpn_is_forced || !settings->alpn.len))
         SSL_set_alpn_protos(tls->ssl, (const unsigned char *)target->alpn.ptr,
                             (unsigned)target->alpn.len);
     if (name.len) {

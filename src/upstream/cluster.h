@@ -87,6 +87,8 @@ struct nu_host_change {
 struct nu_cluster_observer {
     struct nu_list link; /* the cluster's */
     void (*on_hosts)(struct nu_cluster_observer *observer, const struct nu_host_change *change);
+    /* The cluster goes, and the observer with it. NULL where its owner ends before. */
+    void (*destroy)(struct nu_cluster_observer *observer);
 };
 
 struct nu_cluster {

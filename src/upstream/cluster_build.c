@@ -58,11 +58,17 @@ static void create_sets(struct nu_cluster *cluster)
             create_set(cluster, &nu_circuit_breaker_stats_table, breaker_suffixes[i]);
 }
 
+void nu_cluster_need_http2_stats(struct nu_cluster *cluster)
+{
+    if (!cluster->sets.http2)
+        cluster->sets.http2 = create_set(cluster, &nu_http2_stats_table, ".http2");
+}
+
 void nu_cluster_set_http(struct nu_cluster *cluster, enum nu_cluster_http http)
 {
     cluster->options.http = http;
-    if (http != NU_CLUSTER_HTTP1 && !cluster->sets.http2)
-        cluster->sets.http2 = create_set(cluster, &nu_http2_stats_table, ".http2");
+    if (http != NU_CLUSTER_HTTP1)
+        nu_cluster_need_http2_stats(cluster);
 }
 
 static void set_default_options(struct nu_cluster_options *options)
@@ -167,6 +173,7 @@ void nu_cluster_destroy(struct nu_cluster **cluster_ptr)
     if (!cluster)
         return;
     *cluster_ptr = NULL;
+    nu_cluster_destroy_observers(cluster);
     if (cluster->discovery)
         cluster->discovery->cls->destroy(cluster->discovery);
     nu_cluster_finish_hosts(cluster);

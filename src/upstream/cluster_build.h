@@ -29,6 +29,8 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
                            const struct nu_breaker_limits *limits);
 /* Sets what is spoken to the hosts; HTTP/1 at first. */
 void nu_cluster_set_http(struct nu_cluster *cluster, enum nu_cluster_http http);
+/* Makes the statistics of HTTP/2 where there are none, for who speaks it beside the pools. */
+void nu_cluster_need_http2_stats(struct nu_cluster *cluster);
 /* Sets the first hosts (takes a reference), which count once the manager has the cluster. */
 void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts);
 

@@ -173,6 +173,17 @@ void nu_cluster_init_hosts(struct nu_cluster *cluster)
     nu_turn_task_init(&cluster->health_task, on_health_task);
 }
 
+void nu_cluster_destroy_observers(struct nu_cluster *cluster)
+{
+    while (!nu_list_is_empty(&cluster->observers)) {
+        struct nu_cluster_observer *observer =
+            nu_list_entry(cluster->observers.next, struct nu_cluster_observer, link);
+        nu_list_remove(&observer->link);
+        if (observer->destroy)
+            observer->destroy(observer);
+    }
+}
+
 void nu_cluster_finish_hosts(struct nu_cluster *cluster)
 {
     nu_list_remove(&cluster->health_task.link);

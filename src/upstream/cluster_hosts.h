@@ -11,7 +11,9 @@
 struct nu_runtime;
 
 void nu_cluster_init_hosts(struct nu_cluster *cluster);
-/* Drops the host set; the observers' owners are gone. */
+/* Destroys the observers that are the cluster's; the owners of the others are gone. */
+void nu_cluster_destroy_observers(struct nu_cluster *cluster);
+/* Drops the host set. */
 void nu_cluster_finish_hosts(struct nu_cluster *cluster);
 
 /*

@@ -37,6 +37,25 @@ static bool set_up_socket(int fd, const void *arg)
            set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, options->keepalive_interval_s);
 }
 
+static void start_transport(struct nu_connection *conn, const struct nu_transport_socket *transport,
+                            const struct nu_transport_target *target, struct nu_str hostname,
+                            const struct nu_address *address)
+{
+    struct nu_transport_target named = *target;
+    named.hostname = hostname;
+    named.address = address;
+    if (transport->cls)
+        transport->cls->connect(conn, transport->config, &named);
+}
+
+void nu_dial_place(struct nu_connection *conn, const struct nu_dial_place *place,
+                   const struct nu_transport_target *target, const struct nu_connection_ops *ops)
+{
+    nu_connection_connect(conn, place->loop, place->address, ops,
+                          place->options->buffer_limit_bytes, set_up_socket, place->options);
+    start_transport(conn, place->transport, target, place->hostname, place->address);
+}
+
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
              const struct nu_host *host, const struct nu_transport_target *target,
              const struct nu_connection_ops *ops)
@@ -49,12 +68,8 @@ void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
     else
         nu_connection_connect(conn, cluster->loop, nu_host_address(host), ops,
                               options->buffer_limit_bytes, set_up_socket, options);
-    struct nu_transport_target named = *target;
-    named.hostname = host->hostname;
-    named.address = nu_host_address(host);
-    const struct nu_transport_socket *transport = nu_cluster_transport(cluster->cluster, host);
-    if (transport->cls)
-        transport->cls->connect(conn, transport->config, &named);
+    start_transport(conn, nu_cluster_transport(cluster->cluster, host), target, host->hostname,
+                    nu_host_address(host));
 }
 
 void nu_dial_count_open(const struct nu_dial_account *account)

@@ -19,6 +19,20 @@ struct nu_dial_account {
 /* The next connection's number. Any thread. */
 uint64_t nu_dial_next_id(void);
 
+/* Where a connection goes, and by which means. Everything is borrowed for the call. */
+struct nu_dial_place {
+    struct nu_loop *loop;
+    const struct nu_cluster_options *options; /* of its socket; outlives the connection */
+    const struct nu_address *address;
+    struct nu_str hostname; /* may be empty */
+    const struct nu_transport_socket *transport;
+};
+
+/* Begins to connect, with the cluster's socket options; ops->on_connected or ops->on_closed
+ * follows, never from inside. `target` says what the connection is for; the place's name and address
+ * are added to it. Any thread that has the loop. */
+void nu_dial_place(struct nu_connection *conn, const struct nu_dial_place *place,
+                   const struct nu_transport_target *target, const struct nu_connection_ops *ops);
 /* Begins to connect to a host, with the cluster's socket options and transport; ops->on_connected
  * or ops->on_closed follows, never from inside. `target` says what the connection is for; the host's
  * name and address are added to it. */

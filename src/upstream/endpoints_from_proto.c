@@ -46,14 +46,42 @@ static bool check_endpoint(struct nu_factory *factory, const endpoint_proto *pro
     return false;
 }
 
-static void read_endpoint(struct nu_cluster *cluster, const endpoint_proto *proto,
-                          const struct group *group, struct nu_endpoint *out)
+/* NULL where nothing is said. */
+static const struct nu_host_check_place *
+read_check_place(struct nu_factory *factory, struct nu_arena *arena,
+                 const Envoy__Config__Endpoint__V3__Endpoint *endpoint)
+{
+    const Envoy__Config__Endpoint__V3__Endpoint__HealthCheckConfig *proto =
+        endpoint->health_check_config;
+    if (!proto)
+        return NULL;
+    struct nu_host_check_place *place = nu_arena_calloc(arena, sizeof(*place));
+    place->is_off = proto->disable_active_health_check;
+    place->port = (uint16_t)proto->port_value;
+    place->hostname = nu_arena_dup(arena, nu_str_from(proto->hostname));
+    if (proto->address &&
+        !nu_address_from_proto(factory, proto, "address", proto->address,
+                               "A health check is sent to an address", arena, &place->address))
+        return NULL;
+    const Envoy__Config__Core__V3__Address *target =
+        proto->address ? proto->address : endpoint->address;
+    if (place->port && target &&
+        target->address_case == ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_PIPE)
+        nu_config_error(factory->ctx, proto, "port_value",
+                        "Invalid host configuration: non-zero port for non-IP address");
+    return place;
+}
+
+static void read_endpoint(struct nu_factory *factory, struct nu_cluster *cluster,
+                          const endpoint_proto *proto, const struct group *group,
+                          struct nu_endpoint *out)
 {
     struct nu_arena *arena = &cluster->arena;
     const struct nu_metadata *metadata = nu_metadata_from_proto(proto->metadata, arena);
     out->proto = proto;
     out->host = (struct nu_host_params){
         .hostname = nu_arena_dup(arena, nu_str_from(proto->endpoint->hostname)),
+        .check_place = read_check_place(factory, arena, proto->endpoint),
         .locality = group->locality,
         .metadata = metadata,
         .transport = nu_transport_match_find(cluster, metadata, group->metadata),
@@ -73,7 +101,8 @@ static void read_group(struct nu_factory *factory, struct nu_cluster *cluster,
                         "priorities are known to Envoy, not implemented by nuncio");
     for (size_t i = 0; i < proto->n_lb_endpoints; i++) {
         if (check_endpoint(factory, proto->lb_endpoints[i]))
-            read_endpoint(cluster, proto->lb_endpoints[i], &group, &list->items[list->count++]);
+            read_endpoint(factory, cluster, proto->lb_endpoints[i], &group,
+                          &list->items[list->count++]);
     }
 }
 

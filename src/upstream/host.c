@@ -19,6 +19,7 @@ static void destroy_host(struct nu_host *host)
     nu_stat_set_destroy(&host->stats);
     nu_free(nu_unconst(host->address_text.ptr));
     nu_free(host->texts);
+    nu_free(host->check_place);
     nu_free(nu_unconst(nu_host_addresses(host)));
     free_metadata(nu_unconst(nu_host_metadata(host)));
     free(host);
@@ -181,6 +182,7 @@ struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_ho
     host->hostname = params->hostname;
     host->locality = params->locality;
     own_names(host);
+    host->check_place = nu_host_check_place_copy(params->check_place);
     if (params->list_count > 1)
         nu_host_set_addresses(host, &host->address, params->list, params->list_count);
     atomic_init(&host->metadata.now, copy_metadata(params->metadata));

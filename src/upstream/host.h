@@ -18,6 +18,7 @@
 #include "event/loop.h"
 #include "http/metadata.h"
 #include "stats/stats.h"
+#include "upstream/host_check.h"
 
 struct nu_host;
 struct nu_transport_match;
@@ -123,6 +124,8 @@ struct nu_host {
     struct nu_locality locality; /* owned */
     char *texts;                 /* owned: what these point to */
     struct nu_stat_set *stats;   /* cx_total, rq_total ...; owned; not rendered by /stats */
+    struct nu_host_check_place *check_place; /* owned; NULL: checked where it serves */
+    struct nu_host_monitor *monitor; /* borrowed: who checks it; NULL: nobody. Main thread */
     /* What an update may replace, and threads read through functions below: */
     const struct nu_host_addresses *_Atomic addresses;  /* owned; NULL: `address` */
     struct nu_metadata_slot metadata;                   /* owned */
@@ -139,6 +142,7 @@ struct nu_host_params {
     struct nu_address address;
     const struct nu_address *list; /* all addresses of it, in the order to try; NULL: one */
     uint32_t list_count;
+    const struct nu_host_check_place *check_place; /* NULL: checked where it serves */
     struct nu_str hostname;
     struct nu_locality locality;
     const struct nu_metadata *metadata;

@@ -35,7 +35,7 @@ TEST(reserved_numbers_are_paired_with_their_names)
     const struct nu_message_meta *meta =
         nu_schema_meta(&envoy__config__cluster__v3__cluster__descriptor);
     assert_string_equal(nu_schema_reserved_name(meta, 3), "eds_cluster_config");
-    assert_string_equal(nu_schema_reserved_name(meta, 8), "health_checks");
+    assert_string_equal(nu_schema_reserved_name(meta, 42), "lrs_server");
     assert_string_equal(nu_schema_reserved_name(meta, 59), "transport_socket_matcher");
     assert_null(nu_schema_reserved_name(meta, 1));
     assert_null(nu_schema_reserved_name(meta, 7));
