@@ -54,10 +54,10 @@ void nu_exchange_charge_answer(struct nu_exchange *exchange, const struct nu_att
     nu_attempt_charge_host(attempt, status < 500);
 }
 
-void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_internal,
-                                   enum nu_charging charging)
+void nu_exchange_count_refused(struct nu_cluster_local *cluster, bool is_internal,
+                               enum nu_charging charging)
 {
-    nu_counter_inc(&nu_cluster_local_stats(cluster)->upstream_rq_maintenance_mode);
+    nu_cluster_local_stats(cluster); /* makes the blocks */
     charge_cluster(cluster, is_internal, 503, charging);
 }
 

@@ -95,9 +95,9 @@ void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_pa
 /* More of the request. Takes all of `data`. */
 void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool end);
 void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *trailers);
-/* Charges a request that was refused because its cluster is in maintenance mode. */
-void nu_exchange_count_maintenance(struct nu_cluster_local *cluster, bool is_internal,
-                                   enum nu_charging charging);
+/* Charges a request that was refused because its cluster takes none, or drops some. */
+void nu_exchange_count_refused(struct nu_cluster_local *cluster, bool is_internal,
+                               enum nu_charging charging);
 /* Gives the exchange up, whatever its state. Harmless when it is over or was never started. */
 void nu_exchange_cancel(struct nu_exchange *exchange);
 /* Holds back the response's bytes, or lets them go. */

@@ -11,6 +11,7 @@ struct nu_assignment *nu_assignment_create(void)
     atomic_init(&assignment->refs, 1);
     nu_arena_init_small(&assignment->arena, ARENA_BYTES);
     assignment->overprovisioning_percent = NU_OVERPROVISIONING_DEFAULT;
+    assignment->drop.denominator = 100;
     return assignment;
 }
 
@@ -32,8 +33,8 @@ void nu_assignment_unref(struct nu_assignment *assignment)
 uint32_t nu_assignment_locality_weight(const struct nu_assignment *assignment, uint32_t priority,
                                        const struct nu_locality *locality)
 {
-    for (size_t i = 0; assignment && i < assignment->locality_weight_count; i++) {
-        const struct nu_locality_weight *item = &assignment->locality_weights[i];
+    for (size_t i = assignment ? assignment->locality_weight_count : 0; i > 0; i--) {
+        const struct nu_locality_weight *item = &assignment->locality_weights[i - 1];
         if (item->priority == priority && nu_locality_eq(&item->locality, locality))
             return item->weight;
     }

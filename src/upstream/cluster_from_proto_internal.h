@@ -23,6 +23,12 @@ struct nu_endpoint_list {
     size_t count;
 };
 
+/* Copies the names to the arena; NULL is nowhere. */
+struct nu_locality nu_locality_from_proto(struct nu_arena *arena,
+                                          const Envoy__Config__Core__V3__Locality *proto);
+/* Numbers that the API does not know stand for UNKNOWN. */
+enum nu_eds_health nu_eds_health_from_proto(Envoy__Config__Core__V3__HealthStatus proto);
+
 /* All endpoints of the cluster's load assignment. What is wrong with one is an error, and leaves it
  * out. */
 struct nu_endpoint_list nu_endpoints_from_proto(struct nu_factory *factory,

@@ -154,7 +154,7 @@ static void on_health_task(struct nu_turn_task *task)
     struct nu_cluster *cluster = nu_container_of(task, struct nu_cluster, health_task);
     const struct nu_host_set *old = cluster->hosts;
     struct nu_host_set *set = nu_host_set_create(old->hosts, old->count);
-    nu_host_set_set_assignment(set, old->assignment);
+    nu_host_set_take_assignment(set, nu_assignment_ref(old->assignment));
     nu_cluster_manager_set_hosts(cluster->manager, cluster, set);
     nu_host_set_unref(set);
 }

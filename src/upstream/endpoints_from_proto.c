@@ -11,18 +11,6 @@ typedef Envoy__Config__Endpoint__V3__ClusterLoadAssignment assignment_proto;
 typedef Envoy__Config__Endpoint__V3__LocalityLbEndpoints group_proto;
 typedef Envoy__Config__Endpoint__V3__LbEndpoint endpoint_proto;
 
-static struct nu_locality read_locality(struct nu_arena *arena,
-                                        const Envoy__Config__Core__V3__Locality *proto)
-{
-    struct nu_locality locality = {0};
-    if (proto) {
-        locality.region = nu_arena_dup(arena, nu_str_from(proto->region));
-        locality.zone = nu_arena_dup(arena, nu_str_from(proto->zone));
-        locality.sub_zone = nu_arena_dup(arena, nu_str_from(proto->sub_zone));
-    }
-    return locality;
-}
-
 static size_t count_endpoints(const assignment_proto *proto)
 {
     size_t count = 0;
@@ -35,6 +23,7 @@ static size_t count_endpoints(const assignment_proto *proto)
 struct group {
     struct nu_locality locality;
     const struct nu_metadata *metadata; /* may be NULL */
+    uint32_t priority;
 };
 
 static bool check_endpoint(struct nu_factory *factory, const endpoint_proto *proto)
@@ -86,6 +75,8 @@ static void read_endpoint(struct nu_factory *factory, struct nu_cluster *cluster
         .metadata = metadata,
         .transport = nu_transport_match_find(cluster, metadata, group->metadata),
         .weight = nu_u32_or(proto->load_balancing_weight, 1),
+        .priority = group->priority,
+        .eds_health = nu_eds_health_from_proto(proto->health_status),
     };
 }
 
@@ -93,12 +84,10 @@ static void read_group(struct nu_factory *factory, struct nu_cluster *cluster,
                        const group_proto *proto, struct nu_endpoint_list *list)
 {
     const struct group group = {
-        .locality = read_locality(&cluster->arena, proto->locality),
+        .locality = nu_locality_from_proto(&cluster->arena, proto->locality),
         .metadata = nu_metadata_from_proto(proto->metadata, &cluster->arena),
+        .priority = proto->priority,
     };
-    if (proto->priority != 0)
-        nu_config_error(factory->ctx, proto, "priority",
-                        "priorities are known to Envoy, not implemented by nuncio");
     for (size_t i = 0; i < proto->n_lb_endpoints; i++) {
         if (check_endpoint(factory, proto->lb_endpoints[i]))
             read_endpoint(factory, cluster, proto->lb_endpoints[i], &group,
@@ -146,6 +135,7 @@ void nu_static_hosts_from_proto(struct nu_factory *factory, struct nu_cluster *c
             hosts[count++] = host;
     }
     struct nu_host_set *set = nu_host_set_create(hosts, count);
+    nu_host_set_take_assignment(set, nu_assignment_from_proto(factory, proto->load_assignment));
     nu_cluster_set_first_hosts(cluster, set);
     nu_host_set_unref(set);
     for (uint32_t i = 0; i < count; i++)

@@ -40,10 +40,10 @@ struct nu_host_set *nu_host_set_create(struct nu_host *const *hosts, uint32_t co
     return set;
 }
 
-void nu_host_set_set_assignment(struct nu_host_set *set, struct nu_assignment *assignment)
+void nu_host_set_take_assignment(struct nu_host_set *set, struct nu_assignment *assignment)
 {
     nu_assignment_unref(set->assignment);
-    set->assignment = nu_assignment_ref(assignment);
+    set->assignment = assignment;
 }
 
 struct nu_host_set *nu_host_set_ref(struct nu_host_set *set)

@@ -4,7 +4,7 @@
  * the load of each priority. Immutable once it is sealed, shared by all threads, counted; a worker
  * keeps the one that it was sent last. A change of health makes a new set of the same hosts.
  *
- *     nu_host_set_create -> nu_host_set_set_assignment (if there is one) -> sealed, by the cluster
+ *     nu_host_set_create -> nu_host_set_take_assignment (if there is one) -> sealed, by the cluster
  */
 #ifndef NU_UPSTREAM_HOST_SET_H
 #define NU_UPSTREAM_HOST_SET_H
@@ -77,8 +77,9 @@ struct nu_host_set_settings {
 
 /* A set of `count` hosts, of which it takes references of its own. Main thread. */
 struct nu_host_set *nu_host_set_create(struct nu_host *const *hosts, uint32_t count);
-/* What else was assigned (takes a reference); before the set is sealed. Main thread. */
-void nu_host_set_set_assignment(struct nu_host_set *set, struct nu_assignment *assignment);
+/* What else was assigned (takes the reference over; NULL: nothing); before the set is sealed. Main
+ * thread. */
+void nu_host_set_take_assignment(struct nu_host_set *set, struct nu_assignment *assignment);
 /* Sorts the hosts by their present health and computes loads. Once; a set that is sealed stays as
  * it is. Main thread. */
 void nu_host_set_seal(struct nu_host_set *set, const struct nu_host_set_settings *settings);

@@ -48,6 +48,7 @@ static void publish(struct strict_dns *dns)
             hosts[used++] = target->hosts[j];
     }
     struct nu_host_set *set = nu_host_set_create(hosts, count);
+    nu_host_set_take_assignment(set, nu_assignment_ref(dns->base.cluster->hosts->assignment));
     nu_cluster_manager_set_hosts(dns->base.cluster->manager, dns->base.cluster, set);
     nu_host_set_unref(set);
     nu_free(hosts);

@@ -192,6 +192,7 @@ void nu_strict_dns_from_proto(struct nu_factory *factory, struct nu_cluster *clu
     cluster->discovery =
         nu_strict_dns_create(cluster, factory->host_keeper, factory->loop, &params);
     struct nu_host_set *nobody = nu_host_set_create(NULL, 0);
+    nu_host_set_take_assignment(nobody, nu_assignment_from_proto(factory, proto->load_assignment));
     nu_cluster_set_first_hosts(cluster, nobody);
     nu_host_set_unref(nobody);
 }

@@ -91,9 +91,13 @@ static const struct refused_case refused[] = {
     {"name: c\ntype: STRICT_DNS\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: "
      "[{endpoint: {hostname: x}}]}]}",
      "t:3:75: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: address is necessary"},
-    {"name: c\ntype: STRICT_DNS\nload_assignment: {cluster_name: c, endpoints: [{priority: 1}]}",
-     "t:3:59: load_assignment.endpoints[0].priority: priorities are known to Envoy, not "
-     "implemented by nuncio"},
+    {"name: c\nload_assignment: {cluster_name: c, policy: {drop_overloads: [{category: a}, "
+     "{category: b}]}}",
+     "t:2:61: load_assignment.policy.drop_overloads: there are 2 categories, and only one is "
+     "supported"},
+    {"name: c\nload_assignment: {cluster_name: c, policy: {drop_overloads: [{category: a, "
+     "drop_percentage: {numerator: 10001, denominator: TEN_THOUSAND}}]}}",
+     "t:2:62: load_assignment.policy.drop_overloads[0]: 10001 of 10000 is more than all requests"},
     {"name: c\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{}]}]}",
      "t:2:64: load_assignment.endpoints[0].lb_endpoints[0].endpoint: value is required"},
     {"name: c\ntype: LOGICAL_DNS", "t:2:7: type: LOGICAL_DNS: known to Envoy, not implemented by "
@@ -145,6 +149,48 @@ TEST(what_cannot_be_done_is_refused_by_name)
     "typed_extension_protocol_options: " \
     "{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {\"@type\": " \
     "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, " text "}}\n"
+
+TEST(assignment_says_what_holds_for_all_hosts)
+{
+    struct cluster_config f;
+    cluster_config_build(
+        &f, "name: c\nload_assignment: {cluster_name: c, endpoints: [{priority: 1, locality: "
+            "{zone: a}, load_balancing_weight: 3}, {locality: {zone: b}, load_balancing_weight: "
+            "4}, {load_balancing_weight: 5}], policy: {overprovisioning_factor: 110, "
+            "weighted_priority_health: true, endpoint_stale_after: 2s, drop_overloads: [{category: "
+            "x, drop_percentage: {numerator: 7}}]}}");
+    assert_config_errors(&f.config, "");
+    const struct nu_assignment *assignment = f.cluster->hosts->assignment;
+    assert_int_equal(assignment->overprovisioning_percent, 110);
+    assert_true(assignment->weighted_priority_health);
+    assert_int_equal(assignment->stale_after_ms, 2000);
+    assert_int_equal(assignment->drop.numerator, 7);
+    assert_str(assignment->drop_category, "x");
+    const struct nu_locality a = {.zone = NU_STR_INIT("a")}, b = {.zone = NU_STR_INIT("b")};
+    const struct nu_locality nowhere = {.zone = NU_STR_INIT("")};
+    assert_int_equal(nu_assignment_locality_weight(assignment, 1, &a), 3);
+    assert_int_equal(nu_assignment_locality_weight(assignment, 0, &a), 0);
+    assert_int_equal(nu_assignment_locality_weight(assignment, 0, &b), 4);
+    assert_int_equal(nu_assignment_locality_weight(assignment, 0, &nowhere), 0);
+    cluster_config_finish(&f);
+}
+
+TEST(hosts_have_a_priority_and_a_health)
+{
+    struct cluster_config f;
+    cluster_config_build(
+        &f, "name: c\nload_assignment: {cluster_name: c, endpoints: [{priority: 3, lb_endpoints: "
+            "[{health_status: DRAINING, endpoint: {address: {socket_address: {address: 1.2.3.4, "
+            "port_value: 1}}}}]}, {lb_endpoints: [{endpoint: {address: {socket_address: {address: "
+            "1.2.3.5, port_value: 1}}}}]}]}");
+    assert_config_errors(&f.config, "");
+    assert_null(f.cluster->hosts->assignment);
+    assert_int_equal(f.cluster->hosts->priority_count, 4);
+    assert_int_equal(nu_host_health(f.cluster->hosts->hosts[0]), NU_HOST_HEALTHY);
+    assert_int_equal(f.cluster->hosts->hosts[1]->priority, 3);
+    assert_int_equal(nu_host_health_status(f.cluster->hosts->hosts[1]), NU_EDS_DRAINING);
+    cluster_config_finish(&f);
+}
 
 static const struct {
     const char *yaml;

@@ -66,8 +66,7 @@ static void seal(struct fixture *f, struct nu_assignment *assignment,
 {
     nu_host_set_unref(f->set);
     f->set = cluster_host_set(f->hosts, f->count);
-    nu_host_set_set_assignment(f->set, assignment);
-    nu_assignment_unref(assignment);
+    nu_host_set_take_assignment(f->set, assignment);
     nu_host_set_seal(f->set, settings);
     f->count = 0;
 }
@@ -131,6 +130,19 @@ TEST(hosts_are_listed_by_health)
     assert_list(&f.set->priorities[1].all, "5 6 ");
     assert_list(&f.set->priorities[1].healthy, "5 ");
     assert_list(&f.set->priorities[1].degraded, "");
+    fixture_finish(&f);
+}
+
+/* What is being drained does not make a priority unwell. */
+TEST(draining_hosts_are_excluded)
+{
+    struct fixture f;
+    fixture_init(&f);
+    add_many(&f, 0, 1, 0);
+    add_many(&f, 0, 3, NU_HOST_EDS_STATUS_DRAINING);
+    seal(&f, NULL, &defaults);
+    assert_int_equal(f.set->priorities[0].excluded_count, 3);
+    assert_false(f.set->priorities[0].in_panic);
     fixture_finish(&f);
 }
 

@@ -67,16 +67,44 @@ static void reply(struct router *router, uint32_t status, struct nu_str body, st
 static const struct nu_reply_header overloaded_header = {NU_STR_INIT("x-envoy-overloaded"),
                                                          NU_STR_INIT("true")};
 
-static void answer_maintenance(struct router *router)
+/* The cluster takes no requests, or not this one. */
+struct refusal {
+    struct nu_str body;
+    struct nu_str details;
+    struct nu_reply_header header;
+    enum nu_response_flag flag;
+};
+
+static const struct refusal maintenance = {
+    NU_STR_INIT("maintenance mode"),
+    NU_STR_INIT("maintenance_mode"),
+    {NU_STR_INIT("x-envoy-overloaded"), NU_STR_INIT("true")},
+    NU_FLAG_UPSTREAM_OVERFLOW,
+};
+static const struct refusal dropped = {
+    NU_STR_INIT("drop overload"),
+    NU_STR_INIT("drop_overload"),
+    {NU_STR_INIT("x-envoy-drop-overload"), NU_STR_INIT("true")},
+    NU_FLAG_DROP_OVERLOAD,
+};
+static const struct refusal all_dropped = {
+    NU_STR_INIT("unconditional drop overload"),
+    NU_STR_INIT("unconditional_drop_overload"),
+    {NU_STR_INIT("x-envoy-unconditional-drop-overload"), NU_STR_INIT("true")},
+    NU_FLAG_UNCONDITIONAL_DROP_OVERLOAD,
+};
+
+static void answer_refused(struct router *router, const struct refusal *refusal)
 {
     struct nu_reply answer = {
         .status = 503,
-        .body = NU_STR("maintenance mode"),
-        .details = NU_STR("maintenance_mode"),
-        .headers = &overloaded_header,
+        .body = refusal->body,
+        .details = refusal->details,
+        .headers = &refusal->header,
         .header_count = config_of(router)->suppress_envoy_headers ? 0 : 1,
         .grpc_status = -1,
     };
+    nu_stream_info_set_flag(info_of(router), refusal->flag);
     nu_filter_reply_with(&router->base, &answer);
 }
 
@@ -542,6 +570,21 @@ static bool is_in_maintenance(struct router *router, struct nu_str cluster)
     return nu_runtime_feature_enabled(runtime, key, 0, nu_random_u64());
 }
 
+/* Why the cluster does not take the request; NULL if it does. */
+static const struct refusal *refusal_of(struct router *router, struct nu_cluster_local *cluster)
+{
+    if (nu_unlikely(is_in_maintenance(router, cluster->cluster->name))) {
+        nu_counter_inc(&nu_cluster_local_stats(cluster)->upstream_rq_maintenance_mode);
+        return &maintenance;
+    }
+    const struct nu_assignment *assignment = cluster->hosts->assignment;
+    if (nu_likely(!nu_assignment_drops(assignment)))
+        return NULL;
+    if (nu_assignment_drops_all(assignment))
+        return &all_dropped;
+    return nu_fraction_has(assignment->drop, nu_random_u64()) ? &dropped : NULL;
+}
+
 /* Looks for the route's cluster, and tells the stream, which may end before it comes to us. */
 static void find_cluster(struct router *router)
 {
@@ -625,11 +668,11 @@ static void route_request(struct router *router, struct nu_headers *headers, boo
     }
     if (nu_unlikely(config_of(router)->strict_headers) && answer_bad_header(router, headers))
         return;
-    if (nu_unlikely(is_in_maintenance(router, match->cluster))) {
-        nu_exchange_count_maintenance(cluster, info_of(router)->is_internal,
-                                      charging_of(router, headers));
-        nu_stream_info_set_flag(info_of(router), NU_FLAG_UPSTREAM_OVERFLOW);
-        answer_maintenance(router);
+    const struct refusal *refusal = refusal_of(router, cluster);
+    if (nu_unlikely(refusal != NULL)) {
+        nu_exchange_count_refused(cluster, info_of(router)->is_internal,
+                                  charging_of(router, headers));
+        answer_refused(router, refusal);
         return;
     }
     forward(router, cluster, headers, end);
