@@ -124,6 +124,27 @@ struct nu_cluster_lb_stats {
 };
 extern const struct nu_stat_table nu_cluster_lb_stats_table;
 
+/* cluster.<name>.ring_hash_lb. */
+#define NU_RING_HASH_STATS(X, S) \
+    X(S, GAUGE, size, "Places on the ring that was built last.") \
+    X(S, GAUGE, min_hashes_per_host, "Places of the host that has the fewest.") \
+    X(S, GAUGE, max_hashes_per_host, "Places of the host that has the most.")
+
+struct nu_ring_hash_stats {
+    NU_RING_HASH_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_ring_hash_stats_table;
+
+/* cluster.<name>.maglev_lb. */
+#define NU_MAGLEV_STATS(X, S) \
+    X(S, GAUGE, min_entries_per_host, "Slots of the host that has the fewest in the last table.") \
+    X(S, GAUGE, max_entries_per_host, "Slots of the host that has the most.")
+
+struct nu_maglev_stats {
+    NU_MAGLEV_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_maglev_stats_table;
+
 /* cluster.<name>., hosts */
 #define NU_CLUSTER_MEMBERSHIP_STATS(X, S) \
     X(S, COUNTER, membership_change, "Changes of the set of hosts.") \

@@ -63,6 +63,7 @@ struct nu_cluster_sets {
     struct nu_stat_set *internal; /* .internal. */
     struct nu_stat_set *canary;   /* .canary. */
     struct nu_stat_set *lb;
+    struct nu_stat_set *hash; /* .ring_hash_lb. or .maglev_lb.; NULL unless it balances so */
     struct nu_stat_set *membership;
     struct nu_stat_set *update;
     struct nu_stat_set *transport_match;              /* .default. */

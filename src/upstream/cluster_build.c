@@ -71,6 +71,18 @@ void nu_cluster_set_http(struct nu_cluster *cluster, enum nu_cluster_http http)
         nu_cluster_need_http2_stats(cluster);
 }
 
+void nu_cluster_set_hash(struct nu_cluster *cluster, const struct nu_hash_lb_settings *settings,
+                         enum nu_hash_table_kind kind)
+{
+    struct nu_hash_lb_settings *copy = nu_arena_alloc(&cluster->arena, sizeof(*copy));
+    cluster->sets.hash = kind == NU_HASH_RING
+                             ? create_set(cluster, &nu_ring_hash_stats_table, ".ring_hash_lb")
+                             : create_set(cluster, &nu_maglev_stats_table, ".maglev_lb");
+    *copy = *settings;
+    copy->stats = cluster->sets.hash;
+    cluster->lb.hash = copy;
+}
+
 static void set_default_options(struct nu_cluster_options *options)
 {
     options->connect_timeout_ms = DEFAULT_CONNECT_TIMEOUT_MS;
@@ -157,6 +169,7 @@ static void destroy_sets(struct nu_cluster_sets *sets)
     nu_stat_set_destroy(&sets->internal);
     nu_stat_set_destroy(&sets->canary);
     nu_stat_set_destroy(&sets->lb);
+    nu_stat_set_destroy(&sets->hash);
     nu_stat_set_destroy(&sets->membership);
     nu_stat_set_destroy(&sets->update);
     nu_stat_set_destroy(&sets->transport_match);

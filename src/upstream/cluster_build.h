@@ -7,6 +7,7 @@
 #define NU_UPSTREAM_CLUSTER_BUILD_H
 
 #include "upstream/cluster.h"
+#include "upstream/lb_hash.h"
 
 /* Limits of one priority. */
 struct nu_breaker_limits {
@@ -31,6 +32,9 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
 void nu_cluster_set_http(struct nu_cluster *cluster, enum nu_cluster_http http);
 /* Makes the statistics of HTTP/2 where there are none, for who speaks it beside the pools. */
 void nu_cluster_need_http2_stats(struct nu_cluster *cluster);
+/* How tables for balancing by hash are made (`settings` is copied); with their statistics. */
+void nu_cluster_set_hash(struct nu_cluster *cluster, const struct nu_hash_lb_settings *settings,
+                         enum nu_hash_table_kind kind);
 /* Sets the first hosts (takes a reference), which count once the manager has the cluster. */
 void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts);
 

@@ -44,4 +44,12 @@ void nu_strict_dns_from_proto(struct nu_factory *factory, struct nu_cluster *clu
                               const Envoy__Config__Cluster__V3__Cluster *proto,
                               const ProtobufCMessage *extension);
 
+/* The class for lb_policy RING_HASH or MAGLEV; its settings go into the cluster. */
+const struct nu_lb_class *
+nu_ring_hash_from_cluster(struct nu_factory *factory, struct nu_cluster *cluster,
+                          const Envoy__Config__Cluster__V3__Cluster *proto);
+const struct nu_lb_class *nu_maglev_from_cluster(struct nu_factory *factory,
+                                                 struct nu_cluster *cluster,
+                                                 const Envoy__Config__Cluster__V3__Cluster *proto);
+
 #endif

@@ -18,8 +18,10 @@ static int32_t choose_until_accepted(struct nu_lb *lb, const struct nu_lb_contex
     for (uint32_t i = 0; i < context->max_attempts; i++) {
         if (index == NU_LB_NONE || context->accepts(context, lb->hosts->hosts[index]))
             break;
+        lb->attempt = i + 1;
         index = lb->cls->choose(lb, context);
     }
+    lb->attempt = 0;
     return index;
 }
 

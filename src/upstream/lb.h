@@ -11,6 +11,7 @@
 
 struct nu_cluster;
 struct nu_cluster_local;
+struct nu_hash_lb_settings; /* upstream/lb_hash.h */
 struct nu_lb;
 struct nu_lb_context;
 
@@ -36,6 +37,7 @@ enum { NU_LB_NONE = -1 };
 struct nu_lb_class {
     const char *name;
     bool counts_active; /* reads host->active, which is counted then */
+    bool uses_hash;     /* chooses by the context's hash */
     /* What balancers of this class share over all workers for a set that is sealed; NULL: nothing.
      * Freed with the set. Main thread. */
     void *(*share)(const struct nu_cluster *cluster, const struct nu_host_set *hosts);
@@ -52,11 +54,13 @@ struct nu_lb {
     const struct nu_lb_class *cls;
     struct nu_cluster_local *local;  /* borrowed */
     const struct nu_host_set *hosts; /* borrowed */
+    uint32_t attempt;                /* how many choices were not accepted; those by hash differ */
 };
 
 /* How a cluster balances; from its configuration, with defaults resolved. */
 struct nu_lb_settings {
     uint32_t panic_percent; /* unless the runtime key upstream.healthy_panic_threshold says other */
+    const struct nu_hash_lb_settings *hash; /* where it is by hash; in the cluster's arena */
 };
 
 /* Round robin; with weights that differ, each host's share follows its weight. */

@@ -38,6 +38,8 @@ RULES = [
          "random by definition; the digit that carries the trace decision stays"),
     Rule("wire log", r"(?i)(x-envoy-upstream-service-time: )\d+", r"\1<ms>",
          "a measured time in milliseconds"),
+    Rule("wire", r'(?i)(set-cookie: \w+=)"[0-9a-f]{16}"', r'\1"<hash>"',
+         "a hash policy's cookie: of the addresses of both ends, ports that the kernel gave among them"),
     Rule("log", r"\bms\(\d+\)", "ms(<n>)",
          "a measured time; formats of cases wrap such operators in ms(), a missing value stays -"),
     Rule("log", r"(\bshape\()([^()]*)\)", _digits_to_nines,

@@ -10,6 +10,7 @@
 #include "format/format.h"
 #include "http/grpc.h"
 #include "http/status.h"
+#include "match/hash_policy.h"
 #include "runtime/runtime.h"
 #include "stats/http_stats.h"
 
@@ -17,6 +18,7 @@ struct router {
     struct nu_filter base;
     struct nu_exchange exchange;
     struct nu_router_stats *stats;
+    struct nu_made_cookie *cookies;   /* for the client, made by the route's hash policy */
     struct nu_cluster_local *cluster; /* of the route; NULL for none, or an unknown one */
     struct nu_route_match match;      /* as the request was sent: filters may change the stream's
                                     later */
@@ -368,6 +370,9 @@ static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers,
     struct router *router = router_of_exchange(exchange);
     const struct nu_route_match *match = match_of(router);
     set_service_time(router, headers);
+    for (struct nu_made_cookie *cookie = router->cookies; nu_unlikely(cookie != NULL);
+         cookie = cookie->next)
+        nu_headers_add_id(headers, NU_HEADER_SET_COOKIE, cookie->header);
     info_of(router)->response_code = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
     info_of(router)->response_code_details = NU_STR("via_upstream");
     nu_route_finalize_response(match, headers, request_of(router), info_of(router));
@@ -623,6 +628,17 @@ static const struct nu_route_connect *raw_of(struct router *router, const struct
     return is_post && connect->allow_post ? connect : NULL;
 }
 
+/* What the balancer may go by. Cookies are only made where it asks for a hash. */
+static struct nu_lb_context lb_context_of(struct router *router, const struct nu_route *route,
+                                          const struct nu_headers *headers)
+{
+    struct nu_lb_context context = {.override_host = router->base.chain->override_host};
+    if (nu_unlikely(route->hash_policy && router->cluster->cluster->lb_class->uses_hash))
+        context.has_hash = nu_hash_policy_eval(route->hash_policy, headers, info_of(router),
+                                               &router->cookies, &context.hash);
+    return context;
+}
+
 static void forward(struct router *router, struct nu_cluster_local *cluster,
                     struct nu_headers *headers, bool end)
 {
@@ -640,7 +656,7 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
     struct nu_exchange_params params = {
         .cluster = cluster,
         .priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT,
-        .lb = {.override_host = chain->override_host},
+        .lb = lb_context_of(router, route, headers),
         .timeout_ms = router->timeout_ms,
         .timeout_status = router->alt_response ? 204 : 504,
         .is_internal = chain->info->is_internal,

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading how a cluster balances by hash, with Envoy's defaults. */
+#include "config/values.h"
+#include "upstream/cluster_from_proto_internal.h"
+
+typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
+
+#define CONFIG(name) ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_CONFIG_##name##_LB_CONFIG
+
+enum {
+    DEFAULT_MIN_RING_SIZE = 1024,
+    DEFAULT_MAX_RING_SIZE = 8 << 20,
+    DEFAULT_TABLE_SIZE = 65537,
+};
+
+static uint64_t u64_or(const Google__Protobuf__UInt64Value *value, uint64_t other)
+{
+    return value ? value->value : other;
+}
+
+static bool is_prime(uint64_t n)
+{
+    if (n < 2)
+        return false;
+    for (uint64_t divisor = 2; divisor * divisor <= n; divisor++) {
+        if (n % divisor == 0)
+            return false;
+    }
+    return true;
+}
+
+static void read_ring_sizes(struct nu_factory *factory, struct nu_hash_ring_params *ring,
+                            const void *owner, const Google__Protobuf__UInt64Value *min,
+                            const Google__Protobuf__UInt64Value *max)
+{
+    ring->min_size = u64_or(min, DEFAULT_MIN_RING_SIZE);
+    ring->max_size = u64_or(max, DEFAULT_MAX_RING_SIZE);
+    if (ring->min_size > ring->max_size)
+        nu_config_error(factory->ctx, owner, NULL,
+                        "ring hash: minimum_ring_size (%llu) > maximum_ring_size (%llu)",
+                        (unsigned long long)ring->min_size, (unsigned long long)ring->max_size);
+}
+
+static void read_table_size(struct nu_factory *factory, struct nu_hash_lb_settings *settings,
+                            const void *owner, const Google__Protobuf__UInt64Value *size)
+{
+    settings->maglev_size = (uint32_t)u64_or(size, DEFAULT_TABLE_SIZE);
+    if (!is_prime(settings->maglev_size))
+        nu_config_error(factory->ctx, owner, "table_size",
+                        "The table size of maglev must be prime number");
+}
+
+static const struct nu_lb_class *finish(struct nu_cluster *cluster,
+                                        const struct nu_hash_lb_settings *settings,
+                                        enum nu_hash_table_kind kind)
+{
+    nu_cluster_set_hash(cluster, settings, kind);
+    return nu_hash_lb_class(kind, settings);
+}
+
+const struct nu_lb_class *nu_ring_hash_from_cluster(struct nu_factory *factory,
+                                                    struct nu_cluster *cluster,
+                                                    const cluster_proto *proto)
+{
+    const Envoy__Config__Cluster__V3__Cluster__RingHashLbConfig *config =
+        proto->lb_config_case == CONFIG(RING_HASH) ? proto->ring_hash_lb_config : NULL;
+    struct nu_hash_lb_settings settings = {0};
+    read_ring_sizes(factory, &settings.ring, config, config ? config->minimum_ring_size : NULL,
+                    config ? config->maximum_ring_size : NULL);
+    if (config &&
+        config->hash_function ==
+            ENVOY__CONFIG__CLUSTER__V3__CLUSTER__RING_HASH_LB_CONFIG__HASH_FUNCTION__MURMUR_HASH_2)
+        settings.ring.function = NU_HASH_MURMUR2;
+    return finish(cluster, &settings, NU_HASH_RING);
+}
+
+const struct nu_lb_class *nu_maglev_from_cluster(struct nu_factory *factory,
+                                                 struct nu_cluster *cluster,
+                                                 const cluster_proto *proto)
+{
+    const Envoy__Config__Cluster__V3__Cluster__MaglevLbConfig *config =
+        proto->lb_config_case == CONFIG(MAGLEV) ? proto->maglev_lb_config : NULL;
+    struct nu_hash_lb_settings settings = {0};
+    read_table_size(factory, &settings, config, config ? config->table_size : NULL);
+    return finish(cluster, &settings, NU_HASH_MAGLEV);
+}
