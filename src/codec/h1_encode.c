@@ -34,19 +34,11 @@ static inline char *put(char *p, struct nu_str s)
     return p + len;
 }
 
-/* Known names as they go out, with what stands between them and the value; all of the same size, so
- * that copying one needs no loop. */
-enum { NAME_ROOM = 48 };
-static const char wire_names[NU_HEADER_ID_COUNT][NAME_ROOM] = {
-#define X(id, name) [NU_HEADER_##id] = name ": ",
-    NU_HEADER_NAMES(X)
-#undef X
-};
-
 /* Writes up to NAME_ROOM bytes, of which those behind the blank do not count. */
 static inline char *put_known_name(char *p, enum nu_header_id id, size_t len)
 {
-    const char *from = wire_names[id];
+    enum { NAME_ROOM = 48 };
+    const char *from = nu_header_rows[id].text;
     memcpy(p, from, 16);
     if (len > 14)
         memcpy(p + 16, from + 16, NAME_ROOM - 16);

@@ -110,8 +110,9 @@ bool nu_h1_bears_on_framing(enum nu_header_id id);
 /* Whether a field that bears on framing can be read in one way only. */
 bool nu_h1_is_plain_field(enum nu_header_id id, struct nu_str value);
 /* Takes over whole field lines up to `end`, from msg->field.line on, which it moves; stops before
- * the first one that has to be looked at more closely. h1_lines.c. */
-void nu_h1_take_lines(struct nu_h1_message *msg, const char *end);
+ * the first one that has to be looked at more closely. Memory up to `readable_end`, which is not
+ * before `end`, may be read and means nothing. h1_lines.c. */
+void nu_h1_take_lines(struct nu_h1_message *msg, const char *end, const char *readable_end);
 /* The head is complete: judges it, and says in `phase` and `has_body` what follows. Returns 0, or
  * fails the message. */
 int nu_h1_message_end_head(struct nu_h1_message *msg);

@@ -433,13 +433,26 @@ static enum nu_h1_field_result look_closer(struct nu_h1_message *msg, const char
     return result;
 }
 
+/* The end of the memory that the section, which ends at `end`, lies in. Where the block goes on with
+ * somebody's arena, only sanitizers can tell. */
+static const char *readable_end_of(const struct nu_block *block, const char *end)
+{
+#ifdef NU_ASAN
+    (void)block;
+    return end;
+#else
+    (void)end;
+    return block->data + block->size;
+#endif
+}
+
 /* Reads field lines up to `end`. Returns whether the empty line was among them. */
-static bool read_fields(struct nu_h1_message *msg, const char *end)
+static bool read_fields(struct nu_h1_message *msg, const struct nu_block *block, const char *end)
 {
     struct nu_h1_field *field = &msg->field;
     for (;;) {
         if (nu_likely(field->at == field->line)) {
-            nu_h1_take_lines(msg, end);
+            nu_h1_take_lines(msg, end, readable_end_of(block, end));
             if (nu_likely(end - field->line >= 2 && memcmp(field->line, "\r\n", 2) == 0)) {
                 field->at = field->line + 2;
                 return true;
@@ -454,9 +467,10 @@ static bool read_fields(struct nu_h1_message *msg, const char *end)
     }
 }
 
-/* Reads on in the section's bytes, which lie between `start` and `end`. Returns whether its empty
- * line was seen. */
-static bool read_section(struct nu_h1_message *msg, const char *start, const char *end)
+/* Reads on in the section's bytes, which lie between `start` and `end` of `block`. Returns whether its
+ * empty line was seen. */
+static bool read_section(struct nu_h1_message *msg, const struct nu_block *block, const char *start,
+                         const char *end)
 {
     if (!msg->head) {
         msg->head = start;
@@ -465,7 +479,7 @@ static bool read_section(struct nu_h1_message *msg, const char *start, const cha
     }
     if (!msg->field.line && !read_first_line(msg, end))
         return false;
-    return read_fields(msg, end);
+    return read_fields(msg, block, end);
 }
 
 static void join_repeated(struct nu_h1_message *msg)
@@ -496,7 +510,7 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
     struct nu_slice *slice = in->first;
     /* What lies behind the limit is not looked at, however much came at once. */
     size_t visible = nu_min_size(slice->len, msg->options->max_head_bytes);
-    bool is_complete = read_section(msg, slice->ptr, slice->ptr + visible);
+    bool is_complete = read_section(msg, slice->block, slice->ptr, slice->ptr + visible);
     if (msg->phase == NU_H1_FAILED)
         return;
     if (nu_unlikely(!is_complete && slice->len > visible)) {

@@ -253,7 +253,7 @@ static void put(struct nu_h2_fields *fields, const struct nu_header *header)
 struct nu_h2_fields nu_h2_fields_of(const struct nu_headers *headers, enum nu_h2_section section)
 {
     struct nu_h2_fields fields = {
-        .fields = nu_small_alloc(headers->count * sizeof(nghttp2_nv)),
+        .fields = nu_small_alloc(nu_headers_count(headers) * sizeof(nghttp2_nv)),
     };
     nu_headers_for_each(header, headers)
     {

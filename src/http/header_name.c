@@ -8,8 +8,8 @@
 
 #include "http/header_hash_generated.h"
 
-static const struct nu_str names[NU_HEADER_ID_COUNT] = {
-#define X(id, name) [NU_HEADER_##id] = NU_STR_INIT(name),
+const struct nu_header_row nu_header_rows[NU_HEADER_ID_COUNT] = {
+#define X(id, name) [NU_HEADER_##id] = {name ": ", sizeof(name) - 1},
     NU_HEADER_NAMES(X)
 #undef X
 };
@@ -75,16 +75,20 @@ static inline uint64_t key_of(const char *text, size_t len)
     return ((uint64_t)(middle | 0x2020) << 32 | (last | 0x2020)) + len;
 }
 
-static inline enum nu_header_id id_of(struct nu_str name, unsigned fold)
+enum nu_header_id nu_header_id_guess(struct nu_str name)
 {
     if (nu_unlikely(name.len < 2 || name.len > NU_HEADER_HASH_MAX_LEN))
         return NU_HEADER_OTHER;
-    const char *text = name.ptr;
-    size_t len = name.len;
-    unsigned id = nu_header_hash_slots[NU_HEADER_HASH(key_of(text, len))];
-    if (names[id].len != len || !is_equal(names[id].ptr, text, len, fold))
+    return (enum nu_header_id)nu_header_hash_slots[NU_HEADER_HASH(key_of(name.ptr, name.len))];
+}
+
+static inline enum nu_header_id id_of(struct nu_str name, unsigned fold)
+{
+    enum nu_header_id id = nu_header_id_guess(name);
+    const struct nu_header_row *row = &nu_header_rows[id];
+    if (row->len != name.len || !is_equal(row->text, name.ptr, name.len, fold))
         return NU_HEADER_OTHER;
-    return (enum nu_header_id)id;
+    return id;
 }
 
 enum nu_header_id nu_header_id_of(struct nu_str name)
@@ -97,11 +101,6 @@ enum nu_header_id nu_header_id_of(struct nu_str name)
 enum nu_header_id nu_header_id_of_token(struct nu_str name)
 {
     return id_of(name, 0x20);
-}
-
-struct nu_str nu_header_name_of(enum nu_header_id id)
-{
-    return names[id];
 }
 
 /* Eight bytes at a time: bit 7 is set in each byte that holds 'A' to 'Z'. */

@@ -22,8 +22,22 @@ enum nu_header_id {
 enum nu_header_id nu_header_id_of(struct nu_str name);
 /* The same for a name in any case, which must be a token (nu_header_name_is_valid). */
 enum nu_header_id nu_header_id_of_token(struct nu_str name);
+/* The only known name that a token in any case may be, if it is a known one at all. */
+enum nu_header_id nu_header_id_guess(struct nu_str name);
+
+/* A known name as it goes out, with the colon and the blank behind it; all rows are of one size, so
+ * that comparing and copying need no loop. */
+struct nu_header_row {
+    char text[63];
+    uint8_t len; /* of the name alone */
+} NU_ALIGNED(64);
+extern const struct nu_header_row nu_header_rows[NU_HEADER_ID_COUNT];
+
 /* The name of an id (not OTHER), a constant. */
-struct nu_str nu_header_name_of(enum nu_header_id id);
+static inline struct nu_str nu_header_name_of(enum nu_header_id id)
+{
+    return nu_str_make(nu_header_rows[id].text, nu_header_rows[id].len);
+}
 
 /* Whether there is an ASCII letter for nu_header_name_lower to lower. */
 bool nu_header_name_has_upper(struct nu_str name);

@@ -26,6 +26,16 @@ static inline __m128i nu_scan_range(__m128i v, char first, char last)
                           from_first);
 }
 
+/* A bit for each of 16 bytes that is a colon, a control character (DEL left out) or beyond ASCII. */
+static inline unsigned nu_scan_colon_or_control(const char *p)
+{
+    __m128i v = nu_scan_load(p);
+    __m128i colon = _mm_cmpeq_epi8(v, _mm_set1_epi8(':'));
+    /* As signed numbers, bytes beyond ASCII are below all others. */
+    __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(colon, low));
+}
+
 /* A bit for each of 16 bytes that is no letter, digit or '-'. */
 static inline unsigned nu_scan_unusual_in_name(const char *p)
 {
@@ -41,6 +51,14 @@ static inline unsigned nu_scan_control(const char *p)
     __m128i v = nu_scan_load(p);
     __m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(nu_scan_range(v, 0, 0x1f), del));
+}
+
+/* Whether `len` bytes, up to sixteen of the sixteen at `p`, are `known` when bit 0x20 is set. */
+static inline bool nu_scan_is_folded(const char *known, const char *p, size_t len)
+{
+    __m128i v = _mm_or_si128(nu_scan_load(p), _mm_set1_epi8(0x20));
+    unsigned same = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, nu_scan_load(known)));
+    return (~same & ((1u << len) - 1)) == 0;
 }
 
 /* Whether `len` bytes, eight to sixteen of them, are all letters, digits, '-', '.' or ':'. */

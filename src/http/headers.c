@@ -13,7 +13,7 @@ void nu_headers_init(struct nu_headers *headers, struct nu_arena *arena, uint32_
     headers->entries = nu_arena_alloc(arena, cap * sizeof(struct nu_header));
     headers->used = 0;
     headers->cap = cap;
-    headers->count = 0;
+    headers->holes = 0;
     headers->name_style = NU_NAMES_AS_WRITER_LIKES;
     headers->has_repeats = false;
     memset(headers->present, 0, sizeof(headers->present));
@@ -22,7 +22,7 @@ void nu_headers_init(struct nu_headers *headers, struct nu_arena *arena, uint32_
 void nu_headers_clear(struct nu_headers *headers)
 {
     headers->used = 0;
-    headers->count = 0;
+    headers->holes = 0;
     headers->has_repeats = false;
     memset(headers->present, 0, sizeof(headers->present));
 }
@@ -66,6 +66,7 @@ void nu_headers_reserve_first(struct nu_headers *headers, uint32_t n)
         headers->entries[i].id = NU_HEADER_OTHER;
     }
     headers->used = n;
+    headers->holes = n;
 }
 
 void nu_headers_fill_first(struct nu_headers *headers, uint32_t index, enum nu_header_id id,
@@ -77,7 +78,7 @@ void nu_headers_fill_first(struct nu_headers *headers, uint32_t index, enum nu_h
     header->value = value;
     header->original_name = NULL;
     header->id = (uint16_t)id;
-    headers->count++;
+    headers->holes--;
     set_present(headers, id, index);
 }
 
@@ -93,7 +94,7 @@ void nu_headers_remove_entry(struct nu_headers *headers, struct nu_header *heade
     uint32_t index = (uint32_t)(header - headers->entries);
     header->name.ptr = NULL;
     header->id = NU_HEADER_OTHER;
-    headers->count--;
+    headers->holes++;
     if (!id || headers->first[id] != index)
         return;
     clear_present(headers, id);
@@ -113,7 +114,7 @@ static void remove_from(struct nu_headers *headers, enum nu_header_id id, uint32
         if (headers->entries[i].id == id) {
             headers->entries[i].name.ptr = NULL;
             headers->entries[i].id = NU_HEADER_OTHER;
-            headers->count--;
+            headers->holes++;
         }
     }
 }
@@ -128,7 +129,7 @@ void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id)
     }
     headers->entries[index].name.ptr = NULL;
     headers->entries[index].id = NU_HEADER_OTHER;
-    headers->count--;
+    headers->holes++;
 }
 
 void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
@@ -340,7 +341,7 @@ size_t nu_headers_remove(struct nu_headers *headers, struct nu_str name)
 
 size_t nu_headers_count(const struct nu_headers *headers)
 {
-    return headers->count;
+    return headers->used - headers->holes;
 }
 
 bool nu_headers_next(const struct nu_headers *headers, size_t *cursor, struct nu_str *name,

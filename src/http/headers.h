@@ -39,7 +39,7 @@ struct nu_headers {
     struct nu_header *entries;
     uint32_t used; /* entries, holes included */
     uint32_t cap;
-    uint32_t count;     /* entries, holes left out */
+    uint32_t holes;     /* among them */
     uint8_t name_style; /* enum nu_name_style */
     bool has_repeats;   /* a known name may have more than one entry */
     uint64_t present[NU_HEADERS_WORDS];
@@ -103,7 +103,6 @@ static inline struct nu_header *nu_headers_add_ref(struct nu_headers *headers, e
     header->value = value;
     header->original_name = NULL;
     header->id = (uint16_t)id;
-    headers->count++;
     if (id && !nu_headers_has_id(headers, id)) {
         headers->present[id / 64] |= (uint64_t)1 << (id % 64);
         headers->first[id] = (uint16_t)index;
@@ -115,6 +114,27 @@ static inline struct nu_header *nu_headers_add_ref(struct nu_headers *headers, e
 
 /* The same for a known name. */
 void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
+/* Adds an entry of a known name, unless the map has one or has no room left; returns whether it
+ * did. */
+static inline bool nu_headers_try_new(struct nu_headers *headers, enum nu_header_id id,
+                                      struct nu_str value)
+{
+    uint64_t *word = &headers->present[id / 64];
+    uint64_t bit = (uint64_t)1 << (id % 64);
+    uint32_t index = headers->used;
+    if (nu_unlikely(*word & bit || index == headers->cap || index >= NU_HEADERS_INDEXED))
+        return false;
+    struct nu_header *header = &headers->entries[index];
+    header->name = nu_header_name_of(id);
+    header->value = value;
+    header->original_name = NULL;
+    header->id = (uint16_t)id;
+    headers->used = index + 1;
+    headers->first[id] = (uint16_t)index;
+    *word |= bit;
+    return true;
+}
+
 /* Gives the first entry of a known name this value (not copied) and removes its duplicates; adds
  * one if there is none. */
 void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
