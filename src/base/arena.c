@@ -97,6 +97,22 @@ void nu_arena_destroy(struct nu_arena **arena)
     nu_arena_finish(&moved);
 }
 
+/* A large object has a block of its own; the one before it keeps serving small ones. */
+static NU_NOINLINE void *alloc_oversized(struct nu_arena *arena, size_t size)
+{
+    struct nu_arena before = *arena;
+    size_t rounded = nu_align_up(size, ALIGN);
+    take_block(arena, nu_block_get_size(rounded + ALIGN), 0);
+    void *ptr = arena->at;
+    arena->at += rounded;
+    nu_unpoison(ptr, size);
+    if (before.blocks) {
+        arena->at = before.at;
+        arena->end = before.end;
+    }
+    return ptr;
+}
+
 void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
 {
     nu_assert(size < UINT32_MAX - 2 * ALIGN);
@@ -109,17 +125,12 @@ void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
     }
     bool is_large = arena->blocks && arena->blocks->next_free;
     enum nu_block_class step = is_large ? NU_BLOCK_MEDIUM : NU_BLOCK_SMALL;
-    bool is_oversized = rounded + ALIGN > nu_block_size(step);
-    struct nu_arena before = *arena;
-    take_block(arena, is_oversized ? nu_block_get_size(rounded + ALIGN) : nu_block_get(step), 0);
+    if (nu_unlikely(rounded + ALIGN > nu_block_size(step)))
+        return alloc_oversized(arena, size);
+    take_block(arena, nu_block_get(step), 0);
     void *ptr = arena->at;
     arena->at += rounded;
     nu_unpoison(ptr, size);
-    if (is_oversized && before.blocks) {
-        /* A large object has a block of its own; the one before it keeps serving small ones. */
-        arena->at = before.at;
-        arena->end = before.end;
-    }
     return ptr;
 }
 
@@ -128,6 +139,13 @@ NU_NOINLINE void *nu_arena_calloc(struct nu_arena *arena, size_t size)
 {
     void *ptr = nu_arena_alloc(arena, size);
     memset(ptr, 0, size);
+    return ptr;
+}
+
+NU_NOINLINE void *nu_arena_alloc_zeroed(struct nu_arena *arena, size_t size, size_t zeroed)
+{
+    void *ptr = nu_arena_alloc(arena, size);
+    memset(ptr, 0, zeroed);
     return ptr;
 }
 

@@ -55,6 +55,8 @@ static inline void *nu_arena_alloc(struct nu_arena *arena, size_t size)
 
 /* Zeroed memory. */
 void *nu_arena_calloc(struct nu_arena *arena, size_t size);
+/* `size` bytes, of which the first `zeroed` are. */
+void *nu_arena_alloc_zeroed(struct nu_arena *arena, size_t size, size_t zeroed);
 /* A copy of the bytes, with a NUL behind them that the view does not count. */
 struct nu_str nu_arena_dup(struct nu_arena *arena, struct nu_str s);
 char *nu_arena_strdup(struct nu_arena *arena, const char *s);

@@ -56,6 +56,8 @@ struct nu_block *nu_block_get(enum nu_block_class block_class)
 
 struct nu_block *nu_block_get_size(size_t size)
 {
+    if (nu_likely(size <= BLOCK_BYTES(4096)))
+        return nu_block_get(NU_BLOCK_SMALL);
     for (enum nu_block_class c = NU_BLOCK_SMALL; c < NU_BLOCK_CLASS_COUNT; c++) {
         if (size <= class_sizes[c])
             return nu_block_get(c);

@@ -59,13 +59,14 @@ void nu_buf_cache_clear(void)
 void nu_buf_clear_slices(struct nu_buf *buf)
 {
     struct nu_slice *slice = buf->first;
-    while (slice) {
-        struct nu_slice *next = slice->next;
-        nu_block_unref(slice->block);
-        node_put(slice);
-        slice = next;
-    }
     nu_buf_init(buf);
+    do {
+        struct nu_slice *next = slice->next;
+        struct nu_block *block = slice->block;
+        node_put(slice);
+        nu_block_unref(block);
+        slice = next;
+    } while (nu_unlikely(slice != NULL));
 }
 
 static inline void link_last(struct nu_buf *buf, struct nu_slice *slice)
@@ -150,6 +151,12 @@ void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str 
     add_slice(buf, block, s.ptr, s.len);
 }
 
+void nu_buf_take_block(struct nu_buf *buf, struct nu_block *block, struct nu_str s)
+{
+    nu_debug_assert(s.len > 0);
+    add_slice(buf, block, s.ptr, s.len);
+}
+
 static void unlink_last(struct nu_buf *buf)
 {
     struct nu_slice *last = buf->last;
@@ -169,15 +176,22 @@ static void unlink_last(struct nu_buf *buf)
  * A reservation is kept as an empty last slice until it is committed. One that was not is dropped
  * by the next.
  */
+static char *reserve_block(struct nu_buf *buf, size_t n)
+{
+    struct nu_block *block = nu_block_get_size(n);
+    add_slice(buf, block, block->data, 0);
+    return block->data;
+}
+
 char *nu_buf_reserve(struct nu_buf *buf, size_t n)
 {
-    if (tail_room(buf) < nu_max_size(n, 1)) {
-        if (buf->last && buf->last->len == 0)
-            unlink_last(buf);
-        struct nu_block *block = nu_block_get_size(n);
-        add_slice(buf, block, block->data, 0);
-    }
-    return tail_end(buf);
+    if (nu_likely(!buf->last))
+        return reserve_block(buf, n);
+    if (tail_room(buf) >= nu_max_size(n, 1))
+        return tail_end(buf);
+    if (buf->last->len == 0)
+        unlink_last(buf);
+    return reserve_block(buf, n);
 }
 
 void nu_buf_commit(struct nu_buf *buf, size_t n)
@@ -254,12 +268,8 @@ void nu_buf_share(struct nu_buf *to, const struct nu_buf *from)
     }
 }
 
-void nu_buf_drain(struct nu_buf *buf, size_t n)
+void nu_buf_drain_slices(struct nu_buf *buf, size_t n)
 {
-    if (n >= buf->len) {
-        nu_buf_clear(buf);
-        return;
-    }
     buf->len -= n;
     while (n) {
         struct nu_slice *slice = buf->first;
@@ -273,6 +283,11 @@ void nu_buf_drain(struct nu_buf *buf, size_t n)
         nu_block_unref(slice->block);
         node_put(slice);
     }
+}
+
+void nu_buf_drain(struct nu_buf *buf, size_t n)
+{
+    nu_buf_drain_all_or(buf, n);
 }
 
 size_t nu_buf_copy_out(const struct nu_buf *buf, size_t offset, char *out, size_t n)

@@ -60,6 +60,8 @@ static inline bool nu_buf_is_empty(const struct nu_buf *buf)
 void nu_buf_add_static(struct nu_buf *buf, struct nu_str s);
 /* Adds the range `s` of `block` and takes a reference of its own. `s` may be empty. */
 void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str s);
+/* The same with the caller's reference, which it takes over; `s` is not empty. */
+void nu_buf_take_block(struct nu_buf *buf, struct nu_block *block, struct nu_str s);
 
 /*
  * `n` contiguous writable bytes at the end; what was written is added by nu_buf_commit, with at
@@ -68,6 +70,17 @@ void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str 
  */
 char *nu_buf_reserve(struct nu_buf *buf, size_t n);
 void nu_buf_commit(struct nu_buf *buf, size_t n);
+
+void nu_buf_drain_slices(struct nu_buf *buf, size_t n);
+
+/* nu_buf_drain for those who mostly drain all. */
+static inline void nu_buf_drain_all_or(struct nu_buf *buf, size_t n)
+{
+    if (nu_likely(n >= buf->len))
+        nu_buf_clear(buf);
+    else
+        nu_buf_drain_slices(buf, n);
+}
 
 /* Moves the first `n` bytes (cut to the length) from `from` to the end of `to`. */
 void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n);

@@ -524,7 +524,7 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
         return;
     /* The section's views keep the block; the rest of it is body or the next message. */
     nu_arena_hold_block(msg->arena, slice->block);
-    nu_buf_drain(in, (size_t)(msg->field.at - slice->ptr));
+    nu_buf_drain_all_or(in, (size_t)(msg->field.at - slice->ptr));
 }
 
 /* --- Body ------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -45,17 +46,39 @@ static void on_readable(int fd, short what, void *arg);
 static void on_writable(int fd, short what, void *arg);
 static void on_flush_task(struct nu_turn_task *task);
 
+/*
+ * The library's read and write are points at which a thread may be cancelled, which costs as much as
+ * all the rest of the call. No thread of ours is ever cancelled. Sanitizers know only the library's.
+ */
+static ssize_t read_socket(int fd, void *data, size_t size)
+{
+#ifdef NU_DEBUG
+    return read(fd, data, size);
+#else
+    return syscall(SYS_read, fd, data, size);
+#endif
+}
+
+static ssize_t write_socket(int fd, const void *data, size_t size)
+{
+#ifdef NU_DEBUG
+    return write(fd, data, size);
+#else
+    return syscall(SYS_write, fd, data, size);
+#endif
+}
+
 static ssize_t raw_read(struct nu_connection *conn, const struct iovec *iov, int count)
 {
     if (nu_likely(count == 1))
-        return read(conn->fd, iov->iov_base, iov->iov_len);
+        return read_socket(conn->fd, iov->iov_base, iov->iov_len);
     return readv(conn->fd, iov, count);
 }
 
 static ssize_t raw_write(struct nu_connection *conn, const struct iovec *iov, int count)
 {
     if (nu_likely(count == 1))
-        return write(conn->fd, iov->iov_base, iov->iov_len);
+        return write_socket(conn->fd, iov->iov_base, iov->iov_len);
     return writev(conn->fd, iov, count);
 }
 
@@ -376,38 +399,54 @@ static ssize_t read_into_blocks(struct nu_connection *conn)
     return n;
 }
 
-/* The same for the first step, which most connections never leave: one small block. */
-static ssize_t read_into_block(struct nu_connection *conn)
+static NU_NOINLINE ssize_t read_piece(struct nu_connection *conn, char *data, size_t size)
 {
-    struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
-    struct iovec iov = {block->data, block->size};
-    ssize_t n = conn->transport->read(conn, &iov, 1);
-    if (nu_likely(n > 0)) {
-        block->fill = (uint32_t)n;
-        nu_buf_add_block(&conn->in, block, nu_str_make(block->data, (size_t)n));
-        conn->last_read_was_full = (size_t)n == block->size;
-        conn->short_reads = false;
-        if (nu_unlikely(conn->last_read_was_full))
-            conn->read_size++;
-    }
+    struct iovec iov = {data, size};
+    return conn->transport->read(conn, &iov, 1);
+}
+
+static NU_NOINLINE void give_back_block(struct nu_block *block)
+{
     int error = errno;
     nu_block_unref(block);
     errno = error;
+}
+
+/* The same for the first step, which most connections never leave: one small block. */
+static inline ssize_t read_into_block(struct nu_connection *conn)
+{
+    struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
+    ssize_t n = nu_likely(conn->transport == &nu_raw_transport)
+                    ? read_socket(conn->fd, block->data, block->size)
+                    : read_piece(conn, block->data, block->size);
+    if (nu_unlikely(n <= 0)) {
+        give_back_block(block);
+        return n;
+    }
+    block->fill = (uint32_t)n;
+    nu_buf_take_block(&conn->in, block, nu_str_make(block->data, (size_t)n));
+    conn->last_read_was_full = (size_t)n == block->size;
+    conn->short_reads = false;
+    if (nu_unlikely(conn->last_read_was_full))
+        conn->read_size++;
     return n;
 }
 
-static ssize_t read_once(struct nu_connection *conn)
+/* As many bytes as the last reads let one expect. */
+static NU_NOINLINE ssize_t read_by_size(struct nu_connection *conn)
 {
     enum { WORTH_FILLING = 512 };
     size_t room = tail_room(conn);
-    ssize_t n;
     if (room >= WORTH_FILLING)
-        n = read_into_tail(conn, room);
-    else if (nu_likely(conn->read_size == 0))
-        n = read_into_block(conn);
-    else
-        n = read_into_blocks(conn);
-    if (n > 0)
+        return read_into_tail(conn, room);
+    return conn->read_size == 0 ? read_into_block(conn) : read_into_blocks(conn);
+}
+
+static inline ssize_t read_once(struct nu_connection *conn)
+{
+    bool is_usual = !conn->in.last && conn->read_size == 0;
+    ssize_t n = nu_likely(is_usual) ? read_into_block(conn) : read_by_size(conn);
+    if (nu_likely(n > 0))
         conn->rx_bytes += (uint64_t)n;
     return n;
 }
@@ -596,6 +635,26 @@ static inline ssize_t write_once(struct nu_connection *conn, size_t *bytes)
     return conn->transport->write(conn, &iov, 1);
 }
 
+/* Takes note of what a write of `bytes` returned. False when there is no writing on: the connection
+ * has to wait, or failed. */
+static bool note_written(struct nu_connection *conn, ssize_t n, size_t bytes)
+{
+    if (n < 0 && errno == EINTR)
+        return true;
+    if (n < 0 && errno != EAGAIN) {
+        fail(conn, errno);
+        return false;
+    }
+    if (n > 0) {
+        conn->tx_bytes += (uint64_t)n;
+        nu_buf_drain_all_or(&conn->out, (size_t)n);
+    }
+    if (!is_blocked(conn, n, bytes))
+        return true;
+    wait_for_room(conn, n > 0);
+    return false;
+}
+
 /* Writes until nothing is left. False when it has to wait, or when the connection failed. */
 static bool write_out(struct nu_connection *conn)
 {
@@ -606,20 +665,8 @@ static bool write_out(struct nu_connection *conn)
         }
         size_t bytes;
         ssize_t n = write_once(conn, &bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno != EAGAIN) {
-            fail(conn, errno);
+        if (!note_written(conn, n, bytes))
             return false;
-        }
-        if (n > 0) {
-            conn->tx_bytes += (uint64_t)n;
-            nu_buf_drain(&conn->out, (size_t)n);
-        }
-        if (is_blocked(conn, n, bytes)) {
-            wait_for_room(conn, n > 0);
-            return false;
-        }
     }
     return true;
 }
@@ -647,6 +694,26 @@ static void flush(struct nu_connection *conn)
     bool may_end = conn->state == NU_CONNECTION_OPEN || conn->state == NU_CONNECTION_CLOSING;
     if (may_end && conn->out.len == 0)
         on_all_written(conn);
+}
+
+/* The usual case: plain bytes of one piece are written at once, and nothing else is to be done. False
+ * if it is another one. */
+static inline bool write_at_once(struct nu_connection *conn)
+{
+    const struct nu_slice *piece = conn->out.first;
+    if (nu_unlikely(conn->transport != &nu_raw_transport || conn->state != NU_CONNECTION_OPEN ||
+                    conn->write_ended || conn->above_high || conn->ops->on_drained ||
+                    conn->out.len == 0 || piece->next))
+        return false;
+    ssize_t n = write_socket(conn->fd, piece->ptr, piece->len);
+    if (nu_unlikely(n != (ssize_t)piece->len)) {
+        if (note_written(conn, n, piece->len))
+            flush(conn);
+        return true;
+    }
+    conn->tx_bytes += (uint64_t)n;
+    nu_buf_clear_slices(&conn->out);
+    return true;
 }
 
 /* Hands bytes that wait in `in` to the owner again, and reads on. */
@@ -680,10 +747,10 @@ static void on_flush_task(struct nu_turn_task *task)
     bool may_write = conn->state != NU_CONNECTION_CONNECTING && conn->state != NU_CONNECTION_CLOSED;
     if (!may_write)
         return;
-    if (nu_likely(!conn->io.write_event))
-        flush(conn);
-    else
+    if (nu_unlikely(conn->io.write_event != NULL))
         wait_for_room(conn, false); /* what was added to `out` stays there */
+    else if (!write_at_once(conn))
+        flush(conn);
     if (nu_unlikely(conn->redeliver_later) && conn->state == NU_CONNECTION_OPEN)
         await_next_turn(conn);
 }

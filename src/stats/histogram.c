@@ -88,11 +88,24 @@ static struct nu_histogram_table *table_grow(struct nu_histogram_table *old)
     return table;
 }
 
+/* A sample whose bin stands in another slot than its own. */
+static bool add_to_present(struct nu_histogram_table *table, unsigned bin)
+{
+    uint32_t slot = find_slot(table, bin);
+    if (key_at(table, slot, memory_order_relaxed) == 0)
+        return false;
+    add(&table->counts[slot], 1);
+    add(&table->total, 1);
+    return true;
+}
+
 void nu_histogram_record_slow(struct nu_histogram *histogram, unsigned bin)
 {
     struct nu_histogram_table *table =
         atomic_load_explicit(&histogram->table, memory_order_relaxed);
     struct nu_histogram_table *before = table;
+    if (nu_likely(table != NULL) && add_to_present(table, bin))
+        return;
     if (!table)
         table = table_create(FIRST_SLOTS);
     else if (table->used * 4 >= (table->mask + 1) * 3 && table->mask + 1 < MAX_SLOTS)

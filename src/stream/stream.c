@@ -735,7 +735,8 @@ struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
                                            struct nu_arena *arena)
 {
     enum { HEADER_ROOM = 24 };
-    struct nu_hcm_stream *stream = nu_arena_calloc(arena, sizeof(*stream));
+    struct nu_hcm_stream *stream = nu_arena_alloc_zeroed(
+        arena, sizeof(*stream), offsetof(struct nu_hcm_stream, request_headers));
     stream->arena = arena;
     stream->conn = conn;
     stream->encoder = encoder;

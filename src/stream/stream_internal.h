@@ -74,7 +74,6 @@ enum nu_stream_flag {
 
 struct nu_hcm_stream {
     struct nu_stream_decoder decoder;
-    struct nu_filter_chain chain;
     struct nu_hcm_conn *conn;           /* borrowed: NULL once the stream is over */
     struct nu_stream_encoder *encoder;  /* borrowed: the codec's */
     struct nu_arena *arena;             /* owned: holds this struct as well */
@@ -84,7 +83,6 @@ struct nu_hcm_stream {
     struct nu_connection_info connection_info;
     struct nu_route_match route;
     uint64_t random;
-    struct nu_headers request_headers;
     struct nu_headers *response_headers; /* NULL before the response */
     struct nu_headers *response_trailers;
     struct nu_timer idle_timer; /* looks at active_us when it fires */
@@ -96,6 +94,10 @@ struct nu_hcm_stream {
     uint64_t idle_timeout_ms;
     uint16_t flags; /* enum nu_stream_flag */
     uint16_t holds; /* of the request's bytes; what is left goes with the stream */
+
+    /* What is made by a function of its own; all above is zero at first. */
+    struct nu_headers request_headers;
+    struct nu_filter_chain chain; /* once CHAIN_OPEN */
 };
 
 static inline bool nu_stream_has(const struct nu_hcm_stream *stream, enum nu_stream_flag flag)
