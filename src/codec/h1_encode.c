@@ -94,6 +94,13 @@ static NU_NOINLINE char *put_header(char *p, struct nu_str name, const char *ori
     return put_line_end(put(p + 2, value));
 }
 
+static NU_NOINLINE char *put_unknown_name(char *p, struct nu_str name)
+{
+    p = put(p, name);
+    memcpy(p, ": ", 2);
+    return p + 2;
+}
+
 static inline bool is_pseudo(const struct nu_header *header)
 {
     return header->id != NU_HEADER_OTHER && header->id <= NU_HEADER_LAST_PSEUDO;
@@ -120,29 +127,30 @@ static char *put_first_line(char *p, const struct nu_h1_line *line)
     return p + 11;
 }
 
-/* What is to be done with a known name, by its id: 0 for most. */
-enum { NOT_COPIED = 1, COPIED_ONCE = 2 };
+/* What is to be done with an entry, by its id: 0 for most. */
+enum { NOT_COPIED = 1, COPIED_ONCE, UNKNOWN };
 static const uint8_t treatment[NU_HEADER_ID_COUNT] = {
 #define PSEUDO(id) [NU_HEADER_##id] = NOT_COPIED
-    PSEUDO(AUTHORITY),
-    PSEUDO(METHOD),
-    PSEUDO(PATH),
-    PSEUDO(PROTOCOL),
-    PSEUDO(SCHEME),
+    PSEUDO(AUTHORITY), PSEUDO(METHOD), PSEUDO(PATH), PSEUDO(PROTOCOL), PSEUDO(SCHEME),
     PSEUDO(STATUS),
 #undef PSEUDO
     /* Names that only the codec writes. */
-    [NU_HEADER_HOST] = NOT_COPIED,
-    [NU_HEADER_TRANSFER_ENCODING] = NOT_COPIED,
-    [NU_HEADER_CONTENT_LENGTH] = COPIED_ONCE,
+    [NU_HEADER_HOST] = NOT_COPIED, [NU_HEADER_TRANSFER_ENCODING] = NOT_COPIED,
+    [NU_HEADER_CONTENT_LENGTH] = COPIED_ONCE, [NU_HEADER_OTHER] = UNKNOWN, /* a hole or any name */
 };
 
-/* Whether the header goes out. */
-static inline bool is_copied(enum nu_header_id id, bool *drop_length)
+/* Whether the header, whose name has a treatment, goes out. */
+static inline bool is_copied(const struct nu_header *header, bool *drop_length)
 {
-    if (nu_likely(!treatment[id]))
-        return true;
-    if (treatment[id] == NOT_COPIED || *drop_length)
+    switch (treatment[header->id]) {
+    case NOT_COPIED:
+        return false;
+    case UNKNOWN:
+        return header->name.ptr != NULL;
+    default:
+        break;
+    }
+    if (*drop_length)
         return false;
     *drop_length = true;
     return true;
@@ -152,25 +160,44 @@ static inline bool is_copied(enum nu_header_id id, bool *drop_length)
  * behind the end of a name. */
 enum { SPARE = 160 };
 
-/* Writes the headers up to `limit`; returns NULL if they do not fit. */
-static char *put_headers(char *p, const char *limit, const struct nu_headers *headers,
-                         enum nu_h1_name_format format, bool drop_length)
+/* Whether the header fits with SPARE bytes behind it. */
+static inline bool fits(const struct nu_header *header, const char *p, const char *limit)
 {
-    /* No name is spelt in another way than ours. */
-    bool is_usual = headers->name_style == NU_NAMES_AS_WRITER_LIKES && format == NU_H1_NAMES_LOWER;
+    return (ptrdiff_t)(header->name.len + header->value.len + SPARE) <= limit - p;
+}
+
+/* Writes the headers up to `limit`, with names of any spelling; returns NULL if they do not fit. */
+static NU_NOINLINE char *put_spelt_headers(char *p, const char *limit,
+                                           const struct nu_headers *headers,
+                                           enum nu_h1_name_format format, bool drop_length)
+{
     nu_headers_for_each(header, headers)
     {
-        enum nu_header_id id = (enum nu_header_id)header->id;
-        if (!is_copied(id, &drop_length))
+        if (treatment[header->id] && !is_copied(header, &drop_length))
             continue;
-        if (nu_unlikely((size_t)(limit - p) < header->name.len + header->value.len + SPARE))
+        if (!fits(header, p, limit))
             return NULL;
-        if (nu_likely(id && is_usual)) {
+        p = put_header(p, header->name, header->original_name, header->value, format);
+    }
+    return p;
+}
+
+/* The same where no name is spelt in another way than ours. */
+static inline char *put_headers(char *p, const char *limit, const struct nu_headers *headers,
+                                bool drop_length)
+{
+    const struct nu_header *header = headers->entries;
+    for (const struct nu_header *end = header + headers->used; header < end; header++) {
+        enum nu_header_id id = (enum nu_header_id)header->id;
+        if (treatment[id] && !is_copied(header, &drop_length))
+            continue;
+        if (nu_unlikely(!fits(header, p, limit)))
+            return NULL;
+        if (nu_likely(id))
             p = put_known_name(p, id, header->name.len);
-            p = put_line_end(put(p, header->value));
-        } else {
-            p = put_header(p, header->name, header->original_name, header->value, format);
-        }
+        else
+            p = put_unknown_name(p, header->name);
+        p = put_line_end(put(p, header->value));
     }
     return p;
 }
@@ -202,7 +229,7 @@ struct head {
 };
 
 /* Bytes of the first line and the host. */
-static size_t start_size(const struct head *head)
+static inline size_t start_size(const struct head *head)
 {
     size_t host = head->host ? head->host->value.len : 0;
     return head->line->first.len + head->line->second.len + host + SPARE;
@@ -216,22 +243,39 @@ static inline char *put_host(char *p, const struct nu_header *host, enum nu_h1_n
     return put_line_end(put(p + 6, host->value));
 }
 
-/* Writes the head into `size` bytes; returns its length, or 0 if it may not fit. */
-static size_t put_head(char *start, size_t size, const struct head *head, size_t *first_line)
+/* Writes the head into `size` bytes; returns what it took, or 0 bytes if it may not fit. */
+static inline struct nu_h1_written put_head(char *start, size_t size, const struct head *head)
 {
+    enum { EMPTY_LINE = 2 };
+    const struct nu_h1_written too_long = {0, 0};
     const char *limit = start + size;
     if (nu_unlikely(size < start_size(head)))
-        return 0;
+        return too_long;
     char *p = put_first_line(start, head->line);
-    *first_line = (size_t)(p - start);
+    const char *fields = p;
     if (head->host)
         p = put_host(p, head->host, head->format);
-    p = put_headers(p, limit, head->headers, head->format, head->framing->drop_content_length);
+    bool is_usual =
+        head->headers->name_style == NU_NAMES_AS_WRITER_LIKES && head->format == NU_H1_NAMES_LOWER;
+    bool drop_length = head->framing->drop_content_length;
+    p = nu_likely(is_usual) ? put_headers(p, limit, head->headers, drop_length)
+                            : put_spelt_headers(p, limit, head->headers, head->format, drop_length);
     if (nu_unlikely(!p))
-        return 0;
+        return too_long;
     if (nu_unlikely(has_framing(head->framing)))
         p = put_framing(p, head->framing, head->format);
-    return (size_t)(put_line_end(p) - start);
+    p = put_line_end(p);
+    return (struct nu_h1_written){(size_t)(p - start), (size_t)(p - fields) - EMPTY_LINE};
+}
+
+/* One that is larger than what is mostly enough. */
+NU_COLD static struct nu_h1_written write_large_head(struct nu_buf *out, const struct head *head)
+{
+    size_t size = start_size(head) + headers_size(head->headers) + 2 * SPARE;
+    struct nu_h1_written written = put_head(nu_buf_reserve(out, size), size, head);
+    nu_debug_assert(written.bytes > 0);
+    nu_buf_commit(out, written.bytes);
+    return written;
 }
 
 struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
@@ -239,17 +283,13 @@ struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_lin
                                       const struct nu_h1_framing *framing,
                                       enum nu_h1_name_format format, const struct nu_header *host)
 {
-    enum { USUAL = 1024, EMPTY_LINE = 2 };
-    struct head head = {line, headers, framing, host, format_of(headers, format)};
-    size_t first_line;
-    size_t bytes = put_head(nu_buf_reserve(out, USUAL), USUAL, &head, &first_line);
-    if (nu_unlikely(bytes == 0)) {
-        size_t size = start_size(&head) + headers_size(headers) + 2 * SPARE;
-        bytes = put_head(nu_buf_reserve(out, size), size, &head, &first_line);
-    }
-    nu_debug_assert(bytes > 0);
-    nu_buf_commit(out, bytes);
-    return (struct nu_h1_written){bytes, bytes - first_line - EMPTY_LINE};
+    enum { USUAL = 1024 };
+    const struct head head = {line, headers, framing, host, format_of(headers, format)};
+    struct nu_h1_written written = put_head(nu_buf_reserve(out, USUAL), USUAL, &head);
+    if (nu_unlikely(written.bytes == 0))
+        return write_large_head(out, &head);
+    nu_buf_commit(out, written.bytes);
+    return written;
 }
 
 bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *length)
