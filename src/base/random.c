@@ -54,6 +54,18 @@ void nu_random_fill(void *out, size_t len)
     memset(pool.bytes + pool.left, 0, len);
 }
 
+void nu_random_fill_16(unsigned char out[16])
+{
+    enum { LEN = 16 };
+    if (nu_unlikely(pool.left < LEN)) {
+        nu_random_fill(out, LEN);
+        return;
+    }
+    pool.left -= LEN;
+    memcpy(out, pool.bytes + pool.left, LEN);
+    memset(pool.bytes + pool.left, 0, LEN);
+}
+
 static inline uint64_t rotate_left(uint64_t x, int k)
 {
     return (x << k) | (x >> (64 - k));
@@ -72,13 +84,17 @@ void nu_random_seed(uint64_t seed)
     fast.seeded = true;
 }
 
+NU_COLD static void seed_from_kernel(void)
+{
+    uint64_t seed;
+    nu_random_fill(&seed, sizeof(seed));
+    nu_random_seed(seed);
+}
+
 uint64_t nu_random_u64(void)
 {
-    if (nu_unlikely(!fast.seeded)) {
-        uint64_t seed;
-        nu_random_fill(&seed, sizeof(seed));
-        nu_random_seed(seed);
-    }
+    if (nu_unlikely(!fast.seeded))
+        seed_from_kernel();
     uint64_t *s = fast.s;
     uint64_t result = rotate_left(s[1] * 5, 7) * 9;
     uint64_t t = s[1] << 17;

@@ -11,6 +11,8 @@
 
 /* Unpredictable bytes from the kernel, through a per-thread buffer. Any thread. */
 void nu_random_fill(void *out, size_t len);
+/* The same for sixteen of them. */
+void nu_random_fill_16(unsigned char out[16]);
 /* Fast, statistically good, not secret. Any thread; each has a state of its own. */
 uint64_t nu_random_u64(void);
 /* Uniform in [0, bound); bound must not be 0. */

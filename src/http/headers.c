@@ -82,9 +82,16 @@ void nu_headers_fill_first(struct nu_headers *headers, uint32_t index, enum nu_h
     set_present(headers, id, index);
 }
 
-void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
+static NU_NOINLINE void add_id_slow(struct nu_headers *headers, enum nu_header_id id,
+                                    struct nu_str value)
 {
     nu_headers_add_ref(headers, id, nu_header_name_of(id), value);
+}
+
+void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
+{
+    if (nu_unlikely(!nu_headers_try_new(headers, id, value)))
+        add_id_slow(headers, id, value);
 }
 
 /* Turns an entry into a hole, and moves the index to the next one of the same name. */
@@ -132,16 +139,23 @@ void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id)
     headers->holes++;
 }
 
-void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
+static NU_NOINLINE void set_id_slow(struct nu_headers *headers, enum nu_header_id id,
+                                    struct nu_str value)
 {
     struct nu_header *header = nu_headers_find_id(headers, id);
     if (!header) {
-        nu_headers_add_id(headers, id, value);
+        add_id_slow(headers, id, value);
         return;
     }
     header->value = value;
     if (nu_unlikely(headers->has_repeats))
         remove_from(headers, id, headers->first[id] + 1u);
+}
+
+void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
+{
+    if (!nu_headers_try_new(headers, id, value))
+        set_id_slow(headers, id, value);
 }
 
 void nu_headers_remove_set(struct nu_headers *headers, const struct nu_header_set *set)

@@ -265,8 +265,15 @@ struct nu_str nu_path_unescape_slashes(struct nu_arena *arena, struct nu_str pat
 
 struct nu_str nu_path_without_query_and_fragment(struct nu_str path)
 {
-    path = nu_path_without_query(path);
-    return nu_str_first(path, nu_str_find_char(path, '#'));
+    enum { SHORT = 16 }; /* faster than to be searched twice */
+    if (path.len > SHORT) {
+        path = nu_path_without_query(path);
+        return nu_str_first(path, nu_str_find_char(path, '#'));
+    }
+    size_t len = 0;
+    while (len < path.len && path.ptr[len] != '?' && path.ptr[len] != '#')
+        len++;
+    return nu_str_make(path.ptr, len);
 }
 
 struct nu_str nu_path_query(struct nu_str path)

@@ -2,34 +2,47 @@
 /* Request identifiers; the digits of a word are made at once. */
 #include "http/request_id.h"
 
-#include <endian.h>
-
 #include "base/random.h"
 
-/* Eight hexadecimal digits, most significant first, as bytes in memory order. */
-static inline uint64_t eight_digits(uint32_t value)
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+/* Sixteen digits from one to a byte: 10 to 15 get the distance from '9' + 1 to 'a'. */
+static inline __m128i digits_of(__m128i values)
 {
-    const uint64_t ones = 0x0101010101010101u;
-    /* Spreads the digits, one to a byte, the first one lowest. */
-    uint64_t w = value;
-    w = (w << 32 | w >> 16) & 0x0000ffff0000ffffu;
-    w = (w << 16 | w >> 8) & 0x00ff00ff00ff00ffu;
-    w = (w << 8 | w >> 4) & 0x0f0f0f0f0f0f0f0fu;
-    /* 10 to 15 get bit 4, and so the distance from '9' + 1 to 'a'. */
-    uint64_t is_letter = (w + 6 * ones) >> 4 & ones;
-    return htole64(w + '0' * ones + is_letter * ('a' - '9' - 1));
+    __m128i letters = _mm_cmpgt_epi8(values, _mm_set1_epi8(9));
+    __m128i above = _mm_and_si128(letters, _mm_set1_epi8('a' - '9' - 1));
+    return _mm_add_epi8(_mm_add_epi8(values, _mm_set1_epi8('0')), above);
 }
+
+/* The hexadecimal digits of sixteen bytes. */
+static inline void write_digits(const unsigned char bytes[16], char out[32])
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)bytes);
+    __m128i high = _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(0x0f));
+    __m128i low = _mm_and_si128(v, _mm_set1_epi8(0x0f));
+    _mm_storeu_si128((__m128i *)(void *)out, digits_of(_mm_unpacklo_epi8(high, low)));
+    _mm_storeu_si128((__m128i *)(void *)(out + 16), digits_of(_mm_unpackhi_epi8(high, low)));
+}
+#else
+static inline void write_digits(const unsigned char bytes[16], char out[32])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+#endif
 
 void nu_request_id_create(char out[NU_REQUEST_ID_LEN])
 {
-    uint32_t words[4];
-    uint64_t digits[4];
-    nu_random_fill(words, sizeof(words));
-    words[1] = (words[1] & 0xffff0fffu) | 0x4000;
-    words[2] = (words[2] & 0x3fffffffu) | 0x80000000u;
-    for (int i = 0; i < 4; i++)
-        digits[i] = eight_digits(words[i]);
-    const char *hex = (const char *)digits;
+    unsigned char bytes[16];
+    char hex[32];
+    nu_random_fill_16(bytes);
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    write_digits(bytes, hex);
     memcpy(out, hex, 8);
     out[8] = '-';
     memcpy(out + 9, hex + 8, 4);

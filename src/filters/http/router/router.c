@@ -20,6 +20,7 @@ struct router {
     struct nu_router_stats *stats;
     struct nu_made_cookie *cookies;   /* for the client, made by the route's hash policy */
     struct nu_cluster_local *cluster; /* of the route; NULL for none, or an unknown one */
+    struct nu_str cluster_name;       /* which the route had when it was found */
     struct nu_route_match match;      /* as the request was sent: filters may change the stream's
                                     later */
     uint64_t timeout_ms;
@@ -595,6 +596,7 @@ static void find_cluster(struct router *router)
 {
     struct nu_str name = match_of(router)->cluster;
     router->cluster = nu_cluster_table_find(router->base.chain->loop->clusters, name);
+    router->cluster_name = name;
     if (nu_unlikely(!router->cluster))
         return;
     const struct nu_cluster *cluster = router->cluster->cluster;
@@ -672,10 +674,16 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
     nu_exchange_start(&router->exchange, &params, headers, end);
 }
 
+/* Whether two views are of the same bytes. */
+static bool is_same(struct nu_str a, struct nu_str b)
+{
+    return a.ptr == b.ptr && a.len == b.len;
+}
+
 static void route_request(struct router *router, struct nu_headers *headers, bool end)
 {
     const struct nu_route_match *match = match_of(router);
-    if (nu_unlikely(!router->cluster || !nu_str_eq(router->cluster->cluster->name, match->cluster)))
+    if (nu_unlikely(!router->cluster || !is_same(router->cluster_name, match->cluster)))
         find_cluster(router);
     struct nu_cluster_local *cluster = router->cluster;
     if (nu_unlikely(!cluster)) {
