@@ -85,6 +85,7 @@ static bool modify_runtime(void *owner, const struct nu_runtime_change *changes,
         return false;
     nu_runtime_unref(&server->runtime);
     server->runtime = runtime;
+    server->loop->runtime = runtime;
     nu_cluster_manager_set_runtime(server->clusters, runtime);
     for (unsigned i = 0; server->workers && i < server->worker_count; i++)
         nu_worker_set_runtime(server->workers[i], runtime);

@@ -151,6 +151,7 @@ bool nu_server_build(struct nu_server *server)
     server->local = nu_local_info_make(server->bootstrap->node, server->options);
     nu_http_client_init(&server->http_client, &server->local.address);
     server->runtime = nu_runtime_from_proto(server->bootstrap->layered_runtime, &server->ctx);
+    server->loop->runtime = server->runtime;
     nu_cluster_manager_set_runtime(server->clusters, server->runtime);
     nu_log_setup_from_proto(&server->ctx, server->bootstrap->application_log_config,
                             server->options);

@@ -120,6 +120,30 @@ void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluste
     nu_host_set_unref(old);
 }
 
+static void drain_pool(struct nu_cluster_local *local, struct nu_pool *pool)
+{
+    for (uint32_t i = 0; i < local->hosts->count && !pool->own; i++) {
+        struct nu_pool **slot = &local->pool_of[nu_pool_slot(pool, i)];
+        if (*slot == pool)
+            *slot = NULL;
+    }
+    nu_pool_drain(pool);
+}
+
+void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu_cluster *cluster,
+                                 const struct nu_host *host)
+{
+    struct nu_cluster_local *local = nu_cluster_table_find(table, cluster->name);
+    struct nu_pool *pool;
+    if (!local)
+        return;
+    nu_list_for_each(pool, &local->pools, struct nu_pool, link)
+    {
+        if (pool->host == host && !pool->draining)
+            drain_pool(local, pool);
+    }
+}
+
 struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
                                                struct nu_str name)
 {

@@ -16,6 +16,7 @@
 #include "codec/h1.h"
 #include "codec/h2.h"
 #include "event/loop.h"
+#include "event/timer.h"
 #include "net/transport_socket.h"
 #include "stats/cluster_stats.h"
 #include "stats/stats.h"
@@ -25,6 +26,7 @@
 
 struct nu_cluster_manager;
 struct nu_discovery;
+struct nu_init_target;
 struct nu_pool;
 
 /* What is spoken to the hosts. */
@@ -92,6 +94,14 @@ struct nu_cluster_observer {
     void (*destroy)(struct nu_cluster_observer *observer);
 };
 
+/* When the workers hear of new host sets of a warm cluster: at once of hosts that came or went, but
+ * changes of health and weights that follow each other within a while are told together. */
+struct nu_cluster_updates {
+    uint64_t window_ms; /* 0: there is no such while */
+    uint64_t last_ms;   /* when they heard last; 0: never */
+    struct nu_timer timer;
+};
+
 struct nu_cluster {
     struct nu_arena arena;  /* settings and texts */
     struct nu_stats *stats; /* borrowed: the registry */
@@ -107,6 +117,8 @@ struct nu_cluster {
     struct nu_cluster_sets sets;
     struct nu_host_set *hosts;          /* the present set; main thread */
     struct nu_list observers;           /* of struct nu_cluster_observer; main thread */
+    struct nu_cluster_updates updates;  /* main thread */
+    const struct nu_init_target *warm;  /* borrowed: ready once it is; NULL: from the start */
     struct nu_turn_task health_task;    /* on its way while health changed; main thread */
     struct nu_discovery *discovery;     /* owned; NULL when the hosts are configured */
     struct nu_cluster_manager *manager; /* borrowed; NULL until a manager has it */
@@ -174,6 +186,9 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
 /* Gives a cluster new hosts (takes a reference); pools of hosts that went are drained. */
 void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluster *cluster,
                                 struct nu_host_set *hosts);
+/* Drains the pools of a host that stays: whoever asks for it gets a new one. */
+void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu_cluster *cluster,
+                                 const struct nu_host *host);
 /* The cluster of this name, or NULL. */
 struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
                                                struct nu_str name);

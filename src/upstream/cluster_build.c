@@ -186,6 +186,7 @@ void nu_cluster_destroy(struct nu_cluster **cluster_ptr)
     if (!cluster)
         return;
     *cluster_ptr = NULL;
+    nu_timer_cancel(&cluster->updates.timer);
     nu_cluster_destroy_observers(cluster);
     if (cluster->discovery)
         cluster->discovery->cls->destroy(cluster->discovery);

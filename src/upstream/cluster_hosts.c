@@ -122,19 +122,21 @@ static void tell(const struct nu_cluster *cluster, const struct nu_host_change *
     }
 }
 
-void nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
+bool nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
                               const struct nu_runtime *runtime)
 {
     struct nu_cluster_membership_stats *stats = nu_stat_set_block(cluster->sets.membership);
     static const struct nu_host_set nobody;
     struct nu_host_change change = compare(old ? old : &nobody, cluster->hosts);
-    if (change.added_count || change.removed_count)
+    bool is_new = change.added_count || change.removed_count;
+    if (is_new)
         tell(cluster, &change);
     seal(cluster, runtime);
     count_changes(stats, &change);
     set_gauges(stats, cluster->hosts);
     nu_free(nu_unconst(change.added));
     nu_free(nu_unconst(change.removed));
+    return is_new;
 }
 
 void nu_cluster_add_observer(struct nu_cluster *cluster, struct nu_cluster_observer *observer)
@@ -169,6 +171,9 @@ void nu_cluster_health_changed(struct nu_cluster *cluster)
 
 void nu_cluster_init_hosts(struct nu_cluster *cluster)
 {
+    enum { DEFAULT_WINDOW_MS = 1000 };
+    cluster->updates.window_ms = DEFAULT_WINDOW_MS;
+    nu_list_init(&cluster->updates.timer.link);
     nu_list_init(&cluster->observers);
     nu_turn_task_init(&cluster->health_task, on_health_task);
 }

@@ -6,6 +6,7 @@
 #include "upstream/cluster_manager.h"
 
 #include "base/alloc.h"
+#include "config/init_manager.h"
 #include "runtime/runtime.h"
 #include "stats/server_stats.h"
 #include "upstream/cluster_hosts.h"
@@ -179,12 +180,15 @@ struct nu_cluster *nu_cluster_manager_next(const struct nu_cluster_manager *mana
     return NULL;
 }
 
+static void on_updates_timer(struct nu_timer *timer);
+
 bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluster *cluster)
 {
     if (nu_map_get(&manager->clusters, cluster->name))
         return false;
     nu_map_put(&manager->clusters, cluster->name, cluster);
     cluster->manager = manager;
+    nu_timer_init(&cluster->updates.timer, on_updates_timer);
     nu_cluster_publish_hosts(cluster, NULL, manager->runtime);
     nu_counter_inc(&manager->counters->cluster_added);
     nu_gauge_inc(&manager->counters->active_clusters);
@@ -219,13 +223,8 @@ static void on_hosts_message(struct nu_task *task)
     nu_free(message);
 }
 
-void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
-                                  struct nu_host_set *hosts)
+static void tell_tables(struct nu_cluster_manager *manager, struct nu_cluster *cluster)
 {
-    struct nu_host_set *old = cluster->hosts;
-    cluster->hosts = nu_host_set_ref(hosts);
-    nu_cluster_publish_hosts(cluster, old, manager->runtime);
-    nu_host_set_unref(old);
     struct table_link *link;
     nu_list_for_each(link, &manager->tables, struct table_link, link)
     {
@@ -233,7 +232,92 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
         message->task.fn = on_hosts_message;
         message->table = link->table;
         message->cluster = cluster;
-        message->hosts = nu_host_set_ref(hosts);
+        message->hosts = nu_host_set_ref(cluster->hosts);
+        nu_loop_post(link->table->loop, &message->task);
+    }
+}
+
+/* --- When they are told ----------------------------------------------------------------------- */
+
+static void on_updates_timer(struct nu_timer *timer)
+{
+    struct nu_cluster *cluster = nu_container_of(timer, struct nu_cluster, updates.timer);
+    struct nu_cluster_manager *manager = cluster->manager;
+    nu_counter_inc(&manager->counters->cluster_updated_via_merge);
+    cluster->updates.last_ms = nu_loop_now_us(manager->loop) / 1000;
+    tell_tables(manager, cluster);
+}
+
+/* Whether the tables are told later, with what may follow. The counting is Envoy's. */
+static bool is_held(struct nu_cluster_manager *manager, struct nu_cluster *cluster, bool is_new)
+{
+    struct nu_cluster_updates *updates = &cluster->updates;
+    uint64_t now_ms = nu_loop_now_us(manager->loop) / 1000;
+    bool is_late = !updates->last_ms || now_ms - updates->last_ms > updates->window_ms;
+    if (!updates->window_ms)
+        return false;
+    if (!is_new && !is_late) {
+        if (!nu_timer_is_armed(&updates->timer))
+            nu_timer_arm(manager->loop, &updates->timer, updates->window_ms);
+        return true;
+    }
+    if (!is_new)
+        nu_counter_inc(&manager->counters->update_out_of_merge_window);
+    if (nu_timer_is_armed(&updates->timer))
+        nu_counter_inc(&manager->counters->update_merge_cancelled);
+    nu_timer_cancel(&updates->timer);
+    updates->last_ms = now_ms;
+    return false;
+}
+
+static bool is_warm(const struct nu_cluster *cluster)
+{
+    return !cluster->warm || cluster->warm->state == NU_INIT_READY;
+}
+
+void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
+                                  struct nu_host_set *hosts)
+{
+    struct nu_host_set *old = cluster->hosts;
+    cluster->hosts = nu_host_set_ref(hosts);
+    bool is_new = nu_cluster_publish_hosts(cluster, old, manager->runtime);
+    nu_host_set_unref(old);
+    if (is_warm(cluster)) {
+        if (is_held(manager, cluster, is_new))
+            return;
+        nu_counter_inc(&manager->counters->cluster_updated);
+    }
+    tell_tables(manager, cluster);
+}
+
+/* --- Hosts that are unwell -------------------------------------------------------------------- */
+
+struct drain_message {
+    struct nu_task task;
+    struct nu_cluster_table *table;
+    struct nu_cluster *cluster;
+    struct nu_host *host; /* one reference */
+};
+
+static void on_drain_message(struct nu_task *task)
+{
+    struct drain_message *message = nu_container_of(task, struct drain_message, task);
+    nu_cluster_table_drain_host(message->table, message->cluster, message->host);
+    nu_host_unref(message->host);
+    nu_free(message);
+}
+
+void nu_cluster_manager_drain_host(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
+                                   struct nu_host *host)
+{
+    struct table_link *link;
+    nu_list_for_each(link, &manager->tables, struct table_link, link)
+    {
+        struct drain_message *message = nu_alloc(sizeof(*message));
+        message->task.fn = on_drain_message;
+        message->table = link->table;
+        message->cluster = cluster;
+        message->host = nu_host_ref(host);
         nu_loop_post(link->table->loop, &message->task);
     }
 }

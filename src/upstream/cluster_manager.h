@@ -45,8 +45,14 @@ NU_MUST_USE bool nu_cluster_manager_add(struct nu_cluster_manager *manager,
  * messages to its loop. Main thread, before that loop runs.
  */
 void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_cluster_table *table);
-/* Gives a cluster new hosts (takes a reference of its own) and tells every table. */
+/* Gives a cluster new hosts (takes a reference of its own), which every table is told of by its
+ * rules (struct nu_cluster_updates). */
 void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
                                   struct nu_host_set *hosts);
+
+/* A host was found unwell: connections to it end when their streams do, idle ones at once, in every
+ * thread. */
+void nu_cluster_manager_drain_host(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
+                                   struct nu_host *host);
 
 #endif

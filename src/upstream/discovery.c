@@ -26,5 +26,7 @@ void nu_cluster_start_discovery(struct nu_cluster *cluster, struct nu_init_manag
     if (!cluster->discovery)
         return;
     nu_assert(cluster->manager);
+    if (!cluster->warm)
+        cluster->warm = &cluster->discovery->target;
     nu_init_manager_add(init, &cluster->discovery->target);
 }

@@ -35,7 +35,8 @@ struct nu_health_checker {
     struct nu_health_check_stats *stats;
     struct nu_init_target target;     /* ready once the cluster is warm */
     struct nu_init_manager discovery; /* waits for the cluster's hosts */
-    uint32_t first_results;           /* that the start waits for */
+    struct nu_turn_task warm_task;
+    uint32_t first_results; /* that the start waits for */
     bool is_started;
     bool has_traffic;
     bool knows_hosts; /* the discovery is ready */
@@ -80,10 +81,17 @@ static void set_flags(struct nu_host *host, uint32_t before, uint32_t after)
     }
 }
 
+/* Behind the host set that the last result makes. */
+static void on_warm_task(struct nu_turn_task *task)
+{
+    struct nu_health_checker *checker = nu_container_of(task, struct nu_health_checker, warm_task);
+    nu_init_target_ready(&checker->target);
+}
+
 static void say_warm(struct nu_health_checker *checker)
 {
     if (checker->knows_hosts && checker->first_results == 0)
-        nu_init_target_ready(&checker->target);
+        nu_loop_at_turn_end(checker->loop, &checker->warm_task);
 }
 
 static void note_first_result(struct nu_health_checker *checker)
@@ -115,8 +123,12 @@ static void take_step(struct nu_health_session *session, uint32_t before,
     struct nu_health_checker *checker = session->checker;
     set_flags(session->host, before, step->flags);
     count_flags(checker->stats, before, step->flags);
-    if (step->change == NU_HEALTH_CHANGED)
+    if (step->change == NU_HEALTH_CHANGED) {
         nu_cluster_health_changed(checker->cluster);
+        if (nu_host_health(session->host) == NU_HOST_UNHEALTHY)
+            nu_cluster_manager_drain_host(checker->cluster->manager, checker->cluster,
+                                          session->host);
+    }
     nu_log(NU_LOG_UPSTREAM, NU_LOG_DEBUG, "cluster %.*s: health check of %.*s: flags %#x",
            NU_STR_ARG(checker->cluster->name), NU_STR_ARG(nu_host_address_text(session->host)),
            (unsigned)step->flags);
@@ -428,6 +440,7 @@ static void destroy(struct nu_cluster_observer *observer)
 {
     struct nu_health_checker *checker =
         nu_container_of(observer, struct nu_health_checker, observer);
+    nu_list_remove(&checker->warm_task.link);
     nu_init_target_finish(&checker->target);
     nu_init_manager_finish(&checker->discovery);
     while (!nu_list_is_empty(&checker->sessions)) {
@@ -453,6 +466,7 @@ struct nu_health_checker *nu_health_checker_create(struct nu_cluster *cluster,
     checker->cluster = cluster;
     checker->config = config;
     checker->loop = loop;
+    nu_turn_task_init(&checker->warm_task, on_warm_task);
     nu_list_init(&checker->sessions);
     checker->stat_set = create_stats(cluster);
     checker->stats = nu_stat_set_block(checker->stat_set);
@@ -466,6 +480,7 @@ struct nu_health_checker *nu_health_checker_create(struct nu_cluster *cluster,
 
 void nu_health_checker_start(struct nu_health_checker *checker, struct nu_init_manager *init)
 {
+    checker->cluster->warm = &checker->target;
     nu_cluster_start_discovery(checker->cluster, &checker->discovery);
     nu_init_manager_add(init, &checker->target);
 }

@@ -27,6 +27,12 @@ static struct nu_cluster_traffic_stats *stats_of(const struct nu_health_link *li
     return nu_stat_set_block(link->cluster->sets.traffic);
 }
 
+/* Envoy takes its own close, in the middle of reading a stream, for an error of the peer. */
+static void count_own_close(const struct nu_health_link *link)
+{
+    nu_counter_inc(&stats_of(link)->upstream_cx_protocol_error);
+}
+
 /* --- Exchanges -------------------------------------------------------------------------------- */
 
 static void free_exchange(void *obj)
@@ -222,8 +228,12 @@ static void on_failure(void *user, enum nu_h2_failure_kind kind, struct nu_str d
 static void on_goaway(void *user, uint32_t error_code)
 {
     struct nu_health_link *link = user;
-    if (link->owner)
-        link->ops->on_goaway(link->owner, error_code == 0);
+    bool was_active = link->exchange != NULL;
+    if (!link->owner)
+        return;
+    link->ops->on_goaway(link->owner, error_code == 0);
+    if (was_active && !link->owner)
+        count_own_close(link);
 }
 
 static const struct nu_h2_callbacks h2_callbacks = {
@@ -267,8 +277,10 @@ static void on_data(struct nu_connection *conn)
 {
     struct nu_health_link *link = link_of(conn);
     struct nu_codec *codec = codec_of(link);
+    link->in_dispatch = link->is_h2;
     if (codec && (link->is_h2 || link->h1.message))
         codec->ops->dispatch(codec);
+    link->in_dispatch = false;
     /* Bytes that answer nothing, or the server's end. */
     bool is_idle = !link->is_h2 && !link->h1.message;
     if (nu_connection_is_open(conn) && (conn->read_eof || (is_idle && conn->in.len)))
@@ -360,6 +372,8 @@ struct nu_health_link *nu_health_link_open(const struct nu_health_probe *probe, 
 void nu_health_link_close(struct nu_health_link *link)
 {
     link->owner = NULL;
+    if (link->in_dispatch)
+        count_own_close(link);
     nu_loop_at_turn_end(link->loop, &link->close_task);
 }
 

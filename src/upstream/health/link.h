@@ -50,6 +50,7 @@ struct nu_health_link {
     void *owner; /* NULL once it wants to hear nothing more */
     bool is_h2;
     bool is_up;
+    bool in_dispatch; /* of HTTP/2 frames that were read */
     struct nu_h1_client h1;
     struct nu_h2_session *h2;            /* NULL before the connection is up, and without HTTP/2 */
     struct nu_health_exchange *exchange; /* owned; NULL between checks */

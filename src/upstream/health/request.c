@@ -38,7 +38,6 @@ void nu_health_request_edit(struct nu_health_exchange *exchange,
                      .host_metadata = &probe->host->metadata},
     };
     const struct nu_format_context context = {
-        .request_headers = &exchange->request,
         .info = &info,
     };
     nu_header_edits_apply(edits, &exchange->request, &nu_joined_request_headers, &context);

@@ -11,7 +11,7 @@ struct nu_header_edits;
 #define NU_HEALTH_USER_AGENT "Envoy/HC"
 
 /* Applies a configuration's edits to the request; they see the host as its upstream, and a client
- * at 127.0.0.1. */
+ * at 127.0.0.1, and as in Envoy nothing of the request itself. */
 void nu_health_request_edit(struct nu_health_exchange *exchange,
                             const struct nu_health_probe *probe,
                             const struct nu_header_edits *edits, enum nu_protocol protocol);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/thread.h"
+#include "config/init_manager.h"
 
 /* --- Host sets -------------------------------------------------------------------------------- */
 
@@ -168,6 +169,126 @@ TEST(changes_of_health_go_out_once_a_turn)
     for (int i = 0; i < 3; i++)
         nu_host_unref(hosts[i]);
     cluster_fixture_finish(&f);
+}
+
+/* --- When tables are told --------------------------------------------------------------------- */
+
+static uint64_t manager_stat(const struct cluster_fixture *f, const char *name)
+{
+    uint64_t value = 0;
+    char full[128];
+    snprintf(full, sizeof(full), "cluster_manager.%s", name);
+    nu_stats_value(f->stats, nu_str_from(full), &value);
+    return value;
+}
+
+static void change_health(struct cluster_fixture *f, bool failed)
+{
+    struct nu_host *host = f->cluster->hosts->hosts[0];
+    if (failed)
+        nu_host_set_flag(host, NU_HOST_FAILED_ACTIVE_HC);
+    else
+        nu_host_clear_flag(host, NU_HOST_FAILED_ACTIVE_HC);
+    nu_cluster_health_changed(f->cluster);
+    nu_loop_run_once(f->loop);
+    nu_loop_run_once(f->loop);
+}
+
+/* As the table has it. */
+static uint32_t known_healthy(struct cluster_fixture *f)
+{
+    return cluster_local(f)->hosts->priorities[0].healthy.count;
+}
+
+static void window_fixture_init(struct cluster_fixture *f)
+{
+    nu_clock_fake_install(5000000, 0);
+    cluster_fixture_init(f);
+    cluster_fixture_start(f, one_host(f, "1.0.0.1:80"));
+}
+
+static void window_fixture_finish(struct cluster_fixture *f)
+{
+    cluster_fixture_finish(f);
+    nu_clock_fake_remove();
+}
+
+TEST(change_of_health_after_a_while_is_told_at_once)
+{
+    struct cluster_fixture f;
+    window_fixture_init(&f);
+    change_health(&f, true);
+    assert_int_equal(known_healthy(&f), 0);
+    harness_advance(f.loop, 1001);
+    change_health(&f, false);
+    assert_int_equal(known_healthy(&f), 1);
+    assert_int_equal(manager_stat(&f, "cluster_updated"), 2);
+    assert_int_equal(manager_stat(&f, "update_out_of_merge_window"), 2);
+    window_fixture_finish(&f);
+}
+
+TEST(change_of_health_soon_after_another_waits_for_the_window)
+{
+    struct cluster_fixture f;
+    window_fixture_init(&f);
+    change_health(&f, true);
+    harness_advance(f.loop, 500);
+    change_health(&f, false);
+    assert_int_equal(cluster_stat(&f, "membership_healthy"), 1);
+    assert_int_equal(known_healthy(&f), 0);
+    harness_advance(f.loop, 999);
+    assert_int_equal(known_healthy(&f), 0);
+    harness_advance(f.loop, 1);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(known_healthy(&f), 1);
+    assert_int_equal(manager_stat(&f, "cluster_updated"), 1);
+    assert_int_equal(manager_stat(&f, "cluster_updated_via_merge"), 1);
+    window_fixture_finish(&f);
+}
+
+TEST(hosts_that_come_are_told_at_once_with_what_waited)
+{
+    struct cluster_fixture f;
+    window_fixture_init(&f);
+    change_health(&f, true);
+    change_health(&f, false);
+    struct nu_host *hosts[] = {nu_host_ref(f.cluster->hosts->hosts[0]),
+                               cluster_host(&f, "1.0.0.2:80", 1)};
+    set_hosts(&f, hosts, 2);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(known_healthy(&f), 2);
+    assert_int_equal(manager_stat(&f, "update_merge_cancelled"), 1);
+    harness_advance(f.loop, 5000);
+    assert_int_equal(manager_stat(&f, "cluster_updated_via_merge"), 0);
+    for (int i = 0; i < 2; i++)
+        nu_host_unref(hosts[i]);
+    window_fixture_finish(&f);
+}
+
+TEST(without_a_window_every_change_is_told_at_once)
+{
+    struct cluster_fixture f;
+    window_fixture_init(&f);
+    f.cluster->updates.window_ms = 0;
+    change_health(&f, true);
+    change_health(&f, false);
+    assert_int_equal(known_healthy(&f), 1);
+    assert_int_equal(manager_stat(&f, "cluster_updated"), 2);
+    window_fixture_finish(&f);
+}
+
+TEST(changes_of_a_cluster_that_warms_up_are_told_and_not_counted)
+{
+    struct cluster_fixture f;
+    struct nu_init_target target;
+    window_fixture_init(&f);
+    nu_init_target_init(&target, "t", NULL);
+    f.cluster->warm = &target;
+    change_health(&f, true);
+    change_health(&f, false);
+    assert_int_equal(known_healthy(&f), 1);
+    assert_int_equal(manager_stat(&f, "cluster_updated"), 0);
+    window_fixture_finish(&f);
 }
 
 TEST(change_is_counted_for_each_priority)
