@@ -168,7 +168,7 @@ def _observe_proxy(run):
 
 def _exchange(run, server):
     admin, ends = run.ports["admin"], run.case.spec.get("ends", False)
-    before = read_stats(admin)
+    before = _counted_from(run.case.spec.get("since"), read_stats(admin))
     client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal,
                     run.replace_file)
     trouble = client.run(run.case.spec.get("client"))
@@ -225,6 +225,14 @@ def _compressed_sides(spec):
     if any("h2" in upstream for upstream in (spec.get("upstreams") or {}).values()):
         sides.append("upstream")
     return sides
+
+
+def _counted_from(since, stats):
+    """What is taken off: with `since: start` nothing of the clusters' statistics."""
+    if since is None:
+        return stats
+    return {name: value for name, value in stats.items() if not name.startswith(("cluster.", "cluster_manager.cluster_updated",
+                                   "cluster_manager.update_"))}
 
 
 def _moved(before, after, names, slack, compressed):
