@@ -21,7 +21,7 @@ static struct nu_attempt *attempt_of_request(struct nu_pool_request *request)
 
 static struct nu_upstream_info *info_of(const struct nu_attempt *attempt)
 {
-    return &attempt->exchange->info->upstream;
+    return &attempt->decoder.info->upstream;
 }
 
 static uint64_t now_us(const struct nu_attempt *attempt)
@@ -79,10 +79,97 @@ void nu_attempt_release(struct nu_attempt *attempt)
     encoder->ops->reset(encoder, NU_RESET_LOCAL);
 }
 
+void nu_attempt_drop(struct nu_attempt *attempt)
+{
+    struct nu_exchange *exchange = attempt->exchange;
+    if (attempt->is_over)
+        return;
+    attempt->is_over = true;
+    nu_attempt_stop_timers(attempt);
+    nu_attempt_release(attempt);
+    if (attempt->is_above_high) {
+        attempt->is_above_high = false;
+        exchange->ops->on_below_low(exchange);
+    }
+}
+
+/* --- Time ------------------------------------------------------------------------------------- */
+
+static void on_timeout(struct nu_timer *timer)
+{
+    struct nu_attempt *attempt = nu_container_of(timer, struct nu_attempt_timers, timeout)->attempt;
+    struct nu_exchange *exchange = attempt->exchange;
+    if (nu_exchange_is_answered(exchange))
+        return;
+    if (exchange->params.retry->hedges) {
+        nu_tries_hedge(attempt);
+        return;
+    }
+    nu_counter_inc(&exchange->stats->upstream_rq_per_try_timeout);
+    nu_counter_inc(&attempt->host_stats->rq_timeout);
+    nu_exchange_on_try_over(attempt, NU_EXCHANGE_TRY_TIMEOUT);
+}
+
+static void on_idle(struct nu_timer *timer)
+{
+    struct nu_attempt *attempt = nu_container_of(timer, struct nu_attempt_timers, idle)->attempt;
+    struct nu_exchange *exchange = attempt->exchange;
+    nu_timer_cancel(&attempt->timers->timeout);
+    if (exchange->params.retry->hedges) {
+        nu_tries_hedge(attempt);
+        return;
+    }
+    nu_counter_inc(&exchange->stats->upstream_rq_per_try_idle_timeout);
+    nu_counter_inc(&attempt->host_stats->rq_timeout);
+    nu_exchange_on_try_over(attempt, NU_EXCHANGE_TRY_IDLE);
+}
+
 static void on_max_duration(struct nu_timer *timer)
 {
-    struct nu_attempt *attempt = nu_container_of(timer, struct nu_attempt, duration_timer);
-    nu_exchange_on_max_duration(attempt->exchange);
+    struct nu_attempt *attempt =
+        nu_container_of(timer, struct nu_attempt_timers, duration)->attempt;
+    nu_counter_inc(&attempt->exchange->stats->upstream_rq_max_duration_reached);
+    nu_exchange_on_try_over(attempt, NU_EXCHANGE_MAX_DURATION);
+}
+
+static struct nu_attempt_timers *timers_of(struct nu_attempt *attempt)
+{
+    if (attempt->timers)
+        return attempt->timers;
+    struct nu_attempt_timers *timers = nu_arena_alloc(attempt->exchange->arena, sizeof(*timers));
+    timers->attempt = attempt;
+    nu_timer_init(&timers->timeout, on_timeout);
+    nu_timer_init(&timers->idle, on_idle);
+    nu_timer_init(&timers->duration, on_max_duration);
+    attempt->timers = timers;
+    return timers;
+}
+
+void nu_attempt_time(struct nu_attempt *attempt)
+{
+    const struct nu_retry_rules *rules = attempt->exchange->params.retry;
+    struct nu_loop *loop = nu_exchange_loop(attempt->exchange);
+    if (rules->per_try_timeout_ms)
+        nu_timer_arm(loop, &timers_of(attempt)->timeout, rules->per_try_timeout_ms);
+    if (rules->per_try_idle_timeout_ms)
+        nu_timer_arm(loop, &timers_of(attempt)->idle, rules->per_try_idle_timeout_ms);
+}
+
+/* The response goes on. */
+static void move_idle(struct nu_attempt *attempt)
+{
+    if (nu_likely(!attempt->timers) || !nu_timer_is_armed(&attempt->timers->idle))
+        return;
+    nu_timer_arm(nu_exchange_loop(attempt->exchange), &attempt->timers->idle,
+                 attempt->exchange->params.retry->per_try_idle_timeout_ms);
+}
+
+void nu_attempt_cancel_timers(struct nu_attempt *attempt)
+{
+    struct nu_attempt_timers *timers = attempt->timers;
+    nu_timer_cancel(&timers->timeout);
+    nu_timer_cancel(&timers->idle);
+    nu_timer_cancel(&timers->duration);
 }
 
 /* --- The response ----------------------------------------------------------------------------- */
@@ -93,7 +180,8 @@ static void on_headers(struct nu_stream_decoder *decoder, bool ended)
     if (nu_unlikely(nu_headers_has_id(&attempt->response_headers,
                                       NU_HEADER_X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL)))
         nu_host_tell_unwell(attempt->host);
-    nu_exchange_on_headers(attempt->exchange, ended);
+    move_idle(attempt);
+    nu_exchange_on_headers(attempt, ended);
 }
 
 static void on_data(struct nu_stream_decoder *decoder, struct nu_buf *data, bool ended)
@@ -105,6 +193,7 @@ static void on_data(struct nu_stream_decoder *decoder, struct nu_buf *data, bool
         info->first_rx_body_us = now;
     if (ended)
         info->last_rx_us = now;
+    move_idle(attempt);
     nu_exchange_on_data(attempt->exchange, data, ended);
 }
 
@@ -117,7 +206,7 @@ static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *tr
 
 static void on_1xx(struct nu_stream_decoder *decoder, struct nu_headers *headers)
 {
-    nu_exchange_on_1xx(attempt_of_decoder(decoder)->exchange, headers);
+    nu_exchange_on_1xx(attempt_of_decoder(decoder), headers);
 }
 
 static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason reason,
@@ -132,21 +221,23 @@ static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason rea
     count_reset(attempt, reason);
     if (reason == NU_RESET_PROTOCOL_ERROR && info_of(attempt)->protocol != NU_PROTOCOL_HTTP2)
         nu_counter_inc(&exchange->stats->upstream_cx_protocol_error);
-    nu_exchange_on_reset(exchange, reason);
+    nu_exchange_on_reset(attempt, reason);
 }
 
 static void on_above_high(struct nu_stream_decoder *decoder)
 {
-    struct nu_exchange *exchange = attempt_of_decoder(decoder)->exchange;
-    if (nu_exchange_is_active(exchange))
-        exchange->ops->on_above_high(exchange);
+    struct nu_attempt *attempt = attempt_of_decoder(decoder);
+    attempt->is_above_high = true;
+    if (nu_exchange_is_active(attempt->exchange))
+        attempt->exchange->ops->on_above_high(attempt->exchange);
 }
 
 static void on_below_low(struct nu_stream_decoder *decoder)
 {
-    struct nu_exchange *exchange = attempt_of_decoder(decoder)->exchange;
-    if (nu_exchange_is_active(exchange))
-        exchange->ops->on_below_low(exchange);
+    struct nu_attempt *attempt = attempt_of_decoder(decoder);
+    attempt->is_above_high = false;
+    if (nu_exchange_is_active(attempt->exchange))
+        attempt->exchange->ops->on_below_low(attempt->exchange);
 }
 
 static const struct nu_stream_decoder_ops decoder_ops = {
@@ -176,19 +267,30 @@ static void note_connection(struct nu_attempt *attempt, const struct nu_upstream
     info->first_tx_us = now;
 }
 
+void nu_attempt_set_ready(struct nu_attempt *attempt, struct nu_stream_encoder *encoder)
+{
+    struct nu_exchange *exchange = attempt->exchange;
+    uint64_t max_ms = exchange->params.cluster->cluster->options.max_stream_duration_ms;
+    attempt->encoder = encoder;
+    if (nu_unlikely(max_ms))
+        nu_timer_arm(nu_exchange_loop(exchange), &timers_of(attempt)->duration, max_ms);
+    if (nu_unlikely(exchange->tries != NULL) && nu_exchange_is_request_over(exchange))
+        nu_attempt_time(attempt);
+    nu_exchange_on_ready(exchange);
+}
+
 static void on_ready(struct nu_pool_request *request, struct nu_stream_encoder *encoder,
                      const struct nu_upstream_conn *conn)
 {
     struct nu_attempt *attempt = attempt_of_request(request);
     note_connection(attempt, conn);
-    attempt->encoder = encoder;
-    nu_exchange_on_ready(attempt->exchange);
+    nu_attempt_set_ready(attempt, encoder);
 }
 
 static void on_failure(struct nu_pool_request *request, enum nu_reset_reason reason,
                        struct nu_str transport_failure)
 {
-    nu_exchange_on_no_connection(attempt_of_request(request)->exchange, reason, transport_failure,
+    nu_exchange_on_no_connection(attempt_of_request(request), reason, transport_failure,
                                  request->had_connection);
 }
 
@@ -285,6 +387,8 @@ enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt)
     if (nu_unlikely(!chosen))
         return overflow ? NU_ATTEMPT_OVERFLOW : NU_ATTEMPT_NO_HOST;
     note_host(attempt);
+    if (nu_unlikely(attempt->exchange->tries != NULL))
+        nu_tries_note_host(attempt->exchange, attempt->host);
     return NU_ATTEMPT_STARTED;
 }
 
@@ -293,9 +397,13 @@ enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt)
 void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange)
 {
     attempt->exchange = exchange;
+    attempt->older = NULL;
     attempt->encoder = NULL;
     attempt->raw = NULL;
-    nu_timer_init(&attempt->duration_timer, on_max_duration);
+    attempt->timers = NULL;
+    attempt->is_over = false;
+    attempt->is_retried = false;
+    attempt->is_above_high = false;
     nu_headers_init(&attempt->response_headers, exchange->arena, 24);
     attempt->decoder = (struct nu_stream_decoder){
         .ops = &decoder_ops,
@@ -308,13 +416,20 @@ void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange)
     attempt->pool_request.waiting = false;
 }
 
+void nu_attempt_renew(struct nu_attempt *attempt)
+{
+    attempt->encoder = NULL;
+    attempt->raw = NULL;
+    attempt->is_over = false;
+    attempt->is_retried = false;
+    attempt->is_above_high = false;
+    attempt->pool_request.waiting = false;
+    nu_headers_clear(&attempt->response_headers);
+}
+
 void nu_attempt_begin(struct nu_attempt *attempt)
 {
-    struct nu_cluster_local *cluster = attempt->exchange->params.cluster;
-    uint64_t max_ms = cluster->cluster->options.max_stream_duration_ms;
-    if (max_ms)
-        nu_timer_arm(cluster->loop, &attempt->duration_timer, max_ms);
-    info_of(attempt)->pool_start_us = nu_loop_now_us(cluster->loop);
+    info_of(attempt)->pool_start_us = now_us(attempt);
     if (nu_likely(!attempt->raw))
         nu_pool_start(attempt->pool_request.pool, &attempt->pool_request);
 }

@@ -3,7 +3,7 @@
  * One attempt of an exchange at its cluster: a host, a place in a pool, a connection, the response.
  * An exchange has one, which is embedded in it, unless it is tried again.
  *
- *     started -> (the pool's queue) -> ready: `encoder` is there -> over: no encoder, not waiting
+ *     started -> (the pool's queue) -> ready: `encoder` is there -> over
  *
  * What an attempt learns it tells its exchange, which decides what becomes of it. The exchange's
  * owner sees nothing of it. Everything happens on the worker's thread.
@@ -14,18 +14,31 @@
 #include "client/raw_upstream.h"
 #include "upstream/pool.h"
 
+struct nu_attempt;
 struct nu_exchange;
+
+/* What limits the time of an attempt. Few have one. */
+struct nu_attempt_timers {
+    struct nu_attempt *attempt; /* borrowed: whose timers they are */
+    struct nu_timer timeout;    /* until the response's head */
+    struct nu_timer idle;       /* moved by every part of the response */
+    struct nu_timer duration;   /* the cluster's max_stream_duration */
+};
 
 struct nu_attempt {
     struct nu_exchange *exchange; /* borrowed: whose attempt it is */
+    struct nu_attempt *older;     /* the one before, which may be at work as well; or NULL */
     const struct nu_host *host;   /* borrowed: chosen; NULL before */
     struct nu_host_stats *host_stats;
     struct nu_stream_encoder *encoder; /* NULL until a connection was found, and at the end */
     struct nu_raw_upstream *raw;       /* in the arena; NULL unless params.raw is set */
+    struct nu_attempt_timers *timers;  /* in the arena; NULL while there was none to arm */
     struct nu_pool_request pool_request;
-    struct nu_stream_decoder decoder;
+    struct nu_stream_decoder decoder; /* its info is the stream's, or a copy beside another try */
     struct nu_headers response_headers;
-    struct nu_timer duration_timer;
+    bool is_over;
+    bool is_retried;    /* given up for the next one, though it may still answer */
+    bool is_above_high; /* the exchange's owner was told to wait */
 };
 
 #endif

@@ -54,6 +54,14 @@ void nu_exchange_charge_answer(struct nu_exchange *exchange, const struct nu_att
     nu_attempt_charge_host(attempt, status < 500);
 }
 
+void nu_exchange_charge_retried(struct nu_exchange *exchange, uint32_t status)
+{
+    struct nu_response_stats *retried = exchange->params.cluster->retried;
+    if (nu_likely(exchange->params.charging != NU_CHARGE_COMPLETED))
+        nu_codes_inc(&retried->upstream_rq, status);
+    nu_counter_inc(&retried->upstream_rq_completed);
+}
+
 void nu_exchange_count_refused(struct nu_cluster_local *cluster, bool is_internal,
                                enum nu_charging charging)
 {

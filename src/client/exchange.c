@@ -24,7 +24,9 @@ static void end(struct nu_exchange *exchange)
     struct nu_attempt *attempt = exchange->attempt;
     exchange->flags |= NU_EXCHANGE_OVER;
     nu_timer_cancel(&exchange->timeout);
-    nu_timer_cancel(&attempt->duration_timer);
+    nu_attempt_stop_timers(attempt);
+    if (nu_unlikely(exchange->tries != NULL))
+        nu_tries_close(exchange->tries);
     nu_buf_clear(&exchange->pending);
     /* A connection goes back to its pool without a hold of ours. */
     if (attempt->encoder && (exchange->flags & NU_EXCHANGE_HOLDING))
@@ -32,15 +34,30 @@ static void end(struct nu_exchange *exchange)
     attempt->encoder = NULL;
 }
 
-static void fail(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind,
-                 enum nu_reset_reason reason, struct nu_str transport_failure)
+/* Gives up what is still at work. */
+static void release_attempts(struct nu_exchange *exchange)
+{
+    exchange->flags |= NU_EXCHANGE_OVER;
+    for (struct nu_attempt *a = exchange->attempt; a; a = a->older) {
+        if (a->is_over)
+            continue;
+        a->is_over = true;
+        nu_attempt_stop_timers(a);
+        nu_attempt_release(a);
+    }
+}
+
+void nu_exchange_fail(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind,
+                      enum nu_reset_reason reason, struct nu_str transport_failure)
 {
     struct nu_exchange_failure failure = {
         .kind = kind,
         .reason = reason,
         .transport_failure = transport_failure,
-        .response_started = exchange->flags & NU_EXCHANGE_RESPONSE_STARTED,
+        .response_started = nu_exchange_is_answered(exchange),
+        .is_retry = exchange->info->upstream.attempt_count > 1,
     };
+    release_attempts(exchange);
     end(exchange);
     exchange->ops->on_failed(exchange, &failure);
 }
@@ -49,8 +66,7 @@ void nu_exchange_cancel(struct nu_exchange *exchange)
 {
     if (!nu_exchange_is_active(exchange))
         return;
-    exchange->flags |= NU_EXCHANGE_OVER;
-    nu_attempt_release(exchange->attempt);
+    release_attempts(exchange);
     end(exchange);
 }
 
@@ -68,22 +84,14 @@ static void end_if_complete(struct nu_exchange *exchange)
 /* Ends it on our side, for a reason of ours. */
 static void break_off(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind)
 {
-    exchange->flags |= NU_EXCHANGE_OVER;
-    nu_attempt_release(exchange->attempt);
-    exchange->flags &= (uint16_t)~NU_EXCHANGE_OVER;
-    fail(exchange, kind, NU_RESET_LOCAL, nu_str_make(NULL, 0));
+    nu_exchange_fail(exchange, kind, NU_RESET_LOCAL, nu_str_make(NULL, 0));
 }
 
 /* --- The request's bytes ---------------------------------------------------------------------- */
 
-static bool is_request_over(const struct nu_exchange *exchange)
-{
-    return exchange->flags & NU_EXCHANGE_REQUEST_ENDED;
-}
-
 static void note_request_end(struct nu_exchange *exchange)
 {
-    if (is_request_over(exchange) && encoder_of(exchange))
+    if (nu_exchange_is_request_over(exchange) && encoder_of(exchange))
         exchange->info->upstream.last_tx_us = nu_loop_now_us(nu_exchange_loop(exchange));
 }
 
@@ -128,7 +136,7 @@ static void send_kept(struct nu_exchange *exchange)
 {
     struct nu_stream_encoder *encoder = encoder_of(exchange);
     struct nu_buf data = exchange->pending;
-    bool ended = is_request_over(exchange) && !exchange->request_trailers;
+    bool ended = nu_exchange_is_request_over(exchange) && !exchange->request_trailers;
     nu_buf_init(&exchange->pending);
     if (data.len || ended)
         encoder->ops->encode_data(encoder, &data, ended);
@@ -142,7 +150,7 @@ static void send_pending(struct nu_exchange *exchange)
 {
     struct nu_stream_encoder *encoder = encoder_of(exchange);
     struct nu_buf data = exchange->pending;
-    bool ended = is_request_over(exchange);
+    bool ended = nu_exchange_is_request_over(exchange);
     bool only_headers = ended && data.len == 0 && !exchange->request_trailers;
     nu_buf_init(&exchange->pending);
     if (nu_unlikely(exchange->flags & NU_EXCHANGE_WAITING)) {
@@ -213,9 +221,12 @@ static void on_tunnel_answer(struct nu_exchange *exchange, uint32_t status, bool
     }
 }
 
-void nu_exchange_on_headers(struct nu_exchange *exchange, bool ended)
+void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended)
 {
-    uint32_t status = status_of(&exchange->attempt->response_headers);
+    struct nu_exchange *exchange = attempt->exchange;
+    uint32_t status = status_of(&attempt->response_headers);
+    if (nu_unlikely(exchange->tries != NULL) && nu_tries_take_headers(attempt, status, ended))
+        return;
     if (nu_unlikely(exchange->flags & NU_EXCHANGE_WAITING))
         on_tunnel_answer(exchange, status, ended);
     else
@@ -237,8 +248,11 @@ void nu_exchange_on_trailers(struct nu_exchange *exchange, struct nu_headers *tr
     exchange->ops->on_trailers(exchange, trailers);
 }
 
-void nu_exchange_on_1xx(struct nu_exchange *exchange, struct nu_headers *headers)
+void nu_exchange_on_1xx(struct nu_attempt *attempt, struct nu_headers *headers)
 {
+    struct nu_exchange *exchange = attempt->exchange;
+    if (nu_unlikely(exchange->tries != NULL))
+        nu_tries_take_interim(attempt);
     nu_exchange_charge(exchange, status_of(headers));
     if (exchange->ops->on_1xx)
         exchange->ops->on_1xx(exchange, headers);
@@ -246,54 +260,92 @@ void nu_exchange_on_1xx(struct nu_exchange *exchange, struct nu_headers *headers
 
 /* --- Failures --------------------------------------------------------------------------------- */
 
-void nu_exchange_on_reset(struct nu_exchange *exchange, enum nu_reset_reason reason)
+/* Whether a failure of one attempt is not the exchange's, since there is, or will be, another. */
+static bool goes_on(struct nu_attempt *attempt, enum nu_reset_reason reason, bool is_timeout)
 {
-    if (!(exchange->flags & NU_EXCHANGE_RESPONSE_STARTED)) {
-        nu_exchange_charge(exchange, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503);
-        nu_attempt_charge_host(exchange->attempt, false);
-    }
-    fail(exchange, NU_EXCHANGE_RESET, reason, nu_str_make(NULL, 0));
+    struct nu_exchange *exchange = attempt->exchange;
+    return nu_unlikely(exchange->tries != NULL) && !nu_exchange_is_answered(exchange) &&
+           nu_tries_take_failure(attempt, reason, is_timeout);
 }
 
-void nu_exchange_on_no_connection(struct nu_exchange *exchange, enum nu_reset_reason reason,
+/* What the attempt failed of stands, unless another one may still answer. */
+static void end_attempt(struct nu_attempt *attempt, enum nu_exchange_failure_kind kind,
+                        enum nu_reset_reason reason, struct nu_str transport_failure)
+{
+    struct nu_exchange *exchange = attempt->exchange;
+    if (nu_unlikely(exchange->tries != NULL) && nu_tries_go_on(attempt))
+        nu_attempt_drop(attempt);
+    else
+        nu_exchange_fail(exchange, kind, reason, transport_failure);
+}
+
+void nu_exchange_on_reset(struct nu_attempt *attempt, enum nu_reset_reason reason)
+{
+    struct nu_exchange *exchange = attempt->exchange;
+    if (goes_on(attempt, reason, false))
+        return;
+    if (!nu_exchange_is_answered(exchange)) {
+        nu_exchange_charge(exchange, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503);
+        nu_attempt_charge_host(attempt, false);
+    }
+    end_attempt(attempt, NU_EXCHANGE_RESET, reason, nu_str_make(NULL, 0));
+}
+
+void nu_exchange_on_no_connection(struct nu_attempt *attempt, enum nu_reset_reason reason,
                                   struct nu_str transport_failure, bool had_connection)
 {
-    struct nu_upstream_info *info = &exchange->info->upstream;
+    struct nu_exchange *exchange = attempt->exchange;
+    struct nu_upstream_info *info = &attempt->decoder.info->upstream;
     if (!nu_exchange_is_active(exchange))
         return;
     info->transport_failure_reason = transport_failure.len
                                          ? nu_arena_dup(exchange->arena, transport_failure)
                                          : transport_failure;
+    if (goes_on(attempt, reason, false))
+        return;
     nu_exchange_charge(exchange, 503);
     if (reason != NU_RESET_OVERFLOW)
-        nu_attempt_charge_host(exchange->attempt, false);
+        nu_attempt_charge_host(attempt, false);
     else if (!had_connection)
         info->host = (struct nu_address){0};
-    fail(exchange, NU_EXCHANGE_RESET, reason, info->transport_failure_reason);
+    end_attempt(attempt, NU_EXCHANGE_RESET, reason, info->transport_failure_reason);
 }
 
-static void give_up(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind)
+/* A reset of ours that another try may make good, unless the response began. */
+void nu_exchange_on_try_over(struct nu_attempt *attempt, enum nu_exchange_failure_kind kind)
 {
-    if (!(exchange->flags & NU_EXCHANGE_RESPONSE_STARTED)) {
-        if (kind == NU_EXCHANGE_TIMEOUT)
+    struct nu_exchange *exchange = attempt->exchange;
+    bool is_timeout = kind != NU_EXCHANGE_MAX_DURATION;
+    if (goes_on(attempt, NU_RESET_LOCAL, is_timeout))
+        return;
+    if (!nu_exchange_is_answered(exchange)) {
+        if (is_timeout)
             nu_exchange_charge(exchange, exchange->params.timeout_status);
-        nu_attempt_charge_host(exchange->attempt, false);
+        nu_attempt_charge_host(attempt, false);
     }
     break_off(exchange, kind);
 }
 
+static void count_timeout(struct nu_attempt *attempt)
+{
+    struct nu_exchange *exchange = attempt->exchange;
+    nu_counter_inc(&exchange->stats->upstream_rq_timeout);
+    nu_counter_inc(&attempt->host_stats->rq_timeout);
+    if (nu_exchange_is_answered(exchange))
+        return;
+    nu_exchange_charge(exchange, exchange->params.timeout_status);
+    nu_attempt_charge_host(attempt, false);
+}
+
+/* All attempts together took too long; there may be none, between two of them. */
 static void on_timeout(struct nu_timer *timer)
 {
     struct nu_exchange *exchange = nu_container_of(timer, struct nu_exchange, timeout);
-    nu_counter_inc(&exchange->stats->upstream_rq_timeout);
-    nu_counter_inc(&exchange->attempt->host_stats->rq_timeout);
-    give_up(exchange, NU_EXCHANGE_TIMEOUT);
-}
-
-void nu_exchange_on_max_duration(struct nu_exchange *exchange)
-{
-    nu_counter_inc(&exchange->stats->upstream_rq_max_duration_reached);
-    give_up(exchange, NU_EXCHANGE_MAX_DURATION);
+    for (struct nu_attempt *a = exchange->attempt; a; a = a->older) {
+        if (!a->is_over)
+            count_timeout(a);
+    }
+    break_off(exchange, NU_EXCHANGE_TIMEOUT);
 }
 
 /* --- The life of an exchange ------------------------------------------------------------------ */
@@ -306,15 +358,22 @@ static void on_request_end(struct nu_exchange *exchange)
     exchange->request_end_us = nu_loop_now_us(loop);
     if (exchange->params.timeout_ms)
         nu_timer_arm(loop, &exchange->timeout, exchange->params.timeout_ms);
+    if (nu_unlikely(exchange->tries != NULL) && encoder_of(exchange))
+        nu_attempt_time(exchange->attempt);
+}
+
+static void find_body_left(struct nu_exchange *exchange)
+{
+    struct nu_str length = nu_headers_get_id(exchange->request_headers, NU_HEADER_CONTENT_LENGTH);
+    if (!length.ptr || nu_str_to_u64(length, &exchange->body_left) != NU_OK)
+        exchange->body_left = 0;
 }
 
 /* The end of its bytes is not awaited: the clock starts now. */
 static void begin_tunnel(struct nu_exchange *exchange)
 {
-    struct nu_str length = nu_headers_get_id(exchange->request_headers, NU_HEADER_CONTENT_LENGTH);
     exchange->flags |= NU_EXCHANGE_WAITING;
-    if (!length.ptr || nu_str_to_u64(length, &exchange->body_left) != NU_OK)
-        exchange->body_left = 0;
+    find_body_left(exchange);
     if (exchange->params.timeout_ms)
         nu_timer_arm(nu_exchange_loop(exchange), &exchange->timeout, exchange->params.timeout_ms);
     exchange->params.timeout_ms = 0;
@@ -333,12 +392,42 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     nu_buf_init(&exchange->pending);
     nu_timer_init(&exchange->timeout, on_timeout);
     nu_attempt_init(&exchange->first, exchange);
+    exchange->tries = NULL;
+    if (nu_unlikely(params->retry != NULL))
+        nu_tries_init(exchange);
 }
 
-static void fail_without_host(struct nu_exchange *exchange)
+/* Chooses where the newest attempt goes; false if the exchange failed of that. */
+static bool choose(struct nu_exchange *exchange)
 {
-    nu_exchange_charge(exchange, 503);
-    fail(exchange, NU_EXCHANGE_NO_HOST, NU_RESET_LOCAL, nu_str_make(NULL, 0));
+    struct nu_attempt *attempt = exchange->attempt;
+    switch (nu_attempt_choose(attempt)) {
+    case NU_ATTEMPT_STARTED:
+        break;
+    case NU_ATTEMPT_NO_HOST:
+        attempt->is_over = true;
+        nu_exchange_charge(exchange, 503);
+        break_off(exchange, NU_EXCHANGE_NO_HOST);
+        return false;
+    case NU_ATTEMPT_OVERFLOW:
+        nu_exchange_on_no_connection(attempt, NU_RESET_OVERFLOW, nu_str_make(NULL, 0), false);
+        return false;
+    }
+    return true;
+}
+
+void nu_exchange_try(struct nu_exchange *exchange)
+{
+    if (choose(exchange))
+        nu_attempt_begin(exchange->attempt);
+}
+
+void nu_exchange_rewind(struct nu_exchange *exchange, const struct nu_buf *kept)
+{
+    nu_buf_clear(&exchange->pending);
+    nu_buf_share(&exchange->pending, kept);
+    if (exchange->flags & NU_EXCHANGE_WAITING)
+        find_body_left(exchange);
 }
 
 void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
@@ -346,16 +435,8 @@ void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_pa
 {
     init(exchange, params, headers);
     exchange->info->upstream.attempt_count = 1;
-    switch (nu_attempt_choose(&exchange->first)) {
-    case NU_ATTEMPT_STARTED:
-        break;
-    case NU_ATTEMPT_NO_HOST:
-        fail_without_host(exchange);
+    if (!choose(exchange))
         return;
-    case NU_ATTEMPT_OVERFLOW:
-        nu_exchange_on_no_connection(exchange, NU_RESET_OVERFLOW, nu_str_make(NULL, 0), false);
-        return;
-    }
     if (nu_unlikely(params->tunnel != NU_TUNNEL_NONE))
         begin_tunnel(exchange);
     if (ended)
@@ -371,6 +452,8 @@ void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bo
     }
     if (ended)
         on_request_end(exchange);
+    if (nu_unlikely(exchange->tries != NULL) && !nu_tries_keep(exchange, data))
+        return;
     struct nu_stream_encoder *encoder = encoder_of(exchange);
     if (nu_unlikely(!encoder || (exchange->flags & NU_EXCHANGE_WAITING))) {
         keep_pending(exchange, data);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One exchange with a cluster: a request out, a response back. It chooses a host, gets a connection
- * from the pool, sends what it is given as soon as it can, watches the timeouts, and counts. The
- * router is a thin filter over it, and every callout uses it.
+ * from the pool, sends what it is given as soon as it can, tries again where its rules say so,
+ * watches the timeouts, and counts. The router is a thin filter over it, and every callout uses it.
  *
  * The owner embeds it, fills `ops`, `arena` and `info`, and starts it. Each exchange ends in one of
  * three ways: the response's end is passed on, on_failed is called, or the owner cancels it;
@@ -16,12 +16,16 @@
 #define NU_CLIENT_EXCHANGE_H
 
 #include "client/attempt.h"
+#include "client/retry.h"
 
 /* Why an exchange failed. */
 enum nu_exchange_failure_kind {
     NU_EXCHANGE_NO_HOST,      /* the cluster has no usable host */
     NU_EXCHANGE_RESET,        /* see reason */
     NU_EXCHANGE_TIMEOUT,      /* the whole exchange took too long */
+    NU_EXCHANGE_TRY_TIMEOUT,  /* its last try took too long */
+    NU_EXCHANGE_TRY_IDLE,     /* nothing more came of it */
+    NU_EXCHANGE_BODY_LIMIT,   /* between two tries the request outgrew what is kept of it */
     NU_EXCHANGE_MAX_DURATION, /* the cluster's max_stream_duration */
     NU_EXCHANGE_NOT_UPGRADED, /* to a WebSocket: the server answered as if it had not been asked; its
                                  headers are nu_exchange_response_headers */
@@ -32,9 +36,13 @@ struct nu_exchange_failure {
     enum nu_reset_reason reason;     /* with RESET */
     struct nu_str transport_failure; /* with RESET; may be empty; valid during the call */
     bool response_started;           /* headers were passed on before */
+    bool is_retry;                   /* it was not the first try */
 };
 
 struct nu_exchange_ops {
+    /* Another try begins, as info->upstream.attempt_count says; the request's headers may be
+     * changed. May be NULL. */
+    void (*on_retry)(struct nu_exchange *exchange, bool after_timeout);
     /* A host was chosen; the request's headers may still be changed. May be NULL. */
     void (*on_host)(struct nu_exchange *exchange, const struct nu_host *host);
     void (*on_1xx)(struct nu_exchange *exchange, struct nu_headers *headers); /* may be NULL */
@@ -65,7 +73,10 @@ struct nu_exchange_params {
     enum nu_tunnel tunnel;
     /* The request's body goes to the host as it is, and comes back so; NULL: HTTP is spoken. */
     const struct nu_route_connect *raw;
+    const struct nu_retry_rules *retry; /* borrowed: the arena's; NULL: one try without limits */
 };
+
+struct nu_tries; /* client/exchange_internal.h */
 
 struct nu_exchange {
     const struct nu_exchange_ops *ops;
@@ -75,8 +86,9 @@ struct nu_exchange {
     /* Private. */
     struct nu_exchange_params params;
     struct nu_cluster_traffic_stats *stats;
-    struct nu_attempt *attempt; /* the present one */
+    struct nu_attempt *attempt; /* the newest; the one that is answered once a response began */
     struct nu_attempt first;
+    struct nu_tries *tries; /* in the arena; NULL without params.retry */
     struct nu_headers *request_headers;
     struct nu_headers *request_trailers;
     struct nu_buf pending; /* of the request, while there is no connection */

@@ -2,10 +2,13 @@
 /*
  * What the exchange's files share.
  *
- *     exchange.c      its life, the request's bytes, the response on its way to the owner
- *     attempt.c       one attempt: host, pool, connection, decoder
- *     exchange_raw.c  the same over a plain connection
- *     charge.c        the statistics of answers
+ *     exchange.c        its life, the request's bytes, the response on its way to the owner
+ *     attempt.c         one attempt: host, pool, connection, decoder
+ *     exchange_raw.c    the same over a plain connection
+ *     exchange_retry.c  whether there is another one, and its start
+ *     retry.c           the rules of that
+ *     retry_hosts.c     which hosts it goes to
+ *     charge.c          the statistics of answers
  */
 #ifndef NU_CLIENT_EXCHANGE_INTERNAL_H
 #define NU_CLIENT_EXCHANGE_INTERNAL_H
@@ -28,21 +31,39 @@ static inline struct nu_loop *nu_exchange_loop(const struct nu_exchange *exchang
     return exchange->params.cluster->loop;
 }
 
-/* --- exchange.c: what an attempt reports ------------------------------------------------------ */
+static inline bool nu_exchange_is_answered(const struct nu_exchange *exchange)
+{
+    return exchange->flags & NU_EXCHANGE_RESPONSE_STARTED;
+}
 
-/* Its connection is there, and noted. */
+static inline bool nu_exchange_is_request_over(const struct nu_exchange *exchange)
+{
+    return exchange->flags & NU_EXCHANGE_REQUEST_ENDED;
+}
+
+/* --- exchange.c ------------------------------------------------------------------------------- */
+
+/* What an attempt reports. Its connection is there, and noted. */
 void nu_exchange_on_ready(struct nu_exchange *exchange);
 /* None came about; `had_connection` says that one was there, and a breaker in between. */
-void nu_exchange_on_no_connection(struct nu_exchange *exchange, enum nu_reset_reason reason,
+void nu_exchange_on_no_connection(struct nu_attempt *attempt, enum nu_reset_reason reason,
                                   struct nu_str transport_failure, bool had_connection);
-void nu_exchange_on_1xx(struct nu_exchange *exchange, struct nu_headers *headers);
-void nu_exchange_on_headers(struct nu_exchange *exchange, bool ended);
+void nu_exchange_on_1xx(struct nu_attempt *attempt, struct nu_headers *headers);
+void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended);
 void nu_exchange_on_data(struct nu_exchange *exchange, struct nu_buf *data, bool ended);
 void nu_exchange_on_trailers(struct nu_exchange *exchange, struct nu_headers *trailers);
 /* The response ended without an end; the connection is not the attempt's any more. */
-void nu_exchange_on_reset(struct nu_exchange *exchange, enum nu_reset_reason reason);
-/* It may not take longer: the cluster's max_stream_duration. */
-void nu_exchange_on_max_duration(struct nu_exchange *exchange);
+void nu_exchange_on_reset(struct nu_attempt *attempt, enum nu_reset_reason reason);
+/* It took too long (TRY_TIMEOUT, TRY_IDLE, MAX_DURATION), and was given up. */
+void nu_exchange_on_try_over(struct nu_attempt *attempt, enum nu_exchange_failure_kind kind);
+
+/* Starts the attempt, which is the newest, or fails. */
+void nu_exchange_try(struct nu_exchange *exchange);
+/* The end, with on_failed. */
+void nu_exchange_fail(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind,
+                      enum nu_reset_reason reason, struct nu_str transport_failure);
+/* What is to be sent of the request begins anew, with the bytes that were kept. */
+void nu_exchange_rewind(struct nu_exchange *exchange, const struct nu_buf *kept);
 
 /* --- attempt.c -------------------------------------------------------------------------------- */
 
@@ -53,12 +74,79 @@ enum nu_attempt_start {
 };
 
 void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange);
+/* Makes one that is over ready for another start. */
+void nu_attempt_renew(struct nu_attempt *attempt);
 /* Chooses a host and notes it. nu_attempt_begin follows. */
 enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt);
 /* Asks for a connection; may report from inside. */
 void nu_attempt_begin(struct nu_attempt *attempt);
+/* Its connection is there, and noted. */
+void nu_attempt_set_ready(struct nu_attempt *attempt, struct nu_stream_encoder *encoder);
+/* Starts the clocks of a try: the request is complete, and a connection is there. */
+void nu_attempt_time(struct nu_attempt *attempt);
+/* Nothing limits its time any more. */
+void nu_attempt_cancel_timers(struct nu_attempt *attempt);
+static inline void nu_attempt_stop_timers(struct nu_attempt *attempt)
+{
+    if (nu_unlikely(attempt->timers != NULL))
+        nu_attempt_cancel_timers(attempt);
+}
 /* Gives the connection up, or the place in the pool's queue. Nothing is reported. */
 void nu_attempt_release(struct nu_attempt *attempt);
+/* The same to one that others go on without. */
+void nu_attempt_drop(struct nu_attempt *attempt);
+
+/* --- exchange_retry.c ------------------------------------------------------------------------- */
+
+/* The tries of an exchange that has rules for them. */
+struct nu_tries {
+    struct nu_exchange *exchange; /* borrowed: whose tries they are */
+    struct nu_retry_state retry;
+    struct nu_timer pause; /* until the next try */
+    struct nu_buf body;    /* of the request so far, while there may be another try */
+    struct nu_tried_host *hosts;
+    struct nu_priority_load *loads; /* of the priorities, for the next choice; NULL: as ever */
+    uint32_t load_count;
+    uint32_t host_count;
+    uint32_t first_of_round; /* of the hosts; of those before it priorities are free again */
+    uint32_t host_cap;
+    bool is_open;       /* another try is possible, if rules and limits allow it */
+    bool is_pending;    /* one is to begin after the pause */
+    bool is_counted;    /* one holds a place of the breaker */
+    bool had_begun;     /* bytes of the request were sent */
+    bool after_timeout; /* why the next try begins */
+};
+
+void nu_tries_init(struct nu_exchange *exchange);
+/* The answer of an attempt: true if it is not to be passed on, since another try begins or may
+ * still answer; else the attempt is the only one left. */
+bool nu_tries_take_headers(struct nu_attempt *attempt, uint32_t status, bool ended);
+/* An attempt has an interim answer: it is the one that counts. */
+void nu_tries_take_interim(struct nu_attempt *attempt);
+/* An attempt failed: true if another one begins. The attempt is over then. */
+bool nu_tries_take_failure(struct nu_attempt *attempt, enum nu_reset_reason reason,
+                           bool is_timeout);
+/* Whether another attempt than this one is at work, or begins after a pause. */
+bool nu_tries_go_on(const struct nu_attempt *attempt);
+/* A try takes too long and is not given up for it: begins another one, if that is allowed. */
+void nu_tries_hedge(struct nu_attempt *attempt);
+/* Keeps bytes of the request. False if the exchange is over, or nobody takes them now. */
+bool nu_tries_keep(struct nu_exchange *exchange, struct nu_buf *data);
+/* There will be no other try. */
+void nu_tries_close(struct nu_tries *tries);
+
+/* --- retry_hosts.c ---------------------------------------------------------------------------- */
+
+/* Where an attempt went. */
+struct nu_tried_host {
+    struct nu_address address;
+    uint32_t priority;
+};
+
+/* Remembers the host of an attempt, where the rules want that. */
+void nu_tries_note_host(struct nu_exchange *exchange, const struct nu_host *host);
+/* What the choice of the next host depends on. */
+void nu_tries_fill_context(struct nu_exchange *exchange);
 
 /* --- exchange_raw.c --- */
 
@@ -73,6 +161,8 @@ void nu_exchange_charge(struct nu_exchange *exchange, uint32_t status);
 /* The attempt's answer: its status, and what its host is charged. */
 void nu_exchange_charge_answer(struct nu_exchange *exchange, const struct nu_attempt *attempt,
                                uint32_t status);
+/* An answer that is tried again. */
+void nu_exchange_charge_retried(struct nu_exchange *exchange, uint32_t status);
 /* The time from the request's end to the response's end, which is now. */
 void nu_exchange_charge_time(struct nu_exchange *exchange);
 

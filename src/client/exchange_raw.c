@@ -17,7 +17,7 @@ static struct nu_attempt *attempt_of(struct nu_raw_upstream *raw)
 
 static void note_connection(struct nu_attempt *attempt, const struct nu_tcp_client *client)
 {
-    struct nu_upstream_info *info = &attempt->exchange->info->upstream;
+    struct nu_upstream_info *info = &attempt->decoder.info->upstream;
     uint64_t now = nu_loop_now_us(client->conn.loop);
     info->local = client->local;
     info->remote = nu_dial_remote(&client->conn, attempt->host);
@@ -34,13 +34,12 @@ static void on_ready(struct nu_raw_upstream *raw)
 {
     struct nu_attempt *attempt = attempt_of(raw);
     note_connection(attempt, raw->client);
-    attempt->encoder = &raw->encoder;
-    nu_exchange_on_ready(attempt->exchange);
+    nu_attempt_set_ready(attempt, &raw->encoder);
 }
 
 static void on_failure(struct nu_raw_upstream *raw, enum nu_reset_reason reason, struct nu_str text)
 {
-    nu_exchange_on_no_connection(attempt_of(raw)->exchange, reason, text, false);
+    nu_exchange_on_no_connection(attempt_of(raw), reason, text, false);
 }
 
 static const struct nu_raw_upstream_ops ops = {

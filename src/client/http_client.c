@@ -133,6 +133,9 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
         fail(call, 503, NU_STR("upstream_reset"));
         return;
     case NU_EXCHANGE_TIMEOUT:
+    case NU_EXCHANGE_TRY_TIMEOUT:
+    case NU_EXCHANGE_TRY_IDLE:
+    case NU_EXCHANGE_BODY_LIMIT: /* a call is not tried again */
         fail(call, 504, NU_STR("response_timeout"));
         return;
     case NU_EXCHANGE_MAX_DURATION:

@@ -110,6 +110,7 @@ struct nu_h1_client {
     uint64_t body_left;                /* of the request's Content-Length */
     uint64_t sent_before;              /* bytes the connection had written when the exchange
                                           began */
+    uint64_t noted_fields;             /* bytes of the response's fields that were counted */
     uint8_t flags;
 };
 

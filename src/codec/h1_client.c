@@ -344,7 +344,8 @@ static void note_received(struct nu_h1_client *client, size_t bytes)
     if (!info)
         return;
     info->upstream.wire_bytes_received += bytes;
-    info->upstream.header_bytes_received = client->message->field_bytes;
+    info->upstream.header_bytes_received += client->message->field_bytes - client->noted_fields;
+    client->noted_fields = client->message->field_bytes;
 }
 
 static void read_response(struct nu_h1_client *client)
@@ -461,6 +462,7 @@ struct nu_stream_encoder *nu_h1_client_start(struct nu_h1_client *client,
     client->flags &= LAST;
     client->decoder = decoder;
     client->sent_before = client->conn->tx_bytes;
+    client->noted_fields = 0;
     client->message = nu_h1_message_create(decoder, client->options, false);
     return &client->encoder;
 }

@@ -155,9 +155,17 @@ static void build_timeouts(struct nu_route_build *build, struct nu_route *route,
     route->timeout_ms = nu_config_duration_ms(build->match.ctx, proto, "timeout", proto->timeout,
                                               DEFAULT_TIMEOUT_MS);
     route->idle_timeout = duration(build, proto, "idle_timeout", proto->idle_timeout);
-    if (!max)
+    route->max_grpc_timeout = duration(build, proto, "max_grpc_timeout", proto->max_grpc_timeout);
+    route->max_grpc_timeout_offset_ms = nu_config_duration_ms(
+        build->match.ctx, proto, "grpc_timeout_offset", proto->grpc_timeout_offset, 0);
+    if (!max) {
+        if (route->timeout_ms)
+            route->timeout_text = nu_str_from(
+                nu_arena_printf(build->match.arena, "%llu", (unsigned long long)route->timeout_ms));
         return;
+    }
     route->has_duration_rules = true;
+    route->timeout_ms = 0;
     route->max_stream_duration =
         duration(build, max, "max_stream_duration", max->max_stream_duration);
     route->grpc_timeout_max =
@@ -220,6 +228,20 @@ static void build_upgrades(struct nu_route_build *build, struct nu_route *route,
     route->upgrade_count = count;
 }
 
+/* --- Retries ---------------------------------------------------------------------------------- */
+
+static void build_retries(struct nu_route_build *build, struct nu_route_entry *entry,
+                          const action_proto *proto)
+{
+    const struct nu_virtual_host_entry *host = entry->virtual_host;
+    entry->route.retry =
+        proto->retry_policy ? nu_build_retry_policy(build, proto->retry_policy) : host->retry;
+    entry->route.hedges =
+        proto->hedge_policy ? proto->hedge_policy->hedge_on_per_try_timeout : host->hedges;
+    entry->route.has_try_rules =
+        entry->route.retry || entry->route.hedges || proto->max_grpc_timeout;
+}
+
 static uint32_t not_found_status(const action_proto *proto)
 {
     switch (proto->cluster_not_found_response_code) {
@@ -249,6 +271,7 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
     build_upgrades(build, route, proto);
     route->hash_policy =
         nu_hash_policy_from_protos(&build->match, proto->hash_policy, proto->n_hash_policy);
+    build_retries(build, entry, proto);
     entry->changes_request |= action->host_rewrite != NU_HOST_KEPT ||
                               action->path_rewrite.prefix.len || action->path_rewrite.regex.regex;
 }

@@ -52,6 +52,10 @@ void nu_build_route(struct nu_route_build *build, struct nu_virtual_host_entry *
 /* The actions of a route. */
 void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry *entry,
                              const Envoy__Config__Route__V3__RouteAction *proto);
+/* A policy; NULL for NULL. */
+const struct nu_retry_policy *
+nu_build_retry_policy(struct nu_route_build *build,
+                      const Envoy__Config__Route__V3__RetryPolicy *proto);
 void nu_build_redirect(struct nu_route_build *build, struct nu_route_entry *entry,
                        const Envoy__Config__Route__V3__RedirectAction *proto);
 void nu_build_direct(struct nu_route_build *build, struct nu_route_entry *entry,

@@ -19,6 +19,7 @@ struct nu_format_context;
 struct nu_hash_policy; /* match/hash_policy.h */
 struct nu_headers;
 struct nu_metadata;
+struct nu_retry_policy; /* route/retry_policy.h */
 struct nu_route_table;
 struct nu_runtime;
 struct nu_stream_info;
@@ -49,6 +50,8 @@ struct nu_route_connect {
     uint8_t proxy_version; /* of the PROXY header that goes first; 0: none */
 };
 
+#define NU_ROUTE_NO_LIMIT UINT64_MAX
+
 /* What a route's user reads. The rest of a route is private to this module. */
 struct nu_route {
     enum nu_route_action action;
@@ -58,7 +61,8 @@ struct nu_route {
     uint32_t cluster_not_found_status; /* CLUSTER, NON_FORWARDING: 503 by default */
 
     /* CLUSTER */
-    uint64_t timeout_ms; /* 15000 by default; 0: none */
+    uint64_t timeout_ms;        /* 15000 by default; 0: none, as where there are duration rules */
+    struct nu_str timeout_text; /* the same; empty for 0 */
     struct nu_route_duration idle_timeout;
     /* max_stream_duration stands there: it alone, and no route timeout, limits a stream. */
     bool has_duration_rules;
@@ -66,6 +70,13 @@ struct nu_route {
     struct nu_route_duration grpc_timeout_max;    /* honour grpc-timeout up to this; 0: any */
     struct nu_route_duration grpc_timeout_offset; /* subtracted from it */
     const struct nu_hash_policy *hash_policy;     /* for balancers that hash; NULL: none */
+    /* The older way, without has_duration_rules: in place of the timeout, for gRPC requests. */
+    struct nu_route_duration max_grpc_timeout;
+    uint64_t max_grpc_timeout_offset_ms;
+    const struct nu_retry_policy *retry; /* the virtual host's where there is none; may be NULL */
+    bool has_try_rules;                  /* max_grpc_timeout, retry or hedges is set */
+    bool hedges;         /* a try that takes too long is not given up for the next */
+    uint64_t body_limit; /* bytes kept for another try; NU_ROUTE_NO_LIMIT: the connection's */
     bool is_high_priority;
     bool auto_host_rewrite; /* the host's name becomes the authority once a host is chosen */
     bool append_x_forwarded_host;
@@ -82,6 +93,7 @@ struct nu_virtual_host {
     const struct nu_metadata *metadata; /* may be NULL */
     bool include_request_attempt_count;
     bool include_attempt_count_in_response;
+    bool include_is_timeout_retry_header;
 };
 
 /* What is looked at. Everything is borrowed for the call. */

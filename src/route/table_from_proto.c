@@ -169,6 +169,22 @@ static enum nu_tls_requirement tls_of(const Envoy__Config__Route__V3__VirtualHos
     }
 }
 
+/* The newer field goes before the older one, and of the older ones the virtual host's before the
+ * route's, as with Envoy. */
+static uint64_t body_limit(const Envoy__Config__Route__V3__VirtualHost *host,
+                           const Envoy__Config__Route__V3__Route *route)
+{
+    if (route->request_body_buffer_limit)
+        return route->request_body_buffer_limit->value;
+    if (host->request_body_buffer_limit)
+        return host->request_body_buffer_limit->value;
+    if (host->per_request_buffer_limit_bytes)
+        return host->per_request_buffer_limit_bytes->value;
+    if (route->per_request_buffer_limit_bytes)
+        return route->per_request_buffer_limit_bytes->value;
+    return NU_ROUTE_NO_LIMIT;
+}
+
 static void build_host(struct nu_route_build *build, struct nu_virtual_host_entry *host,
                        const Envoy__Config__Route__V3__VirtualHost *proto)
 {
@@ -177,14 +193,19 @@ static void build_host(struct nu_route_build *build, struct nu_virtual_host_entr
     host->host.metadata = nu_metadata_from_proto(proto->metadata, arena);
     host->host.include_request_attempt_count = proto->include_request_attempt_count;
     host->host.include_attempt_count_in_response = proto->include_attempt_count_in_response;
+    host->host.include_is_timeout_retry_header = proto->include_is_timeout_retry_header;
+    host->retry = nu_build_retry_policy(build, proto->retry_policy);
+    host->hedges = proto->hedge_policy && proto->hedge_policy->hedge_on_per_try_timeout;
     host->tls = tls_of(proto);
     build_host_level(build, host, proto);
     build_domains(build, host, proto);
     host->route_count = (uint32_t)proto->n_routes;
     host->rules = nu_arena_calloc(arena, proto->n_routes * sizeof(*host->rules));
     host->routes = nu_arena_calloc(arena, proto->n_routes * sizeof(*host->routes));
-    for (uint32_t i = 0; i < host->route_count; i++)
+    for (uint32_t i = 0; i < host->route_count; i++) {
         nu_build_route(build, host, i, proto->routes[i]);
+        host->routes[i].route.body_limit = body_limit(proto, proto->routes[i]);
+    }
 }
 
 static void list_connect_routes(struct nu_virtual_host_entry *host, struct nu_arena *arena)

@@ -90,7 +90,7 @@ struct nu_cluster_traffic_stats {
 };
 extern const struct nu_stat_table nu_cluster_traffic_stats_table;
 
-/* cluster.<name>.external., .internal., .canary., .zone.<from>.<to>., and the like */
+/* cluster.<name>.external., .internal., .canary., .retry., .zone.<from>.<to>., and the like */
 #define NU_RESPONSE_STATS(X, S) \
     X(S, CODES, upstream_rq, "Answers with that status, or of that class.") \
     X(S, LAZY_COUNTER, upstream_rq_completed, "Requests answered.") \

@@ -47,7 +47,7 @@ NU_STAT_TABLE(nu_prime_authz_stats, NU_PRIME_AUTHZ_STATS, "http.<stat_prefix>.pr
 NU_STAT_TABLE(nu_cluster_traffic_stats, NU_CLUSTER_TRAFFIC_STATS, "cluster.<name>",
               "The traffic of a cluster.");
 NU_STAT_TABLE(nu_response_stats, NU_RESPONSE_STATS,
-              "cluster.<name>.{external,internal,canary,zone.<from>.<to>}",
+              "cluster.<name>.{external,internal,canary,retry,zone.<from>.<to>}",
               "Answers by where the request came from or went to.");
 NU_STAT_TABLE(nu_cluster_lb_stats, NU_CLUSTER_LB_STATS, "cluster.<name>",
               "The load balancer of a cluster.");

@@ -157,6 +157,7 @@ static void make_blocks(struct nu_cluster_local *local)
     local->responses[0] = nu_stat_set_block(sets->external);
     local->responses[1] = nu_stat_set_block(sets->internal);
     local->canary = nu_stat_set_block(sets->canary);
+    local->retried = nu_stat_set_block(sets->retry);
     local->lb_stats = nu_stat_set_block(sets->lb);
     for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
         local->breaker_stats[i] = nu_stat_set_block(sets->breakers[i]);

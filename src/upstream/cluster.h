@@ -64,6 +64,7 @@ struct nu_cluster_sets {
     struct nu_stat_set *external; /* .external. */
     struct nu_stat_set *internal; /* .internal. */
     struct nu_stat_set *canary;   /* .canary. */
+    struct nu_stat_set *retry;    /* .retry. */
     struct nu_stat_set *lb;
     struct nu_stat_set *hash; /* .ring_hash_lb. or .maglev_lb.; NULL unless it balances so */
     struct nu_stat_set *membership;
@@ -159,6 +160,7 @@ struct nu_cluster_local {
     struct nu_cluster_lb_stats *lb_stats;
     struct nu_response_stats *responses[2]; /* external, internal */
     struct nu_response_stats *canary;
+    struct nu_response_stats *retried;
     struct nu_circuit_breaker_stats *breaker_stats[NU_PRIORITY_COUNT];
     struct nu_circuit_breaker_remaining_stats *remaining_stats[NU_PRIORITY_COUNT];
     struct nu_host_set *hosts;          /* one reference */

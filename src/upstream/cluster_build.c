@@ -49,6 +49,7 @@ static void create_sets(struct nu_cluster *cluster)
     sets->external = create_set(cluster, &nu_response_stats_table, ".external");
     sets->internal = create_set(cluster, &nu_response_stats_table, ".internal");
     sets->canary = create_set(cluster, &nu_response_stats_table, ".canary");
+    sets->retry = create_set(cluster, &nu_response_stats_table, ".retry");
     sets->lb = create_set(cluster, &nu_cluster_lb_stats_table, "");
     sets->membership = create_set(cluster, &nu_cluster_membership_stats_table, "");
     sets->update = create_set(cluster, &nu_cluster_update_stats_table, "");
@@ -168,6 +169,7 @@ static void destroy_sets(struct nu_cluster_sets *sets)
     nu_stat_set_destroy(&sets->external);
     nu_stat_set_destroy(&sets->internal);
     nu_stat_set_destroy(&sets->canary);
+    nu_stat_set_destroy(&sets->retry);
     nu_stat_set_destroy(&sets->lb);
     nu_stat_set_destroy(&sets->hash);
     nu_stat_set_destroy(&sets->membership);

@@ -83,6 +83,9 @@ void nu_host_set_take_assignment(struct nu_host_set *set, struct nu_assignment *
 /* Sorts the hosts by their present health and computes loads. Once; a set that is sealed stays as
  * it is. Main thread. */
 void nu_host_set_seal(struct nu_host_set *set, const struct nu_host_set_settings *settings);
+/* How healthy each priority of a sealed set is: percent, with overprovisioning. Returns the sum of
+ * all, at most 100. Any thread. */
+uint32_t nu_host_set_health(const struct nu_host_set *set, struct nu_priority_load *health);
 /* Any numbered thread, as for hosts. */
 struct nu_host_set *nu_host_set_ref(struct nu_host_set *set);
 void nu_host_set_unref(struct nu_host_set *set);

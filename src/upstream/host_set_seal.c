@@ -84,8 +84,7 @@ static uint8_t health_percent(const struct nu_host_set *set, uint64_t amount, ui
     return (uint8_t)(percent < 100 ? percent : 100);
 }
 
-/* How healthy each priority is; returns the sum, at most 100. */
-static uint32_t compute_health(const struct nu_host_set *set, struct nu_priority_load *health)
+uint32_t nu_host_set_health(const struct nu_host_set *set, struct nu_priority_load *health)
 {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < set->priority_count; i++) {
@@ -168,7 +167,7 @@ static bool is_in_panic(const struct nu_host_priority *priority, uint32_t panic_
 static void compute_loads(struct nu_host_set *set, uint32_t panic_percent)
 {
     struct nu_priority_load *health = nu_alloc(set->priority_count * sizeof(*health));
-    uint32_t sum = compute_health(set, health);
+    uint32_t sum = nu_host_set_health(set, health);
     if (sum)
         load_by_health(set, health, sum);
     nu_free(health);

@@ -89,6 +89,15 @@ static inline void exchange_on_failed_(struct nu_exchange *exchange,
     case NU_EXCHANGE_TIMEOUT:
         why = NU_STR("timeout");
         break;
+    case NU_EXCHANGE_TRY_TIMEOUT:
+        why = NU_STR("try timeout");
+        break;
+    case NU_EXCHANGE_TRY_IDLE:
+        why = NU_STR("try idle");
+        break;
+    case NU_EXCHANGE_BODY_LIMIT:
+        why = NU_STR("body limit");
+        break;
     case NU_EXCHANGE_MAX_DURATION:
         why = NU_STR("max duration");
         break;

@@ -352,7 +352,7 @@ TEST(the_settings_of_a_route_are_kept)
     assert_true(match.virtual_host->include_request_attempt_count);
     assert_non_null(match.virtual_host->metadata);
     assert_non_null(match.route->metadata);
-    assert_int_equal(match.route->timeout_ms, 1500);
+    assert_int_equal(match.route->timeout_ms, 0); /* max_stream_duration stands in its place */
     assert_true(match.route->idle_timeout.is_set);
     assert_int_equal(match.route->idle_timeout.ms, 0);
     assert_int_equal(match.route->max_stream_duration.ms, 3000);

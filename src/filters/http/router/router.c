@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "client/exchange.h"
+#include "filters/http/router/limits.h"
 #include "format/format.h"
 #include "http/grpc.h"
 #include "http/status.h"
@@ -23,9 +24,8 @@ struct router {
     struct nu_str cluster_name;       /* which the route had when it was found */
     struct nu_route_match match;      /* as the request was sent: filters may change the stream's
                                     later */
-    uint64_t timeout_ms;
-    bool alt_response; /* x-envoy-upstream-rq-timeout-alt-response: a timeout is 204 */
-    bool forwarding;   /* the exchange was started */
+    struct nu_router_limits limits;
+    bool forwarding; /* the exchange was started */
 };
 
 static struct router *router_of(struct nu_filter *self)
@@ -247,9 +247,9 @@ static struct nu_str reset_body(struct router *router, const struct nu_exchange_
     struct nu_str transport = failure->transport_failure;
     return nu_str_from(nu_arena_printf(
         router->base.chain->arena,
-        "upstream connect error or disconnect/reset before headers. reset reason: %.*s%s%.*s",
-        NU_STR_ARG(reason), transport.len ? ", transport failure reason: " : "",
-        NU_STR_ARG(transport)));
+        "upstream connect error or disconnect/reset before headers. %sreset reason: %.*s%s%.*s",
+        failure->is_retry ? "retried and the latest " : "", NU_STR_ARG(reason),
+        transport.len ? ", transport failure reason: " : "", NU_STR_ARG(transport)));
 }
 
 static void on_reset_after_headers(struct router *router, const struct nu_exchange_failure *failure)
@@ -269,17 +269,17 @@ static void on_reset_before_headers(struct router *router,
                   failure->reason == NU_RESET_OVERFLOW);
 }
 
-static void on_timeout(struct router *router, const struct nu_exchange_failure *failure)
+static void on_timeout(struct router *router, const struct nu_exchange_failure *failure,
+                       struct nu_str details)
 {
     nu_stream_info_set_flag(info_of(router), NU_FLAG_UPSTREAM_REQUEST_TIMEOUT);
     if (failure->response_started) {
-        info_of(router)->response_code_details = NU_STR("response_timeout");
+        info_of(router)->response_code_details = details;
         nu_filter_reset(&router->base);
-    } else if (router->alt_response) {
-        answer_failed(router, 204, nu_str_make(NULL, 0), NU_STR("response_timeout"), false);
+    } else if (router->limits.alt_response) {
+        answer_failed(router, 204, nu_str_make(NULL, 0), details, false);
     } else {
-        answer_failed(router, 504, NU_STR("upstream request timeout"), NU_STR("response_timeout"),
-                      false);
+        answer_failed(router, 504, NU_STR("upstream request timeout"), details, false);
     }
 }
 
@@ -329,7 +329,17 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
                       false);
         return;
     case NU_EXCHANGE_TIMEOUT:
-        on_timeout(router, failure);
+        on_timeout(router, failure, NU_STR("response_timeout"));
+        return;
+    case NU_EXCHANGE_TRY_TIMEOUT:
+        on_timeout(router, failure, NU_STR("upstream_per_try_timeout"));
+        return;
+    case NU_EXCHANGE_TRY_IDLE:
+        on_timeout(router, failure, NU_STR("upstream_per_try_idle_timeout"));
+        return;
+    case NU_EXCHANGE_BODY_LIMIT:
+        answer_failed(router, 507, NU_STR("exceeded request buffer limit while retrying upstream"),
+                      NU_STR("request_payload_exceeded_retry_buffer_limit"), false);
         return;
     case NU_EXCHANGE_MAX_DURATION:
         on_max_duration(router, failure);
@@ -349,13 +359,6 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
 
 /* --- The response ----------------------------------------------------------------------------- */
 
-static void add_number(struct router *router, struct nu_headers *headers, enum nu_header_id id,
-                       uint64_t value)
-{
-    char *text = nu_arena_alloc(router->base.chain->arena, 20);
-    nu_headers_set_id(headers, id, nu_str_make(text, nu_u64_to_chars(value, text)));
-}
-
 /* Milliseconds from the end of the request to now; unknown while it has not ended. */
 static void set_service_time(struct router *router, struct nu_headers *headers)
 {
@@ -363,7 +366,7 @@ static void set_service_time(struct router *router, struct nu_headers *headers)
     if (config_of(router)->suppress_envoy_headers || !info->rx_end_us)
         return;
     uint64_t us = nu_loop_now_us(router->base.chain->loop) - info->rx_end_us;
-    add_number(router, headers, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME, us / 1000);
+    nu_router_set_number(headers, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME, us / 1000);
 }
 
 static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers, bool end)
@@ -378,8 +381,8 @@ static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers,
     info_of(router)->response_code_details = NU_STR("via_upstream");
     nu_route_finalize_response(match, headers, request_of(router), info_of(router));
     if (nu_unlikely(match->virtual_host->include_attempt_count_in_response))
-        add_number(router, headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
-                   info_of(router)->upstream.attempt_count);
+        nu_router_set_number(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
+                             info_of(router)->upstream.attempt_count);
     nu_chain_encode_headers(&router->base, headers, end);
 }
 
@@ -417,7 +420,26 @@ static void on_host(struct nu_exchange *exchange, const struct nu_host *host)
                               config_of(router)->suppress_envoy_headers);
 }
 
+static void on_retry(struct nu_exchange *exchange, bool after_timeout)
+{
+    struct router *router = router_of_exchange(exchange);
+    const struct nu_virtual_host *host = match_of(router)->virtual_host;
+    const struct nu_stream_info *info = info_of(router);
+    struct nu_headers *headers = exchange->request_headers;
+    uint64_t elapsed_us =
+        info->rx_end_us ? nu_loop_now_us(router->base.chain->loop) - info->rx_end_us : 0;
+    if (host->include_request_attempt_count)
+        nu_router_set_number(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
+                             info->upstream.attempt_count);
+    if (host->include_is_timeout_retry_header)
+        nu_headers_set_id(headers, NU_HEADER_X_ENVOY_IS_TIMEOUT_RETRY,
+                          after_timeout ? NU_STR("true") : NU_STR("false"));
+    nu_router_limits_tell(&router->limits, headers, elapsed_us / 1000,
+                          !config_of(router)->suppress_envoy_headers);
+}
+
 static const struct nu_exchange_ops exchange_ops = {
+    .on_retry = on_retry,
     .on_host = on_host,
     .on_1xx = on_1xx,
     .on_headers = on_headers,
@@ -436,45 +458,18 @@ static bool is_number(struct nu_str value)
     return nu_str_to_u64(value, &number) == NU_OK;
 }
 
-/* Whether every word of a list is one of these. */
-static bool has_only(struct nu_str list, const char *const *words)
-{
-    while (list.ptr) {
-        struct nu_str word = nu_str_trim(nu_str_split(&list, ','));
-        size_t i = 0;
-        while (words[i] && !nu_str_eq(word, nu_str_from(words[i])))
-            i++;
-        if (word.len && !words[i])
-            return false;
-    }
-    return true;
-}
-
 static bool is_retry_on(struct nu_str value)
 {
-    static const char *const words[] = {
-        "5xx",
-        "gateway-error",
-        "connect-failure",
-        "envoy-ratelimited",
-        "retriable-4xx",
-        "refused-stream",
-        "retriable-status-codes",
-        "retriable-headers",
-        "reset",
-        "reset-before-request",
-        "http3-post-connect-failure",
-        NULL,
-    };
-    return has_only(value, words);
+    bool unknown;
+    (void)nu_retry_on_parse(value, &unknown);
+    return !unknown;
 }
 
 static bool is_retry_grpc_on(struct nu_str value)
 {
-    static const char *const words[] = {
-        "cancelled", "deadline-exceeded", "resource-exhausted", "unavailable", "internal", NULL,
-    };
-    return has_only(value, words);
+    bool unknown;
+    (void)nu_retry_grpc_on_parse(value, &unknown);
+    return !unknown;
 }
 
 struct strict_check {
@@ -510,60 +505,6 @@ static bool answer_bad_header(struct router *router, struct nu_headers *headers)
         return true;
     }
     return false;
-}
-
-static bool number_header(const struct nu_headers *headers, enum nu_header_id id, uint64_t *out)
-{
-    struct nu_str text = nu_headers_get_id(headers, id);
-    return text.ptr && nu_str_to_u64(text, out) == NU_OK;
-}
-
-/* The timeout from the route, or from the headers of an internal request, which end here. */
-static void find_timeout(struct router *router, const struct nu_route *route,
-                         struct nu_headers *headers)
-{
-    router->timeout_ms = route->has_duration_rules ? 0 : route->timeout_ms;
-    uint64_t asked;
-    if (number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS, &asked))
-        router->timeout_ms = asked;
-    if (config_of(router)->respect_expected_rq_timeout &&
-        number_header(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, &asked))
-        router->timeout_ms = asked;
-    router->alt_response =
-        nu_headers_has_id(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE);
-}
-
-/* Control headers that are for us and nobody behind us. */
-#define CONTROL_NAMES(X) \
-    X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS) \
-    X(X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS) \
-    X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE) \
-    X(X_ENVOY_UPSTREAM_STREAM_DURATION_MS) \
-    X(X_ENVOY_RETRY_ON) \
-    X(X_ENVOY_RETRY_GRPC_ON) \
-    X(X_ENVOY_MAX_RETRIES) \
-    X(X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT) \
-    X(X_ENVOY_RETRIABLE_STATUS_CODES) \
-    X(X_ENVOY_RETRIABLE_HEADER_NAMES) \
-    X(X_ENVOY_UPSTREAM_ALT_STAT_NAME)
-
-static void remove_control_headers(struct nu_headers *headers)
-{
-    static const struct nu_header_set control = NU_HEADER_SET_OF(CONTROL_NAMES);
-    if (nu_unlikely(nu_headers_has_any(headers, &control)))
-        nu_headers_remove_set(headers, &control);
-}
-
-static void set_timeout_headers(struct router *router, struct nu_headers *headers)
-{
-    uint64_t per_try = 0;
-    bool has_per_try =
-        number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS, &per_try) &&
-        per_try && (router->timeout_ms == 0 || per_try < router->timeout_ms);
-    remove_control_headers(headers);
-    uint64_t expected = has_per_try ? per_try : router->timeout_ms;
-    if (!config_of(router)->suppress_envoy_headers && expected)
-        add_number(router, headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, expected);
 }
 
 static bool is_in_maintenance(struct router *router, struct nu_str cluster)
@@ -651,20 +592,25 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
     nu_route_finalize_request(match, headers, chain->info, suppress);
     if (nu_unlikely(chain->info->scheme_follows_upstream))
         nu_headers_set_id(headers, NU_HEADER_SCHEME, NU_STR("http"));
-    find_timeout(router, route, headers);
-    set_timeout_headers(router, headers);
+    const struct nu_router_limits_input input = {
+        .respects_expected = config_of(router)->respect_expected_rq_timeout,
+        .tells_upstream = !suppress,
+        .buffer_limit = nu_filter_decoder_buffer_limit(&router->base),
+    };
+    nu_router_limits_read(&router->limits, route, headers, &input);
     if (nu_unlikely(match->virtual_host->include_request_attempt_count))
         nu_headers_set_id(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT, NU_STR("1"));
     struct nu_exchange_params params = {
         .cluster = cluster,
         .priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT,
         .lb = lb_context_of(router, route, headers),
-        .timeout_ms = router->timeout_ms,
-        .timeout_status = router->alt_response ? 204 : 504,
+        .timeout_ms = router->limits.timeout_ms,
+        .timeout_status = router->limits.alt_response ? 204 : 504,
         .is_internal = chain->info->is_internal,
         .charging = charging_of(router, headers),
         .tunnel = (enum nu_tunnel)chain->info->tunnel,
         .raw = raw_of(router, route, headers),
+        .retry = router->limits.rules,
     };
     router->exchange.ops = &exchange_ops;
     router->exchange.arena = chain->arena;

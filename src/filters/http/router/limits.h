@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long a request may take and how often it is tried: what its route says, and what it says
+ * itself by x-envoy headers, which end here. The upstream is told of the time that it has.
+ */
+#ifndef NU_FILTERS_HTTP_ROUTER_LIMITS_H
+#define NU_FILTERS_HTTP_ROUTER_LIMITS_H
+
+#include "client/retry.h"
+#include "route/route.h"
+
+struct nu_router_limits {
+    uint64_t timeout_ms;                /* of all tries; 0: none */
+    const struct nu_retry_rules *rules; /* in the stream's arena; NULL: one try without limits */
+    bool alt_response; /* x-envoy-upstream-rq-timeout-alt-response: a timeout is 204 */
+    bool tells_grpc;   /* grpc-timeout is rewritten with what the upstream is told */
+};
+
+/* What the reading depends on beside route and headers. */
+struct nu_router_limits_input {
+    bool respects_expected; /* x-envoy-expected-rq-timeout-ms of the request goes before all */
+    bool tells_upstream;    /* by the same header */
+    uint64_t buffer_limit;  /* of the request's body, where the route sets none */
+};
+
+/* Headers that are for us and nobody behind us. */
+extern const struct nu_header_set nu_router_control_headers;
+
+/* The same where there is more to it than the route's timeout. */
+void nu_router_limits_read_all(struct nu_router_limits *limits, const struct nu_route *route,
+                               struct nu_headers *headers,
+                               const struct nu_router_limits_input *input);
+
+/* Reads the headers, and changes them for the upstream. */
+static inline void nu_router_limits_read(struct nu_router_limits *limits,
+                                         const struct nu_route *route, struct nu_headers *headers,
+                                         const struct nu_router_limits_input *input)
+{
+    if (nu_unlikely(route->has_try_rules || input->respects_expected ||
+                    nu_headers_has_any(headers, &nu_router_control_headers))) {
+        nu_router_limits_read_all(limits, route, headers, input);
+        return;
+    }
+    *limits = (struct nu_router_limits){.timeout_ms = route->timeout_ms};
+    if (route->timeout_ms && input->tells_upstream)
+        nu_headers_set_id(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, route->timeout_text);
+}
+
+/* The headers for another try; the request has been complete for `elapsed_ms`, or 0. */
+void nu_router_limits_tell(const struct nu_router_limits *limits, struct nu_headers *headers,
+                           uint64_t elapsed_ms, bool tells_upstream);
+
+/* Sets a header to a number, written in the headers' arena. */
+void nu_router_set_number(struct nu_headers *headers, enum nu_header_id id, uint64_t value);
+
+#endif
