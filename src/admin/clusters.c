@@ -8,6 +8,7 @@
 #include "admin/admin_internal.h"
 #include "http/metadata.h"
 #include "upstream/cluster_manager.h"
+#include "upstream/eds.h"
 
 struct walk {
     const struct nu_cluster_manager *clusters; /* borrowed */
@@ -94,6 +95,10 @@ static void print_cluster_text(struct nu_strbuf *out, struct nu_cluster *cluster
     print_limits_text(out, cluster);
     nu_strbuf_addf(out, "%.*s::added_via_api::%s\n", NU_STR_ARG(cluster->name),
                    cluster->added_via_api ? "true" : "false");
+    struct nu_str service = nu_eds_service_name(cluster);
+    if (service.len)
+        nu_strbuf_addf(out, "%.*s::eds_service_name::%.*s\n", NU_STR_ARG(cluster->name),
+                       NU_STR_ARG(service));
 }
 
 /* Appends "cluster::host::name::" and the value. */
@@ -182,6 +187,7 @@ static void print_cluster_json(struct nu_json *json, struct nu_cluster *cluster)
     }
     print_limits_json(json, cluster);
     print_member(json, NU_STR("observability_name"), cluster->observability_name);
+    print_member(json, NU_STR("eds_service_name"), nu_eds_service_name(cluster));
 }
 
 static void print_figures(struct nu_json *json, const struct nu_host *host, bool gauges)

@@ -7,7 +7,6 @@
 
 #include "http/authority.h"
 #include "http/proxy_data.h"
-#include "upstream/dial.h"
 
 static struct nu_attempt *attempt_of_decoder(struct nu_stream_decoder *decoder)
 {
@@ -257,7 +256,9 @@ static void note_connection(struct nu_attempt *attempt, const struct nu_upstream
     struct nu_upstream_info *info = info_of(attempt);
     uint64_t now = now_us(attempt);
     info->local = conn->local;
-    info->remote = nu_dial_remote(&conn->conn, attempt->host);
+    info->remote = conn->remote;
+    if (nu_unlikely(nu_host_is_at_one_address(attempt->host)))
+        info->host = conn->remote; /* where the host was when the connection was made */
     info->connection_id = conn->id;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, attempt->exchange->arena);
     info->protocol = conn->h2 ? NU_PROTOCOL_HTTP2 : NU_PROTOCOL_HTTP11;

@@ -2,7 +2,6 @@
 /* An attempt whose request's body is the bytes of a plain connection. */
 #include "client/exchange_internal.h"
 #include "http/proxy_data.h"
-#include "upstream/dial.h"
 
 /* The connection with its attempt; it lies apart, for few have one. */
 struct raw {
@@ -20,7 +19,7 @@ static void note_connection(struct nu_attempt *attempt, const struct nu_tcp_clie
     struct nu_upstream_info *info = &attempt->decoder.info->upstream;
     uint64_t now = nu_loop_now_us(client->conn.loop);
     info->local = client->local;
-    info->remote = nu_dial_remote(&client->conn, attempt->host);
+    info->remote = client->remote;
     info->connection_id = client->id;
     info->ssl = nu_connection_hold_ssl_info(&client->conn, attempt->exchange->arena);
     info->protocol = NU_PROTOCOL_NONE;

@@ -193,6 +193,19 @@ struct nu_cluster_update_stats {
 };
 extern const struct nu_stat_table nu_cluster_update_stats_table;
 
+/* cluster.<name>., of EDS */
+#define NU_EDS_STATS(X, S) \
+    X(S, COUNTER, update_rejected, "Updates that were read and refused.") \
+    X(S, COUNTER, init_fetch_timeout, "Always 0: nothing waits for a file.") \
+    X(S, GAUGE64, update_time, "When the last update was taken: milliseconds since 1970.") \
+    X(S, HISTOGRAM, update_duration, "Milliseconds that taking an update took.") \
+    X(S, TEXT, version_text, "The name of the last version.")
+
+struct nu_eds_stats {
+    NU_EDS_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_eds_stats_table;
+
 /* cluster.<name>.circuit_breakers.default. and .high. */
 #define NU_CIRCUIT_BREAKER_STATS(X, S) \
     X(S, GAUGE, cx_open, "1 while the limit of connections is reached.") \

@@ -57,6 +57,7 @@ NU_STAT_TABLE(nu_cluster_membership_stats, NU_CLUSTER_MEMBERSHIP_STATS, "cluster
               "The hosts of a cluster.");
 NU_STAT_TABLE(nu_cluster_update_stats, NU_CLUSTER_UPDATE_STATS, "cluster.<name>",
               "How a cluster learns of its hosts.");
+NU_STAT_TABLE(nu_eds_stats, NU_EDS_STATS, "cluster.<name>", "A cluster whose hosts come by EDS.");
 NU_STAT_TABLE(nu_circuit_breaker_stats, NU_CIRCUIT_BREAKER_STATS,
               "cluster.<name>.circuit_breakers.<priority>", "The limits of a cluster.");
 NU_STAT_TABLE(nu_circuit_breaker_remaining_stats, NU_CIRCUIT_BREAKER_REMAINING_STATS,
@@ -128,6 +129,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_cluster_membership_stats_table,
     &nu_health_check_stats_table,
     &nu_cluster_update_stats_table,
+    &nu_eds_stats_table,
     &nu_circuit_breaker_stats_table,
     &nu_circuit_breaker_remaining_stats_table,
     &nu_ring_hash_stats_table,

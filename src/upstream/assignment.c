@@ -40,3 +40,34 @@ uint32_t nu_assignment_locality_weight(const struct nu_assignment *assignment, u
     }
     return 0;
 }
+
+static bool is_same_weight(const struct nu_locality_weight *a, const struct nu_locality_weight *b)
+{
+    return a->priority == b->priority && a->weight == b->weight &&
+           nu_locality_eq(&a->locality, &b->locality);
+}
+
+static bool are_same_weights(const struct nu_assignment *a, const struct nu_assignment *b)
+{
+    if (a->locality_weight_count != b->locality_weight_count)
+        return false;
+    for (size_t i = 0; i < a->locality_weight_count; i++) {
+        if (!is_same_weight(&a->locality_weights[i], &b->locality_weights[i]))
+            return false;
+    }
+    return true;
+}
+
+bool nu_assignment_eq(const struct nu_assignment *a, const struct nu_assignment *b)
+{
+    static const struct nu_assignment none = {
+        .overprovisioning_percent = NU_OVERPROVISIONING_DEFAULT,
+        .drop = {.denominator = 100},
+    };
+    a = a ? a : &none;
+    b = b ? b : &none;
+    return a->overprovisioning_percent == b->overprovisioning_percent &&
+           a->weighted_priority_health == b->weighted_priority_health &&
+           a->drop.numerator == b->drop.numerator && a->drop.denominator == b->drop.denominator &&
+           nu_str_eq(a->drop_category, b->drop_category) && are_same_weights(a, b);
+}

@@ -47,6 +47,9 @@ nu_assignment_from_proto(struct nu_factory *factory,
 struct nu_assignment *nu_assignment_ref(struct nu_assignment *assignment);
 void nu_assignment_unref(struct nu_assignment *assignment);
 
+/* Whether they say the same of hosts and requests, however long it holds; NULL is allowed. */
+bool nu_assignment_eq(const struct nu_assignment *a, const struct nu_assignment *b);
+
 /* Whether requests are refused, and whether all of them are. NULL is allowed. */
 static inline bool nu_assignment_drops(const struct nu_assignment *assignment)
 {

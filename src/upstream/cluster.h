@@ -21,6 +21,7 @@
 #include "stats/cluster_stats.h"
 #include "stats/stats.h"
 #include "upstream/breaker.h"
+#include "upstream/happy_eyeballs.h"
 #include "upstream/lb.h"
 #include "upstream/transport_match.h"
 
@@ -52,6 +53,7 @@ struct nu_cluster_options {
     bool auto_sni;                 /* connections are for a request's host, and ask for that name */
     bool auto_san;                 /* the same, and the certificate must have it */
     struct nu_str auto_sni_header; /* lower-case: has the host where it is there; may be empty */
+    struct nu_happy_eyeballs happy_eyeballs;
     bool tcp_keepalive;
     uint32_t keepalive_probes; /* 0: the system's */
     uint32_t keepalive_time_s;
@@ -123,6 +125,8 @@ struct nu_cluster {
     struct nu_turn_task health_task;    /* on its way while health changed; main thread */
     struct nu_discovery *discovery;     /* owned; NULL when the hosts are configured */
     struct nu_cluster_manager *manager; /* borrowed; NULL until a manager has it */
+    bool is_checked;                    /* its hosts' health is checked */
+    bool keeps_passing_hosts;           /* and those that pass outlive what discovery says */
     bool added_via_api;
 };
 

@@ -6,6 +6,7 @@
 
 #include "upstream/cluster_hosts.h"
 #include "upstream/discovery.h"
+#include "upstream/host_update.h"
 
 enum {
     DEFAULT_CONNECT_TIMEOUT_MS = 5000,
@@ -37,6 +38,12 @@ static struct nu_stat_set *create_set(struct nu_cluster *cluster, const struct n
     struct nu_stat_set *set = nu_stat_set_create(cluster->stats, table, nu_strbuf_str(&prefix));
     nu_strbuf_finish(&prefix);
     return set;
+}
+
+struct nu_stat_set *nu_cluster_create_set(struct nu_cluster *cluster,
+                                          const struct nu_stat_table *table, const char *suffix)
+{
+    return create_set(cluster, table, suffix);
 }
 
 static const char *const breaker_suffixes[NU_PRIORITY_COUNT] = {".circuit_breakers.default",
@@ -148,18 +155,29 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
         init_remaining(cluster, priority, limits);
 }
 
-static void count_transport(struct nu_cluster *cluster, const struct nu_host *host)
+void nu_cluster_count_transport(struct nu_cluster *cluster, const struct nu_host *host,
+                                uint32_t count)
 {
     const struct nu_transport_match *match = nu_host_transport(host);
     struct nu_stat_set *set = match ? match->stats : cluster->sets.transport_match;
     struct nu_transport_socket_match_stats *stats = nu_stat_set_block(set);
-    nu_counter_inc(&stats->total_match_count);
+    nu_counter_add(&stats->total_match_count, count);
+}
+
+void nu_cluster_count_transports(struct nu_cluster *cluster, const struct nu_host_update *update)
+{
+    for (uint32_t i = 0; i < update->count; i++) {
+        if (!nu_host_has_flag(update->hosts[i], NU_HOST_PENDING_DYNAMIC_REMOVAL))
+            nu_cluster_count_transport(cluster, update->hosts[i], 1);
+    }
+    if (update->new_metadata)
+        nu_cluster_count_transport(cluster, update->hosts[0], update->new_metadata);
 }
 
 void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts)
 {
     for (uint32_t i = 0; i < hosts->count; i++)
-        count_transport(cluster, hosts->hosts[i]);
+        nu_cluster_count_transport(cluster, hosts->hosts[i], 1);
     cluster->hosts = nu_host_set_ref(hosts);
 }
 

@@ -9,6 +9,8 @@
 #include "upstream/cluster.h"
 #include "upstream/lb_hash.h"
 
+struct nu_host_update;
+
 /* Limits of one priority. */
 struct nu_breaker_limits {
     uint32_t max[NU_BREAKER_KIND_COUNT];
@@ -37,5 +39,15 @@ void nu_cluster_set_hash(struct nu_cluster *cluster, const struct nu_hash_lb_set
                          enum nu_hash_table_kind kind);
 /* Sets the first hosts (takes a reference), which count once the manager has the cluster. */
 void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts);
+
+/* A set of statistics under cluster.NAME and `suffix`; the caller destroys it before the cluster. */
+struct nu_stat_set *nu_cluster_create_set(struct nu_cluster *cluster,
+                                          const struct nu_stat_table *table, const char *suffix);
+/* Counts that a transport was looked up for a host. */
+void nu_cluster_count_transport(struct nu_cluster *cluster, const struct nu_host *host,
+                                uint32_t count);
+/* The same for what discovery says: Envoy looks one up for each host that is named, and again for
+ * new metadata. */
+void nu_cluster_count_transports(struct nu_cluster *cluster, const struct nu_host_update *update);
 
 #endif

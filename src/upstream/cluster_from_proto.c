@@ -231,6 +231,23 @@ static void read_protocol_options(struct nu_factory *factory, struct nu_cluster 
         read_old_fields(factory, cluster, proto);
 }
 
+static void read_happy_eyeballs(struct nu_happy_eyeballs *out, const cluster_proto *proto)
+{
+    const Envoy__Config__Cluster__V3__UpstreamConnectionOptions__HappyEyeballsConfig *config =
+        proto->upstream_connection_options
+            ? proto->upstream_connection_options->happy_eyeballs_config
+            : NULL;
+    if (!config)
+        return;
+    if (config->first_address_family_version ==
+        ENVOY__CONFIG__CLUSTER__V3__UPSTREAM_CONNECTION_OPTIONS__FIRST_ADDRESS_FAMILY_VERSION__V4)
+        out->first_family = NU_ADDRESS_IPV4;
+    if (config->first_address_family_version ==
+        ENVOY__CONFIG__CLUSTER__V3__UPSTREAM_CONNECTION_OPTIONS__FIRST_ADDRESS_FAMILY_VERSION__V6)
+        out->first_family = NU_ADDRESS_IPV6;
+    out->first_count = nu_u32_or(config->first_address_family_count, 1);
+}
+
 static void read_keepalive(struct nu_cluster_options *options, const cluster_proto *proto)
 {
     const Envoy__Config__Core__V3__TcpKeepalive *keepalive =
@@ -287,6 +304,7 @@ static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
     options->max_requests_per_connection = nu_u32_or(proto->max_requests_per_connection, 0);
     read_protocol_options(factory, cluster, proto);
     read_keepalive(options, proto);
+    read_happy_eyeballs(&options->happy_eyeballs, proto);
     read_transport(factory, cluster, proto);
     check_agreement(factory, cluster, proto);
 }
@@ -323,11 +341,15 @@ static void read_named_kind(struct nu_factory *factory, struct nu_cluster *clust
     const ProtobufCMessage *config = nu_config_any(factory->ctx, kind->typed_config);
     if (config &&
         config->descriptor == &envoy__extensions__clusters__dns__v3__dns_cluster__descriptor)
-        nu_strict_dns_from_proto(factory, cluster, proto, config);
+        nu_dns_from_proto(factory, cluster, proto, config, false);
     else if (nu_str_eq(name, NU_STR("envoy.cluster.static")))
         nu_static_hosts_from_proto(factory, cluster, proto);
     else if (nu_str_eq(name, NU_STR("envoy.cluster.strict_dns")))
-        nu_strict_dns_from_proto(factory, cluster, proto, NULL);
+        nu_dns_from_proto(factory, cluster, proto, NULL, false);
+    else if (nu_str_eq(name, NU_STR("envoy.cluster.logical_dns")))
+        nu_dns_from_proto(factory, cluster, proto, NULL, true);
+    else if (nu_str_eq(name, NU_STR("envoy.cluster.eds")))
+        nu_eds_from_proto(factory, cluster, proto);
     else if (is_known_kind(name))
         nu_config_error(factory->ctx, kind, "name",
                         "'%s' is known to Envoy, not implemented by nuncio", kind->name);
@@ -335,16 +357,39 @@ static void read_named_kind(struct nu_factory *factory, struct nu_cluster *clust
         nu_config_error(factory->ctx, kind, "name", "there is no cluster type '%s'", kind->name);
 }
 
+static void read_type(struct nu_factory *factory, struct nu_cluster *cluster,
+                      const cluster_proto *proto)
+{
+    switch (proto->type) {
+    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS:
+        nu_dns_from_proto(factory, cluster, proto, NULL, false);
+        return;
+    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__LOGICAL_DNS:
+        nu_dns_from_proto(factory, cluster, proto, NULL, true);
+        return;
+    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__EDS:
+        nu_eds_from_proto(factory, cluster, proto);
+        return;
+    default: /* the others are refused by the schema */
+        nu_static_hosts_from_proto(factory, cluster, proto);
+    }
+}
+
 static void read_kind(struct nu_factory *factory, struct nu_cluster *cluster,
                       const cluster_proto *proto)
 {
-    if (proto->cluster_discovery_type_case ==
-        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE)
+    bool is_named = proto->cluster_discovery_type_case ==
+                    ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE;
+    bool is_eds = is_named
+                      ? strcmp(proto->cluster_type->name, "envoy.cluster.eds") == 0
+                      : proto->type == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__EDS;
+    if (proto->eds_cluster_config && !is_eds)
+        nu_config_error(factory->ctx, proto, "eds_cluster_config",
+                        "eds_cluster_config set in a non-EDS cluster");
+    if (is_named)
         read_named_kind(factory, cluster, proto);
-    else if (proto->type == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS)
-        nu_strict_dns_from_proto(factory, cluster, proto, NULL);
-    else /* the others are refused by the schema */
-        nu_static_hosts_from_proto(factory, cluster, proto);
+    else
+        read_type(factory, cluster, proto);
 }
 
 struct nu_cluster *nu_cluster_from_proto(struct nu_factory *factory, const cluster_proto *proto)
@@ -355,6 +400,8 @@ struct nu_cluster *nu_cluster_from_proto(struct nu_factory *factory, const clust
     struct nu_factory own = *factory;
     own.arena = &cluster->arena;
     cluster->metadata = nu_metadata_from_proto(proto->metadata, &cluster->arena);
+    cluster->is_checked = proto->n_health_checks > 0;
+    cluster->keeps_passing_hosts = cluster->is_checked && !proto->ignore_health_on_host_removal;
     read_options(&own, cluster, proto);
     read_circuit_breakers(&own, cluster, proto);
     read_lb_policy(&own, cluster, proto);

@@ -19,7 +19,7 @@ struct nu_endpoint {
 };
 
 struct nu_endpoint_list {
-    struct nu_endpoint *items; /* in the cluster's arena */
+    struct nu_endpoint *items; /* in the arena of the reading */
     size_t count;
 };
 
@@ -29,20 +29,28 @@ struct nu_locality nu_locality_from_proto(struct nu_arena *arena,
 /* Numbers that the API does not know stand for UNKNOWN. */
 enum nu_eds_health nu_eds_health_from_proto(Envoy__Config__Core__V3__HealthStatus proto);
 
-/* All endpoints of the cluster's load assignment. What is wrong with one is an error, and leaves it
- * out. */
-struct nu_endpoint_list nu_endpoints_from_proto(struct nu_factory *factory,
-                                                struct nu_cluster *cluster,
-                                                const Envoy__Config__Cluster__V3__Cluster *proto);
+/* All endpoints of a load assignment, which may be NULL, without their addresses; in
+ * factory->arena. What is wrong with one is an error, and leaves it out. */
+struct nu_endpoint_list
+nu_endpoints_from_proto(struct nu_factory *factory, const struct nu_cluster *cluster,
+                        const Envoy__Config__Endpoint__V3__ClusterLoadAssignment *proto);
+/* Reads the addresses of an endpoint that has no name. False after an error. */
+NU_MUST_USE bool nu_endpoint_read_addresses(struct nu_factory *factory,
+                                            const struct nu_cluster *cluster,
+                                            struct nu_endpoint *endpoint);
 
 /* Gives the cluster the hosts of its load assignment, which must be addresses. */
 void nu_static_hosts_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                                 const Envoy__Config__Cluster__V3__Cluster *proto);
-/* Gives the cluster a discovery of names. `extension` holds its settings, or NULL: the cluster's
- * own fields do. */
-void nu_strict_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
-                              const Envoy__Config__Cluster__V3__Cluster *proto,
-                              const ProtobufCMessage *extension);
+/* Gives the cluster a discovery of names: STRICT_DNS, or LOGICAL_DNS for one host whose address
+ * changes. `extension` holds its settings, and says which of the two, or NULL: the cluster's own
+ * fields do. */
+void nu_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                       const Envoy__Config__Cluster__V3__Cluster *proto,
+                       const ProtobufCMessage *extension, bool is_logical);
+/* Gives the cluster the discovery of EDS. */
+void nu_eds_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                       const Envoy__Config__Cluster__V3__Cluster *proto);
 
 /* The class for lb_policy RING_HASH or MAGLEV; its settings go into the cluster. */
 const struct nu_lb_class *

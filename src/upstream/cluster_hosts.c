@@ -59,21 +59,46 @@ static struct nu_host_change compare(const struct nu_host_set *old, const struct
 
 /* --- Statistics ------------------------------------------------------------------------------- */
 
-/* Envoy counts a change for each priority in which hosts came or went. */
-static void count_changes(struct nu_cluster_membership_stats *stats,
-                          const struct nu_host_change *change)
+/* Priorities, one bit each. */
+struct priorities {
+    uint64_t bits[NU_PRIORITIES_MAX / 64 + 1];
+    uint32_t count;
+};
+
+static void add_priority(struct priorities *set, uint32_t priority)
 {
-    enum { PRIORITIES = 129, WORD_BITS = 64 };
-    uint64_t seen[PRIORITIES / WORD_BITS + 1] = {0};
-    for (uint32_t i = 0; i < change->added_count + change->removed_count; i++) {
-        const struct nu_host *host =
-            i < change->added_count ? change->added[i] : change->removed[i - change->added_count];
-        uint32_t priority = nu_host_priority(host);
-        uint64_t bit = (uint64_t)1 << priority % WORD_BITS;
-        if (!(seen[priority / WORD_BITS] & bit))
-            nu_counter_inc(&stats->membership_change);
-        seen[priority / WORD_BITS] |= bit;
+    uint64_t bit = (uint64_t)1 << priority % 64;
+    if (set->bits[priority / 64] & bit)
+        return;
+    set->bits[priority / 64] |= bit;
+    set->count++;
+}
+
+/* A host that is of another priority now came to the one and went from the other. */
+static void add_moved(struct priorities *changed, const struct nu_host_set *old)
+{
+    for (uint32_t i = 0; i < old->priority_count; i++) {
+        const struct nu_host_list *all = &old->priorities[i].all;
+        for (uint32_t n = 0; n < all->count; n++) {
+            uint32_t now = nu_host_priority(old->hosts[nu_host_list_at(all, n)]);
+            if (nu_likely(now == i))
+                continue;
+            add_priority(changed, i);
+            add_priority(changed, now);
+        }
     }
+}
+
+/* In how many priorities hosts came or went: Envoy counts a change for each. */
+static uint32_t count_changes(const struct nu_host_set *old, const struct nu_host_change *change)
+{
+    struct priorities changed = {0};
+    for (uint32_t i = 0; i < change->added_count; i++)
+        add_priority(&changed, nu_host_priority(change->added[i]));
+    for (uint32_t i = 0; i < change->removed_count; i++)
+        add_priority(&changed, nu_host_priority(change->removed[i]));
+    add_moved(&changed, old);
+    return changed.count;
 }
 
 static void set_gauges(struct nu_cluster_membership_stats *stats, const struct nu_host_set *set)
@@ -122,21 +147,22 @@ static void tell(const struct nu_cluster *cluster, const struct nu_host_change *
     }
 }
 
-bool nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
-                              const struct nu_runtime *runtime)
+uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
+                                  const struct nu_runtime *runtime)
 {
     struct nu_cluster_membership_stats *stats = nu_stat_set_block(cluster->sets.membership);
     static const struct nu_host_set nobody;
-    struct nu_host_change change = compare(old ? old : &nobody, cluster->hosts);
-    bool is_new = change.added_count || change.removed_count;
-    if (is_new)
+    old = old ? old : &nobody;
+    struct nu_host_change change = compare(old, cluster->hosts);
+    if (change.added_count || change.removed_count)
         tell(cluster, &change);
     seal(cluster, runtime);
-    count_changes(stats, &change);
+    uint32_t changed = count_changes(old, &change);
+    nu_counter_add(&stats->membership_change, changed);
     set_gauges(stats, cluster->hosts);
     nu_free(nu_unconst(change.added));
     nu_free(nu_unconst(change.removed));
-    return is_new;
+    return changed;
 }
 
 void nu_cluster_add_observer(struct nu_cluster *cluster, struct nu_cluster_observer *observer)
@@ -151,12 +177,25 @@ void nu_cluster_add_observer(struct nu_cluster *cluster, struct nu_cluster_obser
     observer->on_hosts(observer, &change);
 }
 
+/* Without those that only a passed check has kept, and that failed it. */
+static struct nu_host_set *copy_set(const struct nu_host_set *old)
+{
+    struct nu_host **hosts = nu_alloc(old->count * sizeof(struct nu_host *));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < old->count; i++) {
+        if (!nu_host_is_gone(old->hosts[i]))
+            hosts[count++] = old->hosts[i];
+    }
+    struct nu_host_set *set = nu_host_set_create(hosts, count);
+    nu_host_set_take_assignment(set, nu_assignment_ref(old->assignment));
+    nu_free(hosts);
+    return set;
+}
+
 static void on_health_task(struct nu_turn_task *task)
 {
     struct nu_cluster *cluster = nu_container_of(task, struct nu_cluster, health_task);
-    const struct nu_host_set *old = cluster->hosts;
-    struct nu_host_set *set = nu_host_set_create(old->hosts, old->count);
-    nu_host_set_take_assignment(set, nu_assignment_ref(old->assignment));
+    struct nu_host_set *set = copy_set(cluster->hosts);
     nu_cluster_manager_set_hosts(cluster->manager, cluster, set);
     nu_host_set_unref(set);
 }

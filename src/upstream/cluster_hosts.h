@@ -18,10 +18,10 @@ void nu_cluster_finish_hosts(struct nu_cluster *cluster);
 
 /*
  * Makes cluster->hosts count, which came in the place of `old` (NULL: it is the first): observers
- * are told, the set is sealed, the membership statistics are brought up to it. Returns whether hosts
- * came or went.
+ * are told, the set is sealed, the membership statistics are brought up to it. Returns in how many
+ * priorities hosts came or went.
  */
-bool nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
-                              const struct nu_runtime *runtime);
+uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
+                                  const struct nu_runtime *runtime);
 
 #endif

@@ -280,12 +280,12 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
 {
     struct nu_host_set *old = cluster->hosts;
     cluster->hosts = nu_host_set_ref(hosts);
-    bool is_new = nu_cluster_publish_hosts(cluster, old, manager->runtime);
+    uint32_t changed = nu_cluster_publish_hosts(cluster, old, manager->runtime);
     nu_host_set_unref(old);
     if (is_warm(cluster)) {
-        if (is_held(manager, cluster, is_new))
+        if (is_held(manager, cluster, changed > 0))
             return;
-        nu_counter_inc(&manager->counters->cluster_updated);
+        nu_counter_add(&manager->counters->cluster_updated, changed ? changed : 1);
     }
     tell_tables(manager, cluster);
 }

@@ -61,11 +61,11 @@ read_check_place(struct nu_factory *factory, struct nu_arena *arena,
     return place;
 }
 
-static void read_endpoint(struct nu_factory *factory, struct nu_cluster *cluster,
+static void read_endpoint(struct nu_factory *factory, const struct nu_cluster *cluster,
                           const endpoint_proto *proto, const struct group *group,
                           struct nu_endpoint *out)
 {
-    struct nu_arena *arena = &cluster->arena;
+    struct nu_arena *arena = factory->arena;
     const struct nu_metadata *metadata = nu_metadata_from_proto(proto->metadata, arena);
     out->proto = proto;
     out->host = (struct nu_host_params){
@@ -80,12 +80,12 @@ static void read_endpoint(struct nu_factory *factory, struct nu_cluster *cluster
     };
 }
 
-static void read_group(struct nu_factory *factory, struct nu_cluster *cluster,
+static void read_group(struct nu_factory *factory, const struct nu_cluster *cluster,
                        const group_proto *proto, struct nu_endpoint_list *list)
 {
     const struct group group = {
-        .locality = nu_locality_from_proto(&cluster->arena, proto->locality),
-        .metadata = nu_metadata_from_proto(proto->metadata, &cluster->arena),
+        .locality = nu_locality_from_proto(factory->arena, proto->locality),
+        .metadata = nu_metadata_from_proto(proto->metadata, factory->arena),
         .priority = proto->priority,
     };
     for (size_t i = 0; i < proto->n_lb_endpoints; i++) {
@@ -96,48 +96,97 @@ static void read_group(struct nu_factory *factory, struct nu_cluster *cluster,
 }
 
 struct nu_endpoint_list nu_endpoints_from_proto(struct nu_factory *factory,
-                                                struct nu_cluster *cluster,
-                                                const cluster_proto *proto)
+                                                const struct nu_cluster *cluster,
+                                                const assignment_proto *proto)
 {
     struct nu_endpoint_list list = {0};
-    const assignment_proto *assignment = proto->load_assignment;
-    if (!assignment)
+    if (!proto)
         return list;
-    list.items =
-        nu_arena_alloc(&cluster->arena, (count_endpoints(assignment) + 1) * sizeof(*list.items));
-    for (size_t i = 0; i < assignment->n_endpoints; i++)
-        read_group(factory, cluster, assignment->endpoints[i], &list);
+    list.items = nu_arena_alloc(factory->arena, (count_endpoints(proto) + 1) * sizeof(*list.items));
+    for (size_t i = 0; i < proto->n_endpoints; i++)
+        read_group(factory, cluster, proto->endpoints[i], &list);
     return list;
 }
 
-static struct nu_host *create_static_host(struct nu_factory *factory, struct nu_cluster *cluster,
-                                          struct nu_endpoint *item)
+/* --- Addresses -------------------------------------------------------------------------------- */
+
+static bool read_address(struct nu_factory *factory, const void *owner,
+                         const Envoy__Config__Core__V3__Address *proto, struct nu_address *out)
 {
-    const Envoy__Config__Endpoint__V3__Endpoint *endpoint = item->proto->endpoint;
-    if (!nu_address_from_proto(factory, endpoint, "address", endpoint->address,
-                               "Consider setting the cluster type to 'STRICT_DNS', which resolves "
-                               "names",
-                               &cluster->arena, &item->host.address))
-        return NULL;
-    return nu_host_create(factory->host_keeper, &item->host);
+    return nu_address_from_proto(factory, owner, "address", proto,
+                                 "Consider setting the cluster type to 'STRICT_DNS', which "
+                                 "resolves names",
+                                 factory->arena, out);
 }
 
-void nu_static_hosts_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
-                                const cluster_proto *proto)
+/* All addresses of an endpoint that has several, in the order to try. */
+static bool read_more_addresses(struct nu_factory *factory, const struct nu_cluster *cluster,
+                                const Envoy__Config__Endpoint__V3__Endpoint *proto,
+                                struct nu_host_params *host)
 {
-    struct nu_endpoint_list list = nu_endpoints_from_proto(factory, cluster, proto);
+    uint32_t count = 1;
+    size_t size = (proto->n_additional_addresses + 1) * sizeof(struct nu_address);
+    struct nu_address *given = nu_arena_alloc(factory->arena, size);
+    struct nu_address *list = nu_arena_alloc(factory->arena, size);
+    given[0] = host->address;
+    for (size_t i = 0; i < proto->n_additional_addresses; i++) {
+        const Envoy__Config__Endpoint__V3__Endpoint__AdditionalAddress *more =
+            proto->additional_addresses[i];
+        if (!read_address(factory, more, more->address, &given[count]))
+            return false;
+        if (!nu_address_is_ip(&given[count++])) {
+            nu_config_error(factory->ctx, more, "address",
+                            "additional_addresses must be IP addresses.");
+            return false;
+        }
+    }
+    nu_happy_eyeballs_sort(&cluster->options.happy_eyeballs, given, count, list);
+    host->list = list;
+    host->list_count = count;
+    return true;
+}
+
+bool nu_endpoint_read_addresses(struct nu_factory *factory, const struct nu_cluster *cluster,
+                                struct nu_endpoint *endpoint)
+{
+    const Envoy__Config__Endpoint__V3__Endpoint *proto = endpoint->proto->endpoint;
+    if (!read_address(factory, proto, proto->address, &endpoint->host.address))
+        return false;
+    return proto->n_additional_addresses == 0 ||
+           read_more_addresses(factory, cluster, proto, &endpoint->host);
+}
+
+/* --- STATIC ----------------------------------------------------------------------------------- */
+
+static struct nu_host_set *make_static_hosts(struct nu_factory *factory, struct nu_cluster *cluster,
+                                             const cluster_proto *proto)
+{
+    struct nu_endpoint_list list =
+        nu_endpoints_from_proto(factory, cluster, proto->load_assignment);
     struct nu_host **hosts =
-        nu_arena_alloc(&cluster->arena, (list.count + 1) * sizeof(struct nu_host *));
+        nu_arena_alloc(factory->arena, (list.count + 1) * sizeof(struct nu_host *));
     uint32_t count = 0;
     for (size_t i = 0; i < list.count; i++) {
-        struct nu_host *host = create_static_host(factory, cluster, &list.items[i]);
-        if (host)
-            hosts[count++] = host;
+        if (nu_endpoint_read_addresses(factory, cluster, &list.items[i]))
+            hosts[count++] = nu_host_create(factory->host_keeper, &list.items[i].host);
     }
     struct nu_host_set *set = nu_host_set_create(hosts, count);
     nu_host_set_take_assignment(set, nu_assignment_from_proto(factory, proto->load_assignment));
-    nu_cluster_set_first_hosts(cluster, set);
-    nu_host_set_unref(set);
     for (uint32_t i = 0; i < count; i++)
         nu_host_unref(hosts[i]);
+    return set;
+}
+
+/* Hosts own what they are made of, so what is read on the way is forgotten. */
+void nu_static_hosts_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                                const cluster_proto *proto)
+{
+    struct nu_arena scratch;
+    struct nu_factory reading = *factory;
+    reading.arena = &scratch;
+    nu_arena_init(&scratch);
+    struct nu_host_set *set = make_static_hosts(&reading, cluster, proto);
+    nu_cluster_set_first_hosts(cluster, set);
+    nu_host_set_unref(set);
+    nu_arena_finish(&scratch);
 }

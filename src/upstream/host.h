@@ -201,6 +201,13 @@ static inline struct nu_str nu_host_address_text(const struct nu_host *host)
     return nu_unlikely(now != NULL) ? now->text : host->address_text;
 }
 
+/* Whether it has one address, which changes: connections may lead to earlier ones. */
+static inline bool nu_host_is_at_one_address(const struct nu_host *host)
+{
+    const struct nu_host_addresses *now = nu_host_addresses(host);
+    return nu_unlikely(now != NULL) && now->count == 1;
+}
+
 static inline const struct nu_metadata *nu_host_metadata(const struct nu_host *host)
 {
     return nu_metadata_slot_get(&host->metadata);
@@ -233,6 +240,13 @@ static inline uint32_t nu_host_weight(const struct nu_host *host)
 static inline uint32_t nu_host_priority(const struct nu_host *host)
 {
     return atomic_load_explicit(&host->priority, memory_order_relaxed);
+}
+
+/* Whether nothing but a passed health check kept it, and it failed. */
+static inline bool nu_host_is_gone(const struct nu_host *host)
+{
+    return nu_host_has_flag(host, NU_HOST_PENDING_DYNAMIC_REMOVAL) &&
+           nu_host_has_flag(host, NU_HOST_FAILED_ACTIVE_HC);
 }
 
 /* What is told of its health: what we found ourselves, else what the control plane says. */

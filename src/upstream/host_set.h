@@ -12,6 +12,8 @@
 #include "upstream/assignment.h"
 #include "upstream/host.h"
 
+enum { NU_PRIORITIES_MAX = 129 }; /* the API's */
+
 /* Some hosts of a set. */
 struct nu_host_list {
     const uint32_t *index; /* into hosts[]; NULL: those from `first` on */

@@ -50,6 +50,7 @@ struct nu_upstream_conn {
     struct nu_timer timer;          /* connect timeout; then armed all the time, see on_timer */
     struct nu_timer duration_timer; /* maximum age */
     struct nu_address local;
+    struct nu_address remote;
     uint64_t id;
     uint64_t connect_start_us;
     uint64_t connect_end_us;

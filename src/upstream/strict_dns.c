@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * STRICT_DNS discovery. Hosts whose address is still in the answer stay the same objects, so that
- * their connections and figures stay; an answer that names the same addresses changes nothing.
+ * STRICT_DNS discovery. Hosts whose address is still in the answer stay the same objects
+ * (host_update.h); an answer that names the same addresses changes nothing.
  */
 #include "upstream/strict_dns.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "event/timer.h"
+#include "upstream/cluster_build.h"
 #include "upstream/cluster_manager.h"
+#include "upstream/host_update.h"
 
 /* One configured name. */
 struct target {
@@ -17,9 +18,8 @@ struct target {
     const struct nu_dns_endpoint *endpoint;
     struct nu_dns_query query;
     struct nu_timer timer;
-    struct nu_host **hosts; /* owned array, one reference each */
-    uint32_t host_count;
-    uint64_t backoff_ms; /* bound of the next pause after a failure */
+    struct nu_host_update hosts; /* owned: the last one's */
+    struct nu_dns_pace pace;
 };
 
 struct strict_dns {
@@ -39,103 +39,47 @@ static void publish(struct strict_dns *dns)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < dns->params.endpoint_count; i++)
-        count += dns->targets[i].host_count;
+        count += dns->targets[i].hosts.count;
     struct nu_host **hosts = nu_alloc(count * sizeof(struct nu_host *));
     uint32_t used = 0;
     for (size_t i = 0; i < dns->params.endpoint_count; i++) {
-        const struct target *target = &dns->targets[i];
-        for (uint32_t j = 0; j < target->host_count; j++)
-            hosts[used++] = target->hosts[j];
+        const struct nu_host_update *of = &dns->targets[i].hosts;
+        for (uint32_t j = 0; j < of->count; j++) {
+            if (!nu_host_is_gone(of->hosts[j]))
+                hosts[used++] = of->hosts[j];
+        }
     }
-    struct nu_host_set *set = nu_host_set_create(hosts, count);
+    struct nu_host_set *set = nu_host_set_create(hosts, used);
     nu_host_set_take_assignment(set, nu_assignment_ref(dns->base.cluster->hosts->assignment));
     nu_cluster_manager_set_hosts(dns->base.cluster->manager, dns->base.cluster, set);
     nu_host_set_unref(set);
     nu_free(hosts);
 }
 
-static struct nu_host *find_host(struct nu_host *const *hosts, uint32_t count,
-                                 const struct nu_address *address)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (nu_address_eq(&hosts[i]->address, address))
-            return hosts[i];
-    }
-    return NULL;
-}
-
-static struct nu_host *create_host(const struct target *target, const struct nu_address *address)
-{
-    struct nu_host_params params = target->endpoint->host;
-    params.address = *address;
-    return nu_host_create(target->owner->keeper, &params);
-}
-
-static void drop_hosts(struct target *target)
-{
-    for (uint32_t i = 0; i < target->host_count; i++)
-        nu_host_unref(target->hosts[i]);
-    nu_free(target->hosts);
-    target->hosts = NULL;
-    target->host_count = 0;
-}
-
-/* Replaces the hosts of one name; returns whether any came or went. */
+/* Replaces the hosts of one name; returns whether anything changed. */
 static bool take_addresses(struct target *target, const struct nu_dns_answer *answer)
 {
-    struct nu_host **hosts = nu_alloc(answer->count * sizeof(struct nu_host *));
-    uint32_t count = 0;
-    bool changed = false;
+    struct nu_cluster *cluster = target->owner->base.cluster;
+    const struct nu_host_update_rules rules = {
+        .keeper = target->owner->keeper,
+        .keeps_passing = cluster->keeps_passing_hosts,
+    };
+    struct nu_host_params *wanted = nu_alloc(answer->count * sizeof(*wanted));
     for (size_t i = 0; i < answer->count; i++) {
-        struct nu_address address = answer->addresses[i].address;
-        address.port = target->endpoint->port;
-        if (find_host(hosts, count, &address))
-            continue;
-        struct nu_host *old = find_host(target->hosts, target->host_count, &address);
-        changed |= !old;
-        hosts[count++] = old ? nu_host_ref(old) : create_host(target, &address);
+        wanted[i] = target->endpoint->host;
+        wanted[i].address = answer->addresses[i].address;
+        wanted[i].address.port = target->endpoint->port;
     }
-    changed |= count != target->host_count;
-    drop_hosts(target);
-    target->hosts = hosts;
-    target->host_count = count;
+    struct nu_host_update update;
+    nu_host_update(&rules, target->hosts.hosts, target->hosts.count, wanted, answer->count,
+                   &update);
+    bool changed = nu_host_update_is_change(&update);
+    nu_cluster_count_transports(cluster, &update);
+    nu_gauge_set(&target->owner->membership->max_host_weight, update.max_weight);
+    nu_host_update_finish(&target->hosts);
+    target->hosts = update;
+    nu_free(wanted);
     return changed;
-}
-
-/* --- Pace ------------------------------------------------------------------------------------- */
-
-static uint64_t least_ttl_ms(const struct nu_dns_answer *answer)
-{
-    uint32_t least = UINT32_MAX;
-    for (size_t i = 0; i < answer->count; i++) {
-        if (answer->addresses[i].ttl_s < least)
-            least = answer->addresses[i].ttl_s;
-    }
-    return answer->count ? (uint64_t)least * 1000 : 0;
-}
-
-static uint64_t pause_after_answer(struct target *target, const struct nu_dns_answer *answer)
-{
-    const struct nu_strict_dns_params *params = &target->owner->params;
-    uint64_t pause_ms = params->refresh_ms;
-    uint64_t ttl_ms = least_ttl_ms(answer);
-    if (params->respect_ttl && ttl_ms)
-        pause_ms = ttl_ms;
-    if (params->jitter_ms)
-        pause_ms += nu_random_below(params->jitter_ms);
-    target->backoff_ms = params->failure_base_ms;
-    return pause_ms;
-}
-
-static uint64_t pause_after_failure(struct target *target)
-{
-    const struct nu_strict_dns_params *params = &target->owner->params;
-    if (!params->failure_base_ms)
-        return params->refresh_ms;
-    uint64_t bound_ms = target->backoff_ms;
-    target->backoff_ms =
-        bound_ms < params->failure_max_ms / 2 ? bound_ms * 2 : params->failure_max_ms;
-    return nu_random_below(bound_ms) + 1;
 }
 
 /* --- Asking ----------------------------------------------------------------------------------- */
@@ -143,17 +87,14 @@ static uint64_t pause_after_failure(struct target *target)
 static void on_good_answer(struct target *target, const struct nu_dns_answer *answer)
 {
     struct strict_dns *dns = target->owner;
-    uint32_t weight = target->endpoint->host.weight;
     nu_counter_inc(&dns->updates->update_success);
-    /* Envoy sets it by the answer that came last, at least to 1. */
-    nu_gauge_set(&dns->membership->max_host_weight, answer->count && weight > 1 ? weight : 1);
     if (!take_addresses(target, answer)) {
         nu_counter_inc(&dns->updates->update_no_rebuild);
         return;
     }
     nu_log(NU_LOG_UPSTREAM, NU_LOG_DEBUG, "cluster %.*s: %.*s has %u hosts now",
            NU_STR_ARG(dns->base.cluster->name), NU_STR_ARG(target->endpoint->name),
-           target->host_count);
+           target->hosts.count);
     publish(dns);
 }
 
@@ -164,13 +105,13 @@ static void on_answer(struct nu_dns_query *query, const struct nu_dns_answer *an
     uint64_t pause_ms;
     if (answer->ok) {
         on_good_answer(target, answer);
-        pause_ms = pause_after_answer(target, answer);
+        pause_ms = nu_dns_pace_after_answer(&target->pace, answer);
     } else {
         nu_counter_inc(&dns->updates->update_failure);
         nu_log(NU_LOG_UPSTREAM, NU_LOG_DEBUG, "cluster %.*s: cannot resolve %.*s: %s",
                NU_STR_ARG(dns->base.cluster->name), NU_STR_ARG(target->endpoint->name),
                answer->error);
-        pause_ms = pause_after_failure(target);
+        pause_ms = nu_dns_pace_after_failure(&target->pace);
     }
     nu_timer_arm(dns->loop, &target->timer, pause_ms);
     nu_init_target_ready(&dns->base.target);
@@ -213,7 +154,7 @@ static void destroy(struct nu_discovery *base)
         struct target *target = &dns->targets[i];
         nu_dns_cancel(dns->params.resolver, &target->query);
         nu_timer_cancel(&target->timer);
-        drop_hosts(target);
+        nu_host_update_finish(&target->hosts);
     }
     if (dns->params.owns_resolver)
         nu_dns_resolver_destroy(&dns->params.resolver);
@@ -229,7 +170,7 @@ static void init_target(struct strict_dns *dns, size_t index)
     target->owner = dns;
     target->endpoint = &dns->params.endpoints[index];
     target->query.on_answer = on_answer;
-    target->backoff_ms = dns->params.failure_base_ms;
+    nu_dns_pace_init(&target->pace, &dns->params.pace);
     nu_timer_init(&target->timer, on_timer);
 }
 

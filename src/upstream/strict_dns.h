@@ -7,7 +7,7 @@
 #ifndef NU_UPSTREAM_STRICT_DNS_H
 #define NU_UPSTREAM_STRICT_DNS_H
 
-#include "net/dns.h"
+#include "net/dns_pace.h"
 #include "upstream/discovery.h"
 #include "upstream/host.h"
 
@@ -21,12 +21,8 @@ struct nu_strict_dns_params {
     struct nu_dns_resolver *resolver;
     bool owns_resolver; /* the discovery frees it */
     enum nu_dns_family family;
-    uint64_t refresh_ms;
-    uint64_t jitter_ms;       /* up to so much later; 0: none */
-    uint64_t failure_base_ms; /* after a failure; doubles, at random below; 0: refresh_ms */
-    uint64_t failure_max_ms;
-    bool respect_ttl;   /* refresh when the answer has become too old instead */
-    bool wait_for_warm; /* listeners wait for it */
+    struct nu_dns_pace_params pace;
+    bool wait_for_warm;                      /* listeners wait for it */
     const struct nu_dns_endpoint *endpoints; /* borrowed: the cluster's arena */
     size_t endpoint_count;
 };

@@ -7,7 +7,7 @@
 #include "net/dns_from_proto.h"
 #include "upstream/cluster_from_proto_internal.h"
 #include "upstream/discovery.h"
-#include "upstream/strict_dns.h"
+#include "upstream/logical_dns.h"
 
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb-c.h"
 
@@ -26,16 +26,16 @@ struct failure_rate {
     const Google__Protobuf__Duration *max;
 };
 
-static void read_failure_rate(struct nu_config_ctx *ctx, struct nu_strict_dns_params *params,
+static void read_failure_rate(struct nu_config_ctx *ctx, struct nu_dns_pace_params *pace,
                               const struct failure_rate *proto)
 {
     if (!proto->rate)
         return;
     uint64_t base_ms = nu_config_duration_ms(ctx, proto->rate, "base_interval", proto->base, 0);
-    params->failure_base_ms = base_ms;
-    params->failure_max_ms =
+    pace->failure_base_ms = base_ms;
+    pace->failure_max_ms =
         nu_config_duration_ms(ctx, proto->rate, "max_interval", proto->max, base_ms * 10);
-    if (params->failure_max_ms < base_ms)
+    if (pace->failure_max_ms < base_ms)
         nu_config_error(ctx, proto->owner, "dns_failure_refresh_rate",
                         "max_interval must be greater than or equal to base_interval");
 }
@@ -77,11 +77,11 @@ static void read_cluster(struct nu_config_ctx *ctx, struct nu_strict_dns_params 
 {
     const Envoy__Config__Cluster__V3__Cluster__RefreshRate *rate = proto->dns_failure_refresh_rate;
     params->family = family_of_cluster(proto);
-    params->refresh_ms = nu_config_duration_ms(ctx, proto, "dns_refresh_rate",
-                                               proto->dns_refresh_rate, DEFAULT_REFRESH_MS);
-    params->jitter_ms = nu_config_duration_ms(ctx, proto, "dns_jitter", proto->dns_jitter, 0);
-    params->respect_ttl = proto->respect_dns_ttl;
-    read_failure_rate(ctx, params,
+    params->pace.refresh_ms = nu_config_duration_ms(ctx, proto, "dns_refresh_rate",
+                                                    proto->dns_refresh_rate, DEFAULT_REFRESH_MS);
+    params->pace.jitter_ms = nu_config_duration_ms(ctx, proto, "dns_jitter", proto->dns_jitter, 0);
+    params->pace.respect_ttl = proto->respect_dns_ttl;
+    read_failure_rate(ctx, &params->pace,
                       &(struct failure_rate){proto, rate, rate ? rate->base_interval : NULL,
                                              rate ? rate->max_interval : NULL});
 }
@@ -92,16 +92,13 @@ static void read_extension(struct nu_config_ctx *ctx, struct nu_strict_dns_param
     const Envoy__Extensions__Clusters__Dns__V3__DnsCluster__RefreshRate *rate =
         proto->dns_failure_refresh_rate;
     params->family = family_of_extension(proto);
-    params->refresh_ms = nu_config_duration_ms(ctx, proto, "dns_refresh_rate",
-                                               proto->dns_refresh_rate, DEFAULT_REFRESH_MS);
-    params->jitter_ms = nu_config_duration_ms(ctx, proto, "dns_jitter", proto->dns_jitter, 0);
-    params->respect_ttl = proto->respect_dns_ttl;
-    read_failure_rate(ctx, params,
+    params->pace.refresh_ms = nu_config_duration_ms(ctx, proto, "dns_refresh_rate",
+                                                    proto->dns_refresh_rate, DEFAULT_REFRESH_MS);
+    params->pace.jitter_ms = nu_config_duration_ms(ctx, proto, "dns_jitter", proto->dns_jitter, 0);
+    params->pace.respect_ttl = proto->respect_dns_ttl;
+    read_failure_rate(ctx, &params->pace,
                       &(struct failure_rate){proto, rate, rate ? rate->base_interval : NULL,
                                              rate ? rate->max_interval : NULL});
-    if (proto->all_addresses_in_single_endpoint)
-        nu_config_error(ctx, proto, "all_addresses_in_single_endpoint",
-                        "logical DNS is known to Envoy, not implemented by nuncio");
 }
 
 /* --- The resolver ----------------------------------------------------------------------------- */
@@ -166,7 +163,8 @@ static bool read_endpoint(struct nu_factory *factory, struct nu_cluster *cluster
 static void read_endpoints(struct nu_factory *factory, struct nu_cluster *cluster,
                            const cluster_proto *proto, struct nu_strict_dns_params *params)
 {
-    struct nu_endpoint_list list = nu_endpoints_from_proto(factory, cluster, proto);
+    struct nu_endpoint_list list =
+        nu_endpoints_from_proto(factory, cluster, proto->load_assignment);
     struct nu_dns_endpoint *endpoints =
         nu_arena_calloc(&cluster->arena, (list.count + 1) * sizeof(*endpoints));
     for (size_t i = 0; i < list.count; i++) {
@@ -176,21 +174,41 @@ static void read_endpoints(struct nu_factory *factory, struct nu_cluster *cluste
     params->endpoints = endpoints;
 }
 
-void nu_strict_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
-                              const cluster_proto *proto, const ProtobufCMessage *extension)
+static void check_logical(struct nu_config_ctx *ctx, const cluster_proto *proto)
+{
+    const Envoy__Config__Endpoint__V3__ClusterLoadAssignment *assignment = proto->load_assignment;
+    if (!assignment || assignment->n_endpoints != 1 ||
+        assignment->endpoints[0]->n_lb_endpoints != 1)
+        nu_config_error(ctx, proto, "load_assignment",
+                        "LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single "
+                        "lb_endpoint");
+}
+
+void nu_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                       const cluster_proto *proto, const ProtobufCMessage *extension,
+                       bool is_logical)
 {
     const extension_proto *own = (const extension_proto *)extension;
     struct nu_strict_dns_params params = {
         .wait_for_warm = nu_bool_or(proto->wait_for_warm_on_init, true),
     };
+    size_t errors = factory->ctx->errors.count;
     if (own)
         read_extension(factory->ctx, &params, own);
     else
         read_cluster(factory->ctx, &params, proto);
+    if (own)
+        is_logical = own->all_addresses_in_single_endpoint;
+    if (is_logical)
+        check_logical(factory->ctx, proto);
     choose_resolver(factory, &params, proto, own);
     read_endpoints(factory, cluster, proto, &params);
-    cluster->discovery =
-        nu_strict_dns_create(cluster, factory->host_keeper, factory->loop, &params);
+    if (is_logical && factory->ctx->errors.count == errors)
+        cluster->discovery =
+            nu_logical_dns_create(cluster, factory->host_keeper, factory->loop, &params);
+    else
+        cluster->discovery =
+            nu_strict_dns_create(cluster, factory->host_keeper, factory->loop, &params);
     struct nu_host_set *nobody = nu_host_set_create(NULL, 0);
     nu_host_set_take_assignment(nobody, nu_assignment_from_proto(factory, proto->load_assignment));
     nu_cluster_set_first_hosts(cluster, nobody);

@@ -77,6 +77,7 @@ static void on_connected(struct nu_connection *base)
     client->state = NU_TCP_OPEN;
     client->connect_end_us = nu_loop_now_us(base->loop);
     client->local = nu_connection_local_address(base);
+    client->remote = nu_dial_remote(base, client->host);
     nu_histogram_record(&stats_of(client)->upstream_cx_connect_ms,
                         (client->connect_end_us - client->connect_start_us) / 1000);
     nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connected to %.*s", (unsigned long long)client->id,

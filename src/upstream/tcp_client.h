@@ -49,6 +49,7 @@ struct nu_tcp_client {
     struct nu_list link;     /* in cluster->tcp_clients */
     struct nu_timer timer;   /* connect timeout */
     struct nu_address local; /* once it is there */
+    struct nu_address remote;
     uint64_t id;
     uint64_t connect_start_us;
     uint64_t connect_end_us;

@@ -85,6 +85,7 @@ static void on_connected(struct nu_connection *base)
     nu_histogram_record(&stats_of(conn)->upstream_cx_connect_ms,
                         (conn->connect_end_us - conn->connect_start_us) / 1000);
     conn->local = nu_connection_local_address(base);
+    conn->remote = nu_dial_remote(base, conn->pool->host);
     uint64_t max_ms = options_of(conn)->max_connection_duration_ms;
     if (max_ms)
         nu_timer_arm(base->loop, &conn->duration_timer, max_ms);

@@ -201,6 +201,12 @@ struct nu_subscription *nu_xds_subscribe(struct nu_factory *factory,
                                          const struct nu_subscription_params *params)
 {
     const char *path = path_of(params->source);
+    if (factory->local && (!factory->local->node_id.len || !factory->local->cluster.len)) {
+        nu_config_error(factory->ctx, params->source, NULL,
+                        "node 'id' and 'cluster' are required. Set it either in 'node' config or "
+                        "via --service-node and --service-cluster options.");
+        return NULL;
+    }
     if (access(path, F_OK) != 0) {
         nu_config_error(factory->ctx, params->source, NULL,
                         "paths must refer to an existing path in the system: '%s' does not exist",

@@ -158,13 +158,13 @@ TEST(fields_are_judged_by_number_as_in_text_by_name)
     check(CLUSTER,
           NU_STR("\x0a\x01"
                  "a"
-                 "\x1a\x00"),
-          NULL, "t: eds_cluster_config: known to Envoy, not implemented by nuncio");
-    check(CLUSTER,
+                 "\xc2\x02\x00"),
+          NULL, "t: filters: known to Envoy, not implemented by nuncio");
+    check("envoy.config.core.v3.ConfigSource",
           NU_STR("\x0a\x01"
                  "a"
-                 "\x10\x03"),
-          NULL, "t: type: EDS: known to Envoy, not implemented by nuncio");
+                 "\x30\x01"),
+          NULL, "t: resource_api_version: V2: known to Envoy, not implemented by nuncio");
     check(CLUSTER,
           NU_STR("\x0a\x01"
                  "a"
@@ -181,8 +181,8 @@ TEST(unknown_numbers_can_be_let_pass)
                    NU_STR("\x0a\x01"
                           "a"
                           "\x38\x01"
-                          "\x1a\x00"));
-    assert_config_errors(&f, "t: eds_cluster_config: known to Envoy, not implemented by nuncio");
+                          "\xc2\x02\x00"));
+    assert_config_errors(&f, "t: filters: known to Envoy, not implemented by nuncio");
     assert_config_warnings(&f, "t: 7: no field of Cluster has this number");
     config_close(&f);
 }

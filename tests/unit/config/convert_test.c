@@ -25,7 +25,7 @@ TEST(null_leaves_a_field_unset)
 {
     static const struct config_case cases[] = {
         {"{name: a, type: null, connect_timeout: ~, circuit_breakers: }", "{\"name\":\"a\"}", NULL},
-        {"{name: a, eds_cluster_config: null, health_checks: []}", "{\"name\":\"a\"}", NULL},
+        {"{name: a, filters: null, health_checks: []}", "{\"name\":\"a\"}", NULL},
         {"{name: ~}", NULL, "t:1:8: name: value length must be at least 1 characters"},
         {"{name: a, foo: null}", NULL, "t:1:11: foo: no such field in Cluster"},
     };
@@ -75,19 +75,25 @@ TEST(enums_by_name_in_any_case_or_by_number)
         {"{name: a, type: strict-dns}", NULL,
          "t:1:17: type: DiscoveryType has no value \"strict-dns\" (did you mean STRICT_DNS?)"},
         {"{name: a, type: ''}", NULL,
-         "t:1:17: type: DiscoveryType has no value \"\"; it has STATIC, STRICT_DNS"},
+         "t:1:17: type: DiscoveryType has no value \"\"; it has STATIC, STRICT_DNS, LOGICAL_DNS, "
+         "EDS"},
         {"{name: a, type: 1.0}", NULL,
-         "t:1:17: type: DiscoveryType has no value \"1.0\"; it has STATIC, STRICT_DNS"},
+         "t:1:17: type: DiscoveryType has no value \"1.0\"; it has STATIC, STRICT_DNS, "
+         "LOGICAL_DNS, "
+         "EDS"},
         {"{name: a, type: on}", NULL,
          "t:1:17: type: expected the name of a value, not a boolean (quotes make it a string)"},
         {"{name: a, type: [STATIC]}", NULL,
          "t:1:17: type: expected the name of a value, not a list"},
-        {"{name: a, type: 'eds'}", NULL,
-         "t:1:17: type: EDS: known to Envoy, not implemented by nuncio"},
-        {"{name: a, type: 3}", NULL,
-         "t:1:17: type: EDS: known to Envoy, not implemented by nuncio"},
+    };
+    static const struct config_case missing[] = {
+        {"{path: a, resource_api_version: 'v2'}", NULL,
+         "t:1:33: resource_api_version: V2: known to Envoy, not implemented by nuncio"},
+        {"{path: a, resource_api_version: 1}", NULL,
+         "t:1:33: resource_api_version: V2: known to Envoy, not implemented by nuncio"},
     };
     check_yaml_cases(CLUSTER, cases);
+    check_yaml_cases("envoy.config.core.v3.ConfigSource", missing);
 }
 
 TEST(enums_in_json_may_be_whole_numbers)
@@ -398,8 +404,8 @@ TEST(unknown_fields_can_be_let_pass)
     struct config_fixture f;
     config_open(&f);
     f.ctx.allow_unknown = true;
-    void *message = config_yaml(&f, CLUSTER, "{name: a, foo: 1, lb_policy: BEST, type: EDS}");
-    assert_config_errors(&f, "t:1:42: type: EDS: known to Envoy, not implemented by nuncio");
+    void *message = config_yaml(&f, CLUSTER, "{name: a, foo: 1, lb_policy: BEST, filters: [{}]}");
+    assert_config_errors(&f, "t:1:36: filters: known to Envoy, not implemented by nuncio");
     assert_config_warnings(&f, "t:1:11: foo: no such field in Cluster\n"
                                "t:1:30: lb_policy: LbPolicy has no value \"BEST\"; it has "
                                "ROUND_ROBIN, RING_HASH, MAGLEV");

@@ -160,17 +160,20 @@ TEST(fields_without_effect_and_deprecated_ones_are_warned_of_once)
         "admin: {profile_path: /x, access_log_path: /y}\n"
         "static_resources:\n"
         "  clusters:\n"
-        "  - {name: a, ignore_health_on_host_removal: true, max_requests_per_connection: 1}\n"
-        "  - {name: b, ignore_health_on_host_removal: true, max_requests_per_connection: 1}\n"
-        "  - {name: c, ignore_health_on_host_removal: false}\n");
+        "  - {name: a, eds_cluster_config: {eds_config: {path: /x, initial_fetch_timeout: 1s}}, "
+        "max_requests_per_connection: 1}\n"
+        "  - {name: b, eds_cluster_config: {eds_config: {path: /x, initial_fetch_timeout: 1s}}, "
+        "max_requests_per_connection: 1}\n"
+        "  - {name: c}\n");
     assert_config_errors(&f, "");
     nu_error_list_sort(&f.ctx.warnings);
     assert_config_warnings(
         &f, "t:1:23: admin.profile_path: has no effect: there is no built-in profiler\n"
             "t:1:44: admin.access_log_path: is deprecated\n"
-            "t:4:46: static_resources.clusters[0].ignore_health_on_host_removal: has no effect: "
-            "hosts are not health checked\n"
-            "t:4:81: static_resources.clusters[0].max_requests_per_connection: is deprecated");
+            "t:4:82: static_resources.clusters[0].eds_cluster_config.eds_config."
+            "initial_fetch_timeout: has no effect: a file is there or it is not, so nothing waits "
+            "for it\n"
+            "t:4:117: static_resources.clusters[0].max_requests_per_connection: is deprecated");
     config_close(&f);
 }
 

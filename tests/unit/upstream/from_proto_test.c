@@ -100,8 +100,18 @@ static const struct refused_case refused[] = {
      "t:2:62: load_assignment.policy.drop_overloads[0]: 10001 of 10000 is more than all requests"},
     {"name: c\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{}]}]}",
      "t:2:64: load_assignment.endpoints[0].lb_endpoints[0].endpoint: value is required"},
-    {"name: c\ntype: LOGICAL_DNS", "t:2:7: type: LOGICAL_DNS: known to Envoy, not implemented by "
-                                   "nuncio"},
+    {"name: c\ntype: LOGICAL_DNS",
+     "t:1:1: load_assignment: LOGICAL_DNS clusters must have a single locality_lb_endpoint and a "
+     "single lb_endpoint"},
+    {"name: c\ntype: EDS",
+     "t:1:1: eds_cluster_config: cannot create an EDS cluster without an EDS config"},
+    {"name: c\neds_cluster_config: {eds_config: {path: /x}}",
+     "t:2:21: eds_cluster_config: eds_cluster_config set in a non-EDS cluster"},
+    {"name: c\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: "
+     "{socket_address: {address: 1.2.3.4, port_value: 1}}, additional_addresses: [{address: {pipe: "
+     "{path: /x}}}]}}]}]}",
+     "t:2:171: load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses[0]."
+     "address: additional_addresses must be IP addresses."},
     {"name: c\ncluster_type: {name: envoy.clusters.aggregate}",
      "t:2:22: cluster_type.name: 'envoy.clusters.aggregate' is known to Envoy, not implemented by "
      "nuncio"},
@@ -109,8 +119,8 @@ static const struct refused_case refused[] = {
      "t:2:22: cluster_type.name: there is no cluster type 'foo'"},
     {"name: c\ncluster_type: {name: x, typed_config: {" DNS_CLUSTER
      ", all_addresses_in_single_endpoint: true}}",
-     "t:2:148: cluster_type.typed_config.all_addresses_in_single_endpoint: logical DNS is known "
-     "to Envoy, not implemented by nuncio"},
+     "t:1:1: load_assignment: LOGICAL_DNS clusters must have a single locality_lb_endpoint and a "
+     "single lb_endpoint"},
     {"name: c\ntype: STRICT_DNS\ndns_failure_refresh_rate: {base_interval: 2s, max_interval: 1s}",
      "t:3:27: dns_failure_refresh_rate: max_interval must be greater than or equal to "
      "base_interval"},

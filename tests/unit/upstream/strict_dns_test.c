@@ -138,7 +138,7 @@ static void fixture_init(struct fixture *f, size_t endpoints)
     f->params = (struct nu_strict_dns_params){
         .resolver = &f->resolver.base,
         .family = NU_DNS_V4_PREFERRED,
-        .refresh_ms = 5000,
+        .pace = {.refresh_ms = 5000},
         .wait_for_warm = true,
         .endpoints = f->endpoints,
         .endpoint_count = endpoints,
@@ -314,7 +314,7 @@ TEST(ttl_sets_the_pace_only_when_asked_to_and_not_when_zero)
 {
     struct fixture f;
     fixture_init(&f, 1);
-    f.params.respect_ttl = true;
+    f.params.pace.respect_ttl = true;
     fixture_start(&f);
     answer_with_ttl(&f.resolver, "a.test", "1.0.0.1 1.0.0.2", 2);
     assert_asks_after(&f, 2000);
@@ -329,7 +329,7 @@ TEST(jitter_delays_by_less_than_its_bound)
 {
     struct fixture f;
     fixture_init(&f, 1);
-    f.params.jitter_ms = 1000;
+    f.params.pace.jitter_ms = 1000;
     fixture_start(&f);
     unsigned asked_early = 0;
     for (int i = 0; i < 20; i++) {
@@ -362,8 +362,8 @@ TEST(failures_back_off_up_to_the_bound_and_start_over_after_an_answer)
     static const uint64_t bounds[] = {100, 200, 400, 800, 1000, 1000, 1000};
     struct fixture f;
     fixture_init(&f, 1);
-    f.params.failure_base_ms = 100;
-    f.params.failure_max_ms = 1000;
+    f.params.pace.failure_base_ms = 100;
+    f.params.pace.failure_max_ms = 1000;
     fixture_start(&f);
     uint64_t longest = 0;
     for (size_t i = 0; i < NU_ARRAY_LEN(bounds); i++) {

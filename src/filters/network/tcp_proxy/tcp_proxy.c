@@ -18,7 +18,6 @@
 #include "http/filter_state.h"
 #include "http/proxy_data.h"
 #include "net/conn_record.h"
-#include "upstream/dial.h"
 #include "upstream/tcp_client.h"
 
 struct session {
@@ -241,7 +240,7 @@ static void describe_connection(struct session *session)
     struct nu_upstream_info *upstream = &session->info->upstream;
     describe_host(session, client->host);
     upstream->local = client->local;
-    upstream->remote = nu_dial_remote(&client->conn, client->host);
+    upstream->remote = client->remote;
     upstream->connection_id = client->id;
     upstream->ssl = nu_connection_hold_ssl_info(&client->conn, session->info->arena);
     upstream->pool_ready_us = nu_loop_now_us(loop_of(session));
