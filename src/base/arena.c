@@ -29,16 +29,21 @@ static void run_on_free(struct nu_arena *arena)
     }
 }
 
-void nu_arena_finish(struct nu_arena *arena)
+static void free_blocks(struct nu_block *block)
 {
-    run_on_free(arena);
-    struct nu_block *block = arena->blocks;
-    nu_arena_init(arena);
     while (block) {
         struct nu_block *next = block->next_free;
         nu_block_unref(block);
         block = next;
     }
+}
+
+void nu_arena_finish(struct nu_arena *arena)
+{
+    run_on_free(arena);
+    struct nu_block *blocks = arena->blocks;
+    nu_arena_init(arena);
+    free_blocks(blocks);
 }
 
 enum { ALIGN = 16 };
@@ -89,12 +94,12 @@ struct nu_arena *nu_arena_create_behind(struct nu_block *block)
 
 void nu_arena_destroy(struct nu_arena **arena)
 {
-    if (!*arena)
+    struct nu_arena *own = *arena;
+    if (!own)
         return;
-    run_on_free(*arena);
-    struct nu_arena moved = **arena; /* it goes with its first block */
     *arena = NULL;
-    nu_arena_finish(&moved);
+    run_on_free(own);
+    free_blocks(own->blocks); /* with one of which it goes itself */
 }
 
 /* A large object has a block of its own; the one before it keeps serving small ones. */
@@ -134,19 +139,17 @@ void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
     return ptr;
 }
 
-/* Not inlined: the library's memset is shorter than what is made of one of known size. */
-NU_NOINLINE void *nu_arena_calloc(struct nu_arena *arena, size_t size)
-{
-    void *ptr = nu_arena_alloc(arena, size);
-    memset(ptr, 0, size);
-    return ptr;
-}
-
 NU_NOINLINE void *nu_arena_alloc_zeroed(struct nu_arena *arena, size_t size, size_t zeroed)
 {
     void *ptr = nu_arena_alloc(arena, size);
+    nu_hide(zeroed);
     memset(ptr, 0, zeroed);
     return ptr;
+}
+
+void *nu_arena_calloc(struct nu_arena *arena, size_t size)
+{
+    return nu_arena_alloc_zeroed(arena, size, size);
 }
 
 struct nu_str nu_arena_dup(struct nu_arena *arena, struct nu_str s)

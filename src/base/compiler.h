@@ -21,6 +21,10 @@
 #define nu_likely(x) __builtin_expect(!!(x), 1)
 #define nu_unlikely(x) __builtin_expect(!!(x), 0)
 
+/* The compiler may not know what this variable holds: for sizes, with which it would write code that
+ * is longer than the library's. */
+#define nu_hide(x) __asm__("" : "+r"(x))
+
 #define NU_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The object of `type` whose `member` is at `ptr`. */

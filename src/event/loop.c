@@ -225,7 +225,7 @@ void nu_loop_defer_free(struct nu_loop *loop, void (*fn)(void *obj), void *obj)
         nu_loop_arm_turn_end(loop);
 }
 
-void nu_loop_measure_gap(struct nu_loop *loop)
+NU_COLD void nu_loop_measure_gap(struct nu_loop *loop)
 {
     uint64_t now = nu_clock_monotonic_us();
     loop->gap_read_us = now;

@@ -35,7 +35,7 @@ static uint64_t now_ms(struct nu_timer_wheel *wheel)
     return nu_loop_now_us(wheel->loop) / 1000;
 }
 
-static void set_wake(struct nu_timer_wheel *wheel, uint64_t at_ms)
+static NU_NOINLINE void set_wake(struct nu_timer_wheel *wheel, uint64_t at_ms)
 {
     uint64_t now = now_ms(wheel);
     uint64_t delay = at_ms > now ? at_ms - now : 0;
@@ -67,7 +67,8 @@ static uint64_t place(struct nu_timer_wheel *wheel, struct nu_timer *timer)
 void nu_timer_arm(struct nu_loop *loop, struct nu_timer *timer, uint64_t delay_ms)
 {
     struct nu_timer_wheel *wheel = loop->timers;
-    nu_list_remove(&timer->link);
+    if (nu_timer_is_armed(timer))
+        nu_list_remove(&timer->link);
     uint64_t base_ms = (nu_loop_now_us(loop) + 999) / 1000;
     if (nu_unlikely(__builtin_add_overflow(base_ms, delay_ms, &timer->deadline_ms)))
         timer->deadline_ms = NEVER;

@@ -380,9 +380,9 @@ static enum nu_network_status open_filter(struct nu_network_filter *self)
 }
 
 /* The first bytes say which protocol it is, so only then is it counted. */
-static void note_protocol(struct nu_hcm_conn *conn)
+static NU_NOINLINE void note_protocol(struct nu_hcm_conn *conn)
 {
-    if (nu_likely(conn->has_protocol) || socket_of(conn)->in.len == 0)
+    if (socket_of(conn)->in.len == 0)
         return;
     conn->has_protocol = true;
     if (nu_hcm_h2_is_spoken(conn)) {
@@ -399,7 +399,8 @@ static enum nu_network_status on_data(struct nu_network_filter *self, struct nu_
 {
     struct nu_hcm_conn *conn = conn_of(self);
     (void)data;
-    note_protocol(conn);
+    if (nu_unlikely(!conn->has_protocol))
+        note_protocol(conn);
     dispatch(conn);
     /* A client that ended its side ended its interest: whatever is on its way is dropped. */
     if (end && nu_connection_is_open(socket_of(conn)))

@@ -56,7 +56,7 @@ static void decide_h2(struct nu_hcm_stream *stream)
     note_drain(stream);
     if (nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))
         return;
-    nu_timer_cancel(&stream->request_timer);
+    nu_stream_stop_request_timer(stream);
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_response_before_rq_complete);
 }
 
@@ -91,7 +91,7 @@ static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *h
     if (nu_unlikely(!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))) {
         /* An answer before the end of the question: nobody waits for the rest of it. */
         conn->drain = NU_HCM_CLOSING;
-        nu_timer_cancel(&stream->request_timer);
+        nu_stream_stop_request_timer(stream);
         nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_response_before_rq_complete);
     }
     if (nu_unlikely(conn->drain != NU_HCM_NOT_DRAINING))

@@ -38,9 +38,11 @@ static void reply(struct nu_hcm_stream *stream, uint32_t status, struct nu_str d
 static void stop_timers(struct nu_hcm_stream *stream)
 {
     nu_timer_cancel(&stream->idle_timer);
-    nu_timer_cancel(&stream->request_timer);
-    nu_timer_cancel(&stream->headers_timer);
-    nu_timer_cancel(&stream->duration_timer);
+    if (nu_likely(!stream->deadlines))
+        return;
+    nu_timer_cancel(&stream->deadlines->request_timer);
+    nu_timer_cancel(&stream->deadlines->headers_timer);
+    nu_timer_cancel(&stream->deadlines->duration_timer);
 }
 
 /* Nothing of this request can still be on its way: the connection need not wait for the client. */
@@ -53,10 +55,8 @@ static bool may_close_at_once(const struct nu_hcm_stream *stream)
     return is_read || nu_stream_has(stream, NU_STREAM_FRAMED_BY_CLOSE);
 }
 
-static void write_access_log(struct nu_hcm_stream *stream)
+static NU_NOINLINE void write_access_log(struct nu_hcm_stream *stream)
 {
-    if (stream->config->access_logs.count == 0)
-        return;
     struct nu_format_context context = {
         .request_headers =
             nu_stream_has(stream, NU_STREAM_HEADERS_SEEN) ? &stream->request_headers : NULL,
@@ -116,7 +116,8 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
         nu_chain_abort(&stream->chain);
         nu_chain_log(&stream->chain);
     }
-    write_access_log(stream);
+    if (stream->config->access_logs.count)
+        write_access_log(stream);
     if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN))
         nu_chain_close(&stream->chain);
     struct nu_hcm_conn *conn = stream->conn;
@@ -188,7 +189,8 @@ static void on_idle_timer(struct nu_timer *timer)
 
 static void on_request_timer(struct nu_timer *timer)
 {
-    struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, request_timer);
+    struct nu_hcm_stream *stream =
+        nu_container_of(timer, struct nu_stream_deadlines, request_timer)->stream;
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_timeout);
     time_out_with(stream, timeout_status(stream), NU_STR("request timeout"),
                   NU_STR("request_overall_timeout"));
@@ -196,14 +198,16 @@ static void on_request_timer(struct nu_timer *timer)
 
 static void on_headers_timer(struct nu_timer *timer)
 {
-    struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, headers_timer);
+    struct nu_hcm_stream *stream =
+        nu_container_of(timer, struct nu_stream_deadlines, headers_timer)->stream;
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_header_timeout);
     time_out_with(stream, 408, NU_STR("request header timeout"), NU_STR("request_header_timeout"));
 }
 
 static void on_duration_timer(struct nu_timer *timer)
 {
-    struct nu_hcm_stream *stream = nu_container_of(timer, struct nu_hcm_stream, duration_timer);
+    struct nu_hcm_stream *stream =
+        nu_container_of(timer, struct nu_stream_deadlines, duration_timer)->stream;
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_max_duration_reached);
     struct nu_reply answer = {
         .status = timeout_status(stream),
@@ -214,51 +218,70 @@ static void on_duration_timer(struct nu_timer *timer)
     time_out(stream, &answer);
 }
 
-static void arm(struct nu_hcm_stream *stream, struct nu_timer *timer, void (*fn)(struct nu_timer *),
-                uint64_t ms)
+static struct nu_stream_deadlines *deadlines_of(struct nu_hcm_stream *stream)
 {
-    nu_timer_init(timer, fn);
-    if (ms)
-        nu_timer_arm(stream->loop, timer, ms);
+    struct nu_stream_deadlines *deadlines = stream->deadlines;
+    if (!deadlines) {
+        deadlines = nu_arena_alloc(stream->arena, sizeof(*deadlines));
+        deadlines->stream = stream;
+        nu_timer_init(&deadlines->request_timer, on_request_timer);
+        nu_timer_init(&deadlines->headers_timer, on_headers_timer);
+        nu_timer_init(&deadlines->duration_timer, on_duration_timer);
+        stream->deadlines = deadlines;
+    }
+    return deadlines;
+}
+
+static NU_NOINLINE void start_deadlines(struct nu_hcm_stream *stream)
+{
+    const struct nu_hcm_config *config = stream->config;
+    struct nu_stream_deadlines *deadlines = deadlines_of(stream);
+    if (config->request_timeout_ms)
+        nu_timer_arm(stream->loop, &deadlines->request_timer, config->request_timeout_ms);
+    if (config->request_headers_timeout_ms)
+        nu_timer_arm(stream->loop, &deadlines->headers_timer, config->request_headers_timeout_ms);
+    if (config->max_stream_duration_ms)
+        nu_timer_arm(stream->loop, &deadlines->duration_timer, config->max_stream_duration_ms);
 }
 
 static void start_timers(struct nu_hcm_stream *stream)
 {
     const struct nu_hcm_config *config = stream->config;
     stream->idle_timeout_ms = config->stream_idle_timeout_ms;
-    arm(stream, &stream->idle_timer, on_idle_timer, config->stream_idle_timeout_ms);
-    arm(stream, &stream->request_timer, on_request_timer, config->request_timeout_ms);
-    arm(stream, &stream->headers_timer, on_headers_timer, config->request_headers_timeout_ms);
-    arm(stream, &stream->duration_timer, on_duration_timer, config->max_stream_duration_ms);
+    nu_timer_init(&stream->idle_timer, on_idle_timer);
+    if (config->stream_idle_timeout_ms)
+        nu_timer_arm(stream->loop, &stream->idle_timer, config->stream_idle_timeout_ms);
+    if (nu_unlikely(config->request_timeout_ms || config->request_headers_timeout_ms ||
+                    config->max_stream_duration_ms))
+        start_deadlines(stream);
 }
 
 /* The time that the stream has taken already counts. */
-static void apply_duration(struct nu_hcm_stream *stream, const struct nu_route *route)
+static NU_NOINLINE void apply_duration(struct nu_hcm_stream *stream, const struct nu_route *route)
 {
-    if (nu_likely(!route->has_duration_rules))
-        return;
     uint64_t limit_ms;
-    nu_timer_cancel(&stream->duration_timer);
+    struct nu_timer *timer = &deadlines_of(stream)->duration_timer;
+    nu_timer_cancel(timer);
     if (!nu_hcm_find_duration(stream, route, &limit_ms))
         return;
     uint64_t used_ms = (nu_loop_now_us(stream->loop) - stream->info.start_us) / 1000;
-    nu_timer_arm(stream->loop, &stream->duration_timer,
-                 limit_ms > used_ms ? limit_ms - used_ms : 0);
+    nu_timer_arm(stream->loop, timer, limit_ms > used_ms ? limit_ms - used_ms : 0);
 }
 
 /* What the route says in place of the connection manager. */
-static void apply_route_timeouts(struct nu_hcm_stream *stream)
+static inline void apply_route_timeouts(struct nu_hcm_stream *stream)
 {
     const struct nu_route *route = stream->route.route;
     if (!route || route->action != NU_ROUTE_CLUSTER)
         return;
-    if (route->idle_timeout.is_set) {
+    if (nu_unlikely(route->idle_timeout.is_set)) {
         stream->idle_timeout_ms = route->idle_timeout.ms;
         nu_timer_cancel(&stream->idle_timer);
         if (route->idle_timeout.ms)
             nu_timer_arm(stream->loop, &stream->idle_timer, route->idle_timeout.ms);
     }
-    apply_duration(stream, route);
+    if (nu_unlikely(route->has_duration_rules))
+        apply_duration(stream, route);
 }
 
 /* --- The request ------------------------------------------------------------------------------ */
@@ -282,7 +305,7 @@ static bool check_host(struct nu_hcm_stream *stream)
     return false;
 }
 
-static void redirect_to_path(struct nu_hcm_stream *stream, struct nu_str path)
+static NU_NOINLINE void redirect_to_path(struct nu_hcm_stream *stream, struct nu_str path)
 {
     struct nu_reply_header location = {NU_STR("location"), path};
     struct nu_reply answer = {
@@ -351,12 +374,11 @@ static void normalize_host(struct nu_hcm_stream *stream)
         host->value = nu_authority_strip_trailing_dot(stream->arena, host->value);
 }
 
-static void answer_expectation(struct nu_hcm_stream *stream)
+static NU_NOINLINE void answer_expectation(struct nu_hcm_stream *stream)
 {
     struct nu_headers *headers = &stream->request_headers;
     struct nu_str expect = nu_headers_get_id(headers, NU_HEADER_EXPECT);
-    if (nu_likely(!expect.ptr) || stream->config->proxy_100_continue ||
-        !nu_str_eq_nocase(expect, NU_STR("100-continue")))
+    if (stream->config->proxy_100_continue || !nu_str_eq_nocase(expect, NU_STR("100-continue")))
         return;
     struct nu_headers interim;
     nu_headers_init(&interim, stream->arena, 1);
@@ -432,11 +454,13 @@ static void look_at_request(struct nu_hcm_stream *stream, bool end)
 {
     bool is_tunnel = nu_unlikely(nu_hcm_asks_for_tunnel(&stream->request_headers));
     touch(stream);
-    nu_timer_cancel(&stream->headers_timer);
+    if (nu_unlikely(stream->deadlines != NULL))
+        nu_timer_cancel(&stream->deadlines->headers_timer);
     note_request(stream, end);
     if (end)
-        nu_timer_cancel(&stream->request_timer);
-    answer_expectation(stream);
+        nu_stream_stop_request_timer(stream);
+    if (nu_unlikely(nu_headers_has_id(&stream->request_headers, NU_HEADER_EXPECT)))
+        answer_expectation(stream);
     if (!check_host(stream) || !check_path(stream))
         return;
     normalize_host(stream);
@@ -462,7 +486,7 @@ static void complete_request(struct nu_hcm_stream *stream)
 {
     stream->flags |= NU_STREAM_REQUEST_COMPLETE;
     stream->info.rx_end_us = stream->active_us;
-    nu_timer_cancel(&stream->request_timer);
+    nu_stream_stop_request_timer(stream);
 }
 
 static void on_data(struct nu_stream_decoder *decoder, struct nu_buf *data, bool end)

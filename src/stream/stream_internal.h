@@ -15,6 +15,7 @@
 
 struct nu_hcm_limit;
 struct nu_hcm_stream;
+struct nu_stream_deadlines;
 struct nu_stream_restart;
 
 /* A connection's way to its end. */
@@ -85,10 +86,8 @@ struct nu_hcm_stream {
     uint64_t random;
     struct nu_headers *response_headers; /* NULL before the response */
     struct nu_headers *response_trailers;
-    struct nu_timer idle_timer; /* looks at active_us when it fires */
-    struct nu_timer request_timer;
-    struct nu_timer headers_timer;
-    struct nu_timer duration_timer;
+    struct nu_timer idle_timer;            /* looks at active_us when it fires */
+    struct nu_stream_deadlines *deadlines; /* in the arena; NULL unless some are configured */
     struct nu_stream_restart *restart; /* in the arena; NULL unless a filter recreated the stream */
     uint64_t active_us;
     uint64_t idle_timeout_ms;
@@ -110,7 +109,22 @@ static inline struct nu_http_stats *nu_stream_stats(const struct nu_hcm_stream *
     return stream->conn->worker->stats;
 }
 
+/* What few configurations ask for. */
+struct nu_stream_deadlines {
+    struct nu_hcm_stream *stream; /* borrowed: its arena has this */
+    struct nu_timer request_timer;
+    struct nu_timer headers_timer;
+    struct nu_timer duration_timer;
+};
+
 /* --- stream.c --- */
+
+/* The request came to its end, or its end is not awaited any more. */
+static inline void nu_stream_stop_request_timer(struct nu_hcm_stream *stream)
+{
+    if (nu_unlikely(stream->deadlines != NULL))
+        nu_timer_cancel(&stream->deadlines->request_timer);
+}
 
 /* A stream for the request whose first byte came, in an arena that it takes over. */
 struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
