@@ -298,16 +298,21 @@ bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *len
     return nu_str_to_u64(text, length) == NU_OK && (*length == 0 || !end);
 }
 
+static NU_NOINLINE void cut(struct nu_buf *data, size_t len)
+{
+    struct nu_buf fitting = {0};
+    nu_buf_move(&fitting, data, len);
+    nu_buf_clear(data);
+    *data = fitting;
+}
+
 bool nu_h1_take_length(uint64_t *left, struct nu_buf *data)
 {
     if (nu_likely(data->len <= *left)) {
         *left -= data->len;
         return true;
     }
-    struct nu_buf fitting = {0};
-    nu_buf_move(&fitting, data, (size_t)*left);
-    nu_buf_clear(data);
-    *data = fitting;
+    cut(data, (size_t)*left);
     *left = 0;
     return false;
 }

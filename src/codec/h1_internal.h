@@ -84,9 +84,15 @@ struct nu_h1_message {
 struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
                                            const struct nu_h1_options *options, bool is_request);
 
-/* Drops the empty lines that may stand before a request (RFC 9112 2.2). Returns whether there is
- * more; a lone CR waits for what follows it. */
-bool nu_h1_skip_empty_lines(struct nu_buf *in);
+bool nu_h1_drop_empty_lines(struct nu_buf *in);
+
+/* Drops the empty lines that may stand before a request (RFC 9112 2.2), of which there are bytes.
+ * Returns whether there is more; a lone CR waits for what follows it. */
+static inline bool nu_h1_skip_empty_lines(struct nu_buf *in)
+{
+    return nu_likely(in->first->ptr[0] != '\r') || nu_h1_drop_empty_lines(in);
+}
+
 /*
  * Feeds the connection's input. Returns when the input is used up, the head is complete (so that it
  * is passed on whatever comes behind it), the message is complete or it failed; what was not used,

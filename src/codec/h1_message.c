@@ -178,7 +178,7 @@ static void rebase(struct nu_h1_message *msg, const char *from, size_t len, cons
  * Makes the retained bytes one slice again after a read went to another block. The new block is
  * twice as large, so that a head which comes in many pieces is copied only a few times.
  */
-static void linearize(struct nu_h1_message *msg, struct nu_buf *in)
+static NU_NOINLINE void linearize(struct nu_h1_message *msg, struct nu_buf *in)
 {
     const char *old = in->first->ptr;
     size_t old_len = in->first->len;
@@ -194,7 +194,7 @@ static void linearize(struct nu_h1_message *msg, struct nu_buf *in)
     *in = joined;
 }
 
-bool nu_h1_skip_empty_lines(struct nu_buf *in)
+NU_NOINLINE bool nu_h1_drop_empty_lines(struct nu_buf *in)
 {
     while (in->len && in->first->ptr[0] == '\r') {
         char start[2];
@@ -283,7 +283,7 @@ static const char *read_plain_line(struct nu_h1_message *msg, const char *end)
 }
 
 /* A first line of any kind, which ends before `end`. */
-static bool read_any_line(struct nu_h1_message *msg, const char *end)
+static NU_NOINLINE bool read_any_line(struct nu_h1_message *msg, const char *end)
 {
     bool is_right = msg->is_request ? check_request_line(msg, end) : check_status_line(msg, end);
     if (!is_right)
@@ -328,7 +328,7 @@ bool nu_h1_is_plain_field(enum nu_header_id id, struct nu_str value)
     return true;
 }
 
-static void fail_repeated(struct nu_h1_message *msg, enum nu_header_id id)
+static NU_NOINLINE void fail_repeated(struct nu_h1_message *msg, enum nu_header_id id)
 {
     if (id == NU_HEADER_TRANSFER_ENCODING)
         nu_h1_message_fail(msg, 501, NU_STR("http1.invalid_transfer_encoding"));
@@ -393,7 +393,7 @@ static bool apply_rules(struct nu_h1_message *msg, enum nu_header_id id)
 }
 
 /* Takes over the field line that was read; false when the message failed. */
-static bool take_field(struct nu_h1_message *msg)
+static NU_NOINLINE bool take_field(struct nu_h1_message *msg)
 {
     enum { FIELD_EXTRA = sizeof(":\r\n") - 1 };
     struct nu_str name = msg->field.name;
@@ -423,7 +423,7 @@ static bool take_field(struct nu_h1_message *msg)
 }
 
 /* Looks at what is no whole and ordinary field line; returns what it is. */
-static enum nu_h1_field_result look_closer(struct nu_h1_message *msg, const char *end)
+static NU_NOINLINE enum nu_h1_field_result look_closer(struct nu_h1_message *msg, const char *end)
 {
     enum nu_h1_field_result result = nu_h1_field_read(&msg->field, end);
     if (result == NU_H1_FIELD_BAD)
@@ -530,7 +530,7 @@ static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
 /* --- Body ------------------------------------------------------------------------------------- */
 
 /* The last chunk's size line is read: the trailer section begins. */
-static void begin_trailers(struct nu_h1_message *msg)
+static NU_NOINLINE void begin_trailers(struct nu_h1_message *msg)
 {
     msg->phase = NU_H1_TRAILERS;
     msg->header_count = 0;
@@ -543,8 +543,8 @@ static void begin_trailers(struct nu_h1_message *msg)
 }
 
 /* Reads on in a chunked body, which lies in the block, up to `end`; returns where it stopped. */
-static const char *read_chunks(struct nu_h1_message *msg, struct nu_block *block, const char *p,
-                               const char *end)
+static NU_NOINLINE const char *read_chunks(struct nu_h1_message *msg, struct nu_block *block,
+                                           const char *p, const char *end)
 {
     struct nu_h1_chunks *chunks = &msg->chunks;
     while (p < end && msg->phase == NU_H1_BODY) {

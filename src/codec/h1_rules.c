@@ -56,7 +56,7 @@ static bool apply_connection_token(struct nu_h1_message *msg, struct nu_str toke
 }
 
 /* Reads the Connection headers and removes what they name (RFC 9110 7.6.1). */
-static bool read_connection(struct nu_h1_message *msg, struct connection_tokens *tokens)
+static NU_NOINLINE bool read_connection(struct nu_h1_message *msg, struct connection_tokens *tokens)
 {
     unsigned nominated = 0;
     for (uint32_t i = 0; i < msg->headers->used; i++) {
@@ -75,7 +75,7 @@ static bool read_connection(struct nu_h1_message *msg, struct connection_tokens 
     return true;
 }
 
-static bool has_token(struct nu_str list, struct nu_str token)
+static NU_NOINLINE bool has_token(struct nu_str list, struct nu_str token)
 {
     while (list.ptr) {
         if (nu_str_eq_nocase(nu_str_trim(nu_str_split(&list, ',')), token))
@@ -85,7 +85,7 @@ static bool has_token(struct nu_str list, struct nu_str token)
 }
 
 /* Envoy obeys the old name as well. */
-static bool proxy_connection_closes(const struct nu_headers *headers)
+static inline bool proxy_connection_closes(const struct nu_headers *headers)
 {
     return nu_unlikely(nu_headers_has_id(headers, NU_HEADER_PROXY_CONNECTION)) &&
            has_token(nu_headers_get_id(headers, NU_HEADER_PROXY_CONNECTION), NU_STR("close"));
@@ -192,13 +192,9 @@ static int fail_target(struct nu_h1_message *msg, enum nu_target_result result)
 }
 
 /* The forms of a request target (RFC 9112 3.2); a host in it goes before the Host header. */
-static int read_target(struct nu_h1_message *msg, struct nu_str method)
+static NU_NOINLINE int read_any_target(struct nu_h1_message *msg, struct nu_str method)
 {
     struct nu_headers *headers = msg->headers;
-    if (nu_likely(!msg->second)) { /* a path of visible characters */
-        nu_headers_fill_first(headers, NU_PLACE_PATH, NU_HEADER_PATH, msg->url);
-        return take_host(msg, nu_str_make(NULL, 0));
-    }
     struct nu_url url = {0};
     enum nu_target_result result =
         nu_request_target_parse(method, msg->url, msg->options->allow_absolute_url, &url);
@@ -216,6 +212,15 @@ static int read_target(struct nu_h1_message *msg, struct nu_str method)
     default:
         return fail_target(msg, result);
     }
+}
+
+static int read_target(struct nu_h1_message *msg, struct nu_str method)
+{
+    if (nu_unlikely(msg->second != NULL))
+        return read_any_target(msg, method);
+    /* A path of visible characters. */
+    nu_headers_fill_first(msg->headers, NU_PLACE_PATH, NU_HEADER_PATH, msg->url);
+    return take_host(msg, nu_str_make(NULL, 0));
 }
 
 /* What follows a CONNECT is no body of a request (RFC 9110 9.3.6). */
@@ -284,8 +289,8 @@ int nu_h1_check_request(struct nu_h1_message *msg)
 }
 
 /* What a server's Connection headers name is left as it is, as Envoy leaves it. */
-static void read_response_connection(const struct nu_headers *headers,
-                                     struct connection_tokens *tokens)
+static NU_NOINLINE void read_response_connection(const struct nu_headers *headers,
+                                                 struct connection_tokens *tokens)
 {
     nu_headers_for_each(header, headers)
     {

@@ -140,7 +140,7 @@ static bool entry_holds(const struct nu_route_entry *entry, const struct nu_rout
 }
 
 /* Out of line for the sake of its frame, which routes without an index do not need. */
-static __attribute__((noinline)) const struct nu_route_entry *
+static NU_NOINLINE const struct nu_route_entry *
 find_indexed(const struct nu_virtual_host_entry *host, const struct nu_route_input *input,
              struct nu_str path, struct nu_str match_path)
 {
@@ -155,7 +155,7 @@ find_indexed(const struct nu_virtual_host_entry *host, const struct nu_route_inp
 }
 
 /* A request without a path is a CONNECT. */
-static __attribute__((noinline)) const struct nu_route_entry *
+static NU_NOINLINE const struct nu_route_entry *
 find_connect(const struct nu_virtual_host_entry *host, const struct nu_route_input *input)
 {
     for (uint32_t i = 0; i < host->connect_count; i++) {
@@ -254,8 +254,8 @@ static const struct nu_filter_setting *find_setting(const struct nu_filter_setti
     return NULL;
 }
 
-const void *nu_route_filter_config(const struct nu_route_match *match, struct nu_str name,
-                                   bool *disabled)
+NU_NOINLINE const void *nu_route_filter_config(const struct nu_route_match *match,
+                                               struct nu_str name, bool *disabled)
 {
     if (!nu_route_has_filter_configs(match))
         return NULL;
