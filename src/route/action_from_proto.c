@@ -2,6 +2,8 @@
 /* Compiling the actions of routes. */
 #include "config/values.h"
 #include "format/format_from_proto.h"
+#include "http/lb_criteria.h"
+#include "http/metadata_from_proto.h"
 #include "match/hash_policy.h"
 #include "route/build_internal.h"
 
@@ -24,8 +26,14 @@ static bool is_known(const struct nu_route_build *build, struct nu_str cluster)
            factory->has_cluster(factory->context, cluster);
 }
 
+static const struct nu_value *build_criteria(struct nu_route_build *build,
+                                             const Envoy__Config__Core__V3__Metadata *proto)
+{
+    return nu_lb_criteria_of(nu_metadata_from_proto(proto, build->match.arena));
+}
+
 static void build_weighted(struct nu_route_build *build, struct nu_weighted_cluster *cluster,
-                           const weight_proto *proto)
+                           const struct nu_cluster_action *action, const weight_proto *proto)
 {
     struct nu_config_ctx *ctx = build->match.ctx;
     cluster->name = nu_build_dup(build, proto->name);
@@ -40,6 +48,8 @@ static void build_weighted(struct nu_route_build *build, struct nu_weighted_clus
     if (proto->host_rewrite_specifier_case ==
         ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL)
         cluster->host_rewrite = nu_build_dup(build, proto->host_rewrite_literal);
+    cluster->criteria = nu_lb_criteria_merge(
+        action->criteria, build_criteria(build, proto->metadata_match), build->match.arena);
     struct nu_route_level *level = &cluster->level;
     level->request_edits = nu_build_edits(build, NU_EDITS_SOURCE(proto, request));
     level->response_edits = nu_build_edits(build, NU_EDITS_SOURCE(proto, response));
@@ -58,7 +68,7 @@ static void build_weights(struct nu_route_build *build, struct nu_cluster_action
         nu_arena_calloc(build->match.arena, proto->n_clusters * sizeof(*action->weighted));
     bool is_complete = true;
     for (size_t i = 0; i < proto->n_clusters; i++) {
-        build_weighted(build, &action->weighted[i], proto->clusters[i]);
+        build_weighted(build, &action->weighted[i], action, proto->clusters[i]);
         is_complete &= proto->clusters[i]->weight != NULL;
         action->total_weight += nu_u32_or(proto->clusters[i]->weight, 0);
         action->weighted[i].weight_end = action->total_weight;
@@ -264,6 +274,7 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
     route->cluster_not_found_status = not_found_status(proto);
     route->is_high_priority = proto->priority == ENVOY__CONFIG__CORE__V3__ROUTING_PRIORITY__HIGH;
     route->append_x_forwarded_host = proto->append_x_forwarded_host;
+    action->criteria = build_criteria(build, proto->metadata_match);
     build_source(build, action, route, proto);
     build_host_rewrite(build, action, route, proto);
     build_path_rewrite(build, action, proto);

@@ -23,6 +23,7 @@ struct nu_retry_policy; /* route/retry_policy.h */
 struct nu_route_table;
 struct nu_runtime;
 struct nu_stream_info;
+struct nu_value;
 
 enum nu_route_action {
     NU_ROUTE_CLUSTER,         /* forward */
@@ -164,6 +165,9 @@ unsigned nu_route_table_format_needs(const struct nu_route_table *table);
 struct nu_route_table *nu_route_table_ref(struct nu_route_table *table);
 /* Drops one reference and clears the pointer; NULL inside is allowed. */
 void nu_route_table_unref(struct nu_route_table **table);
+
+/* What the route asks of the hosts' metadata (http/lb_criteria.h); NULL: nothing. */
+const struct nu_value *nu_route_criteria(const struct nu_route_match *match);
 
 /* Whether any level of this match configures filters: lets the caller skip the lookups. */
 bool nu_route_has_filter_configs(const struct nu_route_match *match);

@@ -52,6 +52,7 @@ struct nu_weighted_cluster {
     struct nu_str name;
     uint64_t weight_end; /* the sum of the weights up to this one */
     struct nu_str host_rewrite;
+    const struct nu_value *criteria; /* with those of the action; may be NULL */
     struct nu_route_level level;
 };
 
@@ -75,6 +76,7 @@ struct nu_cluster_action {
     struct nu_weighted_cluster *weighted;
     size_t weighted_count;
     uint64_t total_weight;
+    const struct nu_value *criteria; /* for subsets of hosts; may be NULL */
     enum nu_host_rewrite host_rewrite;
     struct nu_str host; /* LITERAL: the host; FROM_HEADER: the header, lower case */
     struct nu_regex_rewrite host_regex;

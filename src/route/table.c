@@ -236,6 +236,15 @@ bool nu_route_table_match(const struct nu_route_table *table, const struct nu_ro
 
 /* --- Filter configurations -------------------------------------------------------------------- */
 
+const struct nu_value *nu_route_criteria(const struct nu_route_match *match)
+{
+    const struct nu_weighted_cluster *weighted = match->weighted;
+    if (weighted)
+        return weighted->criteria;
+    const struct nu_route_entry *entry = nu_route_entry_of(match);
+    return entry && entry->route.action == NU_ROUTE_CLUSTER ? entry->cluster->criteria : NULL;
+}
+
 bool nu_route_has_filter_configs(const struct nu_route_match *match)
 {
     const struct nu_weighted_cluster *weighted = match->weighted;

@@ -24,12 +24,13 @@ typedef const struct nu_priority_load *nu_lb_loads_fn(const struct nu_lb_context
 
 /* What a choice may depend on. */
 struct nu_lb_context {
-    struct nu_str override_host; /* "ip:port" that a filter asks for; empty: none */
-    uint64_t hash;               /* what hashing balancers choose by */
-    bool has_hash;               /* else they take a random number */
-    nu_lb_accepts_fn *accepts;   /* NULL: any host will do */
-    uint32_t max_attempts;       /* how many more choices are made while none is accepted */
-    nu_lb_loads_fn *loads;       /* NULL: those of the set */
+    struct nu_str override_host;     /* "ip:port" that a filter asks for; empty: none */
+    uint64_t hash;                   /* what hashing balancers choose by */
+    bool has_hash;                   /* else they take a random number */
+    const struct nu_value *criteria; /* a struct: which subset of hosts; NULL: none is asked for */
+    nu_lb_accepts_fn *accepts;       /* NULL: any host will do */
+    uint32_t max_attempts;           /* how many more choices are made while none is accepted */
+    nu_lb_loads_fn *loads;           /* NULL: those of the set */
 };
 
 enum { NU_LB_NONE = -1 };
@@ -38,6 +39,7 @@ struct nu_lb_class {
     const char *name;
     bool counts_active; /* reads host->active, which is counted then */
     bool uses_hash;     /* chooses by the context's hash */
+    bool uses_criteria; /* chooses by the context's criteria */
     /* What balancers of this class share over all workers for a set that is sealed; NULL: nothing.
      * Freed with the set. Main thread. */
     void *(*share)(const struct nu_cluster *cluster, const struct nu_host_set *hosts);

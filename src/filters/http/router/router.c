@@ -10,6 +10,7 @@
 #include "filters/http/router/limits.h"
 #include "format/format.h"
 #include "http/grpc.h"
+#include "http/lb_criteria.h"
 #include "http/status.h"
 #include "match/hash_policy.h"
 #include "runtime/runtime.h"
@@ -579,6 +580,10 @@ static struct nu_lb_context lb_context_of(struct router *router, const struct nu
     if (nu_unlikely(route->hash_policy && router->cluster->cluster->lb_class->uses_hash))
         context.has_hash = nu_hash_policy_eval(route->hash_policy, headers, info_of(router),
                                                &router->cookies, &context.hash);
+    if (nu_unlikely(router->cluster->cluster->lb_class->uses_criteria))
+        context.criteria = nu_lb_criteria_merge(
+            nu_route_criteria(match_of(router)),
+            nu_lb_criteria_of(info_of(router)->dynamic_metadata), router->base.chain->arena);
     return context;
 }
 

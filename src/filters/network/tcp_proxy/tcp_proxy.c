@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/random.h"
+#include "base/xxhash.h"
 #include "http/filter_state.h"
 #include "http/proxy_data.h"
 #include "net/conn_record.h"
@@ -25,9 +26,9 @@ struct session {
     const struct nu_tcp_proxy *config; /* borrowed */
     struct nu_tcp_proxy_stats *stats;
     struct nu_cluster_local *cluster; /* borrowed; NULL while none is chosen */
-    struct nu_str cluster_name;
-    struct nu_tcp_client *client; /* NULL while there is none */
-    struct nu_timer idle_timer;   /* armed all the time while connected; see on_idle_timer */
+    const struct nu_value *criteria;  /* for its subsets; may be NULL */
+    struct nu_tcp_client *client;     /* NULL while there is none */
+    struct nu_timer idle_timer;       /* armed all the time while connected; see on_idle_timer */
     struct nu_timer duration_timer;
     struct nu_timer log_timer;
     struct nu_timer backoff_timer;
@@ -99,19 +100,27 @@ static bool find_override(const struct session *session, struct nu_str *name)
     return true;
 }
 
-static struct nu_str choose_name(const struct session *session)
+static const struct nu_tcp_proxy_cluster *choose_by_weight(const struct nu_tcp_proxy *config)
 {
-    const struct nu_tcp_proxy *config = session->config;
-    struct nu_str name;
-    if (nu_unlikely(session->info->filter_state != NULL) && find_override(session, &name))
-        return name;
     if (nu_likely(config->cluster_count == 1))
-        return config->clusters[0].name;
+        return config->clusters;
     uint64_t at = nu_random_u64() % config->clusters[config->cluster_count - 1].weights;
     size_t i = 0;
     while (at >= config->clusters[i].weights)
         i++;
-    return config->clusters[i].name;
+    return &config->clusters[i];
+}
+
+/* With what is asked of its hosts. */
+static struct nu_str choose_name(struct session *session)
+{
+    struct nu_str name;
+    session->criteria = session->config->criteria;
+    if (nu_unlikely(session->info->filter_state != NULL) && find_override(session, &name))
+        return name;
+    const struct nu_tcp_proxy_cluster *chosen = choose_by_weight(session->config);
+    session->criteria = chosen->criteria;
+    return chosen->name;
 }
 
 static void describe_cluster(struct session *session)
@@ -162,6 +171,42 @@ static void try_again(struct session *session);
 
 static const struct nu_tcp_client_ops client_ops;
 
+static bool hash_source_ip(const struct nu_address *address, uint64_t *hash)
+{
+    char text[NU_ADDRESS_TEXT_MAX];
+    if (!nu_address_is_ip(address))
+        return false;
+    *hash = nu_xxhash64(nu_str_make(text, nu_address_format_ip(address, text)));
+    return true;
+}
+
+static bool find_hash(const struct session *session, uint64_t *hash)
+{
+    switch (session->config->hash) {
+    case NU_TCP_PROXY_HASH_NONE:
+        break;
+    case NU_TCP_PROXY_HASH_SOURCE_IP:
+        return hash_source_ip(&session->info->connection->remote, hash);
+    case NU_TCP_PROXY_HASH_FILTER_STATE:
+        return nu_filter_state_hash(session->info->filter_state, session->config->hash_key, hash);
+    }
+    return false;
+}
+
+/* What filters before this one say of subsets goes before the configuration. */
+static struct nu_lb_context lb_context_of(const struct session *session)
+{
+    const struct nu_lb_class *cls = session->cluster->cluster->lb_class;
+    struct nu_stream_info *info = session->info;
+    struct nu_lb_context context = {0};
+    if (cls->uses_hash)
+        context.has_hash = find_hash(session, &context.hash);
+    if (cls->uses_criteria)
+        context.criteria = nu_lb_criteria_merge(
+            session->criteria, nu_lb_criteria_of(info->dynamic_metadata), info->arena);
+    return context;
+}
+
 static void try_to_connect(struct session *session)
 {
     struct nu_upstream_info *upstream = &session->info->upstream;
@@ -180,7 +225,7 @@ static void try_to_connect(struct session *session)
         give_up(session, NU_FLAG_UPSTREAM_RETRY_LIMIT_EXCEEDED);
         return;
     }
-    struct nu_lb_context context = {0};
+    struct nu_lb_context context = lb_context_of(session);
     struct nu_proxy_data whom = nu_proxy_data_of(session->info->connection);
     bool overflow;
     session->client =

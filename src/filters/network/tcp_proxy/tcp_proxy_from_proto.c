@@ -2,6 +2,7 @@
 /* Reading TcpProxy: clusters, timeouts with Envoy's defaults, access logs. */
 #include "config/values.h"
 #include "filters/network/tcp_proxy/tcp_proxy.h"
+#include "http/metadata_from_proto.h"
 
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
 
@@ -29,6 +30,26 @@ static void warn_of_unknown(struct nu_factory *factory, const void *owner, const
                        NU_STR_ARG(cluster));
 }
 
+static const struct nu_value *read_criteria(struct nu_factory *factory,
+                                            const Envoy__Config__Core__V3__Metadata *proto)
+{
+    return nu_lb_criteria_of(nu_metadata_from_proto(proto, factory->arena));
+}
+
+static void read_hash(struct nu_factory *factory, const tcp_proxy_proto *proto,
+                      struct nu_tcp_proxy *config)
+{
+    if (proto->n_hash_policy == 0)
+        return;
+    const Envoy__Type__V3__HashPolicy *policy = proto->hash_policy[0];
+    if (policy->policy_specifier_case == ENVOY__TYPE__V3__HASH_POLICY__POLICY_SPECIFIER_SOURCE_IP) {
+        config->hash = NU_TCP_PROXY_HASH_SOURCE_IP;
+        return;
+    }
+    config->hash = NU_TCP_PROXY_HASH_FILTER_STATE;
+    config->hash_key = nu_arena_dup(factory->arena, nu_str_from(policy->filter_state->key));
+}
+
 static void read_clusters(struct nu_factory *factory, const tcp_proxy_proto *proto,
                           struct nu_tcp_proxy *config)
 {
@@ -45,6 +66,12 @@ static void read_clusters(struct nu_factory *factory, const tcp_proxy_proto *pro
         weights += is_one ? 1 : weighted->clusters[i]->weight;
         clusters[i].name = nu_arena_dup(factory->arena, nu_str_from(name));
         clusters[i].weights = weights;
+        clusters[i].criteria =
+            is_one ? config->criteria
+                   : nu_lb_criteria_merge(
+                         config->criteria,
+                         read_criteria(factory, weighted->clusters[i]->metadata_match),
+                         factory->arena);
         warn_of_unknown(factory, is_one ? (const void *)proto : weighted->clusters[i],
                         is_one ? "cluster" : "name", clusters[i].name);
     }
@@ -112,6 +139,8 @@ static const void *create(struct nu_factory *factory, const ProtobufCMessage *me
     const tcp_proxy_proto *proto = (const void *)message;
     size_t errors = factory->ctx->errors.count;
     struct nu_tcp_proxy *config = nu_arena_calloc(factory->arena, sizeof(*config));
+    config->criteria = read_criteria(factory, proto->metadata_match);
+    read_hash(factory, proto, config);
     read_clusters(factory, proto, config);
     read_durations(factory, proto, config);
     read_attempts(factory, proto, config);
