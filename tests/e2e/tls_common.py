@@ -71,6 +71,8 @@ def tls_origin(pki, script=None, **options):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     name = options.get("certificate", "server")
     context.load_cert_chain(f"{pki}/{name}.crt", f"{pki}/{name}.key")
+    if options.get("alpn"):
+        context.set_alpn_protocols(options["alpn"])
     if options.get("ask_client"):
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(f"{pki}/ca.crt")
