@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "upstream/lb_locality.h"
 #include "upstream/pool.h"
 #include "upstream/tcp_client.h"
 
@@ -22,7 +23,7 @@ static void destroy_local(struct nu_cluster_local *local)
         nu_connection_close(
             &nu_list_entry(local->tcp_clients.next, struct nu_tcp_client, link)->conn,
             NU_CLOSE_NOW);
-    local->lb->cls->destroy(local->lb);
+    nu_lb_destroy(&local->lb);
     nu_host_set_unref(local->hosts);
     nu_map_finish(&local->own_pools);
     nu_free(local->pool_of);
@@ -44,6 +45,29 @@ static struct nu_pool **make_pool_slots(const struct nu_host_set *hosts)
                      sizeof(struct nu_pool *));
 }
 
+/* Where requests go by zones, that depends on the local cluster, which may not be there yet. */
+static void update_zones(const struct nu_cluster_table *table, struct nu_cluster_local *local)
+{
+    const struct nu_cluster_local *ours = nu_cluster_table_find(table, table->local_cluster);
+    if (ours != local && local->lb->cls->knows_zones)
+        nu_lb_update_zones(local->lb, ours ? ours->hosts : NULL);
+}
+
+/* After a cluster got hosts: of this one, or of all if it is the local one. */
+static void update_zones_after(const struct nu_cluster_table *table, struct nu_cluster_local *local)
+{
+    if (nu_likely(table->local_cluster.len == 0))
+        return;
+    if (!nu_str_eq(local->cluster->name, table->local_cluster)) {
+        update_zones(table, local);
+        return;
+    }
+    nu_map_for_each(entry, &table->by_name)
+    {
+        update_zones(table, entry->value);
+    }
+}
+
 void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *cluster,
                           struct nu_host_set *hosts)
 {
@@ -51,13 +75,14 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     local->cluster = cluster;
     local->loop = table->loop;
     local->hosts = nu_host_set_ref(hosts);
-    local->lb = cluster->lb_class->create(local, hosts);
+    local->lb = nu_lb_create(cluster->lb_class, local, hosts);
     local->counts_active = cluster->lb_class->counts_active;
     local->pool_of = make_pool_slots(hosts);
     nu_list_init(&local->pools);
     nu_list_init(&local->tcp_clients);
     void *before = nu_map_put(&table->by_name, cluster->name, local);
     nu_assert(!before);
+    update_zones_after(table, local);
 }
 
 /* Where a host stands in a set, to find the places of pools that stay. */
@@ -111,13 +136,14 @@ void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluste
     if (!local)
         return;
     struct nu_host_set *old = local->hosts;
-    local->lb->cls->destroy(local->lb);
+    nu_lb_destroy(&local->lb);
     nu_free(local->pool_of);
     local->hosts = nu_host_set_ref(hosts);
-    local->lb = cluster->lb_class->create(local, hosts);
+    local->lb = nu_lb_create(cluster->lb_class, local, hosts);
     local->pool_of = make_pool_slots(hosts);
     place_pools(local);
     nu_host_set_unref(old);
+    update_zones_after(table, local);
 }
 
 static void drain_pool(struct nu_cluster_local *local, struct nu_pool *pool)

@@ -114,8 +114,9 @@ struct nu_cluster {
     struct nu_transport_match *transport_matches; /* for hosts that fit; in order */
     size_t transport_match_count;
     const struct nu_lb_class *lb_class;
-    struct nu_lb_settings lb;
-    const struct nu_metadata *metadata; /* may be NULL */
+    const struct nu_lb_settings *lb;        /* in the arena, or the default */
+    const struct nu_hash_lb_settings *hash; /* in the arena; NULL unless it balances by hash */
+    const struct nu_metadata *metadata;     /* may be NULL */
     struct nu_breakers breakers[NU_PRIORITY_COUNT];
     struct nu_cluster_sets sets;
     struct nu_host_set *hosts;          /* the present set; main thread */
@@ -179,8 +180,9 @@ struct nu_cluster_local {
 
 /* A worker's clusters by name. */
 struct nu_cluster_table {
-    struct nu_loop *loop;  /* borrowed */
-    struct nu_map by_name; /* of struct nu_cluster_local */
+    struct nu_loop *loop;        /* borrowed */
+    struct nu_map by_name;       /* of struct nu_cluster_local */
+    struct nu_str local_cluster; /* borrowed: the cluster of processes like this; may be empty */
 };
 
 void nu_cluster_table_init(struct nu_cluster_table *table, struct nu_loop *loop);

@@ -14,7 +14,6 @@ enum {
     DEFAULT_IDLE_TIMEOUT_MS = 3600 * 1000,
     DEFAULT_FLUSH_TIMEOUT_MS = 300 * 1000,
     DEFAULT_MAX_HEADERS = 100,
-    DEFAULT_PANIC_PERCENT = 50,
     DEFAULT_RESPONSE_HEAD_BYTES = 80 * 1024,
     ARENA_BYTES =
         480, /* what a cluster with one host needs; a power of two with the heap's share */
@@ -88,7 +87,7 @@ void nu_cluster_set_hash(struct nu_cluster *cluster, const struct nu_hash_lb_set
                              : create_set(cluster, &nu_maglev_stats_table, ".maglev_lb");
     *copy = *settings;
     copy->stats = cluster->sets.hash;
-    cluster->lb.hash = copy;
+    cluster->hash = copy;
 }
 
 static void set_default_options(struct nu_cluster_options *options)
@@ -116,7 +115,7 @@ struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
     cluster->observability_name =
         stat_name.len ? nu_arena_dup(&cluster->arena, stat_name) : cluster->name;
     cluster->lb_class = &nu_lb_round_robin;
-    cluster->lb.panic_percent = DEFAULT_PANIC_PERCENT;
+    cluster->lb = &nu_lb_settings_default;
     nu_cluster_init_hosts(cluster);
     set_default_options(&cluster->options);
     create_sets(cluster);

@@ -121,15 +121,17 @@ static void set_gauges(struct nu_cluster_membership_stats *stats, const struct n
 static uint32_t panic_percent(const struct nu_cluster *cluster, const struct nu_runtime *runtime)
 {
     uint64_t percent = nu_runtime_integer(runtime, NU_STR("upstream.healthy_panic_threshold"),
-                                          cluster->lb.panic_percent);
+                                          cluster->lb->panic_percent);
     return (uint32_t)(percent < 100 ? percent : 100);
 }
 
-static void seal(struct nu_cluster *cluster, const struct nu_runtime *runtime)
+static void seal(struct nu_cluster *cluster, const struct nu_cluster_surroundings *around)
 {
     struct nu_host_set *set = cluster->hosts;
     const struct nu_host_set_settings settings = {
-        .panic_percent = panic_percent(cluster, runtime),
+        .panic_percent = panic_percent(cluster, around->runtime),
+        .with_localities = cluster->lb->is_locality_weighted || around->has_local_cluster,
+        .here = around->here,
     };
     nu_host_set_seal(set, &settings);
     if (cluster->lb_class->share && !set->shared) {
@@ -148,7 +150,7 @@ static void tell(const struct nu_cluster *cluster, const struct nu_host_change *
 }
 
 uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
-                                  const struct nu_runtime *runtime)
+                                  const struct nu_cluster_surroundings *around)
 {
     struct nu_cluster_membership_stats *stats = nu_stat_set_block(cluster->sets.membership);
     static const struct nu_host_set nobody;
@@ -156,7 +158,7 @@ uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_ho
     struct nu_host_change change = compare(old, cluster->hosts);
     if (change.added_count || change.removed_count)
         tell(cluster, &change);
-    seal(cluster, runtime);
+    seal(cluster, around);
     uint32_t changed = count_changes(old, &change);
     nu_counter_add(&stats->membership_change, changed);
     set_gauges(stats, cluster->hosts);

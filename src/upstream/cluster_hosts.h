@@ -10,6 +10,13 @@
 
 struct nu_runtime;
 
+/* What host sets depend on besides their cluster. */
+struct nu_cluster_surroundings {
+    const struct nu_runtime *runtime; /* may be NULL */
+    const struct nu_locality *here;   /* where this process is; NULL: nowhere */
+    bool has_local_cluster;           /* so that zones matter */
+};
+
 void nu_cluster_init_hosts(struct nu_cluster *cluster);
 /* Destroys the observers that are the cluster's; the owners of the others are gone. */
 void nu_cluster_destroy_observers(struct nu_cluster *cluster);
@@ -22,6 +29,6 @@ void nu_cluster_finish_hosts(struct nu_cluster *cluster);
  * priorities hosts came or went.
  */
 uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
-                                  const struct nu_runtime *runtime);
+                                  const struct nu_cluster_surroundings *around);
 
 #endif

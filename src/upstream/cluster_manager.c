@@ -20,9 +20,13 @@ struct nu_cluster_manager {
     struct nu_stats *stats;     /* borrowed */
     struct nu_loop *loop;       /* borrowed */
     struct nu_runtime *runtime; /* one reference; NULL for none */
-    struct nu_map clusters;     /* of struct nu_cluster, owned */
-    struct nu_list tables;      /* of struct table_link */
-    struct nu_list retired;     /* of struct retirement */
+    struct nu_arena arena;      /* of what follows */
+    struct nu_str local_cluster;
+    struct nu_locality here;
+    bool is_somewhere;
+    struct nu_map clusters; /* of struct nu_cluster, owned */
+    struct nu_list tables;  /* of struct table_link */
+    struct nu_list retired; /* of struct retirement */
     struct nu_host_keeper host_keeper;
     struct nu_stat_set *stat_set;
     struct nu_cluster_manager_stats *counters;
@@ -108,6 +112,8 @@ static void retire_of_host(struct nu_host_keeper *keeper, void (*fn)(void *obj),
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
+enum { LOCAL_BYTES = 224 }; /* for the names of the local cluster and its place */
+
 struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, struct nu_loop *loop)
 {
     struct nu_cluster_manager *manager = nu_calloc(1, sizeof(*manager));
@@ -116,6 +122,7 @@ struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, str
     manager->stat_set =
         nu_stat_set_create(stats, &nu_cluster_manager_stats_table, NU_STR("cluster_manager"));
     manager->counters = nu_stat_set_block(manager->stat_set);
+    nu_arena_init_small(&manager->arena, LOCAL_BYTES);
     nu_list_init(&manager->tables);
     nu_list_init(&manager->retired);
     nu_host_keeper_init(&manager->host_keeper, stats, loop);
@@ -126,6 +133,19 @@ struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, str
 struct nu_host_keeper *nu_cluster_manager_host_keeper(struct nu_cluster_manager *manager)
 {
     return &manager->host_keeper;
+}
+
+void nu_cluster_manager_set_local(struct nu_cluster_manager *manager, struct nu_str cluster,
+                                  const struct nu_locality *here)
+{
+    manager->local_cluster = nu_arena_dup(&manager->arena, cluster);
+    manager->is_somewhere = here != NULL;
+    if (here)
+        manager->here = (struct nu_locality){
+            .region = nu_arena_dup(&manager->arena, here->region),
+            .zone = nu_arena_dup(&manager->arena, here->zone),
+            .sub_zone = nu_arena_dup(&manager->arena, here->sub_zone),
+        };
 }
 
 struct nu_loop *nu_cluster_manager_loop(struct nu_cluster_manager *manager)
@@ -161,6 +181,7 @@ void nu_cluster_manager_destroy(struct nu_cluster_manager **manager_ptr)
     nu_host_keeper_finish(&manager->host_keeper);
     nu_stat_set_destroy(&manager->stat_set);
     nu_runtime_unref(&manager->runtime);
+    nu_arena_finish(&manager->arena);
     nu_free(manager);
 }
 
@@ -182,6 +203,17 @@ struct nu_cluster *nu_cluster_manager_next(const struct nu_cluster_manager *mana
 
 static void on_updates_timer(struct nu_timer *timer);
 
+static uint32_t publish(const struct nu_cluster_manager *manager, struct nu_cluster *cluster,
+                        const struct nu_host_set *old)
+{
+    const struct nu_cluster_surroundings around = {
+        .runtime = manager->runtime,
+        .here = manager->is_somewhere ? &manager->here : NULL,
+        .has_local_cluster = manager->local_cluster.len != 0,
+    };
+    return nu_cluster_publish_hosts(cluster, old, &around);
+}
+
 bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluster *cluster)
 {
     if (nu_map_get(&manager->clusters, cluster->name))
@@ -189,7 +221,7 @@ bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluste
     nu_map_put(&manager->clusters, cluster->name, cluster);
     cluster->manager = manager;
     nu_timer_init(&cluster->updates.timer, on_updates_timer);
-    nu_cluster_publish_hosts(cluster, NULL, manager->runtime);
+    publish(manager, cluster, NULL);
     nu_counter_inc(&manager->counters->cluster_added);
     nu_gauge_inc(&manager->counters->active_clusters);
     return true;
@@ -197,6 +229,7 @@ bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluste
 
 void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_cluster_table *table)
 {
+    table->local_cluster = manager->local_cluster;
     nu_map_for_each(entry, &manager->clusters)
     {
         struct nu_cluster *cluster = entry->value;
@@ -280,7 +313,7 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
 {
     struct nu_host_set *old = cluster->hosts;
     cluster->hosts = nu_host_set_ref(hosts);
-    uint32_t changed = nu_cluster_publish_hosts(cluster, old, manager->runtime);
+    uint32_t changed = publish(manager, cluster, old);
     nu_host_set_unref(old);
     if (is_warm(cluster)) {
         if (is_held(manager, cluster, changed > 0))

@@ -29,6 +29,11 @@ void nu_cluster_manager_set_runtime(struct nu_cluster_manager *manager, struct n
 void nu_cluster_manager_retire(struct nu_cluster_manager *manager, void (*fn)(void *obj),
                                void *obj);
 
+/* Which cluster has the processes like this one, and where this is: copied; before clusters are
+ * added. Empty and NULL: unknown. */
+void nu_cluster_manager_set_local(struct nu_cluster_manager *manager, struct nu_str cluster,
+                                  const struct nu_locality *here);
+
 /* The cluster of this name, or NULL. Main thread. */
 struct nu_cluster *nu_cluster_manager_find(const struct nu_cluster_manager *manager,
                                            struct nu_str name);

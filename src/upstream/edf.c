@@ -82,7 +82,7 @@ static void fill(struct nu_edf *edf, double start, nu_edf_weight_fn *weight, voi
         double w = weight(arg, i);
         double picked = floor(start * w);
         edf->heap[i] = (struct nu_edf_entry){
-            .due = picked / w, .weight = w, .picked = (uint64_t)picked, .item = i};
+            .due = w > 0 ? picked / w : 0, .weight = w, .picked = (uint64_t)picked, .item = i};
     }
     qsort(edf->heap, edf->count, sizeof(*edf->heap), by_last_pick);
     for (uint32_t i = 0; i < edf->count; i++) {

@@ -19,7 +19,7 @@ struct nu_edf {
     uint64_t order; /* the next item to be added gets it */
 };
 
-/* The present weight of an item, above 0. */
+/* The present weight of an item. One of 0 is not picked; some item has more. */
 typedef double nu_edf_weight_fn(void *arg, uint32_t item);
 
 /* A queue of the items 0 to count - 1, which begins anywhere in the cycle of picks, as if all those

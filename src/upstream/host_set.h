@@ -59,6 +59,7 @@ struct nu_host_set {
     bool weighted;  /* weights differ */
     bool is_sealed; /* what follows is there */
     bool is_plain;  /* every choice is among the healthy hosts of priority 0, wherever they are */
+    uint8_t panic_percent;               /* the share of healthy hosts below which there is panic */
     uint32_t priority_count;             /* at least 1; some may have no hosts */
     uint32_t slot_count;                 /* how many lists there are over all priorities */
     struct nu_host_priority *priorities; /* owned */
@@ -88,6 +89,8 @@ void nu_host_set_seal(struct nu_host_set *set, const struct nu_host_set_settings
 /* How healthy each priority of a sealed set is: percent, with overprovisioning. Returns the sum of
  * all, at most 100. Any thread. */
 uint32_t nu_host_set_health(const struct nu_host_set *set, struct nu_priority_load *health);
+/* Whether too few hosts of priority 0 are healthy for this threshold. */
+bool nu_host_set_is_in_panic(const struct nu_host_set *set, uint32_t panic_percent);
 /* Any numbered thread, as for hosts. */
 struct nu_host_set *nu_host_set_ref(struct nu_host_set *set);
 void nu_host_set_unref(struct nu_host_set *set);

@@ -164,6 +164,11 @@ static bool is_in_panic(const struct nu_host_priority *priority, uint32_t panic_
     return fit < panic_percent;
 }
 
+bool nu_host_set_is_in_panic(const struct nu_host_set *set, uint32_t panic_percent)
+{
+    return is_in_panic(&set->priorities[0], panic_percent);
+}
+
 static void compute_loads(struct nu_host_set *set, uint32_t panic_percent)
 {
     struct nu_priority_load *health = nu_alloc(set->priority_count * sizeof(*health));
@@ -419,7 +424,8 @@ void nu_host_set_seal(struct nu_host_set *set, const struct nu_host_set_settings
     fill_lists(set, settings);
     number_lists(set);
     compute_loads(set, settings->panic_percent);
+    set->panic_percent = (uint8_t)settings->panic_percent;
     set->is_plain = set->priority_count == 1 && !set->priorities[0].in_panic &&
-                    set->loads[0].healthy == 100 && !settings->with_localities;
+                    set->loads[0].healthy == 100 && set->priorities[0].locality_count < 2;
     set->is_sealed = true;
 }

@@ -8,12 +8,14 @@
 #define NU_UPSTREAM_LB_H
 
 #include "upstream/host_set.h"
+#include "upstream/lb_settings.h"
 
 struct nu_cluster;
 struct nu_cluster_local;
-struct nu_hash_lb_settings; /* upstream/lb_hash.h */
+struct nu_edf;
 struct nu_lb;
 struct nu_lb_context;
+struct nu_lb_zones;
 
 /* Whether a host will do; asked after a choice. */
 typedef bool nu_lb_accepts_fn(const struct nu_lb_context *context, const struct nu_host *host);
@@ -40,6 +42,7 @@ struct nu_lb_class {
     bool counts_active; /* reads host->active, which is counted then */
     bool uses_hash;     /* chooses by the context's hash */
     bool uses_criteria; /* chooses by the context's criteria */
+    bool knows_zones;   /* prefers the zone where this process is, if the cluster's settings do */
     /* What balancers of this class share over all workers for a set that is sealed; NULL: nothing.
      * Freed with the set. Main thread. */
     void *(*share)(const struct nu_cluster *cluster, const struct nu_host_set *hosts);
@@ -54,22 +57,35 @@ struct nu_lb_class {
 /* The base of every balancer. */
 struct nu_lb {
     const struct nu_lb_class *cls;
-    struct nu_cluster_local *local;  /* borrowed */
-    const struct nu_host_set *hosts; /* borrowed */
-    uint32_t attempt;                /* how many choices were not accepted; those by hash differ */
-};
-
-/* How a cluster balances; from its configuration, with defaults resolved. */
-struct nu_lb_settings {
-    uint32_t panic_percent; /* unless the runtime key upstream.healthy_panic_threshold says other */
-    const struct nu_hash_lb_settings *hash; /* where it is by hash; in the cluster's arena */
+    struct nu_cluster_local *local;        /* borrowed */
+    const struct nu_host_set *hosts;       /* borrowed */
+    const struct nu_lb_settings *settings; /* borrowed: the cluster's */
+    struct nu_lb_zones *zones;             /* owned; NULL unless requests are kept in our zone */
+    struct nu_edf *localities;             /* owned: turns of localities; NULL until there is one */
+    uint32_t attempt; /* how many choices were not accepted; those by hash differ */
 };
 
 /* Round robin; with weights that differ, each host's share follows its weight. */
 extern const struct nu_lb_class nu_lb_round_robin;
+/* Of a few hosts the one with the fewest requests; with weights that differ, weights are divided by
+ * requests. */
+extern const struct nu_lb_class nu_lb_least_request;
+/* A random host, whatever its weight. */
+extern const struct nu_lb_class nu_lb_random;
 
-/* The asked-for override host if the set has it, else what the class chooses: again, as long as the
- * context does not accept it and allows more attempts. */
+/* A balancer over `hosts`, whichever kind; owned by the caller. */
+struct nu_lb *nu_lb_create(const struct nu_lb_class *cls, struct nu_cluster_local *local,
+                           const struct nu_host_set *hosts);
+/* Frees it and clears the pointer; NULL inside is allowed. */
+void nu_lb_destroy(struct nu_lb **lb);
+
+/* For classes: sets and frees the base. */
+void nu_lb_init(struct nu_lb *lb, const struct nu_lb_class *cls, struct nu_cluster_local *local,
+                const struct nu_host_set *hosts);
+void nu_lb_finish(struct nu_lb *lb);
+
+/* The asked-for override host if the set has it in a state that the cluster allows, else what the
+ * class chooses: again, as long as the context does not accept it and allows more attempts. */
 int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context);
 
 #endif

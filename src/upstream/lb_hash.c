@@ -149,7 +149,7 @@ static void *share(const struct nu_cluster *cluster, const struct nu_host_set *s
         nu_calloc(1, sizeof(*tables) + set->priority_count * sizeof(tables->of[0]));
     tables->count = set->priority_count;
     for (uint32_t i = 0; i < set->priority_count; i++) {
-        struct gatherer gatherer = {.set = set, .settings = cluster->lb.hash};
+        struct gatherer gatherer = {.set = set, .settings = cluster->hash};
         gather_priority(&gatherer, i);
         build(&tables->of[i], &gatherer, is_ring);
         tables->of[i].hosts = gatherer.indices;
@@ -221,7 +221,7 @@ static uint32_t bound(struct hash_lb *lb, const struct table *table, uint32_t pr
     struct load_context context = {
         .lb = &lb->base,
         .table = table,
-        .slots = ((active_requests(cluster) + 1) * cluster->lb.hash->balance_percent + 99) / 100,
+        .slots = ((active_requests(cluster) + 1) * cluster->hash->balance_percent + 99) / 100,
     };
     return nu_bounded_load_choose(preferred, table->count, hash, lb->order, load_of, &context);
 }
@@ -263,12 +263,13 @@ static struct nu_lb *create(struct nu_cluster_local *local, const struct nu_host
     const struct tables *tables = set->shared;
     uint32_t order = cls->counts_active ? tables->max_count : 0;
     struct hash_lb *lb = nu_alloc(sizeof(*lb) + order * sizeof(lb->order[0]));
-    lb->base = (struct nu_lb){.cls = cls, .local = local, .hosts = set};
+    nu_lb_init(&lb->base, cls, local, set);
     return &lb->base;
 }
 
 static void destroy(struct nu_lb *base)
 {
+    nu_lb_finish(base);
     nu_free(nu_container_of(base, struct hash_lb, base));
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Round robin. Equal weights: hosts in turn, each worker beginning at a random one, so that workers
- * do not march in step. Different weights: earliest deadline first (edf.h). Each list of hosts that
- * requests go to (healthy, degraded, all in panic; of each priority) has a turn of its own.
+ * do not march in step. Different weights, or slow start: earliest deadline first (lb_turn.h). Each
+ * list of hosts that requests go to (healthy, degraded, all in panic; of each priority and
+ * locality) has a turn of its own.
  */
 #include "base/alloc.h"
 #include "base/random.h"
-#include "upstream/edf.h"
-#include "upstream/lb_source.h"
+#include "upstream/lb_turn.h"
 
 struct turn {
     uint32_t next;     /* without weights: random at first, which may be anywhere */
@@ -16,28 +16,14 @@ struct turn {
 
 struct round_robin {
     struct nu_lb base;
+    bool is_slow;        /* some host was in slow start when the set came */
     struct turn turns[]; /* for each list of the set */
 };
 
-/* For the weights of a list. */
-struct weighed {
-    const struct nu_host_set *set;
-    const struct nu_host_list *list;
-};
-
-static double weight_of(void *arg, uint32_t item)
+static double weight_of(const struct nu_lb *lb, const struct nu_host *host)
 {
-    const struct weighed *weighed = arg;
-    return nu_host_weight(weighed->set->hosts[nu_host_list_at(weighed->list, item)]);
-}
-
-static uint32_t pick_by_deadline(const struct nu_host_set *set, const struct nu_host_list *list,
-                                 struct nu_edf *edf)
-{
-    struct weighed weighed = {set, list};
-    if (nu_unlikely(!edf->heap))
-        nu_edf_init(edf, list->count, weight_of, &weighed);
-    return nu_edf_pick(edf, weight_of, &weighed);
+    (void)lb;
+    return nu_host_weight(host);
 }
 
 static int32_t choose(struct nu_lb *base, const struct nu_lb_context *context)
@@ -48,8 +34,8 @@ static int32_t choose(struct nu_lb *base, const struct nu_lb_context *context)
         return NU_LB_NONE;
     struct turn *turn = &lb->turns[source.slot];
     uint32_t n;
-    if (nu_unlikely(source.list->weighted)) {
-        n = pick_by_deadline(base->hosts, source.list, &turn->edf);
+    if (nu_unlikely(source.list->weighted || lb->is_slow)) {
+        n = nu_lb_turn_pick(base, source.list, &turn->edf, weight_of);
     } else {
         if (nu_unlikely(turn->next >= source.list->count))
             turn->next %= source.list->count;
@@ -62,7 +48,8 @@ static struct nu_lb *create(struct nu_cluster_local *local, const struct nu_host
 {
     size_t turns = hosts->slot_count * sizeof(struct turn);
     struct round_robin *lb = nu_calloc(1, sizeof(*lb) + turns);
-    lb->base = (struct nu_lb){.cls = &nu_lb_round_robin, .local = local, .hosts = hosts};
+    nu_lb_init(&lb->base, &nu_lb_round_robin, local, hosts);
+    lb->is_slow = nu_lb_has_slow_start(&lb->base);
     for (uint32_t i = 0; i < hosts->slot_count; i++)
         lb->turns[i].next = (uint32_t)nu_random_u64();
     return &lb->base;
@@ -73,11 +60,13 @@ static void destroy(struct nu_lb *base)
     struct round_robin *lb = nu_container_of(base, struct round_robin, base);
     for (uint32_t i = 0; i < base->hosts->slot_count; i++)
         nu_edf_finish(&lb->turns[i].edf);
+    nu_lb_finish(base);
     nu_free(lb);
 }
 
 const struct nu_lb_class nu_lb_round_robin = {
     .name = "round_robin",
+    .knows_zones = true,
     .create = create,
     .destroy = destroy,
     .choose = choose,

@@ -25,7 +25,6 @@ static void begin(enum nu_hash_table_kind kind, struct nu_hash_lb_settings setti
     cluster_fixture_init(&f);
     nu_cluster_set_hash(f.cluster, &settings, kind);
     f.cluster->lb_class = nu_hash_lb_class(kind, &settings);
-    f.cluster->lb.panic_percent = 50;
 }
 
 static struct nu_host *add(struct nu_host_params params)
