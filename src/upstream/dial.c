@@ -56,18 +56,34 @@ void nu_dial_place(struct nu_connection *conn, const struct nu_dial_place *place
     start_transport(conn, place->transport, target, place->hostname, place->address);
 }
 
+/* Envoy counts a connection for each address that is tried. */
+static bool set_up_one_of_many(int fd, const void *arg)
+{
+    const struct nu_cluster_local *cluster = arg;
+    nu_counter_inc(&cluster->stats->upstream_cx_total);
+    return set_up_socket(fd, &cluster->cluster->options);
+}
+
+static void connect_to(struct nu_connection *conn, const struct nu_cluster_local *cluster,
+                       const struct nu_host *host, const struct nu_connection_ops *ops)
+{
+    const struct nu_cluster_options *options = &cluster->cluster->options;
+    const struct nu_host_addresses *any = nu_host_addresses(host);
+    if (nu_unlikely(any && any->count > 1)) {
+        nu_connection_connect_any(conn, cluster->loop, any->list, any->count, ops,
+                                  options->buffer_limit_bytes, set_up_one_of_many, cluster);
+        return;
+    }
+    nu_counter_inc(&cluster->stats->upstream_cx_total);
+    nu_connection_connect(conn, cluster->loop, nu_host_address(host), ops,
+                          options->buffer_limit_bytes, set_up_socket, options);
+}
+
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
              const struct nu_host *host, const struct nu_transport_target *target,
              const struct nu_connection_ops *ops)
 {
-    const struct nu_cluster_options *options = &cluster->cluster->options;
-    const struct nu_host_addresses *any = nu_host_addresses(host);
-    if (nu_unlikely(any && any->count > 1))
-        nu_connection_connect_any(conn, cluster->loop, any->list, any->count, ops,
-                                  options->buffer_limit_bytes, set_up_socket, options);
-    else
-        nu_connection_connect(conn, cluster->loop, nu_host_address(host), ops,
-                              options->buffer_limit_bytes, set_up_socket, options);
+    connect_to(conn, cluster, host, ops);
     start_transport(conn, nu_cluster_transport(cluster->cluster, host), target, host->hostname,
                     nu_host_address(host));
 }
@@ -75,7 +91,6 @@ void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
 void nu_dial_count_open(const struct nu_dial_account *account)
 {
     struct nu_cluster_traffic_stats *stats = account->cluster->stats;
-    nu_counter_inc(&stats->upstream_cx_total);
     nu_gauge_inc(&stats->upstream_cx_active);
     nu_counter_inc(&account->host_stats->cx_total);
     nu_gauge_inc(&account->host_stats->cx_active);

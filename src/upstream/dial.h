@@ -33,7 +33,7 @@ struct nu_dial_place {
  * are added to it. Any thread that has the loop. */
 void nu_dial_place(struct nu_connection *conn, const struct nu_dial_place *place,
                    const struct nu_transport_target *target, const struct nu_connection_ops *ops);
-/* Begins to connect to a host, with the cluster's socket options and transport; ops->on_connected
+/* Counts a connection and begins to connect to a host, with the cluster's socket options and transport; ops->on_connected
  * or ops->on_closed follows, never from inside. `target` says what the connection is for; the host's
  * name and address are added to it. */
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,

@@ -1,111 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STRICT_DNS with a resolver that answers when the test says so, on the fake clock. */
 #include "harness/cluster.h"
+#include "harness/fake_resolver.h"
 
 #include "base/random.h"
 #include "upstream/discovery.h"
 #include "upstream/strict_dns.h"
-
-/* --- The resolver ----------------------------------------------------------------------------- */
-
-enum { MAX_QUERIES = 8 };
-
-struct fake_resolver {
-    struct nu_dns_resolver base;
-    struct {
-        struct nu_dns_query *query; /* NULL: free */
-        char name[32];
-        enum nu_dns_family family;
-    } asked[MAX_QUERIES];
-    unsigned count; /* questions so far */
-    unsigned cancelled;
-    bool destroyed;
-};
-
-static struct fake_resolver *fake_of(struct nu_dns_resolver *base)
-{
-    return nu_container_of(base, struct fake_resolver, base);
-}
-
-static void fake_resolve(struct nu_dns_resolver *base, struct nu_dns_query *query,
-                         struct nu_str name, enum nu_dns_family family)
-{
-    struct fake_resolver *fake = fake_of(base);
-    fake->count++;
-    for (size_t i = 0; i < MAX_QUERIES; i++) {
-        if (fake->asked[i].query)
-            continue;
-        fake->asked[i].query = query;
-        fake->asked[i].family = family;
-        snprintf(fake->asked[i].name, sizeof(fake->asked[i].name), "%.*s", NU_STR_ARG(name));
-        query->pending = fake;
-        return;
-    }
-    fail_msg("too many questions");
-}
-
-static void fake_cancel(struct nu_dns_resolver *base, struct nu_dns_query *query)
-{
-    struct fake_resolver *fake = fake_of(base);
-    for (size_t i = 0; i < MAX_QUERIES; i++) {
-        if (fake->asked[i].query == query)
-            fake->asked[i].query = NULL;
-    }
-    query->pending = NULL;
-    fake->cancelled++;
-}
-
-static void fake_destroy(struct nu_dns_resolver *base)
-{
-    fake_of(base)->destroyed = true;
-}
-
-static const struct nu_dns_resolver_class fake_class = {
-    .resolve = fake_resolve,
-    .cancel = fake_cancel,
-    .destroy = fake_destroy,
-};
-
-static struct nu_dns_query *take_question(struct fake_resolver *fake, const char *name)
-{
-    for (size_t i = 0; i < MAX_QUERIES; i++) {
-        struct nu_dns_query *query = fake->asked[i].query;
-        if (!query || strcmp(fake->asked[i].name, name) != 0)
-            continue;
-        fake->asked[i].query = NULL;
-        query->pending = NULL;
-        return query;
-    }
-    fail_msg("nobody asked for %s", name);
-    return NULL;
-}
-
-/* Answers the question for `name` with addresses, separated by blanks, of one TTL. */
-static void answer_with_ttl(struct fake_resolver *fake, const char *name, const char *addresses,
-                            uint32_t ttl_s)
-{
-    struct nu_dns_address list[8];
-    struct nu_dns_answer answer = {.ok = true, .addresses = list};
-    struct nu_str rest = nu_str_from(addresses);
-    while (rest.len) {
-        struct nu_str item = nu_str_split(&rest, ' ');
-        assert_int_equal(nu_address_parse_ip(item, 0, &list[answer.count].address), NU_OK);
-        list[answer.count++].ttl_s = ttl_s;
-    }
-    struct nu_dns_query *query = take_question(fake, name);
-    query->on_answer(query, &answer);
-}
-
-static void answer(struct fake_resolver *fake, const char *name, const char *addresses)
-{
-    answer_with_ttl(fake, name, addresses, 60);
-}
-
-static void fail_question(struct fake_resolver *fake, const char *name)
-{
-    struct nu_dns_query *query = take_question(fake, name);
-    query->on_answer(query, &(struct nu_dns_answer){.error = "no"});
-}
 
 /* --- The fixture ------------------------------------------------------------------------------ */
 
