@@ -19,6 +19,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "compat")]
 
+from fleet import Fleet  # noqa: E402
 from peers import Origin  # noqa: E402
 from process import Nuncio  # noqa: E402
 
@@ -67,3 +68,11 @@ def origin():
     yield start
     problems = [problem for upstream in started for problem in upstream.finish()]
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def fleet():
+    """A running fleet.Fleet."""
+    running = Fleet()
+    yield running
+    running.finish()

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """STRICT_DNS against a DNS server of our own: start-up, changes under traffic, failures."""
 import signal
-import socket
-import threading
 
 import pytest
 
 from configs import PROXY
 from dns_server import NXDOMAIN, SERVFAIL, SILENCE, DnsServer
-from lib.wire import Peer, head_bytes, message_end
-from peers import connect
+from fleet import ADDRESSES, Load
 from process import READY
 
 CARES = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
@@ -28,7 +25,6 @@ STRICT = PROXY.replace("    type: STATIC\n", f"""    type: STRICT_DNS
     dns_refresh_rate: 0.02s
 {RESOLVER}""").replace("address: 127.0.0.1, port_value: @origin@",
                        "address: app.test, port_value: @origin@")
-ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
 
 @pytest.fixture
@@ -43,79 +39,6 @@ def dns():
     yield start
     for server in started:
         server.finish()
-
-
-class Fleet:
-    """One port on several addresses; every response says which one it came from."""
-
-    def __init__(self):
-        self._listeners = self._bind()
-        self.port = self._listeners[0].getsockname()[1]
-        self._peers, self._threads = [], []
-        for listener in self._listeners:
-            self._start(self._accept, listener)
-
-    @staticmethod
-    def _bind():
-        for _ in range(50):
-            listeners = [socket.create_server((ADDRESSES[0], 0), backlog=128)]
-            try:
-                for address in ADDRESSES[1:]:
-                    port = listeners[0].getsockname()[1]
-                    listeners.append(socket.create_server((address, port), backlog=128))
-                return listeners
-            except OSError:
-                for listener in listeners:
-                    listener.close()
-        raise AssertionError("no port is free on all addresses")
-
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self, listener):
-        address = listener.getsockname()[0]
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            self._peers.append(Peer(sock))
-            self._start(self._serve, self._peers[-1], address)
-
-    @staticmethod
-    def _serve(peer, address):
-        def request_or_end():
-            if peer.end != "open":
-                return len(peer.received)
-            return message_end(peer.received, peer.used, is_response=False)
-
-        while True:
-            peer.wait("request or end", request_or_end, 60)
-            if peer.end != "open":
-                break
-            peer.send(head_bytes(f"HTTP/1.1 200 OK\ncontent-length: {len(address)}", address))
-        peer.close()
-
-    def finish(self):
-        for listener in self._listeners:
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-        for peer in list(self._peers):
-            try:
-                peer.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        for thread in list(self._threads):
-            thread.join(10)
-
-
-@pytest.fixture
-def fleet():
-    running = Fleet()
-    yield running
-    running.finish()
 
 
 def until(condition):
@@ -146,30 +69,14 @@ def test_every_address_of_the_name_is_used(nuncio, dns, fleet):
 def test_no_request_fails_while_the_answer_changes(nuncio, dns, fleet):
     server = dns(app_test=ADDRESSES[:1])
     proxy = nuncio(STRICT, dns=server.port, origin=fleet.port)
-    over, results = threading.Event(), [[] for _ in range(4)]
-
-    def load(seen):
-        client = connect(proxy.port("main"))
-        while not over.is_set():
-            begin = client.used
-            client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            client.wait_message(is_response=True)
-            seen.append(bytes(client.received[begin:client.used]))
-        client.close()
-
-    threads = [threading.Thread(target=load, args=(seen,)) for seen in results]
-    for thread in threads:
-        thread.start()
+    load = Load(proxy.port("main"))
     changes = 30
     for n in range(changes):
         before = stat(proxy, "membership_change")
         server.set("app.test", [ADDRESSES[(n + 1) % 3]] if n % 2 else
                    [ADDRESSES[n % 3], ADDRESSES[(n + 1) % 3]])
         until(lambda: stat(proxy, "membership_change") > before)
-    over.set()
-    for thread in threads:
-        thread.join(30)
-    responses = [one for seen in results for one in seen]
+    responses = load.finish()
     assert len(responses) > changes
     assert [one for one in responses if not one.startswith(b"HTTP/1.1 200 OK\r\n")] == []
     assert {one.rpartition(b"\r\n\r\n")[2].decode() for one in responses} == set(ADDRESSES)
