@@ -3,7 +3,7 @@
  * An exchange whose events are written down as text:
  *
  *     "200", "200 end", "[ok]" (body bytes), "end", "103", "trailers",
- *     "failed: connection termination", "failed: timeout", ...
+ *     "failed: connection termination", "failed: timeout", ..., "try 2", "try 2 after a timeout"
  *
  * separated by blanks; "(late)" marks a failure after the response began.
  */
@@ -121,7 +121,15 @@ static inline void exchange_on_below_low_(struct nu_exchange *exchange)
     exchange_client_of_(exchange)->below_low++;
 }
 
+static inline void exchange_on_retry_(struct nu_exchange *exchange, bool after_timeout)
+{
+    exchange_event_(exchange_client_of_(exchange), false, "try %u%s",
+                    exchange->info->upstream.attempt_count,
+                    after_timeout ? " after a timeout" : "");
+}
+
 static const struct nu_exchange_ops exchange_ops_ = {
+    .on_retry = exchange_on_retry_,
     .on_1xx = exchange_on_1xx_,
     .on_headers = exchange_on_headers_,
     .on_data = exchange_on_data_,

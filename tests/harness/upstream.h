@@ -11,6 +11,8 @@
  *     pause    waits for upstream_resume
  *     again    begins anew
  *
+ * upstream_script gives the connection with a number a script of its own.
+ *
  * Behind the last step the connection stays open and is read on until the peer ends its side.
  */
 #ifndef NU_TESTS_HARNESS_UPSTREAM_H
@@ -26,7 +28,7 @@
 #include "event/io.h"
 #include "harness/test.h"
 
-enum { UPSTREAM_CONNECTIONS = 8192, UPSTREAM_FILLERS = 16 };
+enum { UPSTREAM_CONNECTIONS = 8192, UPSTREAM_FILLERS = 16, UPSTREAM_SCRIPTS = 8 };
 
 struct upstream_connection {
     struct upstream *upstream;
@@ -34,6 +36,7 @@ struct upstream_connection {
     int fd; /* -1 once we closed */
     struct nu_strbuf received;
     size_t waited; /* received bytes that waits have used */
+    const char *script;
     const char *step;
     bool ended; /* the peer ended its side or reset */
     bool paused;
@@ -46,6 +49,7 @@ struct upstream {
     uint16_t port;
     char address[32]; /* "127.0.0.1:PORT" */
     const char *script;
+    const char *scripts[UPSTREAM_SCRIPTS]; /* of the first connections; NULL: `script` */
     struct upstream_connection *connections[UPSTREAM_CONNECTIONS];
     size_t count; /* accepted so far */
     int fillers[UPSTREAM_FILLERS];
@@ -117,7 +121,7 @@ static inline void upstream_run_(struct upstream_connection *c)
         if (!upstream_step_(c))
             return;
         const char *next = strstr(c->step, " | ");
-        c->step = strncmp(c->step, "again", 5) == 0 ? c->upstream->script : next ? next + 3 : NULL;
+        c->step = strncmp(c->step, "again", 5) == 0 ? c->script : next ? next + 3 : NULL;
     }
 }
 
@@ -151,7 +155,10 @@ static inline void upstream_on_accept_(int fd, short what, void *arg)
     assert_non_null(c);
     c->upstream = upstream;
     c->fd = accepted;
-    c->step = upstream->script;
+    c->script = upstream->script;
+    if (upstream->count < UPSTREAM_SCRIPTS && upstream->scripts[upstream->count])
+        c->script = upstream->scripts[upstream->count];
+    c->step = c->script;
     upstream->connections[upstream->count++] = c;
     nu_io_init(&c->io, upstream->loop, accepted, upstream_on_data_, c);
     nu_io_enable_read(&c->io);
@@ -172,6 +179,13 @@ static inline void upstream_init(struct upstream *upstream, struct nu_loop *loop
     snprintf(upstream->address, sizeof(upstream->address), "127.0.0.1:%u", upstream->port);
     nu_io_init(&upstream->io, loop, upstream->listener, upstream_on_accept_, upstream);
     nu_io_enable_read(&upstream->io);
+}
+
+/* What the connection accepted as the n-th, from 0, does. */
+static inline void upstream_script(struct upstream *upstream, size_t n, const char *script)
+{
+    assert_true(n < UPSTREAM_SCRIPTS);
+    upstream->scripts[n] = script;
 }
 
 /* Lets the connections that pause go on. */
