@@ -6,9 +6,11 @@
  */
 #include "admin/address_json.h"
 #include "admin/admin_internal.h"
+#include "base/number.h"
 #include "http/metadata.h"
 #include "upstream/cluster_manager.h"
 #include "upstream/eds.h"
+#include "upstream/outlier.h"
 
 struct walk {
     const struct nu_cluster_manager *clusters; /* borrowed */
@@ -88,10 +90,24 @@ static void print_limits_text(struct nu_strbuf *out, struct nu_cluster *cluster)
     }
 }
 
+static void print_rates_text(struct nu_strbuf *out, const struct nu_cluster *cluster)
+{
+    static const char *const prefixes[NU_OUTLIER_ORIGIN_COUNT] = {"", "local_origin_"};
+    for (int i = 0; cluster->outlier && i < NU_OUTLIER_ORIGIN_COUNT; i++) {
+        struct nu_outlier_rates rates =
+            nu_outlier_rates(cluster->outlier, (enum nu_outlier_origin)i);
+        nu_strbuf_addf(out, "%.*s::outlier::%ssuccess_rate_average::%g\n",
+                       NU_STR_ARG(cluster->name), prefixes[i], rates.average);
+        nu_strbuf_addf(out, "%.*s::outlier::%ssuccess_rate_ejection_threshold::%g\n",
+                       NU_STR_ARG(cluster->name), prefixes[i], rates.threshold);
+    }
+}
+
 static void print_cluster_text(struct nu_strbuf *out, struct nu_cluster *cluster)
 {
     nu_strbuf_addf(out, "%.*s::observability_name::%.*s\n", NU_STR_ARG(cluster->name),
                    NU_STR_ARG(cluster->observability_name));
+    print_rates_text(out, cluster);
     print_limits_text(out, cluster);
     nu_strbuf_addf(out, "%.*s::added_via_api::%s\n", NU_STR_ARG(cluster->name),
                    cluster->added_via_api ? "true" : "false");
@@ -122,7 +138,17 @@ static void print_number_line(struct nu_strbuf *out, struct nu_str cluster,
     print_line(out, cluster, host, name, nu_str_make(text, nu_u64_to_chars(value, text)));
 }
 
-static void print_flags(struct nu_strbuf *out, struct nu_str cluster, const struct nu_host *host)
+static void print_rate_line(struct nu_strbuf *out, struct nu_str cluster,
+                            const struct nu_host *host, const char *name,
+                            enum nu_outlier_origin origin)
+{
+    char text[NU_DOUBLE_TEXT_MAX];
+    size_t len = nu_double_to_chars(nu_host_outlier_rate(host, origin), text);
+    print_line(out, cluster, host, name, nu_str_make(text, len));
+}
+
+static void print_flags_line(struct nu_strbuf *out, struct nu_str cluster,
+                             const struct nu_host *host)
 {
     struct nu_strbuf flags = {0};
     nu_host_print_flags(host, &flags);
@@ -136,15 +162,15 @@ static void print_host_text(struct nu_strbuf *out, struct nu_str cluster,
     for (size_t i = 0; i < NU_ARRAY_LEN(figures); i++)
         print_number_line(out, cluster, host, figures[i].name, figure_of(host, &figures[i]));
     print_line(out, cluster, host, "hostname", host->hostname);
-    print_flags(out, cluster, host);
+    print_flags_line(out, cluster, host);
     print_number_line(out, cluster, host, "weight", host->weight);
     print_line(out, cluster, host, "region", host->locality.region);
     print_line(out, cluster, host, "zone", host->locality.zone);
     print_line(out, cluster, host, "sub_zone", host->locality.sub_zone);
     print_line(out, cluster, host, "canary", is_canary(host) ? NU_STR("true") : NU_STR("false"));
     print_number_line(out, cluster, host, "priority", host->priority);
-    print_line(out, cluster, host, "success_rate", NU_STR("-1"));
-    print_line(out, cluster, host, "local_origin_success_rate", NU_STR("-1"));
+    print_rate_line(out, cluster, host, "success_rate", NU_OUTLIER_EXTERNAL);
+    print_rate_line(out, cluster, host, "local_origin_success_rate", NU_OUTLIER_LOCAL);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
@@ -177,6 +203,29 @@ static void print_limits_json(struct nu_json *json, struct nu_cluster *cluster)
     nu_json_object_end(json);
 }
 
+/* Left out as long as there is no rate. */
+static void print_rate(struct nu_json *json, struct nu_str key, bool is_there, double rate)
+{
+    if (!is_there)
+        return;
+    nu_json_key(json, key);
+    nu_json_object_begin(json);
+    if (rate != 0) {
+        nu_json_key(json, NU_STR("value"));
+        nu_json_double(json, rate);
+    }
+    nu_json_object_end(json);
+}
+
+static void print_threshold(struct nu_json *json, struct nu_str key,
+                            const struct nu_cluster *cluster, enum nu_outlier_origin origin)
+{
+    if (!cluster->outlier)
+        return;
+    double threshold = nu_outlier_rates(cluster->outlier, origin).threshold;
+    print_rate(json, key, threshold > 0, threshold);
+}
+
 static void print_cluster_json(struct nu_json *json, struct nu_cluster *cluster)
 {
     nu_json_object_begin(json);
@@ -185,6 +234,9 @@ static void print_cluster_json(struct nu_json *json, struct nu_cluster *cluster)
         nu_json_key(json, NU_STR("added_via_api"));
         nu_json_bool(json, true);
     }
+    print_threshold(json, NU_STR("success_rate_ejection_threshold"), cluster, NU_OUTLIER_EXTERNAL);
+    print_threshold(json, NU_STR("local_origin_success_rate_ejection_threshold"), cluster,
+                    NU_OUTLIER_LOCAL);
     print_limits_json(json, cluster);
     print_member(json, NU_STR("observability_name"), cluster->observability_name);
     print_member(json, NU_STR("eds_service_name"), nu_eds_service_name(cluster));
@@ -217,6 +269,48 @@ static void print_locality(struct nu_json *json, const struct nu_locality *local
     nu_json_object_end(json);
 }
 
+static struct nu_str eds_health_name(const struct nu_host *host)
+{
+    if (nu_host_has_flag(host, NU_HOST_FAILED_EDS_HEALTH))
+        return NU_STR("UNHEALTHY");
+    if (nu_host_has_flag(host, NU_HOST_DEGRADED_EDS_HEALTH))
+        return NU_STR("DEGRADED");
+    return NU_STR("HEALTHY");
+}
+
+static void print_health_json(struct nu_json *json, const struct nu_host *host)
+{
+    static const struct {
+        struct nu_str name;
+        enum nu_host_flag flag;
+    } flags[] = {
+        {NU_STR_INIT("failed_active_health_check"), NU_HOST_FAILED_ACTIVE_HC},
+        {NU_STR_INIT("failed_outlier_check"), NU_HOST_FAILED_OUTLIER_CHECK},
+        {NU_STR_INIT("failed_active_degraded_check"), NU_HOST_DEGRADED_ACTIVE_HC},
+        {NU_STR_INIT("pending_dynamic_removal"), NU_HOST_PENDING_DYNAMIC_REMOVAL},
+        {NU_STR_INIT("pending_active_hc"), NU_HOST_PENDING_ACTIVE_HC},
+        {NU_STR_INIT("excluded_via_immediate_hc_fail"), NU_HOST_EXCLUDED_VIA_IMMEDIATE_HC_FAIL},
+        {NU_STR_INIT("active_hc_timeout"), NU_HOST_ACTIVE_HC_TIMEOUT},
+    };
+    nu_json_key(json, NU_STR("health_status"));
+    nu_json_object_begin(json);
+    for (size_t i = 0; i < NU_ARRAY_LEN(flags); i++) {
+        if (!nu_host_has_flag(host, flags[i].flag))
+            continue;
+        nu_json_key(json, flags[i].name);
+        nu_json_bool(json, true);
+    }
+    print_member(json, NU_STR("eds_health_status"), eds_health_name(host));
+    nu_json_object_end(json);
+}
+
+static void print_host_rate(struct nu_json *json, struct nu_str key, const struct nu_host *host,
+                            enum nu_outlier_origin origin)
+{
+    double rate = nu_host_outlier_rate(host, origin);
+    print_rate(json, key, rate >= 0, rate);
+}
+
 static void print_host_json(struct nu_json *json, const struct nu_host *host)
 {
     nu_json_object_begin(json);
@@ -227,10 +321,8 @@ static void print_host_json(struct nu_json *json, const struct nu_host *host)
     print_figures(json, host, false);
     print_figures(json, host, true);
     nu_json_array_end(json);
-    nu_json_key(json, NU_STR("health_status"));
-    nu_json_object_begin(json);
-    print_member(json, NU_STR("eds_health_status"), NU_STR("HEALTHY"));
-    nu_json_object_end(json);
+    print_health_json(json, host);
+    print_host_rate(json, NU_STR("success_rate"), host, NU_OUTLIER_EXTERNAL);
     nu_json_key(json, NU_STR("weight"));
     nu_json_u64(json, host->weight);
     print_member(json, NU_STR("hostname"), host->hostname);
@@ -238,6 +330,7 @@ static void print_host_json(struct nu_json *json, const struct nu_host *host)
         nu_json_key(json, NU_STR("priority"));
         nu_json_u64(json, host->priority);
     }
+    print_host_rate(json, NU_STR("local_origin_success_rate"), host, NU_OUTLIER_LOCAL);
     print_locality(json, &host->locality);
     nu_json_object_end(json);
 }

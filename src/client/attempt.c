@@ -88,6 +88,8 @@ void nu_attempt_drop(struct nu_attempt *attempt)
     nu_attempt_release(attempt);
     if (attempt->is_above_high) {
         attempt->is_above_high = false;
+        attempt->is_late = false;
+        attempt->awaits_grpc_status = false;
         exchange->ops->on_below_low(exchange);
     }
 }
@@ -235,6 +237,8 @@ static void on_below_low(struct nu_stream_decoder *decoder)
 {
     struct nu_attempt *attempt = attempt_of_decoder(decoder);
     attempt->is_above_high = false;
+    attempt->is_late = false;
+    attempt->awaits_grpc_status = false;
     if (nu_exchange_is_active(attempt->exchange))
         attempt->exchange->ops->on_below_low(attempt->exchange);
 }
@@ -273,6 +277,7 @@ void nu_attempt_set_ready(struct nu_attempt *attempt, struct nu_stream_encoder *
     struct nu_exchange *exchange = attempt->exchange;
     uint64_t max_ms = exchange->params.cluster->cluster->options.max_stream_duration_ms;
     attempt->encoder = encoder;
+    nu_attempt_report(attempt, NU_OUTLIER_CONNECTED, 0);
     if (nu_unlikely(max_ms))
         nu_timer_arm(nu_exchange_loop(exchange), &timers_of(attempt)->duration, max_ms);
     if (nu_unlikely(exchange->tries != NULL) && nu_exchange_is_request_over(exchange))
@@ -405,6 +410,8 @@ void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange)
     attempt->is_over = false;
     attempt->is_retried = false;
     attempt->is_above_high = false;
+    attempt->is_late = false;
+    attempt->awaits_grpc_status = false;
     nu_headers_init(&attempt->response_headers, exchange->arena, 24);
     attempt->decoder = (struct nu_stream_decoder){
         .ops = &decoder_ops,
@@ -424,6 +431,8 @@ void nu_attempt_renew(struct nu_attempt *attempt)
     attempt->is_over = false;
     attempt->is_retried = false;
     attempt->is_above_high = false;
+    attempt->is_late = false;
+    attempt->awaits_grpc_status = false;
     attempt->pool_request.waiting = false;
     nu_headers_clear(&attempt->response_headers);
 }

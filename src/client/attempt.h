@@ -37,8 +37,10 @@ struct nu_attempt {
     struct nu_stream_decoder decoder; /* its info is the stream's, or a copy beside another try */
     struct nu_headers response_headers;
     bool is_over;
-    bool is_retried;    /* given up for the next one, though it may still answer */
-    bool is_above_high; /* the exchange's owner was told to wait */
+    bool is_retried;         /* given up for the next one, though it may still answer */
+    bool is_above_high;      /* the exchange's owner was told to wait */
+    bool is_late;            /* outlier detection knows that it did not answer in time */
+    bool awaits_grpc_status; /* its host was not charged yet */
 };
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What answers add to the cluster's statistics. Response codes are charged when the response's head
+ * What answers add to the cluster's statistics, and what outlier detection is told of hosts. Response codes are charged when the response's head
  * comes, or when a failure stands in its place, as Envoy does.
  */
 #include "client/exchange_internal.h"
+
+#include "http/grpc.h"
 
 static struct nu_response_stats *responses_of(const struct nu_exchange *exchange)
 {
@@ -45,13 +47,46 @@ void nu_exchange_charge(struct nu_exchange *exchange, uint32_t status)
     charge_cluster(params->cluster, params->is_internal, status, params->charging);
 }
 
-void nu_exchange_charge_answer(struct nu_exchange *exchange, const struct nu_attempt *attempt,
-                               uint32_t status)
+static unsigned grpc_to_http(int64_t status)
+{
+    bool has_name = status >= 0 && status < NU_GRPC_STATUS_COUNT;
+    return has_name ? nu_grpc_status_to_http((enum nu_grpc_status)status) : 500;
+}
+
+/* Whether a status is there, and stands for none of HTTP's 5xx. */
+static bool is_grpc_success(const struct nu_headers *headers)
+{
+    int64_t status;
+    return headers && nu_grpc_response_status(headers, NULL, 0, &status) &&
+           grpc_to_http(status) < 500;
+}
+
+static void charge_host(struct nu_exchange *exchange, struct nu_attempt *attempt, uint32_t status,
+                        bool ended)
+{
+    if (nu_likely(!(exchange->flags & NU_EXCHANGE_GRPC)) || status >= 500)
+        nu_attempt_charge_host(attempt, status < 500);
+    else if (ended)
+        nu_attempt_charge_host(attempt, is_grpc_success(&attempt->response_headers));
+    else
+        attempt->awaits_grpc_status = true;
+}
+
+void nu_exchange_charge_answer(struct nu_exchange *exchange, struct nu_attempt *attempt,
+                               uint32_t status, bool ended)
 {
     nu_exchange_charge(exchange, status);
     if (nu_unlikely(is_canary(&attempt->response_headers)))
         charge_canary(exchange, status);
-    nu_attempt_charge_host(attempt, status < 500);
+    charge_host(exchange, attempt, status, ended);
+}
+
+void nu_attempt_charge_end(struct nu_attempt *attempt, const struct nu_headers *trailers)
+{
+    if (nu_likely(!attempt->awaits_grpc_status))
+        return;
+    attempt->awaits_grpc_status = false;
+    nu_attempt_charge_host(attempt, is_grpc_success(trailers));
 }
 
 void nu_exchange_charge_retried(struct nu_exchange *exchange, uint32_t status)
@@ -76,4 +111,23 @@ void nu_exchange_charge_time(struct nu_exchange *exchange)
     uint64_t ms = (nu_loop_now_us(nu_exchange_loop(exchange)) - exchange->request_end_us) / 1000;
     nu_histogram_record(&exchange->stats->upstream_rq_time, ms);
     nu_histogram_record(&responses_of(exchange)->upstream_rq_time, ms);
+}
+
+/* --- Outlier detection ------------------------------------------------------------------------ */
+
+void nu_attempt_report_answer(const struct nu_attempt *attempt, uint32_t status)
+{
+    int64_t grpc_status;
+    if (nu_unlikely(attempt->exchange->flags & NU_EXCHANGE_GRPC) &&
+        nu_grpc_response_status(&attempt->response_headers, NULL, 0, &grpc_status))
+        status = grpc_to_http(grpc_status);
+    nu_attempt_report(attempt, NU_OUTLIER_ANSWERED, status);
+}
+
+void nu_attempt_report_timeout(struct nu_attempt *attempt)
+{
+    if (attempt->is_late)
+        return;
+    attempt->is_late = true;
+    nu_attempt_report(attempt, NU_OUTLIER_TIMED_OUT, attempt->exchange->params.timeout_status);
 }

@@ -5,6 +5,7 @@
  */
 #include "client/exchange_internal.h"
 
+#include "http/grpc.h"
 #include "http/status.h"
 
 bool nu_exchange_is_active(const struct nu_exchange *exchange)
@@ -190,7 +191,7 @@ static void pass_headers(struct nu_exchange *exchange, uint32_t status, bool end
     exchange->flags |=
         NU_EXCHANGE_RESPONSE_STARTED | (ended ? (unsigned)NU_EXCHANGE_RESPONSE_ENDED : 0);
     info->first_rx_us = nu_loop_now_us(nu_exchange_loop(exchange));
-    nu_exchange_charge_answer(exchange, attempt, status);
+    nu_exchange_charge_answer(exchange, attempt, status, ended);
     if (ended)
         info->last_rx_us = info->first_rx_us;
     end_if_complete(exchange);
@@ -205,6 +206,13 @@ static bool grants_tunnel(enum nu_tunnel tunnel, uint32_t status)
 /* A server that does not know WebSockets and answers the question as it would be without the
  * upgrade has said that there is none; what else it says is no answer to the client (Envoy's
  * rule). */
+static bool is_not_upgraded(const struct nu_exchange *exchange, uint32_t status)
+{
+    enum nu_tunnel tunnel = exchange->params.tunnel;
+    return (exchange->flags & NU_EXCHANGE_WAITING) && tunnel == NU_TUNNEL_WEBSOCKET &&
+           status < 400 && !grants_tunnel(tunnel, status);
+}
+
 static void on_tunnel_answer(struct nu_exchange *exchange, uint32_t status, bool ended)
 {
     enum nu_tunnel tunnel = exchange->params.tunnel;
@@ -214,7 +222,7 @@ static void on_tunnel_answer(struct nu_exchange *exchange, uint32_t status, bool
         pass_headers(exchange, status, ended);
         if (nu_exchange_is_active(exchange))
             send_kept(exchange);
-    } else if (tunnel == NU_TUNNEL_WEBSOCKET && status < 400) {
+    } else if (is_not_upgraded(exchange, status)) {
         break_off(exchange, NU_EXCHANGE_NOT_UPGRADED);
     } else {
         pass_headers(exchange, status, ended);
@@ -225,6 +233,10 @@ void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended)
 {
     struct nu_exchange *exchange = attempt->exchange;
     uint32_t status = status_of(&attempt->response_headers);
+    if (nu_unlikely(is_not_upgraded(exchange, status)))
+        nu_attempt_report(attempt, NU_OUTLIER_FAILED, 0);
+    else
+        nu_attempt_report_answer(attempt, status);
     if (nu_unlikely(exchange->tries != NULL) && nu_tries_take_headers(attempt, status, ended))
         return;
     if (nu_unlikely(exchange->flags & NU_EXCHANGE_WAITING))
@@ -235,8 +247,10 @@ void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended)
 
 void nu_exchange_on_data(struct nu_exchange *exchange, struct nu_buf *data, bool ended)
 {
-    if (ended)
+    if (ended) {
         exchange->flags |= NU_EXCHANGE_RESPONSE_ENDED;
+        nu_attempt_charge_end(exchange->attempt, NULL);
+    }
     end_if_complete(exchange);
     exchange->ops->on_data(exchange, data, ended);
 }
@@ -244,6 +258,7 @@ void nu_exchange_on_data(struct nu_exchange *exchange, struct nu_buf *data, bool
 void nu_exchange_on_trailers(struct nu_exchange *exchange, struct nu_headers *trailers)
 {
     exchange->flags |= NU_EXCHANGE_RESPONSE_ENDED;
+    nu_attempt_charge_end(exchange->attempt, trailers);
     end_if_complete(exchange);
     exchange->ops->on_trailers(exchange, trailers);
 }
@@ -282,6 +297,8 @@ static void end_attempt(struct nu_attempt *attempt, enum nu_exchange_failure_kin
 void nu_exchange_on_reset(struct nu_attempt *attempt, enum nu_reset_reason reason)
 {
     struct nu_exchange *exchange = attempt->exchange;
+    nu_attempt_charge_end(attempt, NULL);
+    nu_attempt_report(attempt, NU_OUTLIER_FAILED, 0);
     if (goes_on(attempt, reason, false))
         return;
     if (!nu_exchange_is_answered(exchange)) {
@@ -301,6 +318,8 @@ void nu_exchange_on_no_connection(struct nu_attempt *attempt, enum nu_reset_reas
     info->transport_failure_reason = transport_failure.len
                                          ? nu_arena_dup(exchange->arena, transport_failure)
                                          : transport_failure;
+    if (reason != NU_RESET_OVERFLOW)
+        nu_attempt_report(attempt, NU_OUTLIER_FAILED, 0);
     if (goes_on(attempt, reason, false))
         return;
     nu_exchange_charge(exchange, 503);
@@ -316,6 +335,9 @@ void nu_exchange_on_try_over(struct nu_attempt *attempt, enum nu_exchange_failur
 {
     struct nu_exchange *exchange = attempt->exchange;
     bool is_timeout = kind != NU_EXCHANGE_MAX_DURATION;
+    nu_attempt_charge_end(attempt, NULL);
+    if (is_timeout)
+        nu_attempt_report_timeout(attempt);
     if (goes_on(attempt, NU_RESET_LOCAL, is_timeout))
         return;
     if (!nu_exchange_is_answered(exchange)) {
@@ -331,8 +353,10 @@ static void count_timeout(struct nu_attempt *attempt)
     struct nu_exchange *exchange = attempt->exchange;
     nu_counter_inc(&exchange->stats->upstream_rq_timeout);
     nu_counter_inc(&attempt->host_stats->rq_timeout);
+    nu_attempt_charge_end(attempt, NULL);
     if (nu_exchange_is_answered(exchange))
         return;
+    nu_attempt_report_timeout(attempt);
     nu_exchange_charge(exchange, exchange->params.timeout_status);
     nu_attempt_charge_host(attempt, false);
 }
@@ -389,6 +413,8 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     exchange->request_trailers = NULL;
     exchange->request_end_us = 0;
     exchange->flags = NU_EXCHANGE_STARTED;
+    if (nu_unlikely(nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE))))
+        exchange->flags |= NU_EXCHANGE_GRPC;
     nu_buf_init(&exchange->pending);
     nu_timer_init(&exchange->timeout, on_timeout);
     nu_attempt_init(&exchange->first, exchange);

@@ -24,6 +24,7 @@ enum nu_exchange_flag {
     NU_EXCHANGE_ABOVE_HIGH = 1 << 5, /* `pending` is over its limit: the owner was told */
     NU_EXCHANGE_HOLDING = 1 << 6,    /* the response is held back */
     NU_EXCHANGE_WAITING = 1 << 7,    /* a tunnel's bytes are held back: it was not granted yet */
+    NU_EXCHANGE_GRPC = 1 << 8,       /* a request of gRPC: its answer has a status of its own */
 };
 
 static inline struct nu_loop *nu_exchange_loop(const struct nu_exchange *exchange)
@@ -158,13 +159,30 @@ bool nu_attempt_open_raw(struct nu_attempt *attempt, bool *overflow);
 
 /* An answer of this status, or a failure that stands for it. */
 void nu_exchange_charge(struct nu_exchange *exchange, uint32_t status);
-/* The attempt's answer: its status, and what its host is charged. */
-void nu_exchange_charge_answer(struct nu_exchange *exchange, const struct nu_attempt *attempt,
-                               uint32_t status);
+/* The attempt's answer: its status, and what its host is charged. Of gRPC the latter is known with
+ * the status that it ends with. */
+void nu_exchange_charge_answer(struct nu_exchange *exchange, struct nu_attempt *attempt,
+                               uint32_t status, bool ended);
+/* The answer ended, with these trailers or without (NULL), or broke off. */
+void nu_attempt_charge_end(struct nu_attempt *attempt, const struct nu_headers *trailers);
 /* An answer that is tried again. */
 void nu_exchange_charge_retried(struct nu_exchange *exchange, uint32_t status);
 /* The time from the request's end to the response's end, which is now. */
 void nu_exchange_charge_time(struct nu_exchange *exchange);
+
+/* --- charge.c: what outlier detection is told of the attempt's host --- */
+
+/* It answered with this status, of gRPC with that of the headers, if they have one. */
+void nu_attempt_report_answer(const struct nu_attempt *attempt, uint32_t status);
+/* It did not answer in time. Once for an attempt. */
+void nu_attempt_report_timeout(struct nu_attempt *attempt);
+
+static inline void nu_attempt_report(const struct nu_attempt *attempt,
+                                     enum nu_outlier_result result, uint32_t status)
+{
+    nu_outlier_report(attempt->host->outlier, result, status,
+                      nu_exchange_loop(attempt->exchange)->runtime);
+}
 
 static inline void nu_attempt_charge_host(const struct nu_attempt *attempt, bool success)
 {

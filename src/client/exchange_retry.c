@@ -236,6 +236,7 @@ void nu_tries_hedge(struct nu_attempt *attempt)
 {
     struct nu_exchange *exchange = attempt->exchange;
     struct nu_tries *tries = exchange->tries;
+    nu_attempt_report_timeout(attempt);
     if (nu_exchange_is_answered(exchange) || !tries->is_open || decide(tries, true) != RETRY)
         return;
     attempt->is_retried = true;

@@ -20,6 +20,7 @@ struct nu_init_manager;
 struct nu_list;
 struct nu_listener_filter_factory;
 struct nu_listener_log_class;
+struct nu_log_file;
 struct nu_log_writer;
 struct nu_map;
 struct nu_loop;
@@ -53,6 +54,7 @@ struct nu_factory {
     struct nu_stats *stats;
     struct nu_log_writer *log_writer;
     struct nu_loop *loop;               /* the main thread's */
+    struct nu_log_file *outlier_log;    /* takes events of outlier detection; NULL for none */
     struct nu_dns_resolver *dns;        /* of clusters that name no other one */
     struct nu_host_keeper *host_keeper; /* makes hosts */
     /* Takes what must be ready before listeners open; NULL where nothing waits. */

@@ -43,6 +43,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .arena = &server->arena,
         .stats = server->stats,
         .log_writer = server->log_writer,
+        .outlier_log = server->outlier_log,
         .loop = server->loop,
         .dns = server->dns,
         .host_keeper = nu_cluster_manager_host_keeper(server->clusters),
@@ -115,6 +116,22 @@ static void build_clusters(struct nu_server *server)
         build_cluster(server, &factory, resources->clusters[i]);
 }
 
+/* Opened once for all clusters. */
+static void open_outlier_log(struct nu_server *server)
+{
+    const Envoy__Config__Bootstrap__V3__ClusterManager *manager =
+        server->bootstrap->cluster_manager;
+    if (!manager || !manager->outlier_detection || !manager->outlier_detection->event_log_path[0])
+        return;
+    struct nu_strbuf error = {0};
+    server->outlier_log =
+        nu_log_writer_open(server->log_writer, manager->outlier_detection->event_log_path, &error);
+    if (!server->outlier_log)
+        nu_config_error(&server->ctx, manager->outlier_detection, "event_log_path", "%s",
+                        error.data);
+    nu_strbuf_finish(&error);
+}
+
 static void build_listeners(struct nu_server *server)
 {
     struct nu_factory factory = nu_server_factory(server);
@@ -160,6 +177,7 @@ bool nu_server_build(struct nu_server *server)
     nu_stats_from_proto(&factory, server->bootstrap->stats_config, server->options);
     build_dns(server);
     build_secrets(server);
+    open_outlier_log(server);
     build_clusters(server);
     build_listeners(server);
     nu_server_build_admin(server);

@@ -42,6 +42,7 @@ struct nu_server {
     struct nu_local_info local;
     struct nu_stats *stats;
     struct nu_log_writer *log_writer;
+    struct nu_log_file *outlier_log; /* the log writer's; NULL without event_log_path */
     struct nu_loop *loop;
     struct nu_runtime *runtime;
     struct nu_dns_resolver *dns;

@@ -232,6 +232,38 @@ struct nu_circuit_breaker_remaining_stats {
 };
 extern const struct nu_stat_table nu_circuit_breaker_remaining_stats_table;
 
+/* cluster.<name>.outlier_detection., with outlier_detection only */
+#define NU_OUTLIER_STATS(X, S) \
+    X(S, COUNTER, ejections_enforced_total, "Hosts put aside.") \
+    X(S, GAUGE, ejections_active, "Hosts that are aside.") \
+    X(S, COUNTER, ejections_overflow, "Hosts left in, as too many are aside.") \
+    X(S, COUNTER, ejections_detected_consecutive_5xx, "Runs of 5xx.") \
+    X(S, COUNTER, ejections_enforced_consecutive_5xx, "Hosts put aside for them.") \
+    X(S, COUNTER, ejections_detected_consecutive_gateway_failure, "Runs of 502, 503 and 504.") \
+    X(S, COUNTER, ejections_enforced_consecutive_gateway_failure, "Hosts put aside for them.") \
+    X(S, COUNTER, ejections_detected_consecutive_local_origin_failure, \
+      "Runs of failures that were seen on our side.") \
+    X(S, COUNTER, ejections_enforced_consecutive_local_origin_failure, \
+      "Hosts put aside for them.") \
+    X(S, COUNTER, ejections_detected_success_rate, "Hosts far below the others' success.") \
+    X(S, COUNTER, ejections_enforced_success_rate, "Hosts put aside for that.") \
+    X(S, COUNTER, ejections_detected_local_origin_success_rate, \
+      "The same, of failures that were seen on our side.") \
+    X(S, COUNTER, ejections_enforced_local_origin_success_rate, "Hosts put aside for that.") \
+    X(S, COUNTER, ejections_detected_failure_percentage, "Hosts that failed too often.") \
+    X(S, COUNTER, ejections_enforced_failure_percentage, "Hosts put aside for that.") \
+    X(S, COUNTER, ejections_detected_local_origin_failure_percentage, \
+      "The same, of failures that were seen on our side.") \
+    X(S, COUNTER, ejections_enforced_local_origin_failure_percentage, "Hosts put aside for that.") \
+    X(S, COUNTER, ejections_total, "Of the older kinds: for 5xx and for success rates.") \
+    X(S, COUNTER, ejections_consecutive_5xx, "An older name of runs of 5xx.") \
+    X(S, COUNTER, ejections_success_rate, "An older name of both success rates.")
+
+struct nu_outlier_stats {
+    NU_OUTLIER_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_outlier_stats_table;
+
 /* cluster.<name>.<match>., "default" for the transport socket of the cluster itself */
 #define NU_TRANSPORT_SOCKET_MATCH_STATS(X, S) \
     X(S, COUNTER, total_match_count, "Times a host was given this transport socket.")

@@ -67,6 +67,8 @@ NU_STAT_TABLE(nu_ring_hash_stats, NU_RING_HASH_STATS, "cluster.<name>.ring_hash_
               "Where hosts stand on a ring.");
 NU_STAT_TABLE(nu_maglev_stats, NU_MAGLEV_STATS, "cluster.<name>.maglev_lb",
               "Who has the slots of a Maglev table.");
+NU_STAT_TABLE(nu_outlier_stats, NU_OUTLIER_STATS, "cluster.<name>.outlier_detection",
+              "Hosts that were put aside for their answers, with `outlier_detection` only.");
 NU_STAT_TABLE(nu_transport_socket_match_stats, NU_TRANSPORT_SOCKET_MATCH_STATS,
               "cluster.<name>.<match>", "Transport sockets chosen by a match.");
 NU_STAT_TABLE(nu_upstream_proxy_stats, NU_UPSTREAM_PROXY_STATS,
@@ -134,6 +136,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_circuit_breaker_remaining_stats_table,
     &nu_ring_hash_stats_table,
     &nu_maglev_stats_table,
+    &nu_outlier_stats_table,
     &nu_transport_socket_match_stats_table,
     &nu_upstream_proxy_stats_table,
     &nu_host_stats_table,

@@ -124,6 +124,7 @@ struct nu_cluster {
     struct nu_cluster_updates updates;  /* main thread */
     const struct nu_init_target *warm;  /* borrowed: ready once it is; NULL: from the start */
     struct nu_turn_task health_task;    /* on its way while health changed; main thread */
+    struct nu_outlier *outlier;         /* an observer; NULL without outlier detection */
     struct nu_discovery *discovery;     /* owned; NULL when the hosts are configured */
     struct nu_cluster_manager *manager; /* borrowed; NULL until a manager has it */
     bool is_checked;                    /* its hosts' health is checked */

@@ -406,6 +406,7 @@ struct nu_cluster *nu_cluster_from_proto(struct nu_factory *factory, const clust
     read_circuit_breakers(&own, cluster, proto);
     read_lb_policy(&own, cluster, proto);
     read_kind(&own, cluster, proto);
+    nu_outlier_from_proto(&own, cluster, proto);
     if (factory->ctx->errors.count != errors)
         nu_cluster_destroy(&cluster);
     return cluster;

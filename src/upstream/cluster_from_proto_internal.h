@@ -51,6 +51,9 @@ void nu_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
 /* Gives the cluster the discovery of EDS. */
 void nu_eds_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                        const Envoy__Config__Cluster__V3__Cluster *proto);
+/* Lets the cluster's hosts be watched, if it has outlier_detection. */
+void nu_outlier_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                           const Envoy__Config__Cluster__V3__Cluster *proto);
 
 /* The class for lb_policy RING_HASH or MAGLEV; its settings go into the cluster. */
 const struct nu_lb_class *

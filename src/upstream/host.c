@@ -17,6 +17,7 @@ static void free_metadata(void *obj);
 static void destroy_host(struct nu_host *host)
 {
     nu_stat_set_destroy(&host->stats);
+    nu_host_outlier_destroy(&host->outlier);
     nu_free(nu_unconst(host->address_text.ptr));
     nu_free(host->texts);
     nu_free(host->check_place);
@@ -58,10 +59,12 @@ void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
                          struct nu_loop *loop)
 {
     *keeper = (struct nu_host_keeper){.stats = stats, .loop = loop, .task = {.fn = on_dead}};
+    nu_outlier_inbox_init(&keeper->outliers, loop);
 }
 
 void nu_host_keeper_finish(struct nu_host_keeper *keeper)
 {
+    nu_outlier_inbox_finish(&keeper->outliers);
     bury(keeper);
 }
 

@@ -19,6 +19,7 @@
 #include "http/metadata.h"
 #include "stats/stats.h"
 #include "upstream/host_check.h"
+#include "upstream/host_outlier.h"
 
 struct nu_host;
 struct nu_transport_match;
@@ -36,6 +37,7 @@ struct nu_host_keeper {
     /* Calls fn(obj) when no thread can be reading `obj` any more, which hosts have replaced; NULL:
      * nobody else reads. */
     void (*retire)(struct nu_host_keeper *keeper, void (*fn)(void *obj), void *obj);
+    struct nu_outlier_inbox outliers;
 };
 
 void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
@@ -119,11 +121,12 @@ struct nu_host {
     struct nu_host_keeper *keeper; /* borrowed */
     struct nu_host *next_dead;     /* the keeper's */
     struct nu_address address;
-    struct nu_str address_text;  /* "1.2.3.4:80"; owned */
-    struct nu_str hostname;      /* owned; may be empty */
-    struct nu_locality locality; /* owned */
-    char *texts;                 /* owned: what these point to */
-    struct nu_stat_set *stats;   /* cx_total, rq_total ...; owned; not rendered by /stats */
+    struct nu_str address_text;      /* "1.2.3.4:80"; owned */
+    struct nu_str hostname;          /* owned; may be empty */
+    struct nu_locality locality;     /* owned */
+    char *texts;                     /* owned: what these point to */
+    struct nu_stat_set *stats;       /* cx_total, rq_total ...; owned; not rendered by /stats */
+    struct nu_host_outlier *outlier; /* owned; NULL without outlier detection */
     struct nu_host_check_place *check_place; /* owned; NULL: checked where it serves */
     struct nu_host_monitor *monitor; /* borrowed: who checks it; NULL: nobody. Main thread */
     /* What an update may replace, and threads read through functions below: */

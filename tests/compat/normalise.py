@@ -49,6 +49,8 @@ RULES = [
     Rule("log", r'("[a-z_]*duration[a-z_]*":)\d+', r"\1<n>",
          "a measured time as a JSON number"),
     Rule("log", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z", "<time>", "the wall clock"),
+    Rule("log", r'("secs_since_last_action":")\d+"', r'\1<n>"',
+         "a measured time in an event"),
     Rule("wire", r"\x16\x03[\x01\x03][\s\S]{2}\x01[\s\S]*", "<client hello>",
          "random by definition, and each TLS library says hello in its own way"),
     Rule("wire log text", r"/[^\s'\"]*/compat-run-\w+", "<dir>",

@@ -11,6 +11,7 @@
 #include "event/timer.h"
 #include "upstream/cluster_manager.h"
 #include "upstream/discovery.h"
+#include "upstream/outlier.h"
 
 /* The checks of one host. */
 struct nu_health_session {
@@ -169,6 +170,8 @@ void nu_health_session_pass(struct nu_health_session *session, bool degraded)
                               memory_order_relaxed);
     nu_counter_inc(&checker->stats->success);
     take_step(session, before, &step);
+    if (!nu_host_has_flag(session->host, NU_HOST_FAILED_ACTIVE_HC))
+        nu_outlier_on_checked(checker->cluster->outlier, session->host);
     rest(session, true, step.change);
 }
 

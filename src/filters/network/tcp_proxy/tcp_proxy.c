@@ -266,11 +266,28 @@ static void try_again(struct session *session)
         nu_timer_arm(loop_of(session), &session->backoff_timer, backoff_ms(session));
 }
 
+/* What comes behind the connection says nothing of the host, for nobody here reads it. */
+static void report(const struct session *session, const struct nu_tcp_client *client,
+                   enum nu_outlier_result result)
+{
+    nu_outlier_report(client->host->outlier, result, 0, loop_of(session)->runtime);
+}
+
+static void report_failure(const struct session *session, const struct nu_tcp_client *client,
+                           enum nu_reset_reason reason)
+{
+    if (reason == NU_RESET_CONNECTION_TIMEOUT)
+        report(session, client, NU_OUTLIER_TIMED_OUT);
+    else if (reason != NU_RESET_LOCAL_CONNECTION_FAILURE)
+        report(session, client, NU_OUTLIER_FAILED);
+}
+
 static void on_failed(struct nu_tcp_client *client, enum nu_reset_reason reason, struct nu_str text)
 {
     struct session *session = client->owner;
     struct nu_upstream_info *upstream = &session->info->upstream;
     session->client = NULL;
+    report_failure(session, client, reason);
     describe_host(session, client->host);
     upstream->transport_failure_reason =
         text.len ? nu_arena_dup(session->info->arena, text) : nu_str_make(NULL, 0);
@@ -295,6 +312,7 @@ static void on_connected(struct nu_tcp_client *client)
 {
     struct session *session = client->owner;
     session->connected = true;
+    report(session, client, NU_OUTLIER_SERVED);
     touch(session);
     describe_connection(session);
     if (session->config->idle_timeout_ms)
