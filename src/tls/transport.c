@@ -43,6 +43,7 @@ struct tls_transport {
     bool is_done;         /* the handshake is */
     bool has_failed;
     bool raw_eof;   /* the socket's end was read */
+    bool is_empty;  /* this read has found the socket with less than it asked for */
     bool has_ended; /* close_notify was written */
 };
 
@@ -245,8 +246,9 @@ static ssize_t fill(struct tls_transport *tls)
         errno = ENOBUFS;
         return -1;
     }
-    if (nu_unlikely(++tls->fills > FILLS_PER_READ)) {
-        errno = EAGAIN; /* the socket is still readable in the next turn */
+    /* Of what came since an event tells, as it does in the next turn of a socket still readable. */
+    if (tls->is_empty || nu_unlikely(++tls->fills > FILLS_PER_READ)) {
+        errno = EAGAIN;
         return -1;
     }
     struct nu_block *block = nu_block_get(NU_BLOCK_LARGE);
@@ -254,7 +256,9 @@ static ssize_t fill(struct tls_transport *tls)
     int error = errno;
     if (n > 0) {
         block->fill = (uint32_t)n;
-        nu_buf_add_block(&tls->cipher_in, block, nu_str_make(block->data, (size_t)n));
+        tls->is_empty = (size_t)n < block->size;
+        nu_buf_take_block(&tls->cipher_in, block, nu_str_make(block->data, (size_t)n));
+        return n;
     }
     nu_block_unref(block);
     if (n == 0)
@@ -360,6 +364,7 @@ static ssize_t tls_read(struct nu_connection *conn, const struct iovec *iov, int
         return -1;
     }
     tls->fills = 0;
+    tls->is_empty = false;
     if (!tls->is_done)
         step = shake(tls);
     for (int i = 0; i < count && step == STEP_MORE; i++) {
@@ -458,18 +463,31 @@ static ssize_t encrypt(struct tls_transport *tls, struct cursor *at)
     return (ssize_t)used;
 }
 
+static void tls_end(struct nu_connection *conn);
+
+/* Whether our side ends with these bytes. */
+static bool are_last(const struct nu_connection *conn, ssize_t used)
+{
+    bool ends = conn->state == NU_CONNECTION_CLOSING || conn->write_ended;
+    return ends && used >= 0 && (size_t)used == conn->out.len;
+}
+
+/* What waits to be sent (a ticket), the bytes and what ends them go together, unless there is much of
+ * it. */
 static ssize_t tls_write(struct nu_connection *conn, const struct iovec *iov, int count)
 {
     struct tls_transport *tls = tls_of(conn);
     struct cursor at = {.iov = iov, .count = count};
     ssize_t used = 0;
-    bool open = send_cipher(tls);
+    bool open = tls->cipher_out.len < RECORD || send_cipher(tls);
     advance(&at, 0);
     if (open && at.count && tls->is_done && !tls->has_failed) {
         used = encrypt(tls, &at);
-        if (used >= 0)
-            open = send_cipher(tls);
+        if (are_last(conn, used))
+            tls_end(conn);
     }
+    if (open && used >= 0)
+        open = send_cipher(tls);
     int error = errno;
     conn->transport_out = (uint32_t)nu_min_size(tls->cipher_out.len, UINT32_MAX);
     if (!open && error != EAGAIN) {
@@ -485,6 +503,7 @@ static enum nu_transport_state tls_handshake(struct nu_connection *conn)
 {
     struct tls_transport *tls = tls_of(conn);
     tls->fills = 0;
+    tls->is_empty = false;
     switch (shake(tls)) {
     case STEP_MORE:
         /* A peer that speaks first may have begun right behind its Finished. */
@@ -522,13 +541,22 @@ static void tls_end(struct nu_connection *conn)
     conn->transport_out = (uint32_t)nu_min_size(tls->cipher_out.len, UINT32_MAX);
 }
 
+/* Whether the socket failed, and not what came over it. */
+static bool is_broken(const struct nu_connection *conn)
+{
+    return conn->error && !tls_of(conn)->has_failed;
+}
+
 static void tls_finish(struct nu_connection *conn)
 {
     struct tls_transport *tls = tls_of(conn);
+    /* To a socket that is broken nobody listens: the session ends in order all the same. */
+    if (is_broken(conn))
+        SSL_set_quiet_shutdown(tls->ssl, 1);
     /* An alert that says why, or the close_notify: sent if the socket takes it, and not waited
      * for. */
     tls_end(conn);
-    if (conn->fd >= 0)
+    if (conn->fd >= 0 && !is_broken(conn))
         send_cipher(tls);
     SSL_set_bio(tls->ssl, NULL, NULL); /* what is known of it may outlive this transport */
     nu_ssl_info_unref(tls->info);

@@ -14,6 +14,8 @@ import pytest
 
 import h2
 from configs import GATED, PROXY
+from pki import Authority
+from tls_common import Client, serving
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
 REQUESTS = 50
@@ -104,6 +106,45 @@ def test_a_denied_request_is_one_read_one_write_and_a_wait(nuncio, origin, trace
     assert calls["read"] == REQUESTS
     assert calls["write"] == REQUESTS
     assert set(calls) <= {"read", "write", "restart_syscall"}
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    if not shutil.which("openssl"):
+        pytest.skip("needs the openssl program")
+    folder = tmp_path_factory.mktemp("pki")
+    Authority(folder).issue("server", "DNS:a.test")
+    return folder
+
+
+def test_a_request_over_tls_reads_and_writes_no_more_often(nuncio, origin, trace, pki):
+    proxy = nuncio(serving(pki), "--concurrency", "1", origin=origin().port)
+    client = Client(pki, proxy.port("main"))
+    client.get()
+    with trace(proxy) as traced:
+        for _ in range(REQUESTS):
+            assert client.get().startswith("HTTP/1.1 200")
+    calls = traced.busiest()
+    calls.pop("epoll_wait")
+    assert calls["read"] == 2 * REQUESTS
+    assert calls["write"] + calls["writev"] == 2 * REQUESTS
+    assert set(calls) <= {"read", "write", "writev", "restart_syscall"}
+
+
+def test_a_tls_connection_of_one_request_asks_for_nothing_in_vain(nuncio, origin, trace, pki):
+    """Reads: Hello, Finished, request, end. Writes: flight, ticket, answer with close_notify."""
+    proxy = nuncio(serving(pki, config=GATED), "--concurrency", "1", origin=origin().port)
+    Client(pki, proxy.port("main")).close()
+    with trace(proxy) as traced:
+        for _ in range(REQUESTS):
+            client = Client(pki, proxy.port("main"))
+            client.sock.sendall(DENIED.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+            while client.sock.recv(65536):
+                pass
+            client.sock.close()
+    calls = traced.busiest()
+    assert calls["read"] <= 4 * REQUESTS
+    assert calls["write"] + calls["writev"] <= 3 * REQUESTS
 
 
 @pytest.fixture(scope="session")
