@@ -9,6 +9,7 @@
 #include "codec/h2.h"
 #include "h1_strict.h"
 #include "harness/h1_driver.h"
+#include "http/frame_metadata.h"
 #include "target.h"
 
 enum {
@@ -19,6 +20,7 @@ enum {
     RESET = 16,        /* the first request is given up by us */
     CONNECT = 32,      /* extended CONNECT is allowed */
     UNDERSCORES = 64,  /* names with one are dropped */
+    METADATA = 128,    /* is allowed; with ANSWER it goes back as it came */
 };
 
 enum { STREAMS_MAX = 300 };
@@ -31,6 +33,8 @@ struct stream {
     struct nu_stream_info info;
     struct nu_buf body;
     struct nu_headers *trailers;
+    size_t metadata; /* bytes of it */
+    bool echoes;
     bool has_head;
     bool is_over;
     bool is_whole;
@@ -46,6 +50,7 @@ struct server {
     struct nu_h2_session *session;
     struct stream streams[STREAMS_MAX];
     unsigned count;
+    bool echoes;
     bool failed;
 };
 
@@ -83,6 +88,17 @@ static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *tr
     stream->is_over = stream->is_whole = true;
 }
 
+static void on_metadata(struct nu_stream_decoder *decoder, struct nu_frame_metadata *metadata)
+{
+    struct stream *stream = stream_of(decoder);
+    nu_assert(stream->has_head && !stream->is_over && metadata->len > 0);
+    stream->metadata += metadata->len;
+    if (stream->echoes)
+        stream->encoder->ops->encode_metadata(stream->encoder, metadata);
+    else
+        nu_frame_metadata_destroy(&metadata);
+}
+
 static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason reason,
                      struct nu_str details)
 {
@@ -101,6 +117,7 @@ static const struct nu_stream_decoder_ops decoder_ops = {
     .on_headers = on_headers,
     .on_data = on_data,
     .on_trailers = on_trailers,
+    .on_metadata = on_metadata,
     .on_reset = on_reset,
     .on_above_high = ignore,
     .on_below_low = ignore,
@@ -115,6 +132,7 @@ static struct nu_stream_decoder *on_new_stream(void *user, struct nu_stream_enco
     nu_arena_init(&stream->arena);
     nu_headers_init(&stream->headers, &stream->arena, 8);
     stream->encoder = encoder;
+    stream->echoes = server->echoes;
     stream->decoder = (struct nu_stream_decoder){
         .ops = &decoder_ops,
         .arena = &stream->arena,
@@ -208,6 +226,8 @@ static void start(struct server *server, uint8_t options)
     nu_h2_options_init(&server->options);
     server->options.stream_error_on_invalid_message = options & STREAM_ERRORS;
     server->options.allow_connect = options & CONNECT;
+    server->options.allow_metadata = options & METADATA;
+    server->echoes = options & ANSWER;
     if (options & UNDERSCORES)
         server->options.underscore_action = NU_UNDERSCORE_DROP;
     if (options & SMALL) {
@@ -215,6 +235,7 @@ static void start(struct server *server, uint8_t options)
         server->options.max_headers = 6;
         server->options.stream_window_bytes = 65535;
         server->options.max_concurrent_streams = 2;
+        server->options.max_metadata_bytes = 40;
     }
     struct nu_h2_params params = {.is_server = true,
                                   .conn = &server->conn,
@@ -318,7 +339,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (unsigned i = 0; i < whole.count; i++)
             nu_assert(whole.streams[i].is_whole == cut.streams[i].is_whole &&
                       (!whole.streams[i].is_whole ||
-                       whole.streams[i].body.len == cut.streams[i].body.len));
+                       (whole.streams[i].body.len == cut.streams[i].body.len &&
+                        whole.streams[i].metadata == cut.streams[i].metadata)));
     }
     for (unsigned i = 0; i < whole.count; i++) {
         if (whole.streams[i].is_whole)

@@ -9,6 +9,7 @@
  */
 #include "base/assert.h"
 #include "codec/h2.h"
+#include "http/frame_metadata.h"
 #include "http/status.h"
 #include "net/connection.h"
 #include "target.h"
@@ -19,6 +20,7 @@ enum {
     STREAM_ERRORS = 4, /* a bad message resets its stream alone */
     HOLD = 8,          /* bodies are not read at first */
     RESET = 16,        /* the POST is given up in between */
+    METADATA = 32,     /* is allowed, and goes back as it came */
 };
 
 enum { STREAMS = 3 };
@@ -30,6 +32,7 @@ struct stream {
     struct nu_headers headers;
     struct nu_stream_info info;
     struct nu_buf body;
+    size_t metadata; /* bytes of it */
     bool is_head_request;
     bool has_head;
     bool is_over;
@@ -52,6 +55,7 @@ struct outcome {
     bool is_whole[STREAMS];
     uint32_t status[STREAMS];
     size_t body[STREAMS];
+    size_t metadata[STREAMS];
 };
 
 static struct stream *stream_of(struct nu_stream_decoder *decoder)
@@ -112,6 +116,14 @@ static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *tr
     stream->is_over = stream->is_whole = true;
 }
 
+static void on_metadata(struct nu_stream_decoder *decoder, struct nu_frame_metadata *metadata)
+{
+    struct stream *stream = stream_of(decoder);
+    nu_assert(!stream->is_over && metadata->len > 0);
+    stream->metadata += metadata->len;
+    stream->encoder->ops->encode_metadata(stream->encoder, metadata);
+}
+
 static void on_1xx(struct nu_stream_decoder *decoder, struct nu_headers *headers)
 {
     struct stream *stream = stream_of(decoder);
@@ -139,6 +151,7 @@ static const struct nu_stream_decoder_ops decoder_ops = {
     .on_data = on_data,
     .on_trailers = on_trailers,
     .on_1xx = on_1xx,
+    .on_metadata = on_metadata,
     .on_reset = on_reset,
     .on_above_high = ignore,
     .on_below_low = ignore,
@@ -192,10 +205,12 @@ static void start(struct client *client, uint8_t options)
     nu_turn_task_init(&client->conn.flush_task, no_flush);
     nu_h2_options_init(&client->options);
     client->options.stream_error_on_invalid_message = options & STREAM_ERRORS;
+    client->options.allow_metadata = options & METADATA;
     if (options & SMALL) {
         client->options.max_head_bytes = 200;
         client->options.max_headers = 4;
         client->options.stream_window_bytes = 65535;
+        client->options.max_metadata_bytes = 40;
     }
     struct nu_h2_params params = {.conn = &client->conn,
                                   .options = &client->options,
@@ -259,6 +274,7 @@ static struct outcome outcome_of(const struct client *client)
             continue;
         outcome.status[i] = nu_status_parse(nu_headers_get_id(&stream->headers, NU_HEADER_STATUS));
         outcome.body[i] = stream->body.len;
+        outcome.metadata[i] = stream->metadata;
     }
     return outcome;
 }
@@ -320,6 +336,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     for (int i = 0; i < STREAMS; i++)
         nu_assert(whole.is_whole[i] == cut.is_whole[i] && whole.status[i] == cut.status[i] &&
-                  whole.body[i] == cut.body[i]);
+                  whole.body[i] == cut.body[i] && whole.metadata[i] == cut.metadata[i]);
     return 0;
 }

@@ -210,6 +210,11 @@ static void on_1xx(struct nu_stream_decoder *decoder, struct nu_headers *headers
     nu_exchange_on_1xx(attempt_of_decoder(decoder), headers);
 }
 
+static void on_metadata(struct nu_stream_decoder *decoder, struct nu_frame_metadata *metadata)
+{
+    nu_exchange_on_metadata(attempt_of_decoder(decoder), metadata);
+}
+
 static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason reason,
                      struct nu_str details)
 {
@@ -248,6 +253,7 @@ static const struct nu_stream_decoder_ops decoder_ops = {
     .on_data = on_data,
     .on_trailers = on_trailers,
     .on_1xx = on_1xx,
+    .on_metadata = on_metadata,
     .on_reset = on_reset,
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,

@@ -139,6 +139,8 @@ static void send_kept(struct nu_exchange *exchange)
     struct nu_buf data = exchange->pending;
     bool ended = nu_exchange_is_request_over(exchange) && !exchange->request_trailers;
     nu_buf_init(&exchange->pending);
+    if (nu_exchange_has_metadata(exchange))
+        nu_exchange_send_kept_metadata(exchange);
     if (data.len || ended)
         encoder->ops->encode_data(encoder, &data, ended);
     if (exchange->request_trailers)
@@ -152,7 +154,9 @@ static void send_pending(struct nu_exchange *exchange)
     struct nu_stream_encoder *encoder = encoder_of(exchange);
     struct nu_buf data = exchange->pending;
     bool ended = nu_exchange_is_request_over(exchange);
-    bool only_headers = ended && data.len == 0 && !exchange->request_trailers;
+    bool has_metadata = nu_exchange_has_metadata(exchange);
+    bool has_data = data.len || (has_metadata && ended && !exchange->request_trailers);
+    bool only_headers = ended && !has_data && !exchange->request_trailers;
     nu_buf_init(&exchange->pending);
     if (nu_unlikely(exchange->flags & NU_EXCHANGE_WAITING)) {
         exchange->pending = data;
@@ -162,7 +166,9 @@ static void send_pending(struct nu_exchange *exchange)
         return;
     }
     encoder->ops->encode_headers(encoder, exchange->request_headers, only_headers);
-    if (data.len)
+    if (nu_unlikely(has_metadata))
+        nu_exchange_send_kept_metadata(exchange);
+    if (has_data)
         encoder->ops->encode_data(encoder, &data, ended && !exchange->request_trailers);
     if (exchange->request_trailers)
         encoder->ops->encode_trailers(encoder, exchange->request_trailers);

@@ -18,6 +18,9 @@
 #include "client/attempt.h"
 #include "client/retry.h"
 
+struct nu_frame_metadata;
+struct nu_frame_metadata_queue;
+
 /* Why an exchange failed. */
 enum nu_exchange_failure_kind {
     NU_EXCHANGE_NO_HOST,      /* the cluster has no usable host */
@@ -49,6 +52,8 @@ struct nu_exchange_ops {
     void (*on_headers)(struct nu_exchange *exchange, struct nu_headers *headers, bool end);
     void (*on_data)(struct nu_exchange *exchange, struct nu_buf *data, bool end);
     void (*on_trailers)(struct nu_exchange *exchange, struct nu_headers *trailers);
+    /* METADATA beside the response, perhaps before its head; taken. NULL: it is dropped. */
+    void (*on_metadata)(struct nu_exchange *exchange, struct nu_frame_metadata *metadata);
     void (*on_failed)(struct nu_exchange *exchange, const struct nu_exchange_failure *failure);
     /* The upstream takes no more of the request for now, or takes it again. */
     void (*on_above_high)(struct nu_exchange *exchange);
@@ -74,6 +79,8 @@ struct nu_exchange_params {
     /* The request's body goes to the host as it is, and comes back so; NULL: HTTP is spoken. */
     const struct nu_route_connect *raw;
     const struct nu_retry_rules *retry; /* borrowed: the arena's; NULL: one try without limits */
+    /* METADATA that follows the request's head; borrowed, NULL for none. */
+    struct nu_frame_metadata_queue *metadata;
 };
 
 struct nu_tries; /* client/exchange_internal.h */
@@ -107,6 +114,9 @@ void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_pa
 /* More of the request. Takes all of `data`. */
 void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool end);
 void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *trailers);
+/* METADATA beside the request, before its end; takes it. Needs params.metadata. False if so much of it
+ * waits for a connection that it was dropped. */
+bool nu_exchange_send_metadata(struct nu_exchange *exchange, struct nu_frame_metadata *metadata);
 /* Charges a request that was refused because its cluster takes none, or drops some. */
 void nu_exchange_count_refused(struct nu_cluster_local *cluster, bool is_internal,
                                enum nu_charging charging);

@@ -2,13 +2,14 @@
 /*
  * What the exchange's files share.
  *
- *     exchange.c        its life, the request's bytes, the response on its way to the owner
- *     attempt.c         one attempt: host, pool, connection, decoder
- *     exchange_raw.c    the same over a plain connection
- *     exchange_retry.c  whether there is another one, and its start
- *     retry.c           the rules of that
- *     retry_hosts.c     which hosts it goes to
- *     charge.c          the statistics of answers
+ *     exchange.c           its life, the request's bytes, the response on its way to the owner
+ *     exchange_metadata.c  METADATA beside both
+ *     attempt.c            one attempt: host, pool, connection, decoder
+ *     exchange_raw.c       the same over a plain connection
+ *     exchange_retry.c     whether there is another one, and its start
+ *     retry.c              the rules of that
+ *     retry_hosts.c        which hosts it goes to
+ *     charge.c             the statistics of answers
  */
 #ifndef NU_CLIENT_EXCHANGE_INTERNAL_H
 #define NU_CLIENT_EXCHANGE_INTERNAL_H
@@ -154,6 +155,13 @@ void nu_tries_fill_context(struct nu_exchange *exchange);
 /* params.raw: begins to connect to a host, which is noted. False if there is none, or, with
  * `*overflow` set, if too many wait for a connection. */
 bool nu_attempt_open_raw(struct nu_attempt *attempt, bool *overflow);
+
+/* --- exchange_metadata.c --- */
+
+bool nu_exchange_has_metadata(const struct nu_exchange *exchange);
+/* The head was sent: what was kept follows it. */
+void nu_exchange_send_kept_metadata(struct nu_exchange *exchange);
+void nu_exchange_on_metadata(struct nu_attempt *attempt, struct nu_frame_metadata *metadata);
 
 /* --- charge.c --- */
 

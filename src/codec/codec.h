@@ -25,6 +25,7 @@
 #include "http/stream_info.h"
 
 struct nu_connection;
+struct nu_frame_metadata;
 struct nu_stream_decoder;
 struct nu_stream_encoder;
 
@@ -73,6 +74,9 @@ struct nu_stream_decoder_ops {
     /* The end without an end. `details` is a constant or lives as long as the stream. */
     void (*on_reset)(struct nu_stream_decoder *decoder, enum nu_reset_reason reason,
                      struct nu_str details);
+    /* METADATA of HTTP/2 beside the message, on the client side perhaps before its head; the callee
+     * takes it. NULL: it is dropped. */
+    void (*on_metadata)(struct nu_stream_decoder *decoder, struct nu_frame_metadata *metadata);
     /* The encoder's connection takes no more for now, or takes bytes again. */
     void (*on_above_high)(struct nu_stream_decoder *decoder);
     void (*on_below_low)(struct nu_stream_decoder *decoder);
@@ -93,6 +97,8 @@ struct nu_stream_encoder_ops {
     /* Takes all of `data`. */
     void (*encode_data)(struct nu_stream_encoder *encoder, struct nu_buf *data, bool end);
     void (*encode_trailers)(struct nu_stream_encoder *encoder, struct nu_headers *trailers);
+    /* Sends it beside the message, before its end; takes it. NULL where there is no such thing. */
+    void (*encode_metadata)(struct nu_stream_encoder *encoder, struct nu_frame_metadata *metadata);
     /* Ends the stream now; the decoder hears nothing more. */
     void (*reset)(struct nu_stream_encoder *encoder, enum nu_reset_reason reason);
     /* Holds back, or lets go, the bytes that this stream's decoder gets. Holds count. */
@@ -103,6 +109,9 @@ struct nu_stream_encoder_ops {
 struct nu_stream_encoder {
     const struct nu_stream_encoder_ops *ops;
 };
+
+/* Gives METADATA, which it takes, to the encoder; false if its protocol has none. */
+bool nu_encode_metadata(struct nu_stream_encoder *encoder, struct nu_frame_metadata *metadata);
 
 /* A request that broke the protocol, as the server answers it. */
 struct nu_codec_error {

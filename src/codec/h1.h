@@ -37,14 +37,6 @@ struct nu_h1_options {
     enum nu_underscore_action underscore_action;
 };
 
-/* Counters of a listener's or cluster's http1 scope that the codec moves; members may be NULL. */
-struct nu_h1_stats {
-    uint64_t *dropped_headers_with_underscores;
-    uint64_t *requests_rejected_with_underscores_in_headers;
-    uint64_t *response_flood;
-    uint64_t *metadata_not_supported_error;
-};
-
 struct nu_h1_message; /* parser of one message, in the stream's arena */
 
 /* The server side of a connection; embedded in its owner. */

@@ -150,6 +150,27 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
     return 0;
 }
 
+static int on_metadata_chunk(nghttp2_session *ng, const nghttp2_frame_hd *hd, const uint8_t *data,
+                             size_t len, void *user)
+{
+    struct nu_h2_session *session = user;
+    (void)ng;
+    struct nu_h2_stream *stream = find_stream(session, hd->stream_id);
+    bool is_fine = nu_h2_metadata_take(stream, nu_str_make((const char *)data, len));
+    return is_fine ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* What the frame holds was taken as it came. */
+static int unpack_metadata(nghttp2_session *ng, void **payload, const nghttp2_frame_hd *hd,
+                           void *user)
+{
+    (void)ng;
+    (void)hd;
+    (void)user;
+    *payload = NULL;
+    return 0;
+}
+
 static void on_headers_frame(struct nu_h2_session *session, struct nu_h2_stream *stream, bool end)
 {
     count_section(stream, session->block_bytes, stream->header_bytes);
@@ -212,6 +233,10 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     case NGHTTP2_PING:
         if (frame->hd.flags & NGHTTP2_FLAG_ACK)
             nu_h2_ping_on_ack(session);
+        break;
+    case NU_H2_METADATA:
+        if (!nu_h2_metadata_end(find_stream(session, frame->hd.stream_id), frame->hd.flags))
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
         break;
     default:
         break;
@@ -348,6 +373,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA: {
         struct nu_h2_stream *stream = find_stream(session, frame->hd.stream_id);
         count_sent(stream, frame);
+        if (stream && nu_unlikely(stream->metadata != NULL))
+            nu_h2_metadata_submit(stream);
         if (stream && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
             nu_h2_stream_on_end_sent(stream);
         break;
@@ -358,6 +385,9 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         break;
     case NGHTTP2_GOAWAY:
         on_goaway_sent(session, frame->goaway.error_code);
+        break;
+    case NU_H2_METADATA:
+        nu_h2_metadata_sent(session, frame->ext.payload);
         break;
     default:
         break;
@@ -383,6 +413,8 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     struct nu_h2_session *session = user;
     int32_t id = frame->hd.stream_id;
     (void)ng;
+    if (frame->hd.type == NU_H2_METADATA)
+        nu_h2_metadata_sent(session, frame->ext.payload);
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     struct nu_h2_stream *stream = find_stream(session, id);
@@ -391,6 +423,16 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     else if (!stream && (stream = find_unopened(session, id)))
         nu_h2_stream_on_close(stream, NGHTTP2_REFUSED_STREAM);
     return 0;
+}
+
+/* Of a stream that has ended meanwhile nobody reads any. */
+static ssize_t pack_metadata(nghttp2_session *ng, uint8_t *buf, size_t len,
+                             const nghttp2_frame *frame, void *user)
+{
+    (void)ng;
+    if (!find_stream(user, frame->hd.stream_id))
+        return NGHTTP2_ERR_CANCEL;
+    return nu_h2_metadata_pack(frame->ext.payload, buf, len);
 }
 
 static int send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *frame_head,
@@ -423,5 +465,8 @@ nghttp2_session_callbacks *nu_h2_callbacks_create(void)
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
+    nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(callbacks, on_metadata_chunk);
+    nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, unpack_metadata);
+    nghttp2_session_callbacks_set_pack_extension_callback(callbacks, pack_metadata);
     return callbacks;
 }

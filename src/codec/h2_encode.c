@@ -271,6 +271,11 @@ static void encode_trailers(struct nu_stream_encoder *encoder, struct nu_headers
     end_message(stream);
 }
 
+static void encode_metadata(struct nu_stream_encoder *encoder, struct nu_frame_metadata *metadata)
+{
+    nu_h2_metadata_send(stream_of(encoder), metadata);
+}
+
 static uint32_t code_of(enum nu_reset_reason reason)
 {
     switch (reason) {
@@ -328,6 +333,7 @@ const struct nu_stream_encoder_ops nu_h2_encoder_ops = {
     .encode_headers = encode_headers,
     .encode_data = encode_data,
     .encode_trailers = encode_trailers,
+    .encode_metadata = encode_metadata,
     .reset = reset,
     .hold_read = hold_read,
     .release_read = release_read,

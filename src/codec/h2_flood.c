@@ -140,7 +140,8 @@ void nu_h2_flood_check(struct nu_h2_session *session)
     size_t queued = nghttp2_session_get_outbound_queue_size(session->ng);
     size_t frames = session->out_frames + queued;
     bool is_stuck = nu_connection_is_out_full(session->conn);
-    size_t control = session->out_control + (is_stuck ? queued : 0);
+    size_t answers = queued - nu_min_size(queued, session->metadata.count);
+    size_t control = session->out_control + (is_stuck ? answers : 0);
     struct nu_h2_gauges now = {
         .streams = session->stream_count,
         .pending_bytes = (int64_t)session->pending_bytes,

@@ -166,9 +166,8 @@ void nu_h2_options_from_proto(struct nu_factory *factory, struct nu_h2_options *
     read_settings(factory, options, proto);
     read_keepalive(factory, options, proto->connection_keepalive);
     options->allow_connect = proto->allow_connect;
-    if (proto->allow_metadata)
-        nu_config_error(factory->ctx, proto, "allow_metadata",
-                        "METADATA frames are known to Envoy, not implemented by nuncio");
+    options->allow_metadata = proto->allow_metadata;
+    options->max_metadata_bytes = nu_u64_or(proto->max_metadata_size, options->max_metadata_bytes);
     if (proto->stream_error_on_invalid_http_messaging)
         options->stream_error_on_invalid_message = true;
     options->stream_error_on_invalid_message =

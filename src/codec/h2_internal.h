@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "codec/h2.h"
+#include "http/frame_metadata.h"
 #include "net/connection.h"
 
 /* Envoy's details for what ends a connection and has no word of its own. */
@@ -21,6 +22,8 @@
 
 /* For nu_h2_session_fail: nothing can, or need, be said to the peer. */
 #define NU_H2_NO_GOAWAY UINT32_MAX
+
+enum { NU_H2_METADATA = 0x4d }; /* the type of a frame */
 
 enum nu_h2_stream_flag {
     NU_H2_IS_OPEN = 1 << 0,       /* nghttp2 has it */
@@ -65,6 +68,7 @@ struct nu_h2_stream {
     struct nu_str details;             /* why it is reset; a constant */
     struct nu_headers *trailers_in;    /* in the decoder's arena; NULL until there are some */
     struct nu_h2_fields *trailers_out; /* owned; sent behind `out` */
+    struct nu_h2_metadata *metadata;   /* owned; NULL until there was any */
     struct nu_str protocol;            /* a client's extended CONNECT: in the request's headers */
     struct nu_timer flush_timer;
 };
@@ -122,9 +126,10 @@ struct nu_h2_session {
     struct nu_http2_stats *stats;
     const struct nu_h2_callbacks *callbacks;
     void *user;
-    struct nu_list streams; /* all that are not freed */
-    struct nu_list due;     /* those whose decoder is to be told something */
-    struct nu_list later;   /* those whose head is to be told in another turn */
+    struct nu_list streams;                  /* all that are not freed */
+    struct nu_list due;                      /* those whose decoder is to be told something */
+    struct nu_list later;                    /* those whose head is to be told in another turn */
+    struct nu_frame_metadata_queue metadata; /* that nghttp2 is to send */
     struct nu_turn_task task;
     struct nu_turn_task later_task;
     uint32_t max_heads; /* to be told in a turn */
@@ -298,6 +303,25 @@ void nu_h2_ping_stop(struct nu_h2_session *session);
 void nu_h2_ping_on_ack(struct nu_h2_session *session);
 /* Client: before a stream is opened. */
 void nu_h2_ping_before_stream(struct nu_h2_session *session);
+
+/* --- h2_metadata.c --- */
+
+/* A part of a METADATA frame's payload; false when its stream has had too many of them. */
+bool nu_h2_metadata_take(struct nu_h2_stream *stream, struct nu_str part);
+/* The frame is complete; false when the block that ends with it is none, or too much. */
+bool nu_h2_metadata_end(struct nu_h2_stream *stream, uint8_t flags);
+/* Tells the decoder what came. */
+void nu_h2_metadata_tell(struct nu_h2_stream *stream);
+/* The encoder's; takes it. */
+void nu_h2_metadata_send(struct nu_h2_stream *stream, struct nu_frame_metadata *metadata);
+/* The stream's head was sent: what waited for it follows. */
+void nu_h2_metadata_submit(struct nu_h2_stream *stream);
+/* nghttp2 is about to send a frame, and is done with it. */
+ssize_t nu_h2_metadata_pack(const struct nu_frame_metadata *part, uint8_t *to, size_t room);
+void nu_h2_metadata_sent(struct nu_h2_session *session, struct nu_frame_metadata *part);
+/* Forgets what came, and what was to be sent as well. */
+void nu_h2_metadata_forget(struct nu_h2_stream *stream);
+void nu_h2_metadata_finish(struct nu_h2_stream *stream);
 
 /* --- h2_tunnel.c --- */
 

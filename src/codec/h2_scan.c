@@ -131,12 +131,20 @@ static bool count(struct nu_h2_session *session, const nghttp2_frame_hd *hd)
 /* What of the frames before has to be done before this one can be judged, or should be. */
 struct unseen {
     bool has_reset;
+    bool has_metadata; /* which is told between what came before and after it */
     unsigned heads;
 };
 
-static void note(struct unseen *unseen, const nghttp2_frame_hd *hd)
+static bool is_metadata(const struct nu_h2_session *session, const nghttp2_frame_hd *hd)
+{
+    return hd->type == NU_H2_METADATA && session->options->allow_metadata;
+}
+
+static void note(const struct nu_h2_session *session, struct unseen *unseen,
+                 const nghttp2_frame_hd *hd)
 {
     unseen->has_reset |= hd->type == NGHTTP2_RST_STREAM;
+    unseen->has_metadata |= is_metadata(session, hd);
     unseen->heads += hd->type == NGHTTP2_HEADERS;
 }
 
@@ -155,7 +163,8 @@ size_t nu_h2_scan(struct nu_h2_session *session, uint8_t *bytes, size_t len)
         /* The last byte of the head is what makes nghttp2 see the frame. */
         size_t before = (size_t)(at - bytes) - 1;
         bool is_closed = is_for_closed(session, &hd);
-        bool waits = is_closed || unseen.has_reset || unseen.heads == HEADS_AT_ONCE;
+        bool waits = is_closed || unseen.has_reset || unseen.has_metadata ||
+                     is_metadata(session, &hd) || unseen.heads == HEADS_AT_ONCE;
         if (nu_unlikely(waits) && before > 0) {
             scan->head_len--; /* the next call begins with this byte */
             return before;
@@ -165,6 +174,6 @@ size_t nu_h2_scan(struct nu_h2_session *session, uint8_t *bytes, size_t len)
                               NU_H2_CODEC_ERROR_DETAILS);
         if (nu_unlikely(is_closed || !check_goaway(session, &hd) || !count(session, &hd)))
             return before;
-        note(&unseen, &hd);
+        note(session, &unseen, &hd);
     }
 }

@@ -286,6 +286,7 @@ static void free_session(void *obj)
     while ((stream = nu_list_first(&session->streams, struct nu_h2_stream, link)))
         nu_h2_stream_destroy(stream);
     nghttp2_session_del(session->ng);
+    nu_frame_metadata_queue_clear(&session->metadata);
     nu_block_unref(session->head_block);
     nu_small_free(session);
 }
@@ -368,6 +369,8 @@ static nghttp2_option *make_option(const struct nu_h2_options *options)
     nghttp2_option_set_peer_max_concurrent_streams(option, INT32_MAX);
     nghttp2_option_set_max_send_header_block_length(option, SEND_BLOCK_BYTES);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, options->hpack_table_bytes);
+    if (options->allow_metadata)
+        nghttp2_option_set_user_recv_extension_type(option, NU_H2_METADATA);
     nghttp2_option_set_max_outbound_ack(option, INT32_MAX); /* see bound_answers */
 #ifdef NU_HAVE_NGHTTP2_MAX_CONTINUATIONS
     nghttp2_option_set_max_continuations(option,
@@ -478,6 +481,7 @@ struct nu_h2_session *nu_h2_session_create(const struct nu_h2_params *params)
     nu_list_init(&session->streams);
     nu_list_init(&session->due);
     nu_list_init(&session->later);
+    nu_frame_metadata_queue_init(&session->metadata);
     nu_turn_task_init(&session->task, on_task);
     nu_turn_task_init(&session->later_task, on_later_task);
     session->max_heads = params->max_heads_per_turn ? params->max_heads_per_turn : UINT32_MAX;
@@ -525,6 +529,7 @@ void nu_h2_options_init(struct nu_h2_options *options)
         .max_consecutive_empty_frames = 1,
         .max_priority_frames_per_stream = 100,
         .max_window_updates_per_data_frame = 10,
+        .max_metadata_bytes = 1024 * 1024,
         .max_head_bytes = 60 * 1024,
         .max_headers = 100,
     };

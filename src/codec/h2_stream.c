@@ -39,6 +39,7 @@ static void free_stream(void *obj)
     nu_buf_clear(&stream->in);
     nu_buf_clear(&stream->out);
     nu_h2_fields_destroy(stream->trailers_out);
+    nu_h2_metadata_finish(stream);
     nu_small_free(stream);
 }
 
@@ -91,6 +92,7 @@ void nu_h2_stream_release(struct nu_h2_stream *stream)
     if (has(stream, NU_H2_IS_GONE))
         return;
     nu_buf_clear(&stream->in);
+    nu_h2_metadata_forget(stream);
     nu_list_remove(&stream->due_link);
     consume(stream);
     if (!stream->session->is_closed)
@@ -300,6 +302,10 @@ void nu_h2_stream_tell(struct nu_h2_stream *stream)
     bool has_head = has(stream, NU_H2_HEAD_IN) && !has(stream, NU_H2_HEAD_TOLD);
     if (stream->decoder && has_head && nu_h2_session_may_tell_head(stream->session, stream))
         tell_head(stream);
+    /* That of a request follows its head. */
+    if (nu_unlikely(stream->metadata != NULL) &&
+        (has(stream, NU_H2_HEAD_TOLD) || !stream->session->is_server))
+        nu_h2_metadata_tell(stream);
     if (stream->decoder && has(stream, NU_H2_HEAD_TOLD))
         tell_body(stream);
     /* Of a connection that has failed the owner tells all streams. */

@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "event/timer.h"
 #include "filter/chain_internal.h"
+#include "http/frame_metadata.h"
 
 /* --- Configuration ---------------------------------------------------------------------------- */
 
@@ -91,6 +92,23 @@ void nu_chain_decode_trailers(struct nu_filter_chain *chain, struct nu_headers *
     half->trailers = trailers;
     if (!is_over(chain, NU_DECODE))
         nu_chain_pass_trailers(chain, NU_DECODE, 0);
+}
+
+void nu_chain_decode_metadata(struct nu_filter_chain *chain, struct nu_frame_metadata *metadata)
+{
+    if (chain->decode_metadata && !is_over(chain, NU_DECODE))
+        chain->decode_metadata(chain->filters[chain->config->count - 1], metadata);
+    else
+        nu_frame_metadata_destroy(&metadata);
+}
+
+void nu_chain_encode_metadata(struct nu_filter *self, struct nu_frame_metadata *metadata)
+{
+    struct nu_filter_chain *chain = self->chain;
+    if (chain->ops->encode_metadata && !is_over(chain, NU_ENCODE) && !chain->replied)
+        chain->ops->encode_metadata(chain, metadata);
+    else
+        nu_frame_metadata_destroy(&metadata);
 }
 
 void nu_chain_encode_1xx(struct nu_filter *self, struct nu_headers *headers)
@@ -270,6 +288,7 @@ void nu_chain_open(struct nu_filter_chain *chain, const struct nu_filter_chain_c
     chain->arena = arena;
     chain->info = info;
     chain->override_host = nu_str_make(NULL, 0);
+    chain->decode_metadata = NULL;
     chain->downstream_high = 0;
     chain->request_holds = 0;
     chain->opening = true;

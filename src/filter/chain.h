@@ -23,6 +23,8 @@
 #include "http/stream_info.h"
 #include "route/route.h"
 
+struct nu_frame_metadata;
+
 enum { NU_FILTERS_MAX = 64 };
 
 enum nu_direction {
@@ -74,6 +76,8 @@ struct nu_filter_chain_ops {
     void (*encode_headers)(struct nu_filter_chain *chain, struct nu_headers *headers, bool end);
     void (*encode_data)(struct nu_filter_chain *chain, struct nu_buf *data, bool end);
     void (*encode_trailers)(struct nu_filter_chain *chain, struct nu_headers *trailers);
+    /* METADATA towards the client, which no filter sees; taken. NULL: it is dropped. */
+    void (*encode_metadata)(struct nu_filter_chain *chain, struct nu_frame_metadata *metadata);
     /* Makes the response of a local reply and passes it to nu_chain_encode_reply. */
     void (*reply)(struct nu_filter_chain *chain, const struct nu_reply *reply);
     /* Ends the stream without a response. */
@@ -134,6 +138,9 @@ struct nu_filter_chain {
     struct nu_filter **filters;  /* in the arena */
     struct nu_str override_host; /* empty: none */
     struct nu_chain_half half[2];
+    /* The terminal filter's, where it wants the request's METADATA, which it takes; set while it is
+     * opened. No other filter sees any. */
+    void (*decode_metadata)(struct nu_filter *terminal, struct nu_frame_metadata *metadata);
     struct nu_list timers;    /* armed ones of filters */
     struct nu_list calls;     /* of struct nu_filter_call */
     uint32_t downstream_high; /* nested high watermarks of the client's side */
@@ -156,12 +163,16 @@ void nu_chain_close(struct nu_filter_chain *chain);
 void nu_chain_decode_headers(struct nu_filter_chain *chain, struct nu_headers *headers, bool end);
 void nu_chain_decode_data(struct nu_filter_chain *chain, struct nu_buf *data, bool end);
 void nu_chain_decode_trailers(struct nu_filter_chain *chain, struct nu_headers *trailers);
+/* METADATA beside the request, behind its head; takes it. */
+void nu_chain_decode_metadata(struct nu_filter_chain *chain, struct nu_frame_metadata *metadata);
 
 /* The response's parts, from the terminal filter `self`. */
 void nu_chain_encode_1xx(struct nu_filter *self, struct nu_headers *headers);
 void nu_chain_encode_headers(struct nu_filter *self, struct nu_headers *headers, bool end);
 void nu_chain_encode_data(struct nu_filter *self, struct nu_buf *data, bool end);
 void nu_chain_encode_trailers(struct nu_filter *self, struct nu_headers *trailers);
+/* METADATA beside the response; takes it. */
+void nu_chain_encode_metadata(struct nu_filter *self, struct nu_frame_metadata *metadata);
 
 /* A local reply's head and body through all encode filters, or past them if they have begun to see
  * a response; the request goes no further. */

@@ -124,8 +124,8 @@ struct nu_tracing_stats {
 };
 extern const struct nu_stat_table nu_tracing_stats_table;
 
-/* http1. for all downstream connections, cluster.<name>.http1. for upstream ones; from the first
- * such connection on */
+/* http1. for all downstream connections, cluster.<name>.http1. for upstream ones, where something was
+ * counted. */
 #define NU_HTTP1_STATS(X, S) \
     X(S, COUNTER, dropped_headers_with_underscores, "Headers dropped for a '_' in their name.") \
     X(S, COUNTER, requests_rejected_with_underscores_in_headers, "Requests refused for one.") \
@@ -136,6 +136,11 @@ struct nu_http1_stats {
     NU_HTTP1_STATS(NU_STAT_FIELD, )
 };
 extern const struct nu_stat_table nu_http1_stats_table;
+
+struct nu_cluster_http1_stats {
+    NU_HTTP1_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_cluster_http1_stats_table;
 
 /* http2. for all downstream connections, cluster.<name>.http2. for upstream ones; from the first
  * such connection on */

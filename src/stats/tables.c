@@ -37,8 +37,9 @@ NU_STAT_TABLE(nu_listener_http_stats, NU_LISTENER_HTTP_STATS,
 NU_STAT_TABLE(nu_http_stats, NU_HTTP_STATS, "http.<stat_prefix>", "An HTTP connection manager.");
 NU_STAT_TABLE(nu_router_stats, NU_ROUTER_STATS, "http.<stat_prefix>", "Its router.");
 NU_STAT_TABLE(nu_tracing_stats, NU_TRACING_STATS, "http.<stat_prefix>.tracing", "Its tracing.");
-NU_STAT_TABLE(nu_http1_stats, NU_HTTP1_STATS, "http1, cluster.<name>.http1",
-              "HTTP/1 downstream and upstream.");
+NU_STAT_TABLE(nu_http1_stats, NU_HTTP1_STATS, "http1", "HTTP/1 downstream.");
+NU_STAT_TABLE_WHEN_USED(nu_cluster_http1_stats, NU_HTTP1_STATS, "cluster.<name>.http1",
+                        "HTTP/1 upstream.");
 NU_STAT_TABLE_WHEN_USED(nu_http2_stats, NU_HTTP2_STATS, "http2, cluster.<name>.http2",
                         "HTTP/2 downstream and upstream.");
 NU_STAT_TABLE(nu_prime_authz_stats, NU_PRIME_AUTHZ_STATS, "http.<stat_prefix>.prime_authz",
@@ -123,6 +124,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_router_stats_table,
     &nu_tracing_stats_table,
     &nu_http1_stats_table,
+    &nu_cluster_http1_stats_table,
     &nu_http2_stats_table,
     &nu_prime_authz_stats_table,
     &nu_cluster_traffic_stats_table,

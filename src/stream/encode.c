@@ -3,6 +3,7 @@
  * Behind the last encode filter: the response goes to the codec, is counted, and decides what
  * becomes of the connection.
  */
+#include "http/frame_metadata.h"
 #include "http/status.h"
 #include "stream/stream_internal.h"
 
@@ -170,4 +171,17 @@ void nu_hcm_encode_trailers(struct nu_filter_chain *chain, struct nu_headers *tr
     end_response(stream);
     stream->encoder->ops->encode_trailers(stream->encoder, trailers);
     nu_hcm_stream_end(stream);
+}
+
+/* HTTP/1 has no place for it. */
+void nu_hcm_encode_metadata(struct nu_filter_chain *chain, struct nu_frame_metadata *metadata)
+{
+    struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
+    if (nu_unlikely(!stream->conn)) {
+        nu_frame_metadata_destroy(&metadata);
+        return;
+    }
+    touch(stream);
+    if (!nu_encode_metadata(stream->encoder, metadata))
+        nu_counter_inc(&stream->conn->worker->http1_stats->metadata_not_supported_error);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "http/authority.h"
+#include "http/frame_metadata.h"
 #include "http/grpc.h"
 #include "http/status.h"
 #include "stream/stream_internal.h"
@@ -509,6 +510,16 @@ static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *tr
         nu_chain_decode_trailers(&stream->chain, trailers);
 }
 
+static void on_metadata(struct nu_stream_decoder *decoder, struct nu_frame_metadata *metadata)
+{
+    struct nu_hcm_stream *stream = stream_of(decoder);
+    touch(stream);
+    if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN) && !is_over(stream))
+        nu_chain_decode_metadata(&stream->chain, metadata);
+    else
+        nu_frame_metadata_destroy(&metadata);
+}
+
 /* Why the stream ended: of itself, with HTTP/2, or with its connection. */
 static void note_reset(struct nu_stream_info *info, enum nu_reset_reason reason,
                        struct nu_str details)
@@ -564,6 +575,7 @@ static const struct nu_stream_decoder_ops decoder_ops = {
     .on_headers = on_headers,
     .on_data = on_data,
     .on_trailers = on_trailers,
+    .on_metadata = on_metadata,
     .on_reset = on_reset,
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,
@@ -689,6 +701,7 @@ const struct nu_filter_chain_ops nu_hcm_chain_ops = {
     .encode_headers = nu_hcm_encode_headers,
     .encode_data = nu_hcm_encode_data,
     .encode_trailers = nu_hcm_encode_trailers,
+    .encode_metadata = nu_hcm_encode_metadata,
     .reply = chain_reply,
     .reset = chain_reset,
     .on_too_large = chain_on_too_large,

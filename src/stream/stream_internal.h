@@ -145,6 +145,7 @@ void nu_hcm_encode_1xx(struct nu_filter_chain *chain, struct nu_headers *headers
 void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *headers, bool end);
 void nu_hcm_encode_data(struct nu_filter_chain *chain, struct nu_buf *data, bool end);
 void nu_hcm_encode_trailers(struct nu_filter_chain *chain, struct nu_headers *trailers);
+void nu_hcm_encode_metadata(struct nu_filter_chain *chain, struct nu_frame_metadata *metadata);
 struct nu_hcm_stream *nu_hcm_stream_of_chain(struct nu_filter_chain *chain);
 
 /* --- local_reply.c --- */

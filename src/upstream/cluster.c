@@ -199,6 +199,13 @@ struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local 
     return local->stats;
 }
 
+struct nu_cluster_http1_stats *nu_cluster_local_http1_stats(struct nu_cluster_local *local)
+{
+    if (!local->http1_stats)
+        local->http1_stats = nu_stat_set_block(local->cluster->sets.http1);
+    return local->http1_stats;
+}
+
 struct nu_http2_stats *nu_cluster_local_http2_stats(struct nu_cluster_local *local)
 {
     if (!local->http2_stats)

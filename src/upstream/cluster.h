@@ -72,6 +72,7 @@ struct nu_cluster_sets {
     struct nu_stat_set *membership;
     struct nu_stat_set *update;
     struct nu_stat_set *transport_match;              /* .default. */
+    struct nu_stat_set *http1;                        /* .http1. */
     struct nu_stat_set *http2;                        /* .http2.; NULL where it is not spoken */
     struct nu_stat_set *breakers[NU_PRIORITY_COUNT];  /* .circuit_breakers.X. */
     struct nu_stat_set *remaining[NU_PRIORITY_COUNT]; /* the same scope; NULL unless tracked */
@@ -169,14 +170,15 @@ struct nu_cluster_local {
     struct nu_response_stats *retried;
     struct nu_circuit_breaker_stats *breaker_stats[NU_PRIORITY_COUNT];
     struct nu_circuit_breaker_remaining_stats *remaining_stats[NU_PRIORITY_COUNT];
-    struct nu_host_set *hosts;          /* one reference */
-    struct nu_lb *lb;                   /* owned */
-    bool counts_active;                 /* requests are counted in their hosts */
-    struct nu_list pools;               /* of struct nu_pool */
-    struct nu_list tcp_clients;         /* of struct nu_tcp_client */
-    struct nu_http2_stats *http2_stats; /* NULL before the first connection */
-    struct nu_map own_pools;            /* those that are not for everybody, by pool->own->key */
-    struct nu_pool **pool_of;           /* nu_pool_slot says where; NULL until used */
+    struct nu_host_set *hosts;                  /* one reference */
+    struct nu_lb *lb;                           /* owned */
+    bool counts_active;                         /* requests are counted in their hosts */
+    struct nu_list pools;                       /* of struct nu_pool */
+    struct nu_list tcp_clients;                 /* of struct nu_tcp_client */
+    struct nu_cluster_http1_stats *http1_stats; /* NULL before anything was counted */
+    struct nu_http2_stats *http2_stats;         /* NULL before the first connection */
+    struct nu_map own_pools;  /* those that are not for everybody, by pool->own->key */
+    struct nu_pool **pool_of; /* nu_pool_slot says where; NULL until used */
 };
 
 /* A worker's clusters by name. */
@@ -213,6 +215,8 @@ static inline struct nu_cluster_lb_stats *nu_cluster_local_lb_stats(struct nu_cl
     nu_cluster_local_stats(local);
     return local->lb_stats;
 }
+/* Those of HTTP/1. */
+struct nu_cluster_http1_stats *nu_cluster_local_http1_stats(struct nu_cluster_local *local);
 /* Those of HTTP/2, for a cluster that speaks it. */
 struct nu_http2_stats *nu_cluster_local_http2_stats(struct nu_cluster_local *local);
 

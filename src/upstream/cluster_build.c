@@ -60,6 +60,7 @@ static void create_sets(struct nu_cluster *cluster)
     sets->membership = create_set(cluster, &nu_cluster_membership_stats_table, "");
     sets->update = create_set(cluster, &nu_cluster_update_stats_table, "");
     sets->transport_match = create_set(cluster, &nu_transport_socket_match_stats_table, ".default");
+    sets->http1 = create_set(cluster, &nu_cluster_http1_stats_table, ".http1");
     for (int i = 0; i < NU_PRIORITY_COUNT; i++)
         sets->breakers[i] =
             create_set(cluster, &nu_circuit_breaker_stats_table, breaker_suffixes[i]);

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "codec/h2.h"
+#include "http/frame_metadata.h"
 #include "harness/test.h"
 #include "net/connection.h"
 
@@ -23,6 +24,7 @@ struct h2_heard {
     struct nu_stream_info info;
     struct nu_buf body;
     struct nu_headers *trailers;
+    struct nu_strbuf metadata; /* " name=value@N" for each pair, behind N bytes of the body */
     enum nu_reset_reason reset;
     struct nu_str details;
     unsigned interims;
@@ -86,6 +88,35 @@ static inline void h2_on_trailers(struct nu_stream_decoder *decoder, struct nu_h
     heard->ended = true;
 }
 
+/* A text of a block without Huffman's code. */
+static inline struct nu_str h2_metadata_text(const uint8_t **at)
+{
+    size_t len = *(*at)++;
+    unsigned shift = 0;
+    for (bool more = len == 127; more; shift += 7) {
+        more = **at & 128;
+        len += (size_t)(*(*at)++ & 127) << shift;
+    }
+    struct nu_str text = nu_str_make((const char *)*at, len);
+    *at += len;
+    return text;
+}
+
+static inline void h2_on_metadata(struct nu_stream_decoder *decoder,
+                                  struct nu_frame_metadata *metadata)
+{
+    struct h2_heard *heard = h2_heard_of(decoder);
+    assert_false(heard->ended || heard->was_reset);
+    for (const uint8_t *at = metadata->block; at < metadata->block + metadata->len;) {
+        assert_int_equal(*at++, 0);
+        struct nu_str name = h2_metadata_text(&at);
+        struct nu_str value = h2_metadata_text(&at);
+        nu_strbuf_addf(&heard->metadata, " %.*s=%.*s@%zu", NU_STR_ARG(name), NU_STR_ARG(value),
+                       heard->body.len);
+    }
+    nu_frame_metadata_destroy(&metadata);
+}
+
 static inline void h2_on_1xx(struct nu_stream_decoder *decoder, struct nu_headers *headers)
 {
     struct h2_heard *heard = h2_heard_of(decoder);
@@ -121,6 +152,7 @@ static const struct nu_stream_decoder_ops h2_decoder_ops = {
     .on_headers = h2_on_headers,
     .on_data = h2_on_data,
     .on_trailers = h2_on_trailers,
+    .on_metadata = h2_on_metadata,
     .on_1xx = h2_on_1xx,
     .on_reset = h2_on_reset,
     .on_above_high = h2_on_high,
@@ -270,6 +302,7 @@ static inline void h2_side_free(struct h2_side *side)
     nu_buf_clear(&side->conn.out);
     for (unsigned i = 0; i < side->count; i++) {
         nu_buf_clear(&side->heard[i].body);
+        nu_strbuf_finish(&side->heard[i].metadata);
         nu_arena_finish(&side->heard[i].arena);
     }
 }
@@ -342,6 +375,29 @@ static inline void h2_send_trailers(struct h2_heard *heard, const char *name, co
     struct nu_headers *headers = h2_make_headers(heard);
     nu_headers_add(headers, nu_str_from(name), nu_str_from(value));
     heard->encoder->ops->encode_trailers(heard->encoder, headers);
+}
+
+/* One pair of short texts. */
+static inline void h2_send_metadata(struct h2_heard *heard, const char *name, struct nu_str value)
+{
+    uint8_t head[16];
+    size_t n = 0;
+    struct nu_str text = nu_str_from(name);
+    size_t left = value.len;
+    head[n++] = left < 127 ? (uint8_t)left : 127;
+    if (left >= 127) {
+        for (left -= 127; left >= 128; left /= 128)
+            head[n++] = (uint8_t)(left % 128 + 128);
+        head[n++] = (uint8_t)left;
+    }
+    struct nu_frame_metadata *metadata =
+        nu_frame_metadata_create((uint32_t)(2 + text.len + n + value.len));
+    metadata->block[0] = 0;
+    metadata->block[1] = (uint8_t)text.len;
+    memcpy(metadata->block + 2, text.ptr, text.len);
+    memcpy(metadata->block + 2 + text.len, head, n);
+    memcpy(metadata->block + 2 + text.len + n, value.ptr, value.len);
+    heard->encoder->ops->encode_metadata(heard->encoder, metadata);
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "client/exchange.h"
 #include "filters/http/router/limits.h"
 #include "format/format.h"
+#include "http/frame_metadata.h"
 #include "http/grpc.h"
 #include "http/lb_criteria.h"
 #include "http/status.h"
@@ -20,10 +21,11 @@ struct router {
     struct nu_filter base;
     struct nu_exchange exchange;
     struct nu_router_stats *stats;
-    struct nu_made_cookie *cookies;   /* for the client, made by the route's hash policy */
-    struct nu_cluster_local *cluster; /* of the route; NULL for none, or an unknown one */
-    struct nu_str cluster_name;       /* which the route had when it was found */
-    struct nu_route_match match;      /* as the request was sent: filters may change the stream's
+    struct nu_made_cookie *cookies;           /* for the client, made by the route's hash policy */
+    struct nu_cluster_local *cluster;         /* of the route; NULL for none, or an unknown one */
+    struct nu_frame_metadata_queue *metadata; /* the request's; NULL before there is any */
+    struct nu_str cluster_name;               /* which the route had when it was found */
+    struct nu_route_match match; /* as the request was sent: filters may change the stream's
                                     later */
     struct nu_router_limits limits;
     bool forwarding; /* the exchange was started */
@@ -397,6 +399,11 @@ static void on_trailers(struct nu_exchange *exchange, struct nu_headers *trailer
     nu_chain_encode_trailers(&router_of_exchange(exchange)->base, trailers);
 }
 
+static void on_metadata(struct nu_exchange *exchange, struct nu_frame_metadata *metadata)
+{
+    nu_chain_encode_metadata(&router_of_exchange(exchange)->base, metadata);
+}
+
 static void on_1xx(struct nu_exchange *exchange, struct nu_headers *headers)
 {
     nu_chain_encode_1xx(&router_of_exchange(exchange)->base, headers);
@@ -446,6 +453,7 @@ static const struct nu_exchange_ops exchange_ops = {
     .on_headers = on_headers,
     .on_data = on_data,
     .on_trailers = on_trailers,
+    .on_metadata = on_metadata,
     .on_failed = on_failed,
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,
@@ -616,6 +624,7 @@ static void forward(struct router *router, struct nu_cluster_local *cluster,
         .tunnel = (enum nu_tunnel)chain->info->tunnel,
         .raw = raw_of(router, route, headers),
         .retry = router->limits.rules,
+        .metadata = router->metadata,
     };
     router->exchange.ops = &exchange_ops;
     router->exchange.arena = chain->arena;
@@ -699,6 +708,33 @@ static enum nu_trailers_status decode_trailers(struct nu_filter *self, struct nu
     return NU_TRAILERS_STOP;
 }
 
+static void clear_metadata(void *obj)
+{
+    nu_frame_metadata_queue_clear(obj);
+}
+
+static struct nu_frame_metadata_queue *create_metadata(struct nu_arena *arena)
+{
+    struct nu_frame_metadata_queue *queue = nu_arena_alloc(arena, sizeof(*queue));
+    nu_frame_metadata_queue_init(queue);
+    nu_arena_on_free(arena, clear_metadata, queue);
+    return queue;
+}
+
+/* What comes before the request is forwarded, which filters may hold back, follows its head. */
+static void decode_metadata(struct nu_filter *self, struct nu_frame_metadata *metadata)
+{
+    struct router *router = router_of(self);
+    if (!router->metadata) {
+        router->metadata = create_metadata(self->chain->arena);
+        router->exchange.params.metadata = router->metadata;
+    }
+    bool is_kept = router->forwarding ? nu_exchange_send_metadata(&router->exchange, metadata)
+                                      : nu_frame_metadata_queue_add(router->metadata, metadata);
+    if (!is_kept)
+        self->chain->ops->reset(self->chain);
+}
+
 static void on_downstream_high(struct nu_filter *self)
 {
     struct router *router = router_of(self);
@@ -718,6 +754,7 @@ static void open_filter(struct nu_filter *self)
     struct router *router = router_of(self);
     const struct nu_route_match *match = match_of(router);
     router->stats = nu_stat_set_block(config_of(router)->stats);
+    self->chain->decode_metadata = decode_metadata;
     if (nu_likely(match->route && match->route->action == NU_ROUTE_CLUSTER))
         find_cluster(router);
 }
