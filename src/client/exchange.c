@@ -239,9 +239,7 @@ void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended)
 {
     struct nu_exchange *exchange = attempt->exchange;
     uint32_t status = status_of(&attempt->response_headers);
-    if (nu_unlikely(is_not_upgraded(exchange, status)))
-        nu_attempt_report(attempt, NU_OUTLIER_FAILED, 0);
-    else
+    if (nu_likely(!is_not_upgraded(exchange, status)))
         nu_attempt_report_answer(attempt, status);
     if (nu_unlikely(exchange->tries != NULL) && nu_tries_take_headers(attempt, status, ended))
         return;
@@ -346,9 +344,8 @@ void nu_exchange_on_try_over(struct nu_attempt *attempt, enum nu_exchange_failur
         nu_attempt_report_timeout(attempt);
     if (goes_on(attempt, NU_RESET_LOCAL, is_timeout))
         return;
-    if (!nu_exchange_is_answered(exchange)) {
-        if (is_timeout)
-            nu_exchange_charge(exchange, exchange->params.timeout_status);
+    if (!nu_exchange_is_answered(exchange) && is_timeout) {
+        nu_exchange_charge(exchange, exchange->params.timeout_status);
         nu_attempt_charge_host(attempt, false);
     }
     break_off(exchange, kind);

@@ -35,13 +35,6 @@ static void settle(struct nu_tries *tries)
     nu_cluster_breaker_sub(params->cluster, params->priority, NU_BREAKER_RETRIES);
 }
 
-static bool breaker_allows(const struct nu_exchange_params *params)
-{
-    const struct nu_breakers *breakers = &params->cluster->cluster->breakers[params->priority];
-    return atomic_load_explicit(&breakers->of[NU_BREAKER_RETRIES].current, memory_order_relaxed) <
-           nu_breakers_max_retries(breakers);
-}
-
 static bool is_switched_off(const struct nu_exchange *exchange)
 {
     const struct nu_runtime *runtime = nu_exchange_loop(exchange)->runtime;
@@ -64,7 +57,7 @@ static enum decision decide(struct nu_tries *tries, bool is_wanted)
         return NO_LIMIT;
     }
     tries->retry.left--;
-    if (!breaker_allows(params)) {
+    if (!nu_cluster_allows_retry(params->cluster, params->priority)) {
         nu_counter_inc(&exchange->stats->upstream_rq_retry_overflow);
         nu_stream_info_set_flag(exchange->info, NU_FLAG_UPSTREAM_OVERFLOW);
         return NO_OVERFLOW;
