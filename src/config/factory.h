@@ -44,7 +44,10 @@ struct nu_extensions {
 struct nu_local_info {
     struct nu_str node_id;
     struct nu_str cluster;
+    bool has_locality; /* it is said where this is: */
+    struct nu_str region;
     struct nu_str zone;
+    struct nu_str sub_zone;
     struct nu_address address; /* of the machine, not a loopback one; family NONE if it has none */
 };
 

@@ -116,6 +116,28 @@ static void build_clusters(struct nu_server *server)
         build_cluster(server, &factory, resources->clusters[i]);
 }
 
+/* Before there are clusters: their host sets depend on it. */
+static void set_local_cluster(struct nu_server *server)
+{
+    const struct nu_local_info *local = &server->local;
+    const Envoy__Config__Bootstrap__V3__ClusterManager *manager =
+        server->bootstrap->cluster_manager;
+    const struct nu_locality here = {local->region, local->zone, local->sub_zone};
+    nu_cluster_manager_set_local(server->clusters,
+                                 nu_str_from(manager ? manager->local_cluster_name : ""),
+                                 local->has_locality ? &here : NULL);
+}
+
+static void check_local_cluster(struct nu_server *server)
+{
+    const Envoy__Config__Bootstrap__V3__ClusterManager *manager =
+        server->bootstrap->cluster_manager;
+    if (manager && manager->local_cluster_name[0] &&
+        !has_cluster(server, nu_str_from(manager->local_cluster_name)))
+        nu_config_error(&server->ctx, manager, "local_cluster_name",
+                        "local cluster '%s' must be defined", manager->local_cluster_name);
+}
+
 /* Opened once for all clusters. */
 static void open_outlier_log(struct nu_server *server)
 {
@@ -178,7 +200,9 @@ bool nu_server_build(struct nu_server *server)
     build_dns(server);
     build_secrets(server);
     open_outlier_log(server);
+    set_local_cluster(server);
     build_clusters(server);
+    check_local_cluster(server);
     build_listeners(server);
     nu_server_build_admin(server);
     return nu_config_is_ok(&server->ctx);

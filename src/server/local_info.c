@@ -39,11 +39,15 @@ static struct nu_str either(const char *configured, const char *option)
 struct nu_local_info nu_local_info_make(const Envoy__Config__Core__V3__Node *node,
                                         const struct nu_options *options)
 {
-    const char *zone = node && node->locality ? node->locality->zone : NULL;
+    const Envoy__Config__Core__V3__Locality *locality = node ? node->locality : NULL;
+    struct nu_str zone = either(locality ? locality->zone : NULL, options->service_zone);
     return (struct nu_local_info){
         .node_id = either(node ? node->id : NULL, options->service_node),
         .cluster = either(node ? node->cluster : NULL, options->service_cluster),
-        .zone = either(zone, options->service_zone),
+        .has_locality = locality || zone.len,
+        .region = nu_str_from(locality ? locality->region : ""),
+        .zone = zone,
+        .sub_zone = nu_str_from(locality ? locality->sub_zone : ""),
         .address = find_own_address(options->local_address_ipv6),
     };
 }

@@ -170,6 +170,19 @@ void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu
     }
 }
 
+void nu_cluster_table_drain(struct nu_cluster_table *table, const struct nu_cluster *cluster)
+{
+    struct nu_cluster_local *local = nu_cluster_table_find(table, cluster->name);
+    struct nu_pool *pool;
+    if (!local)
+        return;
+    nu_list_for_each(pool, &local->pools, struct nu_pool, link)
+    {
+        if (!pool->draining)
+            drain_pool(local, pool);
+    }
+}
+
 struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
                                                struct nu_str name)
 {

@@ -131,6 +131,7 @@ struct nu_cluster {
     bool is_checked;                    /* its hosts' health is checked */
     bool keeps_passing_hosts;           /* and those that pass outlive what discovery says */
     bool added_via_api;
+    bool wants_provided_lb; /* by its configuration: the balancer of its type */
 };
 
 /* What stands between a connection to the host and its socket. */
@@ -200,6 +201,8 @@ void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluste
 /* Drains the pools of a host that stays: whoever asks for it gets a new one. */
 void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu_cluster *cluster,
                                  const struct nu_host *host);
+/* Drains the pools of all hosts. */
+void nu_cluster_table_drain(struct nu_cluster_table *table, const struct nu_cluster *cluster);
 /* The cluster of this name, or NULL. */
 struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
                                                struct nu_str name);

@@ -309,21 +309,6 @@ static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
     check_agreement(factory, cluster, proto);
 }
 
-static void read_lb_policy(struct nu_factory *factory, struct nu_cluster *cluster,
-                           const cluster_proto *proto)
-{
-    switch (proto->lb_policy) {
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_POLICY__RING_HASH:
-        cluster->lb_class = nu_ring_hash_from_cluster(factory, cluster, proto);
-        break;
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_POLICY__MAGLEV:
-        cluster->lb_class = nu_maglev_from_cluster(factory, cluster, proto);
-        break;
-    default: /* the others are refused by the schema */
-        break;
-    }
-}
-
 /* --- Kinds of cluster ------------------------------------------------------------------------- */
 
 /* Kinds that Envoy has, by the names of their factories. */
@@ -404,8 +389,9 @@ struct nu_cluster *nu_cluster_from_proto(struct nu_factory *factory, const clust
     cluster->keeps_passing_hosts = cluster->is_checked && !proto->ignore_health_on_host_removal;
     read_options(&own, cluster, proto);
     read_circuit_breakers(&own, cluster, proto);
-    read_lb_policy(&own, cluster, proto);
+    nu_lb_from_proto(&own, cluster, proto);
     read_kind(&own, cluster, proto);
+    nu_lb_check_provided(&own, cluster, proto);
     nu_outlier_from_proto(&own, cluster, proto);
     if (factory->ctx->errors.count != errors)
         nu_cluster_destroy(&cluster);

@@ -55,6 +55,13 @@ void nu_eds_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
 void nu_outlier_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                            const Envoy__Config__Cluster__V3__Cluster *proto);
 
+/* How the cluster balances: its class and settings. */
+void nu_lb_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                      const Envoy__Config__Cluster__V3__Cluster *proto);
+/* Once its type is read: whether that provides the balancer, where it is to, and only there. */
+void nu_lb_check_provided(struct nu_factory *factory, const struct nu_cluster *cluster,
+                          const Envoy__Config__Cluster__V3__Cluster *proto);
+
 /* The class for lb_policy RING_HASH or MAGLEV; its settings go into the cluster. */
 const struct nu_lb_class *
 nu_ring_hash_from_cluster(struct nu_factory *factory, struct nu_cluster *cluster,

@@ -230,10 +230,15 @@ bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluste
 void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_cluster_table *table)
 {
     table->local_cluster = manager->local_cluster;
+    /* The local cluster first, on which zones of all others depend. */
+    struct nu_cluster *local = nu_cluster_manager_find(manager, manager->local_cluster);
+    if (local)
+        nu_cluster_table_add(table, local, local->hosts);
     nu_map_for_each(entry, &manager->clusters)
     {
         struct nu_cluster *cluster = entry->value;
-        nu_cluster_table_add(table, cluster, cluster->hosts);
+        if (cluster != local)
+            nu_cluster_table_add(table, cluster, cluster->hosts);
     }
     struct table_link *link = nu_alloc(sizeof(*link));
     link->table = table;
@@ -246,17 +251,21 @@ struct hosts_message {
     struct nu_cluster_table *table;
     struct nu_cluster *cluster;
     struct nu_host_set *hosts; /* one reference */
+    bool drains;               /* connections to all hosts are to end */
 };
 
 static void on_hosts_message(struct nu_task *task)
 {
     struct hosts_message *message = nu_container_of(task, struct hosts_message, task);
+    if (message->drains)
+        nu_cluster_table_drain(message->table, message->cluster);
     nu_cluster_table_set_hosts(message->table, message->cluster, message->hosts);
     nu_host_set_unref(message->hosts);
     nu_free(message);
 }
 
-static void tell_tables(struct nu_cluster_manager *manager, struct nu_cluster *cluster)
+/* `is_new`: hosts came or went. */
+static void tell_tables(struct nu_cluster_manager *manager, struct nu_cluster *cluster, bool is_new)
 {
     struct table_link *link;
     nu_list_for_each(link, &manager->tables, struct table_link, link)
@@ -266,6 +275,7 @@ static void tell_tables(struct nu_cluster_manager *manager, struct nu_cluster *c
         message->table = link->table;
         message->cluster = cluster;
         message->hosts = nu_host_set_ref(cluster->hosts);
+        message->drains = is_new && cluster->lb->closes_connections;
         nu_loop_post(link->table->loop, &message->task);
     }
 }
@@ -278,7 +288,7 @@ static void on_updates_timer(struct nu_timer *timer)
     struct nu_cluster_manager *manager = cluster->manager;
     nu_counter_inc(&manager->counters->cluster_updated_via_merge);
     cluster->updates.last_ms = nu_loop_now_us(manager->loop) / 1000;
-    tell_tables(manager, cluster);
+    tell_tables(manager, cluster, false);
 }
 
 /* Whether the tables are told later, with what may follow. The counting is Envoy's. */
@@ -320,7 +330,7 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
             return;
         nu_counter_add(&manager->counters->cluster_updated, changed ? changed : 1);
     }
-    tell_tables(manager, cluster);
+    tell_tables(manager, cluster, changed > 0);
 }
 
 /* --- Hosts that are unwell -------------------------------------------------------------------- */

@@ -42,6 +42,7 @@ struct nu_lb_class {
     bool counts_active; /* reads host->active, which is counted then */
     bool uses_hash;     /* chooses by the context's hash */
     bool uses_criteria; /* chooses by the context's criteria */
+    bool is_provided;   /* a type of cluster brings it, lb_policy CLUSTER_PROVIDED asks for it */
     bool knows_zones;   /* prefers the zone where this process is, if the cluster's settings do */
     /* What balancers of this class share over all workers for a set that is sealed; NULL: nothing.
      * Freed with the set. Main thread. */

@@ -50,6 +50,21 @@ static void read_table_size(struct nu_factory *factory, struct nu_hash_lb_settin
                         "The table size of maglev must be prime number");
 }
 
+static void read_common(struct nu_hash_lb_settings *settings, const cluster_proto *proto)
+{
+    const Envoy__Config__Cluster__V3__Cluster__CommonLbConfig *common = proto->common_lb_config;
+    if (!common)
+        return;
+    settings->by_locality =
+        common->locality_config_specifier_case ==
+        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__LOCALITY_CONFIG_SPECIFIER_LOCALITY_WEIGHTED_LB_CONFIG;
+    if (!common->consistent_hashing_lb_config)
+        return;
+    settings->by_hostname = common->consistent_hashing_lb_config->use_hostname_for_hashing;
+    settings->balance_percent =
+        nu_u32_or(common->consistent_hashing_lb_config->hash_balance_factor, 0);
+}
+
 static const struct nu_lb_class *finish(struct nu_cluster *cluster,
                                         const struct nu_hash_lb_settings *settings,
                                         enum nu_hash_table_kind kind)
@@ -65,6 +80,7 @@ const struct nu_lb_class *nu_ring_hash_from_cluster(struct nu_factory *factory,
     const Envoy__Config__Cluster__V3__Cluster__RingHashLbConfig *config =
         proto->lb_config_case == CONFIG(RING_HASH) ? proto->ring_hash_lb_config : NULL;
     struct nu_hash_lb_settings settings = {0};
+    read_common(&settings, proto);
     read_ring_sizes(factory, &settings.ring, config, config ? config->minimum_ring_size : NULL,
                     config ? config->maximum_ring_size : NULL);
     if (config &&
@@ -81,6 +97,7 @@ const struct nu_lb_class *nu_maglev_from_cluster(struct nu_factory *factory,
     const Envoy__Config__Cluster__V3__Cluster__MaglevLbConfig *config =
         proto->lb_config_case == CONFIG(MAGLEV) ? proto->maglev_lb_config : NULL;
     struct nu_hash_lb_settings settings = {0};
+    read_common(&settings, proto);
     read_table_size(factory, &settings, config, config ? config->table_size : NULL);
     return finish(cluster, &settings, NU_HASH_MAGLEV);
 }

@@ -92,10 +92,13 @@ static uint64_t min_cluster_size(const struct nu_lb *lb)
 /* Whether zones can be looked at. */
 static bool can_route(struct nu_lb *lb, const struct nu_host_set *local)
 {
-    const struct nu_host_priority *ours = &local->priorities[0];
+    static const struct nu_host_priority nobody;
+    const struct nu_host_priority *ours = local ? &local->priorities[0] : &nobody;
     const struct nu_host_priority *hosts = &lb->hosts->priorities[0];
     struct nu_cluster_lb_stats *stats = nu_cluster_local_lb_stats(lb->local);
-    if (hosts->locality_count < 2 || ours->locality_count < 2)
+    if (hosts->locality_count < 2)
+        return false;
+    if (ours->locality_count < 2 && !lb->settings->zone.forces_local)
         return false;
     if (!ours->has_local_locality) {
         nu_counter_inc(&stats->lb_local_cluster_not_ok);
@@ -144,7 +147,7 @@ void nu_lb_update_zones(struct nu_lb *lb, const struct nu_host_set *local)
     nu_counter_inc(&nu_cluster_local_lb_stats(lb->local)->lb_recalculate_zone_structures);
     nu_free(lb->zones);
     lb->zones = NULL;
-    if (!local || !can_route(lb, local))
+    if (!can_route(lb, local))
         return;
     uint32_t count = lb->hosts->priorities[0].locality_count;
     lb->zones = nu_calloc(1, sizeof(*lb->zones) + count * sizeof(lb->zones->capacity[0]));

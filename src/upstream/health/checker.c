@@ -349,6 +349,9 @@ static void add_session(struct nu_health_checker *checker, struct nu_host *host)
     session->probe = create_probe(session);
     nu_list_add_last(&checker->sessions, &session->link);
     nu_host_set_flag(host, NU_HOST_FAILED_ACTIVE_HC);
+    /* Hosts that were discovered may be left out of the count until it is known what they are. */
+    if (checker->cluster->discovery && checker->cluster->lb->ignores_new_hosts)
+        nu_host_set_flag(host, NU_HOST_PENDING_ACTIVE_HC);
     host->monitor = &session->monitor;
     if (checker->is_started)
         begin_session(session);

@@ -408,7 +408,8 @@ TEST(unknown_fields_can_be_let_pass)
     assert_config_errors(&f, "t:1:36: filters: known to Envoy, not implemented by nuncio");
     assert_config_warnings(&f, "t:1:11: foo: no such field in Cluster\n"
                                "t:1:30: lb_policy: LbPolicy has no value \"BEST\"; it has "
-                               "ROUND_ROBIN, RING_HASH, MAGLEV");
+                               "ROUND_ROBIN, LEAST_REQUEST, RING_HASH, RANDOM, MAGLEV, "
+                               "CLUSTER_PROVIDED, LOAD_BALANCING_POLICY_CONFIG");
     assert_int_equal(f.ctx.unknown_fields, 2);
     assert_non_null(message);
     config_close(&f);
