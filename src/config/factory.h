@@ -73,10 +73,11 @@ struct nu_factory {
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */
 
-    const char *plugin_dir;       /* where plug-ins named without a folder are; NULL for none */
-    nu_subscribe_fn subscribe;    /* what comes from outside the bootstrap; NULL: nothing can */
-    bool rejects_unknown_dynamic; /* fields of it that nobody knows are errors */
-    bool is_dynamic;              /* the configuration came over xDS */
+    const _Atomic bool *is_failing; /* the process was told to fail health checks; may be NULL */
+    const char *plugin_dir;         /* where plug-ins named without a folder are; NULL for none */
+    nu_subscribe_fn subscribe;      /* what comes from outside the bootstrap; NULL: nothing can */
+    bool rejects_unknown_dynamic;   /* fields of it that nobody knows are errors */
+    bool is_dynamic;                /* the configuration came over xDS */
 
     /* Whether a cluster of this name is configured. */
     bool (*has_cluster)(const void *owner, struct nu_str name);

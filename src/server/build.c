@@ -55,6 +55,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .extensions = &nu_built_in_extensions,
         .local = &server->local,
         .runtime = server->runtime,
+        .is_failing = &server->listener_drain.health_failed,
         .plugin_dir = server->options->plugin_dir,
         .subscribe = nu_xds_subscribe,
         .rejects_unknown_dynamic = server->options->reject_unknown_dynamic_fields,

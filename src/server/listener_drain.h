@@ -17,9 +17,9 @@ struct nu_listener_drain {
     struct nu_server *server;
     struct nu_timer timer; /* the end of the graceful period */
     uint64_t start_us;
-    bool health_failed;
-    bool graceful;             /* the graceful period began */
-    struct nu_admin_drain how; /* of the graceful period */
+    _Atomic bool health_failed; /* asked by workers, too */
+    bool graceful;              /* the graceful period began */
+    struct nu_admin_drain how;  /* of the graceful period */
 };
 
 void nu_listener_drain_init(struct nu_listener_drain *drain, struct nu_server *server);

@@ -179,6 +179,22 @@ struct nu_http2_stats {
 };
 extern const struct nu_stat_table nu_http2_stats_table;
 
+/* http.<stat_prefix>.health_check., the filter that answers checks */
+#define NU_HTTP_HEALTH_CHECK_STATS(X, S) \
+    X(S, COUNTER, request_total, "Health checks that were answered here.") \
+    X(S, COUNTER, ok, "Of them, those that passed.") \
+    X(S, COUNTER, failed, "Of them, those that failed.") \
+    X(S, COUNTER, cached_response, "Of them, those that got an earlier answer.") \
+    X(S, COUNTER, failed_cluster_not_found, "Failed for a cluster that there is not.") \
+    X(S, COUNTER, failed_cluster_empty, "Failed for a cluster without hosts.") \
+    X(S, COUNTER, failed_cluster_unhealthy, "Failed for a cluster with too few healthy hosts.") \
+    X(S, COUNTER, degraded, "Earlier answers that asked to be spared.")
+
+struct nu_http_health_check_stats {
+    NU_HTTP_HEALTH_CHECK_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_http_health_check_stats_table;
+
 /* http.<stat_prefix>.prime_authz., nuncio's own filter */
 #define NU_PRIME_AUTHZ_STATS(X, S) \
     X(S, COUNTER, allowed, "Requests with a prime number.") \

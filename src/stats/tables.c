@@ -42,6 +42,8 @@ NU_STAT_TABLE_WHEN_USED(nu_cluster_http1_stats, NU_HTTP1_STATS, "cluster.<name>.
                         "HTTP/1 upstream.");
 NU_STAT_TABLE_WHEN_USED(nu_http2_stats, NU_HTTP2_STATS, "http2, cluster.<name>.http2",
                         "HTTP/2 downstream and upstream.");
+NU_STAT_TABLE(nu_http_health_check_stats, NU_HTTP_HEALTH_CHECK_STATS,
+              "http.<stat_prefix>.health_check", "The health check filter.");
 NU_STAT_TABLE(nu_prime_authz_stats, NU_PRIME_AUTHZ_STATS, "http.<stat_prefix>.prime_authz",
               "The filter that lets prime numbers pass.");
 
@@ -126,6 +128,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_http1_stats_table,
     &nu_cluster_http1_stats_table,
     &nu_http2_stats_table,
+    &nu_http_health_check_stats_table,
     &nu_prime_authz_stats_table,
     &nu_cluster_traffic_stats_table,
     &nu_response_stats_table,

@@ -17,10 +17,13 @@ static void touch(struct nu_hcm_stream *stream)
     stream->active_us = nu_loop_now_us(stream->loop);
 }
 
+/* Health checks are no traffic. */
 static void count_class(struct nu_hcm_stream *stream, uint32_t status)
 {
     struct nu_http_stats *stats = nu_stream_stats(stream);
     struct nu_listener_http_stats *listener = stream->conn->worker->listener_stats;
+    if (nu_unlikely(stream->info.is_health_check))
+        return;
     nu_counter_inc(&stats->downstream_rq_completed);
     nu_counter_inc(&listener->downstream_rq_completed);
     switch (nu_status_class(status)) {

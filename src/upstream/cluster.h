@@ -106,6 +106,12 @@ struct nu_cluster_updates {
     struct nu_timer timer;
 };
 
+/* How many hosts a cluster has, at the moment. */
+struct nu_cluster_members {
+    uint32_t total;
+    uint32_t available; /* healthy or degraded */
+};
+
 struct nu_cluster {
     struct nu_arena arena;  /* settings and texts */
     struct nu_stats *stats; /* borrowed: the registry */
@@ -120,6 +126,7 @@ struct nu_cluster {
     const struct nu_metadata *metadata;     /* may be NULL */
     struct nu_breakers breakers[NU_PRIORITY_COUNT];
     struct nu_cluster_sets sets;
+    _Atomic uint64_t members;           /* struct nu_cluster_members; by the main thread */
     struct nu_host_set *hosts;          /* the present set; main thread */
     struct nu_list observers;           /* of struct nu_cluster_observer; main thread */
     struct nu_cluster_updates updates;  /* main thread */
@@ -148,6 +155,13 @@ static inline bool nu_cluster_names_client(const struct nu_cluster *cluster,
 {
     const struct nu_transport_socket_class *cls = nu_cluster_transport(cluster, host)->cls;
     return nu_unlikely(cls && cls->names_client);
+}
+
+/* Any thread. */
+static inline struct nu_cluster_members nu_cluster_members(const struct nu_cluster *cluster)
+{
+    uint64_t members = atomic_load_explicit(&cluster->members, memory_order_relaxed);
+    return (struct nu_cluster_members){(uint32_t)(members >> 32), (uint32_t)members};
 }
 
 /* Frees a cluster that no worker uses any more; clears the pointer. Main thread. */

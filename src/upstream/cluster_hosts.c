@@ -101,8 +101,9 @@ static uint32_t count_changes(const struct nu_host_set *old, const struct nu_hos
     return changed.count;
 }
 
-static void set_gauges(struct nu_cluster_membership_stats *stats, const struct nu_host_set *set)
+static void set_members(struct nu_cluster *cluster, struct nu_cluster_membership_stats *stats)
 {
+    const struct nu_host_set *set = cluster->hosts;
     uint32_t healthy = 0, degraded = 0, excluded = 0;
     for (uint32_t i = 0; i < set->priority_count; i++) {
         const struct nu_host_priority *priority = &set->priorities[i];
@@ -110,6 +111,8 @@ static void set_gauges(struct nu_cluster_membership_stats *stats, const struct n
         degraded += priority->degraded.count;
         excluded += priority->excluded_count;
     }
+    atomic_store_explicit(&cluster->members, (uint64_t)set->count << 32 | (healthy + degraded),
+                          memory_order_relaxed);
     nu_gauge_set(&stats->membership_total, set->count);
     nu_gauge_set(&stats->membership_healthy, healthy);
     nu_gauge_set(&stats->membership_degraded, degraded);
@@ -161,7 +164,7 @@ uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_ho
     seal(cluster, around);
     uint32_t changed = count_changes(old, &change);
     nu_counter_add(&stats->membership_change, changed);
-    set_gauges(stats, cluster->hosts);
+    set_members(cluster, stats);
     nu_free(nu_unconst(change.added));
     nu_free(nu_unconst(change.removed));
     return changed;

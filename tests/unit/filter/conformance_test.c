@@ -6,6 +6,7 @@
 #include "harness/config.h"
 #include "harness/filter_conformance.h"
 
+#include "filters/http/health_check/health_check.h"
 #include "filters/http/plugin/plugin.h"
 #include "filters/http/prime_authz/prime_authz.h"
 #include "stats/stats.h"
@@ -63,6 +64,19 @@ TEST(prime_authz_conforms_where_it_allows)
 TEST(prime_authz_conforms_where_it_denies)
 {
     run_configured(&nu_prime_authz_factory, "{}", composite);
+}
+
+static const char answering[] =
+    "{pass_through_mode: false, headers: [{name: ':path', string_match: {exact: /}}]}";
+
+TEST(health_check_conforms_where_it_answers)
+{
+    run_configured(&nu_health_check_factory, answering, prime);
+}
+
+TEST(health_check_conforms_where_checks_pass_through)
+{
+    run_configured(&nu_health_check_factory, "pass_through_mode: true", prime);
 }
 
 static const char sample[] = "path: " TOKEN_GATE "\nconfig: {header: token, token: '7'}";

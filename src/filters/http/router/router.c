@@ -556,10 +556,11 @@ static void find_cluster(struct router *router)
     info->cluster_metadata = cluster->metadata;
 }
 
+/* Health checks are no traffic. */
 static enum nu_charging charging_of(const struct router *router, const struct nu_headers *headers)
 {
     const struct nu_router_config *config = config_of(router);
-    if (nu_unlikely(!config->charges_answers))
+    if (nu_unlikely(!config->charges_answers || router->base.chain->info->is_health_check))
         return NU_CHARGE_NOTHING;
     if (nu_unlikely(config->hides_grpc_codes) &&
         nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE)))
