@@ -635,16 +635,16 @@ void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
     conn->transport_in = tls->cipher_in.len > 0;
 }
 
-/* Whether a session may be offered to a host called `name`. Where hosts have names of their own,
- * the certificate behind the session was good for one of them only, and a resumption shows no
- * other. */
+/* Whether a session may be offered to a host called `name`, which may be empty. A session of another
+ * name never: the certificate behind it need not be good for this one, and a resumption shows no
+ * other. One whose name the server has not confirmed only where all hosts have the same. */
 static bool is_session_for(const struct tls_transport *tls, const SSL_SESSION *session,
                            struct nu_str name)
 {
-    if (!tls->local->settings->auto_host_sni && !tls->is_for_name)
-        return true;
     const char *known = SSL_SESSION_get0_hostname(session);
-    if (!known || !nu_str_eq(nu_str_from(known), name))
+    if (known && !nu_str_eq(nu_str_from(known), name))
+        return false;
+    if (!known && (tls->local->settings->auto_host_sni || tls->is_for_name))
         return false;
     return !tls->peer_name || nu_str_eq(nu_str_from(tls->peer_name), name);
 }

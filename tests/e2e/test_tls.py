@@ -15,6 +15,7 @@ import pytest
 
 from configs import ADMIN, HCM, PROXY, ROUTER
 from pki import RSA, Authority
+from test_h2_upstream import with_options
 from tls_common import (HEAD, TLS, Client, answer, downstream, pem, serving, tls_origin, upstream)
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
@@ -407,6 +408,24 @@ def test_a_session_of_one_name_is_not_offered_to_another(nuncio, origin, pki):
     statuses = [proxy.get("main").status for _ in range(6)]
     assert sorted(statuses) == [200, 200, 200, 503, 503, 503]
     assert proxy.stats()["cluster.origin.ssl.session_reused"] > 0
+
+
+def test_a_request_without_a_name_resumes_no_session_of_a_name(nuncio, origin, pki):
+    reused = []
+
+    def script(sock):
+        reused.append(sock.session_reused)
+        answer(sock)
+
+    config = with_options(
+        "explicit_http_config: {http_protocol_options: {}}",
+        secured(f"""common_tls_context: {{validation_context: {{
+            trusted_ca: {{filename: {pki}/ca.crt}}}}}}"""),
+        "upstream_http_protocol_options: {auto_sni: true, auto_san_validation: true}")
+    proxy = nuncio(config, "--concurrency", "1", origin=origin(tls_origin(pki, script)).port)
+    for host in ("a.test", "a.test", ":80"):
+        proxy.get("main", headers={"Host": host})
+    assert reused == [False, True, False]
 
 
 # --- Bodies ---
