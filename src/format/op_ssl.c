@@ -30,11 +30,42 @@ void nu_op_ssl_text(const struct nu_format_part *part, const struct nu_format_co
         nu_op_give_text(result, text);
 }
 
+/* Names are whatever an authority signed: their control characters are written as in URLs, so that
+ * none begins a line of a log, or a header. */
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f;
+}
+
+static size_t written_len(struct nu_str name)
+{
+    size_t len = name.len;
+    for (size_t i = 0; i < name.len; i++)
+        len += is_control(name.ptr[i]) ? 2 : 0;
+    return len;
+}
+
+static char *write_name(char *out, struct nu_str name)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        if (nu_likely(!is_control(name.ptr[i]))) {
+            *out++ = name.ptr[i];
+            continue;
+        }
+        *out++ = '%';
+        *out++ = digits[c / 16];
+        *out++ = digits[c % 16];
+    }
+    return out;
+}
+
 static size_t joined_len(struct nu_ssl_list_value list)
 {
     size_t len = list.count - 1; /* commas */
     for (size_t i = 0; i < list.count; i++)
-        len += list.items[i].len;
+        len += written_len(list.items[i]);
     return len;
 }
 
@@ -55,8 +86,7 @@ void nu_op_ssl_list(const struct nu_format_part *part, const struct nu_format_co
     for (size_t i = 0; i < list.count; i++) {
         if (i)
             *out++ = ',';
-        memcpy(out, list.items[i].ptr, list.items[i].len);
-        out += list.items[i].len;
+        out = write_name(out, list.items[i]);
     }
     if (len == 0)
         result->kind = NU_OP_NONE;

@@ -152,6 +152,24 @@ def test_names_of_a_certificate_are_no_part_of_a_header(nuncio, origin, pki, cer
     assert "\r\nx-evil" not in head
 
 
+def test_names_of_a_certificate_begin_no_line_of_a_log(nuncio, origin, pki):
+    log = """\
+          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: @dir@/access.log
+              log_format: {text_format_source: {inline_string: "<%DOWNSTREAM_PEER_URI_SAN%>\\n"}}
+          route_config:
+"""
+    config = serving(pki, extra=trusting(pki)).replace("          route_config:\n", log, 1)
+    proxy = nuncio(config, origin=origin().port)
+    Client(pki, proxy.port("main"), certificate="lines").get()
+    path = proxy.folder / "access.log"
+    wait_until(lambda: path.read_text())
+    assert path.read_text() == "<spiffe://a%0D%0Ax-evil: 1%0D%0A%0D%0AGET /evil>\n"
+
+
 def test_plain_connections_have_none_of_it(nuncio, origin):
     from configs import PROXY
     proxy = nuncio(printing(PROXY, a="%DOWNSTREAM_TLS_VERSION%", b="%UPSTREAM_PEER_SUBJECT%",
