@@ -36,14 +36,16 @@ void nu_h2_headers_begin(struct nu_h2_stream *stream)
     nu_headers_reserve_first(decoder->headers, stream->session->is_server ? NU_PLACE_COUNT : 1);
 }
 
-static bool fail_count(struct nu_h2_stream *stream)
+/* Too many, or too large in all. */
+static bool fail_sum(struct nu_h2_stream *stream)
 {
     nu_counter_inc(&stream->session->stats->header_overflow);
     nu_h2_stream_note_reset(stream, NU_RESET_REMOTE, NU_STR("http2.too_many_headers"));
     return false;
 }
 
-/* Envoy has no word of its own for these, and counts them on the client's side alone. */
+/* A field that is too large alone: Envoy has no word of its own for it, and counts it on the client's
+ * side alone. */
 static bool fail_size(struct nu_h2_stream *stream)
 {
     if (!stream->session->is_server)
@@ -60,13 +62,16 @@ static bool count_field(struct nu_h2_stream *stream, enum nu_header_id id,
     enum { CRUMB_BYTES = 32 };
     const struct nu_h2_options *options = stream->session->options;
     bool is_crumb = id == NU_HEADER_COOKIE && nu_headers_has_id(headers, id);
-    stream->header_bytes += (uint32_t)(name.len + value.len);
+    size_t bytes = name.len + value.len;
+    stream->header_bytes += (uint32_t)bytes;
     stream->header_count += !is_crumb;
     if (nu_unlikely(is_crumb))
         stream->crumb_bytes += CRUMB_BYTES;
-    if (nu_unlikely(stream->header_bytes + stream->crumb_bytes > options->max_head_bytes))
+    if (nu_unlikely(bytes > options->max_head_bytes))
         return fail_size(stream);
-    return nu_likely(stream->header_count <= options->max_headers) || fail_count(stream);
+    bool is_fine = stream->header_bytes + stream->crumb_bytes <= options->max_head_bytes &&
+                   stream->header_count <= options->max_headers;
+    return nu_likely(is_fine) || fail_sum(stream);
 }
 
 /* What is configured for names with an underscore; returns whether the stream may go on. */

@@ -357,10 +357,11 @@ static void *ng_realloc(void *ptr, size_t size, void *user)
     return nu_small_realloc(ptr, size);
 }
 
-/* nghttp2's own limits make room for ours, which are Envoy's. */
+/* nghttp2's own limits make room for ours, which are Envoy's; that of CONTINUATION frames ends a peer
+ * that goes on with a head for which its stream was reset long ago. */
 static nghttp2_option *make_option(const struct nu_h2_options *options)
 {
-    enum { FRAME_BYTES = 16 * 1024, SPARE_FRAMES = 8, SEND_BLOCK_BYTES = 16 * 1024 * 1024 };
+    enum { FRAME_BYTES = 16 * 1024, SPARE_FRAMES = 1024, SEND_BLOCK_BYTES = 16 * 1024 * 1024 };
     nghttp2_option *option;
     int code = nghttp2_option_new(&option);
     nu_assert(code == 0);

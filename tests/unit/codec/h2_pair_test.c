@@ -235,6 +235,26 @@ TEST(a_broken_goaway_ends_the_connection)
     }
 }
 
+TEST(a_head_without_an_end_is_bounded)
+{
+    static const struct nu_str frame = NU_STR_INIT("\0\0\5\x09\0\0\0\0\1\0\1a\1b");
+    struct h2_pair pair;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    nu_buf_append(&pair.server.conn.in, NU_STR("\0\0\1\1\0\0\0\0\1\x82"));
+    for (unsigned i = 0; i < 5000 && !pair.server.failed; i++) {
+        nu_buf_append(&pair.server.conn.in, frame);
+        h2_side_dispatch(&pair.server);
+        nu_loop_run_once(pair.loop);
+        assert_true(pair.server.heard[0].was_reset == (i >= pair.server.options.max_headers - 1));
+    }
+    assert_int_equal(nu_counter_get(&pair.server.stats.header_overflow), 1);
+    assert_str(pair.server.heard[0].details, "http2.too_many_headers");
+    assert_true(pair.server.failed);
+    assert_int_equal(pair.server.conn.in.len, 0);
+    h2_pair_finish(&pair);
+}
+
 TEST(the_end_of_the_connection_resets_its_streams)
 {
     struct h2_pair pair;
