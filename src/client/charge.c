@@ -41,6 +41,17 @@ static void charge_canary(const struct nu_exchange *exchange, uint32_t status)
     nu_counter_inc(&canary->upstream_rq_completed);
 }
 
+/* From our zone to the host's, where both are known. */
+static void charge_zone(const struct nu_exchange *exchange, struct nu_stat_set *set,
+                        uint32_t status)
+{
+    if (exchange->params.charging == NU_CHARGE_NOTHING)
+        return;
+    struct nu_response_stats *zone = nu_stat_set_block(set);
+    nu_codes_inc(&zone->upstream_rq, status);
+    nu_counter_inc(&zone->upstream_rq_completed);
+}
+
 void nu_exchange_charge(struct nu_exchange *exchange, uint32_t status)
 {
     const struct nu_exchange_params *params = &exchange->params;
@@ -78,6 +89,8 @@ void nu_exchange_charge_answer(struct nu_exchange *exchange, struct nu_attempt *
     nu_exchange_charge(exchange, status);
     if (nu_unlikely(is_canary(&attempt->response_headers)))
         charge_canary(exchange, status);
+    if (nu_unlikely(attempt->host->zone_stats != NULL))
+        charge_zone(exchange, attempt->host->zone_stats, status);
     charge_host(exchange, attempt, status, ended);
 }
 
@@ -111,6 +124,11 @@ void nu_exchange_charge_time(struct nu_exchange *exchange)
     uint64_t ms = (nu_loop_now_us(nu_exchange_loop(exchange)) - exchange->request_end_us) / 1000;
     nu_histogram_record(&exchange->stats->upstream_rq_time, ms);
     nu_histogram_record(&responses_of(exchange)->upstream_rq_time, ms);
+    const struct nu_host *host = exchange->attempt->host;
+    if (nu_unlikely(host && host->zone_stats)) {
+        struct nu_response_stats *zone = nu_stat_set_block(host->zone_stats);
+        nu_histogram_record(&zone->upstream_rq_time, ms);
+    }
 }
 
 /* --- Outlier detection ------------------------------------------------------------------------ */

@@ -29,6 +29,7 @@ struct nu_cluster_manager;
 struct nu_discovery;
 struct nu_init_target;
 struct nu_pool;
+struct nu_zone_stats;
 
 /* What is spoken to the hosts. */
 enum nu_cluster_http {
@@ -129,6 +130,7 @@ struct nu_cluster {
     _Atomic uint64_t members;           /* struct nu_cluster_members; by the main thread */
     struct nu_host_set *hosts;          /* the present set; main thread */
     struct nu_list observers;           /* of struct nu_cluster_observer; main thread */
+    struct nu_zone_stats *zone_stats;   /* owned: of each zone that hosts are in; main thread */
     struct nu_cluster_updates updates;  /* main thread */
     const struct nu_init_target *warm;  /* borrowed: ready once it is; NULL: from the start */
     struct nu_turn_task health_task;    /* on its way while health changed; main thread */

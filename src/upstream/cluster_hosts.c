@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "runtime/runtime.h"
+#include "upstream/cluster_build.h"
 #include "upstream/cluster_manager.h"
 
 /* --- What changed ----------------------------------------------------------------------------- */
@@ -119,6 +120,49 @@ static void set_members(struct nu_cluster *cluster, struct nu_cluster_membership
     nu_gauge_set(&stats->membership_excluded, excluded);
 }
 
+/* --- Zones ------------------------------------------------------------------------------------ */
+
+/* Requests from our zone to another one. */
+struct nu_zone_stats {
+    struct nu_zone_stats *next;
+    struct nu_str zone;      /* the other */
+    struct nu_stat_set *set; /* owned: .zone.FROM.TO. */
+};
+
+static struct nu_zone_stats *add_zone(struct nu_cluster *cluster, struct nu_str from,
+                                      struct nu_str to)
+{
+    struct nu_strbuf suffix = {0};
+    nu_strbuf_add_cstr(&suffix, ".zone.");
+    nu_stats_sanitize(&suffix, from);
+    nu_strbuf_add_char(&suffix, '.');
+    nu_stats_sanitize(&suffix, to);
+    struct nu_zone_stats *zone = nu_arena_alloc(&cluster->arena, sizeof(*zone));
+    *zone = (struct nu_zone_stats){
+        .next = cluster->zone_stats,
+        .zone = nu_arena_dup(&cluster->arena, to),
+        .set = nu_cluster_create_set(cluster, &nu_response_stats_table, suffix.data),
+    };
+    nu_strbuf_finish(&suffix);
+    return cluster->zone_stats = zone;
+}
+
+static void set_zones(struct nu_cluster *cluster, const struct nu_host_change *change,
+                      const struct nu_locality *here)
+{
+    for (uint32_t i = 0; here && here->zone.len && i < change->added_count; i++) {
+        struct nu_host *host = change->added[i];
+        struct nu_zone_stats *zone = cluster->zone_stats;
+        if (!host->locality.zone.len)
+            continue;
+        while (zone && !nu_str_eq(zone->zone, host->locality.zone))
+            zone = zone->next;
+        if (!zone)
+            zone = add_zone(cluster, here->zone, host->locality.zone);
+        host->zone_stats = zone->set;
+    }
+}
+
 /* --- Publishing ------------------------------------------------------------------------------- */
 
 static uint32_t panic_percent(const struct nu_cluster *cluster, const struct nu_runtime *runtime)
@@ -161,6 +205,7 @@ uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_ho
     struct nu_host_change change = compare(old, cluster->hosts);
     if (change.added_count || change.removed_count)
         tell(cluster, &change);
+    set_zones(cluster, &change, around->here);
     seal(cluster, around);
     uint32_t changed = count_changes(old, &change);
     nu_counter_add(&stats->membership_change, changed);
@@ -236,5 +281,7 @@ void nu_cluster_destroy_observers(struct nu_cluster *cluster)
 void nu_cluster_finish_hosts(struct nu_cluster *cluster)
 {
     nu_list_remove(&cluster->health_task.link);
+    for (struct nu_zone_stats *zone = cluster->zone_stats; zone; zone = zone->next)
+        nu_stat_set_destroy(&zone->set);
     nu_host_set_unref(cluster->hosts);
 }

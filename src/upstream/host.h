@@ -127,6 +127,8 @@ struct nu_host {
     char *texts;                     /* owned: what these point to */
     struct nu_stat_set *stats;       /* cx_total, rq_total ...; owned; not rendered by /stats */
     struct nu_host_outlier *outlier; /* owned; NULL without outlier detection */
+    struct nu_stat_set *zone_stats;  /* borrowed: the cluster's, of requests from our zone to that
+                                        of the host; NULL where either is unknown */
     struct nu_host_check_place *check_place; /* owned; NULL: checked where it serves */
     struct nu_host_monitor *monitor; /* borrowed: who checks it; NULL: nobody. Main thread */
     /* What an update may replace, and threads read through functions below: */

@@ -2,10 +2,8 @@
 /*
  * Reading how a cluster balances: what holds for all balancers (common_lb_config), then the
  * balancer itself, by lb_policy with its settings, or by load_balancing_policy, of whose policies
- * the first that is known counts. Defaults and roundings are Envoy's.
+ * the first that is known counts. Defaults and rounding are Envoy's.
  */
-#include <math.h>
-
 #include "config/values.h"
 #include "upstream/cluster_from_proto_internal.h"
 
@@ -37,10 +35,10 @@ typedef Envoy__Extensions__LoadBalancingPolicies__RoundRobin__V3__RoundRobin rou
 
 /* --- What several of them have ---------------------------------------------------------------- */
 
-/* Envoy rounds percentages to whole ones. */
+/* Whole percents, cut off by the same arithmetic as Envoy's: 29 is 28. */
 static uint32_t whole_percent(const Envoy__Type__V3__Percent *proto, uint32_t other)
 {
-    return proto ? (uint32_t)round(proto->value) : other;
+    return proto ? (uint32_t)(100 * (proto->value / 100)) : other;
 }
 
 static struct nu_runtime_number number_or(struct nu_factory *factory,

@@ -65,7 +65,7 @@ TEST(common_settings_are_read)
             "min_cluster_size: 3, fail_traffic_on_panic: true}}");
     assert_config_errors(&f.config, "");
     const struct nu_lb_settings *lb = f.cluster->lb;
-    assert_int_equal(lb->panic_percent, 34);
+    assert_int_equal(lb->panic_percent, 33);
     assert_int_equal(f.cluster->updates.window_ms, 3000);
     assert_true(lb->ignores_new_hosts);
     assert_true(lb->closes_connections);
