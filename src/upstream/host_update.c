@@ -99,8 +99,8 @@ static bool update_addresses(struct nu_host *host, const struct nu_host_params *
 static void update_host(struct work *work, struct nu_host *host,
                         const struct nu_host_params *params)
 {
-    bool changed = nu_host_clear_flag(host, NU_HOST_PENDING_DYNAMIC_REMOVAL);
-    changed |= update_weight(host, params->weight);
+    bool changed = update_weight(host, params->weight);
+    nu_host_clear_flag(host, NU_HOST_PENDING_DYNAMIC_REMOVAL);
     changed |= nu_host_set_eds_health(host, params->eds_health);
     changed |= update_metadata(work, host, params);
     changed |= update_priority(work, host, params->priority);
@@ -155,7 +155,7 @@ static void let_go(struct work *work, struct nu_host *host)
         work->out->removed++;
         return;
     }
-    work->out->changed += nu_host_set_flag(host, NU_HOST_PENDING_DYNAMIC_REMOVAL);
+    nu_host_set_flag(host, NU_HOST_PENDING_DYNAMIC_REMOVAL); /* changes nothing for balancers */
     take(work, nu_host_ref(host));
 }
 
