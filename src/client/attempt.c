@@ -281,9 +281,12 @@ static void note_connection(struct nu_attempt *attempt, const struct nu_upstream
 void nu_attempt_set_ready(struct nu_attempt *attempt, struct nu_stream_encoder *encoder)
 {
     struct nu_exchange *exchange = attempt->exchange;
+    const struct nu_retry_rules *rules = exchange->params.retry;
     uint64_t max_ms = exchange->params.cluster->cluster->options.max_stream_duration_ms;
     attempt->encoder = encoder;
     nu_attempt_report(attempt, NU_OUTLIER_CONNECTED, 0);
+    if (nu_unlikely(rules && rules->has_max_duration))
+        max_ms = rules->max_duration_ms;
     if (nu_unlikely(max_ms))
         nu_timer_arm(nu_exchange_loop(exchange), &timers_of(attempt)->duration, max_ms);
     if (nu_unlikely(exchange->tries != NULL) && nu_exchange_is_request_over(exchange))

@@ -20,6 +20,8 @@ struct nu_retry_rules {
     uint64_t per_try_timeout_ms;      /* 0: none */
     uint64_t per_try_idle_timeout_ms; /* 0: none */
     uint64_t body_limit;              /* bytes of the request that are kept */
+    uint64_t max_duration_ms;         /* of each try, where `has_max_duration`; 0: none */
+    bool has_max_duration;            /* in place of the cluster's max_stream_duration */
     bool hedges;                      /* a try that takes too long goes on beside the next one */
     /* Beside the policy's. */
     const uint32_t *status_codes;

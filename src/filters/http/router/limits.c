@@ -118,7 +118,8 @@ static uint64_t body_limit(const struct nu_route *route, const struct nu_router_
 
 static bool is_plain(const struct nu_retry_rules *rules)
 {
-    return !rules->conditions && !rules->per_try_timeout_ms && !rules->per_try_idle_timeout_ms;
+    return !rules->conditions && !rules->per_try_timeout_ms && !rules->per_try_idle_timeout_ms &&
+           !rules->has_max_duration;
 }
 
 static const struct nu_retry_rules *read_rules(const struct nu_route *route,
@@ -137,6 +138,8 @@ static const struct nu_retry_rules *read_rules(const struct nu_route *route,
     rules->per_try_idle_timeout_ms = policy->per_try_idle_timeout_ms;
     rules->hedges = read_hedges(route, headers);
     rules->body_limit = body_limit(route, input);
+    rules->has_max_duration = number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_STREAM_DURATION_MS,
+                                            &rules->max_duration_ms);
     read_status_codes(rules, headers);
     read_header_names(rules, headers);
     return is_plain(rules) ? NULL : rules;
