@@ -101,6 +101,9 @@ struct nu_stream_encoder_ops {
     void (*encode_metadata)(struct nu_stream_encoder *encoder, struct nu_frame_metadata *metadata);
     /* Ends the stream now; the decoder hears nothing more. */
     void (*reset)(struct nu_stream_encoder *encoder, enum nu_reset_reason reason);
+    /* How long what is left of a message that ended may wait for the peer; 0 is for ever. NULL where
+     * nothing waits. Server side only. */
+    void (*limit_flush)(struct nu_stream_encoder *encoder, uint64_t limit_ms);
     /* Holds back, or lets go, the bytes that this stream's decoder gets. Holds count. */
     void (*hold_read)(struct nu_stream_encoder *encoder);
     void (*release_read)(struct nu_stream_encoder *encoder);

@@ -328,7 +328,13 @@ static void release_read(struct nu_stream_encoder *encoder)
         nu_h2_stream_make_due(stream);
 }
 
+static void limit_flush(struct nu_stream_encoder *encoder, uint64_t limit_ms)
+{
+    stream_of(encoder)->flush_timeout_ms = limit_ms;
+}
+
 const struct nu_stream_encoder_ops nu_h2_encoder_ops = {
+    .limit_flush = limit_flush,
     .encode_1xx = encode_1xx,
     .encode_headers = encode_headers,
     .encode_data = encode_data,

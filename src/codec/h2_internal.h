@@ -71,6 +71,7 @@ struct nu_h2_stream {
     struct nu_h2_metadata *metadata;   /* owned; NULL until there was any */
     struct nu_str protocol;            /* a client's extended CONNECT: in the request's headers */
     struct nu_timer flush_timer;
+    uint64_t flush_timeout_ms; /* 0: none */
 };
 
 /* Fields as nghttp2 takes them. */

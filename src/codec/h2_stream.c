@@ -30,6 +30,7 @@ struct nu_h2_stream *nu_h2_stream_create(struct nu_h2_session *session, int32_t 
     nu_list_init(&stream->due_link);
     nu_list_add_last(&session->streams, &stream->link);
     nu_timer_init(&stream->flush_timer, on_flush_timer);
+    stream->flush_timeout_ms = session->options->flush_timeout_ms;
     return stream;
 }
 
@@ -79,7 +80,7 @@ static void consume(struct nu_h2_stream *stream)
 
 static void await_flush(struct nu_h2_stream *stream)
 {
-    uint64_t limit_ms = stream->session->options->flush_timeout_ms;
+    uint64_t limit_ms = stream->flush_timeout_ms;
     bool waits = has(stream, NU_H2_END_OUT | NU_H2_RESET_LATER) && !has(stream, NU_H2_END_SENT);
     if (waits && has(stream, NU_H2_IS_OPEN) && limit_ms)
         nu_timer_arm(stream->session->loop, &stream->flush_timer, limit_ms);

@@ -165,6 +165,7 @@ static void build_timeouts(struct nu_route_build *build, struct nu_route *route,
     route->timeout_ms = nu_config_duration_ms(build->match.ctx, proto, "timeout", proto->timeout,
                                               DEFAULT_TIMEOUT_MS);
     route->idle_timeout = duration(build, proto, "idle_timeout", proto->idle_timeout);
+    route->flush_timeout = duration(build, proto, "flush_timeout", proto->flush_timeout);
     route->max_grpc_timeout = duration(build, proto, "max_grpc_timeout", proto->max_grpc_timeout);
     route->max_grpc_timeout_offset_ms = nu_config_duration_ms(
         build->match.ctx, proto, "grpc_timeout_offset", proto->grpc_timeout_offset, 0);

@@ -65,6 +65,7 @@ struct nu_route {
     uint64_t timeout_ms;        /* 15000 by default; 0: none, as where there are duration rules */
     struct nu_str timeout_text; /* the same; empty for 0 */
     struct nu_route_duration idle_timeout;
+    struct nu_route_duration flush_timeout; /* of an answer that ended, with HTTP/2 */
     /* max_stream_duration stands there: it alone, and no route timeout, limits a stream. */
     bool has_duration_rules;
     struct nu_route_duration max_stream_duration;

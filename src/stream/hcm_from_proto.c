@@ -93,7 +93,8 @@ static void read_h2(struct nu_factory *factory, struct nu_hcm_config *config,
     nu_h2_options_init(h2);
     h2->max_headers = DEFAULT_MAX_HEADERS;
     h2->max_head_bytes = config->h1.max_head_bytes;
-    h2->flush_timeout_ms = config->stream_idle_timeout_ms;
+    h2->flush_timeout_ms = duration(factory, proto, "stream_flush_timeout",
+                                    proto->stream_flush_timeout, config->stream_idle_timeout_ms);
     h2->stream_error_on_invalid_message =
         nu_bool_or(proto->stream_error_on_invalid_http_message, false);
     nu_h2_options_from_proto(factory, h2, proto->http2_protocol_options);

@@ -281,6 +281,8 @@ static inline void apply_route_timeouts(struct nu_hcm_stream *stream)
         if (route->idle_timeout.ms)
             nu_timer_arm(stream->loop, &stream->idle_timer, route->idle_timeout.ms);
     }
+    if (nu_unlikely(route->flush_timeout.is_set) && stream->encoder->ops->limit_flush)
+        stream->encoder->ops->limit_flush(stream->encoder, route->flush_timeout.ms);
     if (nu_unlikely(route->has_duration_rules))
         apply_duration(stream, route);
 }
