@@ -88,8 +88,6 @@ void nu_attempt_drop(struct nu_attempt *attempt)
     nu_attempt_release(attempt);
     if (attempt->is_above_high) {
         attempt->is_above_high = false;
-        attempt->is_late = false;
-        attempt->awaits_grpc_status = false;
         exchange->ops->on_below_low(exchange);
     }
 }
@@ -242,8 +240,6 @@ static void on_below_low(struct nu_stream_decoder *decoder)
 {
     struct nu_attempt *attempt = attempt_of_decoder(decoder);
     attempt->is_above_high = false;
-    attempt->is_late = false;
-    attempt->awaits_grpc_status = false;
     if (nu_exchange_is_active(attempt->exchange))
         attempt->exchange->ops->on_below_low(attempt->exchange);
 }
