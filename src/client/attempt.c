@@ -375,7 +375,7 @@ static bool choose_pool(struct nu_attempt *attempt)
 {
     struct nu_exchange *exchange = attempt->exchange;
     struct nu_cluster_local *cluster = exchange->params.cluster;
-    int32_t index = nu_lb_choose(cluster->lb, &exchange->params.lb);
+    int32_t index = nu_cluster_choose_host(cluster, &exchange->params.lb);
     if (nu_unlikely(index == NU_LB_NONE)) {
         nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
         return false;

@@ -69,6 +69,9 @@ static uint8_t random_height(struct nu_stats *stats)
 
 /* --- Sets --- */
 
+static const uint32_t not_adopted =
+    UINT32_MAX; /* the index of a set that its layout does not list */
+
 static struct nu_stat_layout *find_layout(struct nu_stats *stats, const struct nu_stat_table *table)
 {
     struct nu_stat_layout *layout = stats->layouts;
@@ -155,6 +158,23 @@ struct nu_stat_set *nu_stat_set_create_private(struct nu_stats *stats,
     return set_create(stats, table, NU_STR(""), 0);
 }
 
+/* Until it is adopted nobody but its owner knows of it. */
+struct nu_stat_set *nu_stat_set_create_like(const struct nu_stat_set *model)
+{
+    struct nu_stat_set *set = nu_stat_alloc(set_bytes(0, 0));
+    set->stats = model->stats;
+    set->layout = model->layout;
+    set->refs = 1;
+    set->index = not_adopted;
+    return set;
+}
+
+void nu_stat_set_adopt(struct nu_stat_set *set)
+{
+    if (set->index == not_adopted)
+        layout_add(set->layout, set);
+}
+
 static size_t block_bytes(const struct nu_stat_table *table)
 {
     return sizeof(struct nu_stat_block) + table->block_size;
@@ -213,7 +233,8 @@ static void set_free(struct nu_stat_set *set)
     if (set->baseline)
         block_destroy(set->baseline, table);
     free_histograms(set);
-    layout_remove(set->layout, set);
+    if (nu_likely(set->index != not_adopted))
+        layout_remove(set->layout, set);
     if (set->layout->set_count == 0)
         drop_layout(set->stats, set->layout);
     nu_stat_free(set, set_bytes(set->height, set->prefix_len));

@@ -79,6 +79,10 @@ struct nu_stat_set *nu_stat_set_create(struct nu_stats *stats, const struct nu_s
  */
 struct nu_stat_set *nu_stat_set_create_private(struct nu_stats *stats,
                                                const struct nu_stat_table *table);
+/* The same as `model`, a private set that lives longer, from any thread; the main thread adopts it
+ * before it is shown. */
+struct nu_stat_set *nu_stat_set_create_like(const struct nu_stat_set *model);
+void nu_stat_set_adopt(struct nu_stat_set *set);
 /*
  * Gives back one create. The last one frees the set and its blocks: the caller has made sure that
  * no worker uses a block of it any more (each worker dropped its copy and said so by a message).

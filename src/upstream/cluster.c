@@ -25,6 +25,7 @@ static void destroy_local(struct nu_cluster_local *local)
             NU_CLOSE_NOW);
     nu_lb_destroy(&local->lb);
     nu_host_set_unref(local->hosts);
+    nu_original_dst_finish(local);
     nu_map_finish(&local->own_pools);
     nu_free(local->pool_of);
     nu_free(local);
@@ -129,20 +130,31 @@ static void place_pools(struct nu_cluster_local *local)
     nu_free(places);
 }
 
+void nu_cluster_local_set_hosts(struct nu_cluster_local *local, struct nu_host_set *hosts)
+{
+    struct nu_host_set *old = local->hosts;
+    static const struct nu_host_set_settings plain = {0};
+    nu_host_set_seal(hosts, &plain); /* one that was made here */
+    nu_lb_destroy(&local->lb);
+    nu_free(local->pool_of);
+    local->hosts = nu_host_set_ref(hosts);
+    local->lb = nu_lb_create(local->cluster->lb_class, local, hosts);
+    local->pool_of = make_pool_slots(hosts);
+    place_pools(local);
+    nu_host_set_unref(old);
+}
+
 void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluster *cluster,
                                 struct nu_host_set *hosts)
 {
     struct nu_cluster_local *local = nu_cluster_table_find(table, cluster->name);
     if (!local)
         return;
-    struct nu_host_set *old = local->hosts;
-    nu_lb_destroy(&local->lb);
-    nu_free(local->pool_of);
-    local->hosts = nu_host_set_ref(hosts);
-    local->lb = nu_lb_create(cluster->lb_class, local, hosts);
-    local->pool_of = make_pool_slots(hosts);
-    place_pools(local);
-    nu_host_set_unref(old);
+    struct nu_host_set *set = nu_unlikely(cluster->original_dst != NULL)
+                                  ? nu_original_dst_merge(local, hosts)
+                                  : nu_host_set_ref(hosts);
+    nu_cluster_local_set_hosts(local, set);
+    nu_host_set_unref(set);
     update_zones_after(table, local);
 }
 

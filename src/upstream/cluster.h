@@ -23,6 +23,7 @@
 #include "upstream/breaker.h"
 #include "upstream/happy_eyeballs.h"
 #include "upstream/lb.h"
+#include "upstream/original_dst.h"
 #include "upstream/transport_match.h"
 
 struct nu_cluster_manager;
@@ -141,6 +142,8 @@ struct nu_cluster {
     bool keeps_passing_hosts;           /* and those that pass outlive what discovery says */
     bool added_via_api;
     bool wants_provided_lb; /* by its configuration: the balancer of its type */
+    /* Hosts are made by need; NULL: they are not. */
+    const struct nu_original_dst *original_dst;
 };
 
 /* What stands between a connection to the host and its socket. */
@@ -187,7 +190,9 @@ struct nu_cluster_local {
     struct nu_response_stats *retried;
     struct nu_circuit_breaker_stats *breaker_stats[NU_PRIORITY_COUNT];
     struct nu_circuit_breaker_remaining_stats *remaining_stats[NU_PRIORITY_COUNT];
-    struct nu_host_set *hosts;                  /* one reference */
+    struct nu_host_set *hosts; /* one reference */
+    struct nu_host **fresh;    /* owned: hosts made here, on their way to the others */
+    uint32_t fresh_count;
     struct nu_lb *lb;                           /* owned */
     bool counts_active;                         /* requests are counted in their hosts */
     struct nu_list pools;                       /* of struct nu_pool */
@@ -219,12 +224,25 @@ void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu
                                  const struct nu_host *host);
 /* Drains the pools of all hosts. */
 void nu_cluster_table_drain(struct nu_cluster_table *table, const struct nu_cluster *cluster);
+/* The same for one that was found, whatever the main thread says. */
+void nu_cluster_local_set_hosts(struct nu_cluster_local *local, struct nu_host_set *hosts);
 /* The cluster of this name, or NULL. */
 struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
                                                struct nu_str name);
 
 /* A host has one pool or two, where HTTP/1 and HTTP/2 are spoken, for each priority. */
 enum { NU_POOLS_PER_PRIORITY = 2 };
+
+/* The index of a host for a request: one that the balancer chooses, or that is made for it;
+ * NU_LB_NONE. */
+static inline int32_t nu_cluster_choose_host(struct nu_cluster_local *local,
+                                             const struct nu_lb_context *context)
+{
+    int32_t index = nu_lb_choose(local->lb, context);
+    if (nu_unlikely(index == NU_LB_NONE && local->cluster->original_dst && context->destination))
+        return (int32_t)nu_original_dst_make_host(local, context->destination);
+    return index;
+}
 
 /* The worker's counters of a cluster, made on first use. */
 struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local *local);

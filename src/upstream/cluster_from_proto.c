@@ -333,6 +333,8 @@ static void read_named_kind(struct nu_factory *factory, struct nu_cluster *clust
         nu_dns_from_proto(factory, cluster, proto, NULL, false);
     else if (nu_str_eq(name, NU_STR("envoy.cluster.logical_dns")))
         nu_dns_from_proto(factory, cluster, proto, NULL, true);
+    else if (nu_str_eq(name, NU_STR("envoy.cluster.original_dst")))
+        nu_original_dst_from_proto(factory, cluster, proto);
     else if (nu_str_eq(name, NU_STR("envoy.cluster.eds")))
         nu_eds_from_proto(factory, cluster, proto);
     else if (is_known_kind(name))
@@ -354,6 +356,9 @@ static void read_type(struct nu_factory *factory, struct nu_cluster *cluster,
         return;
     case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__EDS:
         nu_eds_from_proto(factory, cluster, proto);
+        return;
+    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__ORIGINAL_DST:
+        nu_original_dst_from_proto(factory, cluster, proto);
         return;
     default: /* the others are refused by the schema */
         nu_static_hosts_from_proto(factory, cluster, proto);

@@ -48,6 +48,9 @@ void nu_static_hosts_from_proto(struct nu_factory *factory, struct nu_cluster *c
 void nu_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                        const Envoy__Config__Cluster__V3__Cluster *proto,
                        const ProtobufCMessage *extension, bool is_logical);
+/* Makes the cluster one whose hosts are made by need. */
+void nu_original_dst_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                                const Envoy__Config__Cluster__V3__Cluster *proto);
 /* Gives the cluster the discovery of EDS. */
 void nu_eds_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                        const Envoy__Config__Cluster__V3__Cluster *proto);

@@ -58,7 +58,12 @@ static void hand_back(struct nu_host *host)
 void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
                          struct nu_loop *loop)
 {
-    *keeper = (struct nu_host_keeper){.stats = stats, .loop = loop, .task = {.fn = on_dead}};
+    *keeper = (struct nu_host_keeper){
+        .stats = stats,
+        .loop = loop,
+        .task = {.fn = on_dead},
+        .model = nu_stat_set_create_private(stats, &nu_host_stats_table),
+    };
     nu_outlier_inbox_init(&keeper->outliers, loop);
 }
 
@@ -66,6 +71,7 @@ void nu_host_keeper_finish(struct nu_host_keeper *keeper)
 {
     nu_outlier_inbox_finish(&keeper->outliers);
     bury(keeper);
+    nu_stat_set_destroy(&keeper->model);
 }
 
 /* --- Hosts ------------------------------------------------------------------------------------ */
@@ -194,7 +200,9 @@ struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_ho
     atomic_init(&host->priority, params->priority);
     atomic_init(&host->fit_since_us, nu_clock_monotonic_us());
     nu_host_set_eds_health(host, params->eds_health);
-    host->stats = nu_stat_set_create_private(keeper->stats, &nu_host_stats_table);
+    host->stats = nu_stat_set_create_like(keeper->model);
+    if (nu_likely(nu_thread_index() == NU_THREAD_MAIN))
+        nu_stat_set_adopt(host->stats);
     return host;
 }
 

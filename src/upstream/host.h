@@ -34,6 +34,7 @@ struct nu_host_keeper {
     struct nu_loop *loop;           /* borrowed: the main thread's */
     struct nu_task task;            /* on its way while `dead` is not empty */
     _Atomic(struct nu_host *) dead; /* newest first */
+    struct nu_stat_set *model;      /* of the statistics of hosts; owned */
     /* Calls fn(obj) when no thread can be reading `obj` any more, which hosts have replaced; NULL:
      * nobody else reads. */
     void (*retire)(struct nu_host_keeper *keeper, void (*fn)(void *obj), void *obj);
@@ -125,6 +126,7 @@ struct nu_host {
     struct nu_str hostname;          /* owned; may be empty */
     struct nu_locality locality;     /* owned */
     char *texts;                     /* owned: what these point to */
+    _Atomic bool is_used;            /* it was chosen; only of hosts that are made by need */
     struct nu_stat_set *stats;       /* cx_total, rq_total ...; owned; not rendered by /stats */
     struct nu_host_outlier *outlier; /* owned; NULL without outlier detection */
     struct nu_stat_set *zone_stats;  /* borrowed: the cluster's, of requests from our zone to that
@@ -157,7 +159,8 @@ struct nu_host_params {
     enum nu_eds_health eds_health;
 };
 
-/* A host with one reference. Main thread. */
+/* A host with one reference. Main thread; or a worker, for a host that it makes by need, whose
+ * statistics the main thread adopts (nu_stat_set_adopt). */
 struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_host_params *params);
 /* Any numbered thread. */
 struct nu_host *nu_host_ref(struct nu_host *host);
@@ -245,6 +248,17 @@ static inline uint32_t nu_host_weight(const struct nu_host *host)
 static inline uint32_t nu_host_priority(const struct nu_host *host)
 {
     return atomic_load_explicit(&host->priority, memory_order_relaxed);
+}
+
+/* Notes that a host was chosen, and whether it was since the last time. Any thread. */
+static inline void nu_host_note_use(struct nu_host *host)
+{
+    if (!atomic_load_explicit(&host->is_used, memory_order_relaxed))
+        atomic_store_explicit(&host->is_used, true, memory_order_relaxed);
+}
+static inline bool nu_host_take_use(struct nu_host *host)
+{
+    return atomic_exchange_explicit(&host->is_used, false, memory_order_relaxed);
 }
 
 /* Whether nothing but a passed health check kept it, and it failed. */

@@ -30,9 +30,10 @@ struct nu_lb_context {
     uint64_t hash;                   /* what hashing balancers choose by */
     bool has_hash;                   /* else they take a random number */
     const struct nu_value *criteria; /* a struct: which subset of hosts; NULL: none is asked for */
-    nu_lb_accepts_fn *accepts;       /* NULL: any host will do */
-    uint32_t max_attempts;           /* how many more choices are made while none is accepted */
-    nu_lb_loads_fn *loads;           /* NULL: those of the set */
+    const struct nu_address *destination; /* where it is to go; NULL: it says nothing */
+    nu_lb_accepts_fn *accepts;            /* NULL: any host will do */
+    uint32_t max_attempts; /* how many more choices are made while none is accepted */
+    nu_lb_loads_fn *loads; /* NULL: those of the set */
 };
 
 enum { NU_LB_NONE = -1 };

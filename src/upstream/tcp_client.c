@@ -216,7 +216,7 @@ struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
                                          bool *overflow)
 {
     struct nu_cluster_traffic_stats *stats = nu_cluster_local_stats(cluster);
-    int32_t index = nu_lb_choose(cluster->lb, context);
+    int32_t index = nu_cluster_choose_host(cluster, context);
     *overflow = false;
     if (index == NU_LB_NONE) {
         nu_counter_inc(&stats->upstream_cx_none_healthy);

@@ -54,6 +54,12 @@ class Run:
         path.write_text(self.fill(config.template(spec)))
         return path
 
+    def client_steps(self):
+        """The client's script with the ports put in: a request may name one."""
+        return [{key: self.fill(value) if isinstance(value, str) else value
+                 for key, value in step.items()} if isinstance(step, dict) else step
+                for step in self.case.spec.get("client") or []]
+
     def replace_file(self, name, text):
         """Gives a file new contents as Envoy wants it: a new one, moved over the old one."""
         path = self.folder / name
@@ -171,7 +177,7 @@ def _exchange(run, server):
     before = _counted_from(run.case.spec.get("since"), read_stats(admin))
     client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal,
                     run.replace_file)
-    trouble = client.run(run.case.spec.get("client"))
+    trouble = client.run(run.client_steps())
     seen_by_client = client.finish()
     after = before if ends else _settle(admin)
     exit_code = server.wait_exit() if ends else None

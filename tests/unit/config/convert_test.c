@@ -76,11 +76,11 @@ TEST(enums_by_name_in_any_case_or_by_number)
          "t:1:17: type: DiscoveryType has no value \"strict-dns\" (did you mean STRICT_DNS?)"},
         {"{name: a, type: ''}", NULL,
          "t:1:17: type: DiscoveryType has no value \"\"; it has STATIC, STRICT_DNS, LOGICAL_DNS, "
-         "EDS"},
+         "EDS, ORIGINAL_DST"},
         {"{name: a, type: 1.0}", NULL,
          "t:1:17: type: DiscoveryType has no value \"1.0\"; it has STATIC, STRICT_DNS, "
          "LOGICAL_DNS, "
-         "EDS"},
+         "EDS, ORIGINAL_DST"},
         {"{name: a, type: on}", NULL,
          "t:1:17: type: expected the name of a value, not a boolean (quotes make it a string)"},
         {"{name: a, type: [STATIC]}", NULL,

@@ -586,6 +586,8 @@ static struct nu_lb_context lb_context_of(struct router *router, const struct nu
                                           const struct nu_headers *headers)
 {
     struct nu_lb_context context = {.override_host = router->base.chain->override_host};
+    if (nu_unlikely(router->cluster->cluster->original_dst != NULL))
+        context.destination = nu_original_dst_find(router->cluster, info_of(router), headers);
     if (nu_unlikely(route->hash_policy && router->cluster->cluster->lb_class->uses_hash))
         context.has_hash = nu_hash_policy_eval(route->hash_policy, headers, info_of(router),
                                                &router->cookies, &context.hash);

@@ -199,6 +199,8 @@ static struct nu_lb_context lb_context_of(const struct session *session)
     const struct nu_lb_class *cls = session->cluster->cluster->lb_class;
     struct nu_stream_info *info = session->info;
     struct nu_lb_context context = {0};
+    if (session->cluster->cluster->original_dst)
+        context.destination = nu_original_dst_find(session->cluster, info, NULL);
     if (cls->uses_hash)
         context.has_hash = find_hash(session, &context.hash);
     if (cls->uses_criteria)
