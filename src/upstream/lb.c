@@ -80,15 +80,20 @@ static int32_t choose_until_accepted(struct nu_lb *lb, const struct nu_lb_contex
     return index;
 }
 
-int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context)
+static NU_NOINLINE int32_t choose_with_care(struct nu_lb *lb, const struct nu_lb_context *context)
 {
-    if (nu_unlikely(context->override_host.len)) {
+    if (context->override_host.len) {
         int32_t index = find_override(lb, context->override_host);
         if (index != NU_LB_NONE)
             return index;
     }
     int32_t index = lb->cls->choose(lb, context);
-    if (nu_unlikely(context->accepts != NULL))
-        index = choose_until_accepted(lb, context, index);
-    return index;
+    return context->accepts ? choose_until_accepted(lb, context, index) : index;
+}
+
+int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context)
+{
+    if (nu_unlikely(context->override_host.len || context->accepts))
+        return choose_with_care(lb, context);
+    return lb->cls->choose(lb, context);
 }

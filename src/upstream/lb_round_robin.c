@@ -16,6 +16,7 @@ struct turn {
 
 struct round_robin {
     struct nu_lb base;
+    uint32_t count;      /* all hosts, where each is as good as any; else 0 */
     bool is_slow;        /* some host was in slow start when the set came */
     struct turn turns[]; /* for each list of the set */
 };
@@ -26,22 +27,40 @@ static double weight_of(const struct nu_lb *lb, const struct nu_host *host)
     return nu_host_weight(host);
 }
 
-static int32_t choose(struct nu_lb *base, const struct nu_lb_context *context)
+static uint32_t take_turn(struct turn *turn, uint32_t count)
+{
+    if (nu_unlikely(turn->next >= count))
+        turn->next %= count;
+    return turn->next++;
+}
+
+static NU_NOINLINE int32_t choose_from_list(struct nu_lb *base, const struct nu_lb_context *context)
 {
     struct round_robin *lb = nu_container_of(base, struct round_robin, base);
     struct nu_lb_source source;
-    if (!nu_lb_source(base, context, &source) || nu_unlikely(source.list->count == 0))
+    if (!nu_lb_source(base, context, &source) || source.list->count == 0)
         return NU_LB_NONE;
     struct turn *turn = &lb->turns[source.slot];
-    uint32_t n;
-    if (nu_unlikely(source.list->weighted || lb->is_slow)) {
-        n = nu_lb_turn_pick(base, source.list, &turn->edf, weight_of);
-    } else {
-        if (nu_unlikely(turn->next >= source.list->count))
-            turn->next %= source.list->count;
-        n = turn->next++;
-    }
+    uint32_t n = source.list->weighted || lb->is_slow
+                     ? nu_lb_turn_pick(base, source.list, &turn->edf, weight_of)
+                     : take_turn(turn, source.list->count);
     return (int32_t)nu_host_list_at(source.list, n);
+}
+
+static int32_t choose(struct nu_lb *base, const struct nu_lb_context *context)
+{
+    struct round_robin *lb = nu_container_of(base, struct round_robin, base);
+    if (nu_unlikely(lb->count == 0))
+        return choose_from_list(base, context);
+    return (int32_t)take_turn(&lb->turns[NU_SLOT_HEALTHY], lb->count);
+}
+
+/* Whether every choice is the next one of all hosts. */
+static bool is_simple(const struct round_robin *lb)
+{
+    const struct nu_host_set *set = lb->base.hosts;
+    const struct nu_host_list *healthy = &set->priorities[0].healthy;
+    return set->is_plain && !healthy->index && !healthy->weighted && !lb->is_slow;
 }
 
 static struct nu_lb *create(struct nu_cluster_local *local, const struct nu_host_set *hosts)
@@ -50,6 +69,7 @@ static struct nu_lb *create(struct nu_cluster_local *local, const struct nu_host
     struct round_robin *lb = nu_calloc(1, sizeof(*lb) + turns);
     nu_lb_init(&lb->base, &nu_lb_round_robin, local, hosts);
     lb->is_slow = nu_lb_has_slow_start(&lb->base);
+    lb->count = is_simple(lb) ? hosts->count : 0;
     for (uint32_t i = 0; i < hosts->slot_count; i++)
         lb->turns[i].next = (uint32_t)nu_random_u64();
     return &lb->base;
