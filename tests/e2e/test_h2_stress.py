@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers of HTTP/2 and HTTP/1 that do anything at any time: clients send random frames and stop at any
 byte, upstreams answer, break off, stall and lie. When all of them are gone nothing may be left of
-them: every gauge is where it was, and the next request is answered."""
+them: every gauge is where it was, and the next request is answered. One time in plain text with one
+worker, and shorter over TLS on both sides with two."""
 import random
 import select
+import shutil
 import socket
+import ssl
 import threading
 import time
 
@@ -13,8 +16,10 @@ import pytest
 import h2
 from configs import PROXY
 from peers import serve as serve_h1
+from pki import Authority
 from process import eventually
 from test_h2_upstream import with_options
+from tls_common import serving, upstream
 
 SEEDS = [1, 2, 3]
 STEPS = 2500
@@ -83,7 +88,7 @@ class Line:
         while self.out and self.is_open:
             try:
                 del self.out[:self.sock.send(self.out)]
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             except OSError:
                 self.close()
@@ -94,10 +99,13 @@ class Line:
             return b""
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
-        if not poll.poll(seconds * 1000):
+        has_more = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()
+        if not has_more and not poll.poll(seconds * 1000):
             return b""
         try:
             data = self.sock.recv(1 << self.chance.randrange(4, 17))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return b""
         except OSError:
             data = b""
         if not data:
@@ -116,9 +124,14 @@ class Line:
 # --- Clients --------------------------------------------------------------------------------------
 
 
+def connect(port, context):
+    sock = socket.create_connection(("127.0.0.1", port))
+    return context.wrap_socket(sock, server_hostname="a.test") if context else sock
+
+
 class Client(Line):
-    def __init__(self, port, chance):
-        super().__init__(socket.create_connection(("127.0.0.1", port)), chance)
+    def __init__(self, port, chance, context=None):
+        super().__init__(connect(port, context), chance)
         self.streams, self.next_id = [], 1
         self.frame(h2.SETTINGS, 0, 0, chance.choice([b"", setting(4, 0), setting(4, 1 << 20)]),
                    before=h2.PREFACE)
@@ -259,12 +272,20 @@ def setting(key, value):
 
 
 class Upstreams:
-    """Scripts for two origins, which are wild until they are told otherwise."""
+    """Scripts for two origins, which are wild until they are told otherwise. The one of HTTP/2 speaks
+    TLS if it is given a context."""
 
-    def __init__(self, seed):
-        self.chance, self.are_wild = random.Random(seed), True
+    def __init__(self, seed, context=None):
+        self.chance, self.are_wild, self.context = random.Random(seed), True, context
 
     def run_h2(self, peer):
+        if self.context:
+            peer.sock.setblocking(True)
+            try:
+                peer.sock = self.context.wrap_socket(peer.sock, server_side=True)
+            except OSError:
+                peer.end = "we closed"
+                return
         if self.are_wild:
             self._run(peer, WildH2(peer.sock, random.Random(self.chance.random())))
         else:
@@ -392,24 +413,60 @@ def gauges(proxy):
             if value and (name.endswith(ends) or ".remaining_" in name) and ".admin." not in name}
 
 
+def go_wild(proxy, seed, steps, context=None):
+    chance = random.Random(seed)
+    clients = []
+    for _ in range(steps):
+        clients = [client for client in clients if client.is_open]
+        while len(clients) < CONNECTIONS:
+            clients.append(Client(proxy.port("main"), chance, context))
+        chance.choice(clients).step()
+    for client in clients:
+        client.close()
+
+
+def is_left(proxy, before):
+    eventually(lambda: gauges(proxy) == before, 10)
+    return gauges(proxy) != before
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_is_left_of_wild_peers(nuncio, origin, seed):
     upstreams = Upstreams(seed)
     new, old = origin(upstreams.run_h2), origin(upstreams.run_h1)
     proxy = nuncio(make_config(), "--concurrency", "1", origin=new.port, old=old.port)
     before = gauges(proxy)
-    chance = random.Random(seed)
-    clients = []
-    for _ in range(STEPS):
-        clients = [client for client in clients if client.is_open]
-        while len(clients) < CONNECTIONS:
-            clients.append(Client(proxy.port("main"), chance))
-        chance.choice(clients).step()
-    for client in clients:
-        client.close()
+    go_wild(proxy, seed, STEPS)
     upstreams.are_wild = False
-    eventually(lambda: gauges(proxy) == before, 10)
-    assert gauges(proxy) == before
+    assert not is_left(proxy, before), gauges(proxy)
     client = h2.client(proxy)
     for path in ("/h1", "/h2"):
         assert client.exchange(path).status == 200
+
+
+def make_secure_config(pki):
+    """make_config with TLS to clients, and to the origin of HTTP/2."""
+    plain = "    type: STATIC\n"
+    first, second = make_config().split("  - name: origin\n")
+    trust = f"common_tls_context: {{validation_context: {{trusted_ca: {{filename: {pki}/ca.crt}}}}}}"
+    secure = second.replace(plain, upstream(f"sni: a.test, {trust}"), 1)
+    return serving(pki, extra="alpn_protocols: [h2]", config=first + "  - name: origin\n" + secure)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
+def test_nothing_is_left_of_wild_peers_over_tls_with_two_workers(nuncio, origin, tmp_path):
+    Authority(tmp_path).issue("server", "DNS:a.test")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    server.set_alpn_protocols(["h2"])
+    client = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+    client.set_alpn_protocols(["h2"])
+    upstreams = Upstreams(1, server)
+    new, old = origin(upstreams.run_h2), origin(upstreams.run_h1)
+    proxy = nuncio(make_secure_config(tmp_path), "--concurrency", "2", origin=new.port, old=old.port)
+    before = gauges(proxy)
+    go_wild(proxy, 1, STEPS // 2, client)
+    upstreams.are_wild = False
+    assert not is_left(proxy, before), gauges(proxy)
+    stats = proxy.stats()
+    assert stats["cluster.origin.ssl.handshake"] > 0 and stats["http.main.downstream_rq_2xx"] > 0
