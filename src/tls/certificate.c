@@ -38,8 +38,11 @@ STACK_OF(X509) * nu_tls_read_pem_certificates(struct nu_str pem)
     STACK_OF(X509) *list = sk_X509_new_null();
     BIO *bio = bio_of(pem);
     X509 *certificate;
-    while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+    while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        /* Reads its extensions now, and not when the first of several threads needs them. */
+        X509_check_purpose(certificate, -1, 0);
         sk_X509_push(list, certificate);
+    }
     BIO_free(bio);
     if (is_end_of_pem() && sk_X509_num(list) > 0)
         return list;

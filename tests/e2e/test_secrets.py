@@ -6,11 +6,13 @@ import os
 import re
 import shutil
 import ssl
+import threading
 
 import pytest
 
 from configs import PROXY
 from pki import Authority
+from process import eventually
 from tls_common import TLS, Client, answer, serving, tls_origin, upstream
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
@@ -80,9 +82,9 @@ def rewrite(folder):
     use_pair(folder, "two")
 
 
-def move(folder):
+def move(folder, name="two"):
     for kind in ("crt", "key"):
-        shutil.copy(folder / f"two.{kind}", folder / "next")
+        shutil.copy(folder / f"{name}.{kind}", folder / "next")
         os.rename(folder / "next", folder / f"server.{kind}")
 
 
@@ -104,6 +106,37 @@ def test_new_certificates_are_served_by_all_workers_and_no_connection_ends(nunci
     assert old.get().startswith("HTTP/1.1 200")
     old.close()
     assert proxy.stats()[scope(proxy) + "ssl.connection_error"] == 0
+
+
+def test_no_request_fails_while_the_certificates_of_both_sides_change(nuncio, origin, pki):
+    """Load on both workers, new connections all the time, and files that change under them."""
+    to_hosts = f"""sni: a.test, common_tls_context: {{
+        tls_certificates: [{{certificate_chain: {{filename: {pki}/server.crt}},
+                            private_key: {{filename: {pki}/server.key}}}}],
+        validation_context: {{trusted_ca: {{filename: {pki}/ca.crt}}}}}}"""
+    config = serving(pki, config=PROXY.replace("    type: STATIC\n", upstream(to_hosts)))
+    proxy = nuncio(config, "--concurrency", str(WORKERS),
+                   origin=origin(tls_origin(pki, certificate="one", ask_client=True)).port)
+    is_over, answers = threading.Event(), []
+
+    def ask():
+        while not is_over.is_set():
+            client = Client(pki, proxy.port("main"))
+            answers.append(client.get().split("\r\n")[0])
+            client.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for n in range(8):
+        seen = len(answers)
+        count = updates(proxy)[0]
+        move(pki, "one" if n % 2 else "two")
+        assert eventually(lambda: updates(proxy)[0] > count and len(answers) > seen + 3)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert set(answers) == {"HTTP/1.1 200 OK"}
 
 
 def test_a_link_on_the_way_may_be_replaced(nuncio, origin, pki):
