@@ -86,9 +86,8 @@ static enum nu_h1_ask asks_of(const struct nu_headers *headers, struct nu_str me
                                                              : NU_H1_ASKS_NOTHING;
 }
 
-static struct nu_h1_framing choose_framing(struct nu_h1_client *client,
-                                           const struct nu_headers *headers, struct nu_str method,
-                                           bool end)
+static struct nu_h1_framing choose_framing(struct nu_h1_client *client, struct nu_headers *headers,
+                                           struct nu_str method, bool end)
 {
     struct nu_h1_framing framing = {.add_close = client->flags & LAST};
     if (nu_unlikely(client->message->asks != NU_H1_ASKS_NOTHING))

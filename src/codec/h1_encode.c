@@ -292,10 +292,9 @@ struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_lin
     return written;
 }
 
-bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *length)
+bool nu_h1_length_fits(struct nu_headers *headers, bool end, uint64_t *length)
 {
-    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_CONTENT_LENGTH);
-    return nu_str_to_u64(text, length) == NU_OK && (*length == 0 || !end);
+    return nu_headers_read_length(headers, length) && (*length == 0 || !end);
 }
 
 static NU_NOINLINE void cut(struct nu_buf *data, size_t len)

@@ -154,7 +154,7 @@ static inline bool nu_h1_is_bodiless(uint32_t status)
 
 /* Whether the Content-Length in `headers` can mark off the body that follows: it is a number, and 0
  * if nothing follows. */
-bool nu_h1_length_fits(const struct nu_headers *headers, bool end, uint64_t *length);
+bool nu_h1_length_fits(struct nu_headers *headers, bool end, uint64_t *length);
 /* Cuts `data` to the `*left` bytes that may still be sent; returns whether all of it fits. */
 bool nu_h1_take_length(uint64_t *left, struct nu_buf *data);
 

@@ -25,7 +25,7 @@ static inline const char *find_colon(const char *p, const char *end, const char 
         if (p > last)
             return NULL;
     }
-    p += __builtin_ctz(bits);
+    p += (unsigned)__builtin_ctz(bits);
     return nu_likely(*p == ':' && p + 2 < end) ? p : NULL;
 }
 
@@ -39,7 +39,7 @@ static inline const char *find_value_end(const char *p, const char *end, const c
         bits = nu_scan_control(p);
         p += LOOK;
     } while (bits == 0);
-    p += __builtin_ctz(bits) - LOOK;
+    p = p - LOOK + (unsigned)__builtin_ctz(bits);
     return nu_likely(p + 1 < end && memcmp(p, "\r\n", 2) == 0) ? p : NULL;
 }
 
@@ -56,12 +56,13 @@ static inline enum nu_header_id id_of(struct nu_str name)
 }
 
 /* Adds a field of a known name, if that can be done without a look at the others. */
-static inline bool take_known(struct nu_h1_message *msg, enum nu_header_id id, struct nu_str value)
+static inline bool take_known(struct nu_h1_message *msg, enum nu_header_id id, size_t name_len,
+                              struct nu_str value)
 {
     if (nu_unlikely(nu_h1_bears_on_framing(id)) &&
         !(msg->phase == NU_H1_HEAD && !msg->second && nu_h1_is_plain_field(id, value)))
         return false;
-    return nu_headers_try_new(msg->target, id, value);
+    return nu_headers_try_new(msg->target, id, name_len, value);
 }
 
 /* The same for any other name, if it is one. */
@@ -94,7 +95,7 @@ void nu_h1_take_lines(struct nu_h1_message *msg, const char *end, const char *re
         struct nu_str name = nu_str_make(line, (size_t)(colon - line));
         struct nu_str value = nu_str_make(start, (size_t)(stop - start));
         enum nu_header_id id = id_of(name);
-        bool is_taken = nu_likely(id != NU_HEADER_OTHER) ? take_known(msg, id, value)
+        bool is_taken = nu_likely(id != NU_HEADER_OTHER) ? take_known(msg, id, name.len, value)
                                                          : take_other(msg, name, value);
         if (nu_unlikely(!is_taken))
             break;

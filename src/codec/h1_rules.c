@@ -121,8 +121,7 @@ static int check_framing(struct nu_h1_message *msg)
     if (lengths > 1)
         return FAIL(msg, 400, "http1.codec_error");
     if (lengths) {
-        struct nu_str text = nu_headers_get_id(headers, NU_HEADER_CONTENT_LENGTH);
-        if (nu_str_to_u64(text, &msg->content_length) != NU_OK)
+        if (!nu_headers_read_length(headers, &msg->content_length))
             return FAIL(msg, 400, "http1.codec_error");
         msg->has_length = true;
     }

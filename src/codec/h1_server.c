@@ -100,9 +100,8 @@ static bool opens_tunnel(const struct nu_h1_server *server, uint32_t status)
 }
 
 /* How the end of the body is marked: a length, chunks, or the connection's end. */
-static struct nu_h1_framing choose_framing(struct nu_h1_server *server,
-                                           const struct nu_headers *headers, uint32_t status,
-                                           bool end)
+static struct nu_h1_framing choose_framing(struct nu_h1_server *server, struct nu_headers *headers,
+                                           uint32_t status, bool end)
 {
     struct nu_h1_framing framing = {0};
     bool http10 = server->codec.protocol == NU_PROTOCOL_HTTP10;

@@ -246,7 +246,8 @@ static bool go_on_after_headers(struct nu_filter *filter, enum nu_direction dir,
     return true;
 }
 
-void nu_chain_pass_headers(struct nu_filter_chain *chain, enum nu_direction dir, int i, bool end)
+static inline void pass_headers(struct nu_filter_chain *chain, enum nu_direction dir, int i,
+                                bool end)
 {
     struct nu_chain_half *half = &chain->half[dir];
     for (i = next_at(chain, dir, NU_PHASE_HEADERS, i); is_inside(chain, i);
@@ -271,6 +272,25 @@ void nu_chain_pass_headers(struct nu_filter_chain *chain, enum nu_direction dir,
         chain->ops->encode_headers(chain, half->headers, end);
     if (nu_unlikely(half->kept_count))
         pass_added(chain, dir);
+}
+
+/* Each direction has code of its own, in which the other's is left out. */
+static NU_NOINLINE void decode_headers(struct nu_filter_chain *chain, int i, bool end)
+{
+    pass_headers(chain, NU_DECODE, i, end);
+}
+
+static NU_NOINLINE void encode_headers(struct nu_filter_chain *chain, int i, bool end)
+{
+    pass_headers(chain, NU_ENCODE, i, end);
+}
+
+void nu_chain_pass_headers(struct nu_filter_chain *chain, enum nu_direction dir, int i, bool end)
+{
+    if (dir == NU_DECODE)
+        decode_headers(chain, i, end);
+    else
+        encode_headers(chain, i, end);
 }
 
 /* A filter that had stopped says continue: what it kept goes first, then `data`. */

@@ -31,9 +31,10 @@ static inline unsigned nu_scan_colon_or_control(const char *p)
 {
     __m128i v = nu_scan_load(p);
     __m128i colon = _mm_cmpeq_epi8(v, _mm_set1_epi8(':'));
-    /* As signed numbers, bytes beyond ASCII are below all others. */
-    __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(colon, low));
+    /* As signed numbers, bytes beyond ASCII are below all others; and what is not above 0x1f is what
+     * a compiler makes of them. */
+    __m128i usual = _mm_cmpgt_epi8(v, _mm_set1_epi8(0x1f));
+    return 0xffffu ^ (unsigned)_mm_movemask_epi8(_mm_andnot_si128(colon, usual));
 }
 
 /* A bit for each of 16 bytes that is no letter, digit or '-'. */

@@ -16,6 +16,7 @@ void nu_headers_init(struct nu_headers *headers, struct nu_arena *arena, uint32_
     headers->holes = 0;
     headers->name_style = NU_NAMES_AS_WRITER_LIKES;
     headers->has_repeats = false;
+    headers->length_text.ptr = NULL;
     memset(headers->present, 0, sizeof(headers->present));
 }
 
@@ -24,6 +25,7 @@ void nu_headers_clear(struct nu_headers *headers)
     headers->used = 0;
     headers->holes = 0;
     headers->has_repeats = false;
+    headers->length_text.ptr = NULL;
     memset(headers->present, 0, sizeof(headers->present));
 }
 
@@ -90,7 +92,7 @@ static NU_NOINLINE void add_id_slow(struct nu_headers *headers, enum nu_header_i
 
 void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
 {
-    if (nu_unlikely(!nu_headers_try_new(headers, id, value)))
+    if (nu_unlikely(!nu_headers_try_new(headers, id, nu_header_rows[id].len, value)))
         add_id_slow(headers, id, value);
 }
 
@@ -154,7 +156,7 @@ static NU_NOINLINE void set_id_slow(struct nu_headers *headers, enum nu_header_i
 
 void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value)
 {
-    if (!nu_headers_try_new(headers, id, value))
+    if (!nu_headers_try_new(headers, id, nu_header_rows[id].len, value))
         set_id_slow(headers, id, value);
 }
 

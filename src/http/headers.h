@@ -39,9 +39,11 @@ struct nu_headers {
     struct nu_header *entries;
     uint32_t used; /* entries, holes included */
     uint32_t cap;
-    uint32_t holes;     /* among them */
-    uint8_t name_style; /* enum nu_name_style */
-    bool has_repeats;   /* a known name may have more than one entry */
+    uint32_t holes;            /* among them */
+    uint8_t name_style;        /* enum nu_name_style */
+    bool has_repeats;          /* a known name may have more than one entry */
+    uint64_t length;           /* what a Content-Length was read as: */
+    struct nu_str length_text; /* this one; ptr is NULL while none was read */
     uint64_t present[NU_HEADERS_WORDS];
     uint16_t first[NU_HEADER_ID_COUNT]; /* index of the first entry; valid with the presence bit */
 };
@@ -69,6 +71,20 @@ static inline struct nu_str nu_headers_get_id(const struct nu_headers *headers,
 {
     const struct nu_header *header = nu_headers_find_id(headers, id);
     return header ? header->value : nu_str_make(NULL, 0);
+}
+
+/* Reads the Content-Length, which there is, once; false if it is no number. */
+static inline bool nu_headers_read_length(struct nu_headers *headers, uint64_t *length)
+{
+    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_CONTENT_LENGTH);
+    struct nu_str known = headers->length_text;
+    if (text.ptr != known.ptr || text.len != known.len) {
+        if (nu_str_to_u64(text, &headers->length) != NU_OK)
+            return false;
+        headers->length_text = text;
+    }
+    *length = headers->length;
+    return true;
 }
 
 /* The places that are kept for a request's pseudo headers, in Envoy's order. */
@@ -114,10 +130,10 @@ static inline struct nu_header *nu_headers_add_ref(struct nu_headers *headers, e
 
 /* The same for a known name. */
 void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
-/* Adds an entry of a known name, unless the map has one or has no room left; returns whether it
- * did. */
+/* Adds an entry of a known name, which has `name_len` bytes, unless the map has one or has no room
+ * left; returns whether it did. */
 static inline bool nu_headers_try_new(struct nu_headers *headers, enum nu_header_id id,
-                                      struct nu_str value)
+                                      size_t name_len, struct nu_str value)
 {
     uint64_t *word = &headers->present[id / 64];
     uint64_t bit = (uint64_t)1 << (id % 64);
@@ -125,7 +141,7 @@ static inline bool nu_headers_try_new(struct nu_headers *headers, enum nu_header
     if (nu_unlikely(*word & bit || index == headers->cap || index >= NU_HEADERS_INDEXED))
         return false;
     struct nu_header *header = &headers->entries[index];
-    header->name = nu_header_name_of(id);
+    header->name = nu_str_make(nu_header_rows[id].text, name_len);
     header->value = value;
     header->original_name = NULL;
     header->id = (uint16_t)id;

@@ -81,6 +81,7 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     local->pool_of = make_pool_slots(hosts);
     nu_list_init(&local->pools);
     nu_list_init(&local->tcp_clients);
+    memset(table->found, 0, sizeof(table->found));
     void *before = nu_map_put(&table->by_name, cluster->name, local);
     nu_assert(!before);
     update_zones_after(table, local);
@@ -199,6 +200,15 @@ struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *ta
                                                struct nu_str name)
 {
     return nu_map_get(&table->by_name, name);
+}
+
+struct nu_cluster_local *nu_cluster_table_find_again(struct nu_cluster_table *table,
+                                                     struct nu_str name)
+{
+    struct nu_cluster_local **found = &table->found[(uintptr_t)name.ptr / 16 % NU_CLUSTER_MEMO];
+    if (nu_unlikely(!*found || !nu_str_eq((*found)->cluster->name, name)))
+        *found = nu_cluster_table_find(table, name);
+    return *found;
 }
 
 static void make_blocks(struct nu_cluster_local *local)

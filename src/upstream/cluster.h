@@ -204,10 +204,14 @@ struct nu_cluster_local {
 };
 
 /* A worker's clusters by name. */
+enum { NU_CLUSTER_MEMO = 8 };
+
 struct nu_cluster_table {
     struct nu_loop *loop;        /* borrowed */
     struct nu_map by_name;       /* of struct nu_cluster_local */
     struct nu_str local_cluster; /* borrowed: the cluster of processes like this; may be empty */
+    struct nu_cluster_local
+        *found[NU_CLUSTER_MEMO]; /* lately, by where the name stood; may be NULL */
 };
 
 void nu_cluster_table_init(struct nu_cluster_table *table, struct nu_loop *loop);
@@ -229,6 +233,9 @@ void nu_cluster_local_set_hosts(struct nu_cluster_local *local, struct nu_host_s
 /* The cluster of this name, or NULL. */
 struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
                                                struct nu_str name);
+/* The same for who asks again and again with names that stay where they are, such as a route's. */
+struct nu_cluster_local *nu_cluster_table_find_again(struct nu_cluster_table *table,
+                                                     struct nu_str name);
 
 /* A host has one pool or two, where HTTP/1 and HTTP/2 are spoken, for each priority. */
 enum { NU_POOLS_PER_PRIORITY = 2 };

@@ -312,4 +312,25 @@ TEST(joined_names_append_to_the_value)
     end();
 }
 
+TEST(a_length_is_that_of_the_present_value)
+{
+    uint64_t length = 0;
+    char text[4] = "123";
+    start();
+    nu_headers_set_id(&headers, NU_HEADER_CONTENT_LENGTH, nu_str_make(text, 3));
+    assert_true(nu_headers_read_length(&headers, &length));
+    assert_true(nu_headers_read_length(&headers, &length));
+    assert_int_equal(length, 123);
+    nu_headers_set_id(&headers, NU_HEADER_CONTENT_LENGTH, nu_str_make(text, 2));
+    assert_true(nu_headers_read_length(&headers, &length));
+    assert_int_equal(length, 12);
+    nu_headers_set_id(&headers, NU_HEADER_CONTENT_LENGTH, NU_STR("x"));
+    assert_false(nu_headers_read_length(&headers, &length));
+    nu_headers_clear(&headers);
+    nu_headers_set_id(&headers, NU_HEADER_CONTENT_LENGTH, NU_STR("4"));
+    assert_true(nu_headers_read_length(&headers, &length));
+    assert_int_equal(length, 4);
+    end();
+}
+
 TEST_MAIN()

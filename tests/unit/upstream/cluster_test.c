@@ -30,6 +30,31 @@ TEST(table_gets_new_hosts_by_message)
     cluster_fixture_finish(&f);
 }
 
+/* Names of routes that went may leave their places to other names. */
+TEST(clusters_are_told_by_their_names_and_not_by_where_these_stand)
+{
+    struct cluster_fixture f;
+    cluster_fixture_init(&f);
+    cluster_fixture_start(&f, nu_host_set_create(NULL, 0));
+    char place[8] = "c";
+    struct nu_cluster_local *c = cluster_local(&f);
+    struct nu_str name = nu_str_make(place, 1);
+    assert_ptr_equal(nu_cluster_table_find_again(&f.table, name), c);
+    assert_ptr_equal(nu_cluster_table_find_again(&f.table, name), c);
+    place[0] = 'd';
+    assert_null(nu_cluster_table_find_again(&f.table, name));
+    struct nu_cluster *d = nu_cluster_create(f.stats, NU_STR("d"), NU_STR(""));
+    struct nu_host_set *none = nu_host_set_create(NULL, 0);
+    nu_cluster_set_first_hosts(d, none);
+    assert_true(nu_cluster_manager_add(f.manager, d));
+    nu_cluster_table_add(&f.table, d, none);
+    nu_host_set_unref(none);
+    assert_ptr_equal(nu_cluster_table_find_again(&f.table, name)->cluster, d);
+    place[0] = 'c';
+    assert_ptr_equal(nu_cluster_table_find_again(&f.table, name), c);
+    cluster_fixture_finish(&f);
+}
+
 TEST(membership_is_counted)
 {
     struct cluster_fixture f;

@@ -545,7 +545,7 @@ static const struct refusal *refusal_of(struct router *router, struct nu_cluster
 static void find_cluster(struct router *router)
 {
     struct nu_str name = match_of(router)->cluster;
-    router->cluster = nu_cluster_table_find(router->base.chain->loop->clusters, name);
+    router->cluster = nu_cluster_table_find_again(router->base.chain->loop->clusters, name);
     router->cluster_name = name;
     if (nu_unlikely(!router->cluster))
         return;
