@@ -109,7 +109,8 @@ struct nu_hash_ring *nu_hash_ring_create(const struct nu_hash_host *hosts, uint3
     uint64_t size = (uint64_t)ceil(scale);
     struct nu_hash_ring head = {.size = size, .min_per_host = size};
     place_hosts(&builder, hosts, count, scale, &head);
-    qsort(builder.places, builder.count, sizeof(*builder.places), by_hash);
+    if (builder.count)
+        qsort(builder.places, builder.count, sizeof(*builder.places), by_hash);
     struct nu_hash_ring *ring =
         nu_alloc(sizeof(*ring) + builder.count * (sizeof(ring->places[0]) + sizeof(uint32_t)));
     *ring = head;
