@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiling hash policies. */
-#include "config/config.h"
+#include "config/values.h"
 #include "envoy/config/route/v3/route_components.pb-c.h"
 #include "match/hash_policy_internal.h"
 
@@ -38,6 +38,7 @@ static void read_cookie(const struct nu_match_factory *factory, struct nu_hash_m
     method->kind = NU_HASH_METHOD_COOKIE;
     method->name = dup_text(factory, proto->name);
     method->makes_cookie = proto->ttl != NULL;
+    nu_config_duration_ms(factory->ctx, proto, "ttl", proto->ttl, 0); /* complains if it is none */
     method->cookie = (struct nu_set_cookie){
         .name = method->name,
         .path = dup_text(factory, proto->path),

@@ -124,6 +124,16 @@ struct nu_cluster_lb_stats {
 };
 extern const struct nu_stat_table nu_cluster_lb_stats_table;
 
+/* cluster.<name>., where hosts are divided into subsets */
+#define NU_SUBSET_STATS(X, S) \
+    X(S, GAUGE, lb_subsets_single_host_per_subset_duplicate, \
+      "Hosts left out of subsets of a single host that had one.")
+
+struct nu_subset_stats {
+    NU_SUBSET_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_subset_stats_table;
+
 /* cluster.<name>.ring_hash_lb. */
 #define NU_RING_HASH_STATS(X, S) \
     X(S, GAUGE, size, "Places on the ring that was built last.") \

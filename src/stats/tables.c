@@ -66,6 +66,7 @@ NU_STAT_TABLE(nu_circuit_breaker_stats, NU_CIRCUIT_BREAKER_STATS,
 NU_STAT_TABLE(nu_circuit_breaker_remaining_stats, NU_CIRCUIT_BREAKER_REMAINING_STATS,
               "cluster.<name>.circuit_breakers.<priority>",
               "What is left until these limits, with track_remaining.");
+NU_STAT_TABLE(nu_subset_stats, NU_SUBSET_STATS, "cluster.<name>", "Subsets of a single host.");
 NU_STAT_TABLE(nu_ring_hash_stats, NU_RING_HASH_STATS, "cluster.<name>.ring_hash_lb",
               "Where hosts stand on a ring.");
 NU_STAT_TABLE(nu_maglev_stats, NU_MAGLEV_STATS, "cluster.<name>.maglev_lb",
@@ -139,6 +140,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_eds_stats_table,
     &nu_circuit_breaker_stats_table,
     &nu_circuit_breaker_remaining_stats_table,
+    &nu_subset_stats_table,
     &nu_ring_hash_stats_table,
     &nu_maglev_stats_table,
     &nu_outlier_stats_table,

@@ -24,6 +24,7 @@
 #include "upstream/happy_eyeballs.h"
 #include "upstream/lb.h"
 #include "upstream/original_dst.h"
+#include "upstream/subset.h"
 #include "upstream/transport_match.h"
 
 struct nu_cluster_manager;
@@ -70,7 +71,8 @@ struct nu_cluster_sets {
     struct nu_stat_set *canary;   /* .canary. */
     struct nu_stat_set *retry;    /* .retry. */
     struct nu_stat_set *lb;
-    struct nu_stat_set *hash; /* .ring_hash_lb. or .maglev_lb.; NULL unless it balances so */
+    struct nu_stat_set *hash;   /* .ring_hash_lb. or .maglev_lb.; NULL unless it balances so */
+    struct nu_stat_set *subset; /* NULL unless there are subsets */
     struct nu_stat_set *membership;
     struct nu_stat_set *update;
     struct nu_stat_set *transport_match;              /* .default. */
@@ -123,9 +125,10 @@ struct nu_cluster {
     struct nu_transport_match *transport_matches; /* for hosts that fit; in order */
     size_t transport_match_count;
     const struct nu_lb_class *lb_class;
-    const struct nu_lb_settings *lb;        /* in the arena, or the default */
-    const struct nu_hash_lb_settings *hash; /* in the arena; NULL unless it balances by hash */
-    const struct nu_metadata *metadata;     /* may be NULL */
+    const struct nu_lb_settings *lb;         /* in the arena, or the default */
+    const struct nu_hash_lb_settings *hash;  /* in the arena; NULL unless it balances by hash */
+    const struct nu_subset_settings *subset; /* the same; NULL unless there are subsets */
+    const struct nu_metadata *metadata;      /* may be NULL */
     struct nu_breakers breakers[NU_PRIORITY_COUNT];
     struct nu_cluster_sets sets;
     _Atomic uint64_t members;           /* struct nu_cluster_members; by the main thread */
@@ -201,6 +204,7 @@ struct nu_cluster_local {
     struct nu_http2_stats *http2_stats;         /* NULL before the first connection */
     struct nu_map own_pools;  /* those that are not for everybody, by pool->own->key */
     struct nu_pool **pool_of; /* nu_pool_slot says where; NULL until used */
+    struct nu_subset_totals subsets_counted;
 };
 
 /* A worker's clusters by name. */

@@ -91,6 +91,18 @@ void nu_cluster_set_hash(struct nu_cluster *cluster, const struct nu_hash_lb_set
     cluster->hash = copy;
 }
 
+const struct nu_lb_class *nu_cluster_set_subsets(struct nu_cluster *cluster,
+                                                 const struct nu_subset_settings *settings)
+{
+    struct nu_subset_settings *copy = nu_arena_alloc(&cluster->arena, sizeof(*copy));
+    cluster->sets.subset = create_set(cluster, &nu_subset_stats_table, "");
+    *copy = *settings;
+    copy->stats = cluster->sets.subset;
+    copy->registry = nu_subset_registry_create(&cluster->arena);
+    cluster->subset = copy;
+    return nu_subset_lb_class(copy, &cluster->arena);
+}
+
 static void set_default_options(struct nu_cluster_options *options)
 {
     options->connect_timeout_ms = DEFAULT_CONNECT_TIMEOUT_MS;
@@ -190,6 +202,7 @@ static void destroy_sets(struct nu_cluster_sets *sets)
     nu_stat_set_destroy(&sets->retry);
     nu_stat_set_destroy(&sets->lb);
     nu_stat_set_destroy(&sets->hash);
+    nu_stat_set_destroy(&sets->subset);
     nu_stat_set_destroy(&sets->membership);
     nu_stat_set_destroy(&sets->update);
     nu_stat_set_destroy(&sets->transport_match);

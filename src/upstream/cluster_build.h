@@ -8,6 +8,7 @@
 
 #include "upstream/cluster.h"
 #include "upstream/lb_hash.h"
+#include "upstream/lb_subset.h"
 
 struct nu_host_update;
 
@@ -37,6 +38,10 @@ void nu_cluster_need_http2_stats(struct nu_cluster *cluster);
 /* How tables for balancing by hash are made (`settings` is copied); with their statistics. */
 void nu_cluster_set_hash(struct nu_cluster *cluster, const struct nu_hash_lb_settings *settings,
                          enum nu_hash_table_kind kind);
+/* How hosts are divided into subsets (`settings` is copied); returns the class that the cluster then
+ * balances by. */
+const struct nu_lb_class *nu_cluster_set_subsets(struct nu_cluster *cluster,
+                                                 const struct nu_subset_settings *settings);
 /* Sets the first hosts (takes a reference), which count once the manager has the cluster. */
 void nu_cluster_set_first_hosts(struct nu_cluster *cluster, struct nu_host_set *hosts);
 

@@ -65,6 +65,12 @@ void nu_lb_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
 void nu_lb_check_provided(struct nu_factory *factory, const struct nu_cluster *cluster,
                           const Envoy__Config__Cluster__V3__Cluster *proto);
 
+/* The class for subsets, in which balancers of the class `child` choose; `child` itself where the
+ * configuration (which may be NULL) makes none. */
+const struct nu_lb_class *
+nu_subset_from_cluster(struct nu_factory *factory, struct nu_cluster *cluster,
+                       const Envoy__Config__Cluster__V3__Cluster__LbSubsetConfig *proto,
+                       const struct nu_lb_class *child);
 /* The class for lb_policy RING_HASH or MAGLEV; its settings go into the cluster. */
 const struct nu_lb_class *
 nu_ring_hash_from_cluster(struct nu_factory *factory, struct nu_cluster *cluster,

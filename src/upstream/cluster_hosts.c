@@ -180,11 +180,7 @@ static void seal(struct nu_cluster *cluster, const struct nu_cluster_surrounding
         .with_localities = cluster->lb->is_locality_weighted || around->has_local_cluster,
         .here = around->here,
     };
-    nu_host_set_seal(set, &settings);
-    if (cluster->lb_class->share && !set->shared) {
-        set->shared = cluster->lb_class->share(cluster, set);
-        set->free_shared = cluster->lb_class->free_shared;
-    }
+    nu_lb_prepare(cluster->lb_class, cluster, set, &settings);
 }
 
 static void tell(const struct nu_cluster *cluster, const struct nu_host_change *change)

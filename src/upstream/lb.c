@@ -39,6 +39,16 @@ void nu_lb_finish(struct nu_lb *lb)
     nu_free(lb->zones);
 }
 
+void nu_lb_prepare(const struct nu_lb_class *cls, const struct nu_cluster *cluster,
+                   struct nu_host_set *set, const struct nu_host_set_settings *settings)
+{
+    nu_host_set_seal(set, settings);
+    if (!cls->share || set->shared)
+        return;
+    set->shared = cls->share(cluster, set, settings);
+    set->free_shared = cls->free_shared;
+}
+
 struct nu_lb *nu_lb_create(const struct nu_lb_class *cls, struct nu_cluster_local *local,
                            const struct nu_host_set *hosts)
 {

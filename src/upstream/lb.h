@@ -47,7 +47,8 @@ struct nu_lb_class {
     bool knows_zones;   /* prefers the zone where this process is, if the cluster's settings do */
     /* What balancers of this class share over all workers for a set that is sealed; NULL: nothing.
      * Freed with the set. Main thread. */
-    void *(*share)(const struct nu_cluster *cluster, const struct nu_host_set *hosts);
+    void *(*share)(const struct nu_cluster *cluster, const struct nu_host_set *hosts,
+                   const struct nu_host_set_settings *settings);
     void (*free_shared)(void *shared);
     /* A balancer over `hosts` (borrowed, as the worker's cluster; both live longer). */
     struct nu_lb *(*create)(struct nu_cluster_local *local, const struct nu_host_set *hosts);
@@ -75,6 +76,9 @@ extern const struct nu_lb_class nu_lb_least_request;
 /* A random host, whatever its weight. */
 extern const struct nu_lb_class nu_lb_random;
 
+/* Seals a set and makes what balancers of the class share over it. Main thread. */
+void nu_lb_prepare(const struct nu_lb_class *cls, const struct nu_cluster *cluster,
+                   struct nu_host_set *set, const struct nu_host_set_settings *settings);
 /* A balancer over `hosts`, whichever kind; owned by the caller. */
 struct nu_lb *nu_lb_create(const struct nu_lb_class *cls, struct nu_cluster_local *local,
                            const struct nu_host_set *hosts);

@@ -310,6 +310,20 @@ static const struct nu_lb_class *read_policies(struct nu_factory *factory,
 
 /* --- The whole -------------------------------------------------------------------------------- */
 
+static void read_subsets(struct nu_factory *factory, struct nu_cluster *cluster,
+                         const cluster_proto *proto)
+{
+    if (proto->load_balancing_policy)
+        nu_config_error(factory->ctx, proto, "lb_subset_config",
+                        "cannot be combined with load_balancing_policy");
+    else if (cluster->wants_provided_lb)
+        nu_config_error(factory->ctx, proto, "lb_subset_config",
+                        "cannot be combined with the policy CLUSTER_PROVIDED");
+    else
+        cluster->lb_class =
+            nu_subset_from_cluster(factory, cluster, proto->lb_subset_config, cluster->lb_class);
+}
+
 /* Most clusters share the defaults. */
 static bool has_settings(const cluster_proto *proto)
 {
@@ -324,11 +338,13 @@ void nu_lb_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
     cluster->lb_class = proto->load_balancing_policy
                             ? read_policies(factory, cluster, &settings, proto)
                             : read_policy(factory, cluster, &settings, proto);
-    if (!has_settings(proto))
-        return;
-    struct nu_lb_settings *own = nu_arena_alloc(&cluster->arena, sizeof(*own));
-    *own = settings;
-    cluster->lb = own;
+    if (has_settings(proto)) {
+        struct nu_lb_settings *own = nu_arena_alloc(&cluster->arena, sizeof(*own));
+        *own = settings;
+        cluster->lb = own;
+    }
+    if (proto->lb_subset_config)
+        read_subsets(factory, cluster, proto);
 }
 
 void nu_lb_check_provided(struct nu_factory *factory, const struct nu_cluster *cluster,

@@ -161,13 +161,17 @@ static void *share(const struct nu_cluster *cluster, const struct nu_host_set *s
     return tables;
 }
 
-static void *share_rings(const struct nu_cluster *cluster, const struct nu_host_set *set)
+static void *share_rings(const struct nu_cluster *cluster, const struct nu_host_set *set,
+                         const struct nu_host_set_settings *settings)
 {
+    (void)settings;
     return share(cluster, set, true);
 }
 
-static void *share_maglev(const struct nu_cluster *cluster, const struct nu_host_set *set)
+static void *share_maglev(const struct nu_cluster *cluster, const struct nu_host_set *set,
+                          const struct nu_host_set_settings *settings)
 {
+    (void)settings;
     return share(cluster, set, false);
 }
 
