@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What answers add to the cluster's statistics, and what outlier detection is told of hosts. Response codes are charged when the response's head
- * comes, or when a failure stands in its place, as Envoy does.
+ * What answers add to the cluster's statistics, and what outlier detection is told of hosts.
+ * Response codes are charged when the response's head comes, or when a failure stands in its place,
+ * as Envoy does.
  */
 #include "client/exchange_internal.h"
 
