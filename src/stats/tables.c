@@ -82,6 +82,9 @@ NU_STAT_TABLE(nu_host_stats, NU_HOST_STATS, "(in /clusters)", "A host.");
 NU_STAT_TABLE(nu_tls_stats, NU_TLS_STATS, "listener.<address>.ssl, cluster.<name>.ssl",
               "TLS connections.");
 NU_STAT_TABLE(nu_sds_stats, NU_SDS_STATS, "sds.<secret>", "Secrets that come from files.");
+NU_STAT_TABLE(nu_tls_certificate_stats, NU_TLS_CERTIFICATE_STATS,
+              "listener.<address>.ssl.certificate.<name>, cluster.<name>.ssl.certificate.<name>",
+              "A certificate, by the name of its secret.");
 NU_STAT_TABLE(nu_tls_factory_stats, NU_TLS_FACTORY_STATS,
               "listener.<address>.server_ssl_socket_factory, "
               "cluster.<name>.client_ssl_socket_factory",
@@ -149,6 +152,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_host_stats_table,
     &nu_tls_stats_table,
     &nu_tls_factory_stats_table,
+    &nu_tls_certificate_stats_table,
     &nu_sds_stats_table,
     &nu_tls_negotiated_stats_table,
     &nu_tls_inspector_stats_table,

@@ -41,6 +41,15 @@ struct nu_tls_factory_stats {
 };
 extern const struct nu_stat_table nu_tls_factory_stats_table;
 
+/* listener.<address>.ssl.certificate.<name>. and cluster.<name>.ssl.certificate.<name>. */
+#define NU_TLS_CERTIFICATE_STATS(X, S) \
+    X(S, GAUGE, expiration_unix_time_seconds, "When the certificate expires.")
+
+struct nu_tls_certificate_stats {
+    NU_TLS_CERTIFICATE_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_tls_certificate_stats_table;
+
 /* What was negotiated, by name, in the scope of the above. */
 #define NU_TLS_NEGOTIATED(X) \
     X("versions.TLSv1") \

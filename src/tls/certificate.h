@@ -17,7 +17,8 @@ struct nu_tls_certificate {
     EVP_PKEY *key;          /* owned */
     struct nu_str *names;   /* the DNS names it is for, lower-case, or its common name */
     size_t name_count;
-    struct nu_str source; /* the file of the chain, or "<inline>" */
+    struct nu_str source;    /* the file of the chain, or "<inline>" */
+    struct nu_str stat_name; /* in statistics */
     struct nu_tls_staple staple;
     bool must_staple; /* it says itself that it is worth nothing without */
 };

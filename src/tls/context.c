@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "tls/choice.h"
+#include "tls/describe.h"
 #include "tls/transport.h"
 
 /* One set of settings. Immutable, but for the count of who holds it: the context, and the part of
@@ -30,6 +31,8 @@ struct nu_tls_context {
     struct nu_stat_set *stats; /* borrowed: the registry frees these three */
     struct nu_stat_set *negotiated;
     struct nu_stat_set *factory_stats;
+    struct nu_stats *registry;                  /* borrowed */
+    char *scope;                                /* owned: what statistics begin with */
     struct nu_tls_ticket_key random_ticket_key; /* where none are configured */
     /* Guards the moment between reading `current` and counting it; taken only by a thread that
      * finds new settings, and by the one that sets them. */
@@ -363,6 +366,30 @@ static struct nu_tls_snapshot *make_snapshot(const struct nu_tls_context *contex
     return snapshot;
 }
 
+static void show_expiration(const struct nu_tls_context *context, struct nu_str name,
+                            const X509 *certificate)
+{
+    struct nu_strbuf prefix = {0};
+    nu_strbuf_addf(&prefix, "%s.ssl.certificate.", context->scope);
+    nu_stats_sanitize(&prefix, name);
+    struct nu_tls_certificate_stats *stats = nu_stat_set_block(nu_stat_set_create(
+        context->registry, &nu_tls_certificate_stats_table, nu_strbuf_str(&prefix)));
+    nu_gauge_set(&stats->expiration_unix_time_seconds, nu_tls_expiration_of(certificate));
+    nu_strbuf_finish(&prefix);
+}
+
+/* As Envoy: of each certificate, and of the first authority. */
+static void show_expirations(const struct nu_tls_context *context,
+                             const struct nu_tls_settings *settings)
+{
+    const struct nu_tls_validator *validator = &settings->validator;
+    for (size_t i = 0; i < settings->certificate_count; i++)
+        show_expiration(context, settings->certificates[i].stat_name,
+                        settings->certificates[i].leaf);
+    if (validator->ca_list)
+        show_expiration(context, validator->ca_stat_name, sk_X509_value(validator->ca_list, 0));
+}
+
 bool nu_tls_context_set(struct nu_tls_context *context, const struct nu_tls_settings *settings,
                         struct nu_arena *arena, struct nu_strbuf *error)
 {
@@ -380,6 +407,7 @@ bool nu_tls_context_set(struct nu_tls_context *context, const struct nu_tls_sett
     struct nu_tls_snapshot *old = atomic_exchange(&context->current, snapshot);
     pthread_mutex_unlock(&context->lock);
     unref_snapshot(old);
+    show_expirations(context, settings);
     return true;
 }
 
@@ -405,6 +433,8 @@ struct nu_tls_context *nu_tls_context_create(bool is_server, struct nu_stats *st
     int ok = RAND_bytes((unsigned char *)&context->random_ticket_key,
                         sizeof(context->random_ticket_key));
     nu_assert(ok == 1);
+    context->registry = stats;
+    context->scope = nu_strndup(scope.ptr, scope.len);
     context->stats = create_set(stats, &nu_tls_stats_table, scope, "ssl");
     context->negotiated = create_set(stats, &nu_tls_negotiated_stats_table, scope, "ssl");
     context->factory_stats =
@@ -437,5 +467,6 @@ void nu_tls_context_destroy(struct nu_tls_context **context_ptr)
     unref_snapshot(atomic_load(&context->current));
     pthread_mutex_destroy(&context->lock);
     OPENSSL_cleanse(&context->random_ticket_key, sizeof(context->random_ticket_key));
+    nu_free(context->scope);
     nu_free(context);
 }

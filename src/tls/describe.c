@@ -18,6 +18,11 @@ static int64_t seconds_of(const ASN1_TIME *time)
     return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
+int64_t nu_tls_expiration_of(const X509 *certificate)
+{
+    return seconds_of(X509_get0_notAfter(certificate));
+}
+
 static uint64_t days_left(const X509 *certificate, uint64_t now_s)
 {
     int64_t left = seconds_of(X509_get0_notAfter(certificate)) - (int64_t)now_s;

@@ -10,6 +10,8 @@
  * the second `now_s` on; nothing for a context that is not ready. Main thread. */
 void nu_tls_describe_context(const struct nu_tls_context *context, uint64_t now_s,
                              struct nu_json *json);
+/* When it expires, in seconds since 1970. */
+int64_t nu_tls_expiration_of(const X509 *certificate);
 /* Whole days until the first certificate of the contexts in `list` expires, 0 if one has;
  * UINT32_MAX if there is none. */
 uint32_t nu_tls_days_until_expiry(const struct nu_list *list, uint64_t now_s);

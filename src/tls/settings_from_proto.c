@@ -6,6 +6,7 @@
 #include "tls/settings_from_proto.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "base/alloc.h"
 #include "config/values.h"
@@ -107,6 +108,31 @@ static ProtobufCMessage *copy(struct nu_tls_reader *reader, const ProtobufCMessa
     return result;
 }
 
+/* Envoy's name in statistics for what is of no secret: a hash of the bytes that stand here, if they
+ * are written as bytes, else of nothing. */
+static struct nu_str name_unnamed(struct nu_tls_reader *reader, const char *prefix,
+                                  const data_proto *source)
+{
+    enum { SHOWN = 4 };
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    struct nu_strbuf name = {0};
+    bool is_bytes = source && source->specifier_case ==
+                                  ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_INLINE_BYTES;
+    SHA256(is_bytes ? source->inline_bytes.data : (const unsigned char *)"",
+           is_bytes ? source->inline_bytes.len : 0, hash);
+    nu_strbuf_add_cstr(&name, prefix);
+    for (int i = 0; i < SHOWN; i++)
+        nu_strbuf_addf(&name, "%02x", hash[i]);
+    struct nu_str result = nu_arena_dup(reader->arena, nu_strbuf_str(&name));
+    nu_strbuf_finish(&name);
+    return result;
+}
+
+static struct nu_str name_of_secret(struct nu_tls_reader *reader, const reference_proto *secret)
+{
+    return nu_arena_dup(reader->arena, nu_str_from(secret->name));
+}
+
 /* --- Certificates ----------------------------------------------------------------------------- */
 
 static bool read_certificate_source(struct nu_tls_reader *reader, const certificate_proto *proto,
@@ -157,13 +183,20 @@ static void read_certificates(struct nu_tls_reader *reader, const common_proto *
     size_t referred = own ? 0 : proto->n_tls_certificate_sds_secret_configs;
     settings->certificates =
         nu_arena_calloc(reader->arena, (own + referred + 1) * sizeof(*settings->certificates));
-    for (size_t i = 0; i < own; i++)
-        read_certificate(reader, proto->tls_certificates[i], next_certificate(settings));
+    for (size_t i = 0; i < own; i++) {
+        struct nu_tls_certificate *out = next_certificate(settings);
+        read_certificate(reader, proto->tls_certificates[i], out);
+        out->stat_name =
+            name_unnamed(reader, "unnamed_cert_", proto->tls_certificates[i]->certificate_chain);
+    }
     for (size_t i = 0; i < referred; i++) {
         const ProtobufCMessage *secret = use_secret(
             reader, proto->tls_certificate_sds_secret_configs[i], NU_TLS_SECRET_CERTIFICATE);
-        if (secret)
-            read_certificate(reader, (const void *)secret, next_certificate(settings));
+        if (!secret)
+            continue;
+        struct nu_tls_certificate *out = next_certificate(settings);
+        read_certificate(reader, (const void *)secret, out);
+        out->stat_name = name_of_secret(reader, proto->tls_certificate_sds_secret_configs[i]);
     }
     if (own && proto->n_tls_certificate_sds_secret_configs)
         nu_config_warn(reader->ctx, proto, "tls_certificate_sds_secret_configs",
@@ -361,6 +394,21 @@ static const validation_proto *find_validation(struct nu_tls_reader *reader,
     }
 }
 
+static struct nu_str name_trusted(struct nu_tls_reader *reader, const common_proto *proto)
+{
+    switch (proto->validation_context_type_case) {
+    case ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__VALIDATION_CONTEXT_TYPE_VALIDATION_CONTEXT:
+        return name_unnamed(reader, "unnamed_ca_cert_", proto->validation_context->trusted_ca);
+    case ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__VALIDATION_CONTEXT_TYPE_VALIDATION_CONTEXT_SDS_SECRET_CONFIG:
+        return name_of_secret(reader, proto->validation_context_sds_secret_config);
+    case ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__VALIDATION_CONTEXT_TYPE_COMBINED_VALIDATION_CONTEXT:
+        return name_of_secret(
+            reader, proto->combined_validation_context->validation_context_sds_secret_config);
+    default:
+        return nu_str_make(NULL, 0);
+    }
+}
+
 /* --- Both sides ------------------------------------------------------------------------------- */
 
 static void read_protocols(struct nu_tls_reader *reader, const common_proto *proto,
@@ -409,6 +457,7 @@ static void read_common(struct nu_tls_reader *reader, const common_proto *proto,
     read_protocols(reader, proto, settings);
     read_key_log(reader, proto->key_log, &settings->key_log);
     read_validation(reader, find_validation(reader, proto), &settings->validator);
+    settings->validator.ca_stat_name = name_trusted(reader, proto);
 }
 
 static void read_ticket_keys(struct nu_tls_reader *reader, const keys_proto *list,

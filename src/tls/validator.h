@@ -30,9 +30,10 @@ struct nu_tls_hash {
 };
 
 struct nu_tls_validator {
-    X509_STORE *trusted;      /* owned; NULL: the chain is not verified */
-    STACK_OF(X509) * ca_list; /* owned: what a server names to its clients; may be NULL */
-    struct nu_str ca_source;  /* the file of these, or "<inline>"; the configuration's */
+    X509_STORE *trusted;        /* owned; NULL: the chain is not verified */
+    STACK_OF(X509) * ca_list;   /* owned: what a server names to its clients; may be NULL */
+    struct nu_str ca_source;    /* the file of these, or "<inline>"; the configuration's */
+    struct nu_str ca_stat_name; /* in statistics */
     const struct nu_tls_san_matcher *sans;
     size_t san_count;
     const struct nu_tls_hash *hashes; /* of whole certificates */

@@ -28,6 +28,8 @@ def made(tmp_path_factory):
     authority = Authority(folder)
     authority.issue("one", "DNS:a.test")
     authority.issue("two", "DNS:a.test")
+    authority.issue("long", "DNS:a.test", dates=("-startdate", "20200101000000Z",
+                                                 "-enddate", "20400101000000Z"))
     authority.issue("client", "URI:spiffe://test/client")
     authority.issue("stranger", "URI:spiffe://elsewhere/client")
     authority.write_crl()
@@ -355,6 +357,16 @@ def test_a_file_gives_a_certificate_and_then_another(nuncio, origin, pki, ending
     assert stats["sds.web.version"] == 1750302349509622455  # Envoy's number for "7"
     assert stats[scope(proxy) + "server_ssl_socket_factory.ssl_context_update_by_sds"] == 2
     assert 'sds.web.version_text: "7"' in proxy.admin("/stats?type=All").text
+
+
+def test_when_a_certificate_expires_is_shown_by_the_name_of_its_secret(nuncio, origin, pki):
+    path = pki / "sds.json"
+    put(path, secret("web", "1", **certificate(pki, "one")))
+    proxy = nuncio(with_secrets(pki, certificate_of_file(path)), origin=origin().port)
+    name = scope(proxy) + "ssl.certificate.web.expiration_unix_time_seconds"
+    assert 0 < proxy.stats()[name] < 2208988800
+    put(path, secret("web", "2", **certificate(pki, "long")))
+    assert eventually(lambda: proxy.stats()[name] == 2208988800)  # 2040-01-01
 
 
 @pytest.mark.parametrize("bad, counter, says", [
