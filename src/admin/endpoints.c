@@ -67,6 +67,23 @@ static Envoy__Config__Core__V3__HealthStatus status_of(const struct nu_host *hos
     return ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__HEALTHY;
 }
 
+static Envoy__Config__Endpoint__V3__Endpoint__HealthCheckConfig *
+make_check(const struct nu_host *host, struct nu_arena *arena)
+{
+    const struct nu_host_check_place *place = host->check_place;
+    const struct nu_address *now = nu_host_address(host);
+    Envoy__Config__Endpoint__V3__Endpoint__HealthCheckConfig *check =
+        nu_arena_alloc(arena, sizeof(*check));
+    envoy__config__endpoint__v3__endpoint__health_check_config__init(check);
+    if (!place)
+        return check;
+    check->hostname = copy_text(arena, place->hostname);
+    struct nu_address address = nu_host_check_address(host);
+    if (nu_address_is_ip(&address) && !nu_address_eq(&address, now))
+        check->port_value = address.port;
+    return check;
+}
+
 static lb_endpoint_proto *make_endpoint(const struct nu_host *host, struct nu_arena *arena)
 {
     lb_endpoint_proto *lb = nu_arena_alloc(arena, sizeof(*lb));
@@ -75,6 +92,7 @@ static lb_endpoint_proto *make_endpoint(const struct nu_host *host, struct nu_ar
     envoy__config__endpoint__v3__endpoint__init(endpoint);
     endpoint->address = make_address(host, arena);
     endpoint->hostname = copy_text(arena, host->hostname);
+    endpoint->health_check_config = make_check(host, arena);
     lb->host_identifier_case = ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT;
     lb->endpoint = endpoint;
     lb->load_balancing_weight = make_number(host->weight, arena);

@@ -43,6 +43,18 @@ bool nu_host_check_place_eq(const struct nu_host_check_place *a,
            nu_address_eq(&a->address, &b->address) && nu_str_eq(a->hostname, b->hostname);
 }
 
+/* The host's address may change while it stays. */
+struct nu_address nu_host_check_address(const struct nu_host *host)
+{
+    const struct nu_host_check_place *place = host->check_place;
+    struct nu_address address = *nu_host_address(host);
+    if (place && place->address.family != NU_ADDRESS_NONE)
+        address = place->address;
+    if (place && place->port)
+        address.port = place->port;
+    return address;
+}
+
 /* --- Word from workers ------------------------------------------------------------------------ */
 
 struct unwell_message {

@@ -24,6 +24,9 @@ struct nu_host_check_place *nu_host_check_place_copy(const struct nu_host_check_
 bool nu_host_check_place_eq(const struct nu_host_check_place *a,
                             const struct nu_host_check_place *b);
 
+/* Where checks of the host go today. */
+struct nu_address nu_host_check_address(const struct nu_host *host);
+
 /* Who checks a host's health; embedded in its owner, main thread. */
 struct nu_host_monitor {
     /* A response to a client said that the host is to be taken out at once. */

@@ -234,18 +234,6 @@ struct nu_str nu_health_probe_authority(const struct nu_health_probe *probe,
     return configured.len ? configured : probe->cluster->name;
 }
 
-/* An address may change while a host stays. */
-struct nu_address nu_health_probe_address(const struct nu_health_probe *probe)
-{
-    const struct nu_host_check_place *place = probe->host->check_place;
-    struct nu_address address = *nu_host_address(probe->host);
-    if (place && place->address.family != NU_ADDRESS_NONE)
-        address = place->address;
-    if (place && place->port)
-        address.port = place->port;
-    return address;
-}
-
 /* The transport of a host's checks. */
 static const struct nu_transport_socket *transport_of(const struct nu_health_checker *checker,
                                                       const struct nu_host *host)
@@ -264,7 +252,7 @@ void nu_health_probe_dial(const struct nu_health_probe *probe, struct nu_connect
         struct nu_transport_socket_match_stats *stats = nu_stat_set_block(probe->transport_stats);
         nu_counter_inc(&stats->total_match_count);
     }
-    struct nu_address address = nu_health_probe_address(probe);
+    struct nu_address address = nu_host_check_address(probe->host);
     struct nu_dial_place place = probe->place;
     place.address = &address;
     place.transport = transport_of(probe->session->checker, probe->host);

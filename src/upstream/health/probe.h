@@ -60,9 +60,7 @@ void nu_health_session_count_verify(struct nu_health_session *session);
 struct nu_str nu_health_probe_authority(const struct nu_health_probe *probe,
                                         struct nu_str configured);
 
-/* Where the host's checks go today. */
-struct nu_address nu_health_probe_address(const struct nu_health_probe *probe);
-/* Begins to connect there, as nu_dial_place does. */
+/* Begins to connect to where the host's checks go, as nu_dial_place does. */
 void nu_health_probe_dial(const struct nu_health_probe *probe, struct nu_connection *conn,
                           const struct nu_connection_ops *ops);
 

@@ -61,7 +61,7 @@ static void add_proxy_header(const struct tcp_link *link, enum nu_proxy_version 
     }
     const struct nu_proxy_data data = {
         .source = nu_connection_local_address(&link->conn),
-        .destination = nu_health_probe_address(&link->probe->base),
+        .destination = nu_host_check_address(link->probe->base.host),
     };
     nu_proxy_write_v1(&data, out);
 }

@@ -136,7 +136,8 @@ TEST(hosts_are_dumped_as_they_are)
           "    \"endpoints\": [\n     {\n      \"locality\": {},\n      \"lb_endpoints\": [\n"
           "       {\n        \"endpoint\": {\n         \"address\": {\n"
           "          \"socket_address\": {\n           \"address\": \"10.0.0.1\",\n"
-          "           \"port_value\": 80\n          }\n         }\n        },\n"
+          "           \"port_value\": 80\n          }\n         },\n"
+          "         \"health_check_config\": {}\n        },\n"
           "        \"health_status\": \"HEALTHY\",\n"
           "        \"load_balancing_weight\": 3\n       }\n      ],\n"
           "      \"load_balancing_weight\": 0\n     }\n    ]\n   }\n  }\n ]\n}\n");
