@@ -12,13 +12,13 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 
 bounds='
-keepalive-16 11200
-headers-20 19900
-gate-allowed 13800
-gate-denied 8700
-newconn 14500
-hosts-100 11500
-hosts-10000 11700
+keepalive-16 9800
+headers-20 17400
+gate-allowed 11600
+gate-denied 7450
+newconn 13200
+hosts-100 10000
+hosts-10000 10250
 '
 names=$(echo "$bounds" | awk 'NF { printf "%s%s", sep, $1; sep = "," }')
 ./bench.py instructions -p nuncio -s "$names" -o "$results"

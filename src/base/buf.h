@@ -64,9 +64,9 @@ void nu_buf_add_block(struct nu_buf *buf, struct nu_block *block, struct nu_str 
 void nu_buf_take_block(struct nu_buf *buf, struct nu_block *block, struct nu_str s);
 
 /*
- * `n` contiguous writable bytes at the end; what was written is added by nu_buf_commit, with at
- * most `n`. Nothing else may touch the buffer, or one that shares its last block, in between; a
- * reservation may be left for a larger one, or dropped by nu_buf_clear.
+ * `n` contiguous writable bytes at the end, or all that the last block has room for then; what was
+ * written is added by nu_buf_commit. Nothing else may touch the buffer, or one that shares its last
+ * block, in between; a reservation may be left for a larger one, or dropped by nu_buf_clear.
  */
 char *nu_buf_reserve(struct nu_buf *buf, size_t n);
 void nu_buf_commit(struct nu_buf *buf, size_t n);

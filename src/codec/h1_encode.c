@@ -285,7 +285,8 @@ struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_lin
 {
     enum { USUAL = 1024 };
     const struct head head = {line, headers, framing, host, format_of(headers, format)};
-    struct nu_h1_written written = put_head(nu_buf_reserve(out, USUAL), USUAL, &head);
+    char *start = nu_buf_reserve(out, USUAL); /* mostly in a block that has room for more */
+    struct nu_h1_written written = put_head(start, nu_block_room(out->last->block), &head);
     if (nu_unlikely(written.bytes == 0))
         return write_large_head(out, &head);
     nu_buf_commit(out, written.bytes);

@@ -33,8 +33,10 @@ static void grow(struct nu_headers *headers)
 {
     uint32_t cap = headers->cap ? headers->cap * 2 : 16;
     struct nu_header *entries = nu_arena_alloc(headers->arena, cap * sizeof(*entries));
-    if (headers->used)
-        memcpy(entries, headers->entries, headers->used * sizeof(*entries));
+    size_t size = headers->used * sizeof(*entries);
+    nu_hide(size);
+    if (size)
+        memcpy(entries, headers->entries, size);
     headers->entries = entries;
     headers->cap = cap;
 }
