@@ -21,7 +21,7 @@ from lib.workers import has_several_clients, needs_one_worker  # noqa: E402
 
 CASE_LIST = load_cases()
 WANTED_CASES = 120
-CASES_PER_LINE = 3
+CASES_PER_BEHAVIOUR = 3
 
 
 @pytest.fixture(scope="session", name="nuncio_path")
@@ -98,18 +98,12 @@ def test_all_recordings_are_of_one_envoy_and_of_a_case():
     assert len(builds) == 1
 
 
-def line_of(proves):
-    """The line of ENVOY_COMPAT: section 13 numbers them, elsewhere the words tell them apart."""
-    section = proves.split(" ")[0]
-    return section if section.startswith("13.") else proves
-
-
 def test_each_case_names_what_it_proves_and_no_line_has_too_many():
     count = collections.Counter()
     for case in CASE_LIST:
         assert re.match(r"\d+(\.\d+)? \S", case.spec.get("proves", "")), case.name
-        count[line_of(case.spec["proves"])] += 1
-    assert not [line for line, cases in count.items() if cases > CASES_PER_LINE]
+        count[case.spec["proves"]] += 1
+    assert not [line for line, cases in count.items() if cases > CASES_PER_BEHAVIOUR]
 
 
 def test_there_are_enough_cases_confirmed_by_a_real_envoy():
