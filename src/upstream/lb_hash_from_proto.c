@@ -50,19 +50,42 @@ static void read_table_size(struct nu_factory *factory, struct nu_hash_lb_settin
                         "The table size of maglev must be prime number");
 }
 
-static void read_common(struct nu_hash_lb_settings *settings, const cluster_proto *proto)
+/* Names have to stand for one host each: Envoy takes them of STRICT_DNS clusters only. */
+static bool has_names(const cluster_proto *proto)
+{
+    if (proto->cluster_discovery_type_case ==
+        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE)
+        return strcmp(proto->cluster_type->name, "envoy.cluster.strict_dns") == 0;
+    return proto->type == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS;
+}
+
+/* Inside of subsets localities may have no weights. */
+static bool is_by_locality(const cluster_proto *proto)
+{
+    const Envoy__Config__Cluster__V3__Cluster__LbSubsetConfig *subsets = proto->lb_subset_config;
+    if (subsets && subsets->n_subset_selectors && !subsets->locality_weight_aware)
+        return false;
+    return proto->common_lb_config->locality_config_specifier_case ==
+           ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__LOCALITY_CONFIG_SPECIFIER_LOCALITY_WEIGHTED_LB_CONFIG;
+}
+
+static void read_common(struct nu_factory *factory, struct nu_hash_lb_settings *settings,
+                        const cluster_proto *proto)
 {
     const Envoy__Config__Cluster__V3__Cluster__CommonLbConfig *common = proto->common_lb_config;
     if (!common)
         return;
-    settings->by_locality =
-        common->locality_config_specifier_case ==
-        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__LOCALITY_CONFIG_SPECIFIER_LOCALITY_WEIGHTED_LB_CONFIG;
+    settings->by_locality = is_by_locality(proto);
     if (!common->consistent_hashing_lb_config)
         return;
     settings->by_hostname = common->consistent_hashing_lb_config->use_hostname_for_hashing;
     settings->balance_percent =
         nu_u32_or(common->consistent_hashing_lb_config->hash_balance_factor, 0);
+    if (settings->by_hostname && !has_names(proto))
+        nu_config_error(factory->ctx, common->consistent_hashing_lb_config,
+                        "use_hostname_for_hashing",
+                        "Cannot use hostname for consistent hashing loadbalancing: the cluster is "
+                        "not of the type STRICT_DNS");
 }
 
 static const struct nu_lb_class *finish(struct nu_cluster *cluster,
@@ -80,7 +103,7 @@ const struct nu_lb_class *nu_ring_hash_from_cluster(struct nu_factory *factory,
     const Envoy__Config__Cluster__V3__Cluster__RingHashLbConfig *config =
         proto->lb_config_case == CONFIG(RING_HASH) ? proto->ring_hash_lb_config : NULL;
     struct nu_hash_lb_settings settings = {0};
-    read_common(&settings, proto);
+    read_common(factory, &settings, proto);
     read_ring_sizes(factory, &settings.ring, config, config ? config->minimum_ring_size : NULL,
                     config ? config->maximum_ring_size : NULL);
     if (config &&
@@ -97,7 +120,7 @@ const struct nu_lb_class *nu_maglev_from_cluster(struct nu_factory *factory,
     const Envoy__Config__Cluster__V3__Cluster__MaglevLbConfig *config =
         proto->lb_config_case == CONFIG(MAGLEV) ? proto->maglev_lb_config : NULL;
     struct nu_hash_lb_settings settings = {0};
-    read_common(&settings, proto);
+    read_common(factory, &settings, proto);
     read_table_size(factory, &settings, config, config ? config->table_size : NULL);
     return finish(cluster, &settings, NU_HASH_MAGLEV);
 }
