@@ -5,8 +5,11 @@
  */
 #include "harness/cluster.h"
 
+#include <pthread.h>
+
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "harness/config.h"
 #include "runtime/runtime.h"
 #include "upstream/outlier_internal.h"
@@ -785,6 +788,56 @@ TEST(report_on_its_way_at_the_end_of_the_process_is_dropped)
     nu_loop_destroy(&f.base.loop);
     nu_stats_destroy(&f.base.stats);
     nu_clock_fake_remove();
+}
+
+/* --- Threads ---------------------------------------------------------------------------------- */
+
+enum { REPORTS = 20000 };
+
+struct reporter {
+    pthread_t thread;
+    unsigned index;
+    struct fixture *f;
+};
+
+/* Rows of seven failures, a success behind each. */
+static void *report_all(void *arg)
+{
+    struct reporter *reporter = arg;
+    nu_thread_enter(reporter->index, "worker");
+    for (unsigned i = 0; i < REPORTS; i++)
+        report(reporter->f, i % 2, NU_OUTLIER_ANSWERED, i / 2 % 8 ? 503 : 200);
+    nu_thread_leave();
+    return NULL;
+}
+
+TEST(workers_report_while_the_main_thread_judges)
+{
+    struct fixture f;
+    struct reporter reporters[2] = {{.index = 1, .f = &f}, {.index = 2, .f = &f}};
+    setup_and_start(&f, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&reporters[i].thread, NULL, report_all, &reporters[i]), 0);
+    for (int i = 0; i < 50; i++) {
+        pass(&f, 10000);
+        assert_in_range(stat(&f, "active"), 0, 2);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(reporters[i].thread, NULL);
+    nu_loop_run_once(f.base.loop);
+    uint64_t successes = 0, failures = 0;
+    for (uint32_t host = 0; host < 2; host++) {
+        const struct nu_outlier_counts *counts = &f.hosts[host]->outlier->counts[0];
+        successes += counts->successes;
+        failures += counts->failures;
+    }
+    assert_int_equal(successes, 2 * REPORTS / 8);
+    assert_int_equal(failures, 2 * REPORTS / 8 * 7);
+    assert_true(stat(&f, "detected_consecutive_5xx") >= 1);
+    intervals_aside(&f, 0);
+    intervals_aside(&f, 1);
+    assert_int_equal(stat(&f, "active"), 0);
+    finish(&f);
 }
 
 TEST_MAIN()
