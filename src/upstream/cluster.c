@@ -268,10 +268,10 @@ static struct breaker_gauges gauges_of(struct nu_cluster_local *local, enum nu_p
     case NU_BREAKER_REQUESTS:
         return (struct breaker_gauges){&open->rq_open, left ? &left->remaining_rq : NULL};
     case NU_BREAKER_RETRIES:
-        return (struct breaker_gauges){
-            &open->rq_retry_open, left && !local->cluster->breakers[priority].retry_budget.is_set
-                                      ? &left->remaining_retries
-                                      : NULL};
+        if (nu_breakers_have_budget(&local->cluster->breakers[priority]))
+            left = NULL;
+        return (struct breaker_gauges){&open->rq_retry_open,
+                                       left ? &left->remaining_retries : NULL};
     case NU_BREAKER_POOLS:
         return (struct breaker_gauges){&open->cx_pool_open,
                                        left ? &left->remaining_cx_pools : NULL};
@@ -285,10 +285,11 @@ void nu_cluster_note_retry_budget(struct nu_cluster *cluster, enum nu_priority p
 {
     struct nu_breakers *breakers = &cluster->breakers[priority];
     struct nu_stat_set *set = cluster->sets.remaining[priority];
-    if (!set || !breakers->retry_budget.is_set || atomic_exchange(&breakers->budget_used, true))
+    if (!set || !nu_breakers_have_budget(breakers) || atomic_exchange(&breakers->budget_used, true))
         return;
     struct nu_circuit_breaker_remaining_stats *stats = nu_stat_set_block(set);
-    nu_gauge_add(&stats->remaining_retries, -(int64_t)breakers->of[NU_BREAKER_RETRIES].max);
+    nu_gauge_add(&stats->remaining_retries,
+                 -(int64_t)nu_breaker_max(&breakers->of[NU_BREAKER_RETRIES]));
 }
 
 bool nu_cluster_allows_retry(struct nu_cluster_local *local, enum nu_priority priority)
@@ -312,20 +313,34 @@ bool nu_cluster_allows_connection(const struct nu_cluster_local *local, enum nu_
     return nu_breaker_allows(&breakers->of[NU_BREAKER_CONNECTIONS]);
 }
 
+/* Brings the gauge up to the count. Others may count meanwhile: whoever comes last looks again. */
+static void update_open(struct nu_breaker *breaker, struct nu_gauge *gauge)
+{
+    bool is_full;
+    do {
+        is_full = nu_breaker_is_full(breaker);
+        if (atomic_exchange(&breaker->is_open, is_full) != is_full)
+            nu_gauge_add(gauge, is_full ? 1 : -1);
+    } while (nu_breaker_is_full(breaker) != is_full);
+}
+
+static bool says_open(const struct nu_breaker *breaker)
+{
+    return atomic_load_explicit(&breaker->is_open, memory_order_relaxed);
+}
+
 /* More may be counted than the limit allows: a first connection always is. */
 void nu_cluster_breaker_add(struct nu_cluster_local *local, enum nu_priority priority,
                             enum nu_breaker_kind kind)
 {
     struct nu_breaker *breaker = &local->cluster->breakers[priority].of[kind];
     uint32_t before = nu_breaker_add(breaker);
-    bool track = local->remaining_stats[priority] != NULL;
-    if (nu_likely(before + 1 < breaker->max && !track))
+    uint32_t max = nu_breaker_max(breaker);
+    if (nu_likely((before + 1 >= max) == says_open(breaker) && !local->remaining_stats[priority]))
         return;
     struct breaker_gauges gauges = gauges_of(local, priority, kind);
-    bool is_first = breaker->max == 0 && !atomic_exchange(&breaker->stuck, true);
-    if (before + 1 == breaker->max || is_first)
-        nu_gauge_inc(gauges.open);
-    if (gauges.remaining && before < breaker->max)
+    update_open(breaker, gauges.open);
+    if (gauges.remaining && before < max)
         nu_gauge_dec(gauges.remaining);
 }
 
@@ -334,12 +349,11 @@ void nu_cluster_breaker_sub(struct nu_cluster_local *local, enum nu_priority pri
 {
     struct nu_breaker *breaker = &local->cluster->breakers[priority].of[kind];
     uint32_t before = nu_breaker_sub(breaker);
-    bool track = local->remaining_stats[priority] != NULL;
-    if (nu_likely(before < breaker->max && !track))
+    uint32_t max = nu_breaker_max(breaker);
+    if (nu_likely((before - 1 >= max) == says_open(breaker) && !local->remaining_stats[priority]))
         return;
     struct breaker_gauges gauges = gauges_of(local, priority, kind);
-    if (before == breaker->max)
-        nu_gauge_dec(gauges.open);
-    if (gauges.remaining && before <= breaker->max)
+    update_open(breaker, gauges.open);
+    if (gauges.remaining && before <= max)
         nu_gauge_inc(gauges.remaining);
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "upstream/breaker_runtime.h"
 #include "upstream/cluster_hosts.h"
 #include "upstream/discovery.h"
 #include "upstream/host_update.h"
@@ -25,6 +26,7 @@ const struct nu_breaker_limits nu_breaker_limits_default = {
             [NU_BREAKER_REQUESTS] = 1024,
             [NU_BREAKER_RETRIES] = 3,
             [NU_BREAKER_POOLS] = UINT32_MAX},
+    .retry_budget = {.min_concurrency = 3, .percent = 20},
 };
 
 static struct nu_stat_set *create_set(struct nu_cluster *cluster, const struct nu_stat_table *table,
@@ -161,8 +163,9 @@ void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority
                            const struct nu_breaker_limits *limits)
 {
     for (int kind = 0; kind < NU_BREAKER_KIND_COUNT; kind++)
-        cluster->breakers[priority].of[kind].max = limits->max[kind];
-    cluster->breakers[priority].retry_budget = limits->retry_budget;
+        cluster->breakers[priority].of[kind].configured_max = limits->max[kind];
+    cluster->breakers[priority].configured_budget = limits->retry_budget;
+    nu_breakers_apply_runtime(cluster, priority, NULL);
     if (limits->track_remaining && !cluster->sets.remaining[priority])
         init_remaining(cluster, priority, limits);
 }

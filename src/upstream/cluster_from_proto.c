@@ -32,7 +32,7 @@ static enum nu_priority priority_of(const thresholds_proto *proto)
 
 static struct nu_retry_budget read_budget(const thresholds_proto *proto)
 {
-    struct nu_retry_budget budget = {.min_concurrency = 3, .percent = 20};
+    struct nu_retry_budget budget = nu_breaker_limits_default.retry_budget;
     if (!proto->retry_budget)
         return budget;
     budget.is_set = true;

@@ -9,6 +9,7 @@
 #include "config/init_manager.h"
 #include "runtime/runtime.h"
 #include "stats/server_stats.h"
+#include "upstream/breaker_runtime.h"
 #include "upstream/cluster_hosts.h"
 
 struct table_link {
@@ -153,10 +154,20 @@ struct nu_loop *nu_cluster_manager_loop(struct nu_cluster_manager *manager)
     return manager->loop;
 }
 
+static void apply_runtime(const struct nu_cluster_manager *manager, struct nu_cluster *cluster)
+{
+    for (int i = 0; i < NU_PRIORITY_COUNT; i++)
+        nu_breakers_apply_runtime(cluster, (enum nu_priority)i, manager->runtime);
+}
+
 void nu_cluster_manager_set_runtime(struct nu_cluster_manager *manager, struct nu_runtime *runtime)
 {
     nu_runtime_unref(&manager->runtime);
     manager->runtime = runtime ? nu_runtime_ref(runtime) : NULL;
+    nu_map_for_each(entry, &manager->clusters)
+    {
+        apply_runtime(manager, entry->value);
+    }
 }
 
 void nu_cluster_manager_destroy(struct nu_cluster_manager **manager_ptr)
@@ -220,6 +231,8 @@ bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluste
         return false;
     nu_map_put(&manager->clusters, cluster->name, cluster);
     cluster->manager = manager;
+    if (manager->runtime)
+        apply_runtime(manager, cluster);
     nu_timer_init(&cluster->updates.timer, on_updates_timer);
     publish(manager, cluster, NULL);
     nu_counter_inc(&manager->counters->cluster_added);

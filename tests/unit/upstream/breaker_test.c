@@ -2,6 +2,7 @@
 /* Breakers of retries and of single hosts, and how they are configured. */
 #include "harness/cluster.h"
 #include "harness/cluster_config.h"
+#include "runtime/runtime.h"
 
 struct fixture {
     struct cluster_fixture base;
@@ -135,6 +136,87 @@ TEST(connections_of_a_host_are_limited_by_those_of_all_threads)
     cluster_fixture_finish(&f.base);
 }
 
+/* --- Runtime ---------------------------------------------------------------------------------- */
+
+/* Another runtime, of these static values; the one before ends. */
+static void set_runtime(struct fixture *f, const char *values)
+{
+    struct config_fixture config;
+    char yaml[512];
+    snprintf(yaml, sizeof(yaml), "layers: [{name: a, static_layer: {%s}}]", values);
+    config_open(&config);
+    struct nu_runtime *runtime = nu_runtime_from_proto(
+        config_yaml(&config, "envoy.config.bootstrap.v3.LayeredRuntime", yaml), &config.ctx);
+    nu_cluster_manager_set_runtime(f->base.manager, runtime);
+    nu_runtime_unref(&runtime);
+    config_close(&config);
+}
+
+static struct nu_breaker_limits tracked(void)
+{
+    struct nu_breaker_limits limits = nu_breaker_limits_default;
+    limits.track_remaining = true;
+    limits.max[NU_BREAKER_REQUESTS] = 4;
+    return limits;
+}
+
+TEST(runtime_overrules_limits_and_gives_them_back)
+{
+    struct fixture f;
+    struct nu_breaker_limits limits = tracked();
+    setup(&f, &limits);
+    const struct nu_breaker *of = f.base.cluster->breakers[NU_PRIORITY_DEFAULT].of;
+    set_runtime(&f, "circuit_breakers.c.default.max_requests: 2, "
+                    "circuit_breakers.c.high.max_requests: 9, "
+                    "circuit_breakers.d.default.max_connections: 9, "
+                    "circuit_breakers.c.default.max_retries: 18446744073709551615");
+    assert_int_equal(nu_breaker_max(&of[NU_BREAKER_REQUESTS]), 2);
+    assert_int_equal(nu_breaker_max(&of[NU_BREAKER_CONNECTIONS]), 1024);
+    assert_int_equal(nu_breaker_max(&of[NU_BREAKER_RETRIES]), UINT32_MAX);
+    assert_int_equal(stat(&f, "remaining_rq"), 2);
+    set_runtime(&f, "");
+    assert_int_equal(nu_breaker_max(&of[NU_BREAKER_REQUESTS]), 4);
+    assert_int_equal(stat(&f, "remaining_rq"), 4);
+    cluster_fixture_finish(&f.base);
+}
+
+TEST(gauges_stay_right_when_a_limit_moves_below_its_count)
+{
+    struct fixture f;
+    struct nu_breaker_limits limits = tracked();
+    setup(&f, &limits);
+    add(&f, NU_BREAKER_REQUESTS, 3);
+    assert_int_equal(stat(&f, "rq_open"), 0);
+    set_runtime(&f, "circuit_breakers.c.default.max_requests: 2");
+    assert_int_equal(stat(&f, "remaining_rq"), 0);
+    add(&f, NU_BREAKER_REQUESTS, 1);
+    assert_int_equal(stat(&f, "rq_open"), 1);
+    sub(&f, NU_BREAKER_REQUESTS, 3);
+    assert_int_equal(stat(&f, "rq_open"), 0);
+    assert_int_equal(stat(&f, "remaining_rq"), 1);
+    set_runtime(&f, "");
+    assert_int_equal(stat(&f, "remaining_rq"), 3);
+    sub(&f, NU_BREAKER_REQUESTS, 1);
+    assert_int_equal(stat(&f, "remaining_rq"), 4);
+    cluster_fixture_finish(&f.base);
+}
+
+TEST(runtime_may_set_a_retry_budget)
+{
+    struct fixture f;
+    setup(&f, &nu_breaker_limits_default);
+    set_runtime(&f, "circuit_breakers.c.default.retry_budget.budget_percent: 50.0");
+    assert_int_equal(room_for_retries(&f), 3); /* the default of the other */
+    add(&f, NU_BREAKER_REQUESTS, 10);
+    assert_int_equal(room_for_retries(&f), 5);
+    set_runtime(&f, "circuit_breakers.c.default.retry_budget.min_retry_concurrency: 7");
+    assert_int_equal(room_for_retries(&f), 7);
+    set_runtime(&f, "");
+    assert_int_equal(room_for_retries(&f), 3);
+    sub(&f, NU_BREAKER_REQUESTS, 10);
+    cluster_fixture_finish(&f.base);
+}
+
 /* --- Configuration ---------------------------------------------------------------------------- */
 
 #define BREAKERS(text) "name: c\ncircuit_breakers: {" text "}\n" CLUSTER_ENDPOINT("127.0.0.1")
@@ -151,11 +233,12 @@ TEST(retry_budget_is_read_with_its_defaults)
 {
     struct cluster_config f;
     const struct nu_retry_budget *budget =
-        &built(&f, BREAKERS("thresholds: [{retry_budget: {}}]"), NU_PRIORITY_DEFAULT)->retry_budget;
+        &built(&f, BREAKERS("thresholds: [{retry_budget: {}}]"), NU_PRIORITY_DEFAULT)
+             ->configured_budget;
     assert_true(budget->is_set);
     assert_int_equal(budget->min_concurrency, 3);
     assert_true(budget->percent == 20);
-    assert_false(f.cluster->breakers[NU_PRIORITY_HIGH].retry_budget.is_set);
+    assert_false(f.cluster->breakers[NU_PRIORITY_HIGH].configured_budget.is_set);
     cluster_config_finish(&f);
 }
 
@@ -167,7 +250,7 @@ TEST(retry_budget_is_read)
                BREAKERS("thresholds: [{priority: HIGH, retry_budget: {budget_percent: {value: "
                         "12.5}, min_retry_concurrency: 0}}]"),
                NU_PRIORITY_HIGH)
-             ->retry_budget;
+             ->configured_budget;
     assert_true(budget->is_set);
     assert_int_equal(budget->min_concurrency, 0);
     assert_true(budget->percent == 12.5);
