@@ -79,4 +79,15 @@ const struct nu_lb_class *nu_maglev_from_cluster(struct nu_factory *factory,
                                                  struct nu_cluster *cluster,
                                                  const Envoy__Config__Cluster__V3__Cluster *proto);
 
+/* The same for a policy of load_balancing_policy, RingHash or Maglev; `common` takes what is not of
+ * hashing. */
+const struct nu_lb_class *nu_ring_hash_from_policy(struct nu_factory *factory,
+                                                   struct nu_cluster *cluster,
+                                                   struct nu_lb_settings *common,
+                                                   const ProtobufCMessage *config);
+const struct nu_lb_class *nu_maglev_from_policy(struct nu_factory *factory,
+                                                struct nu_cluster *cluster,
+                                                struct nu_lb_settings *common,
+                                                const ProtobufCMessage *config);
+
 #endif

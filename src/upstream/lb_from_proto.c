@@ -9,7 +9,9 @@
 
 #include "envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb-c.h"
+#include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb-c.h"
+#include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb-c.h"
 
 typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
@@ -260,6 +262,10 @@ static const struct {
     {&envoy__extensions__load_balancing_policies__least_request__v3__least_request__descriptor,
      read_least_request},
     {&envoy__extensions__load_balancing_policies__random__v3__random__descriptor, read_random},
+    {&envoy__extensions__load_balancing_policies__ring_hash__v3__ring_hash__descriptor,
+     nu_ring_hash_from_policy},
+    {&envoy__extensions__load_balancing_policies__maglev__v3__maglev__descriptor,
+     nu_maglev_from_policy},
     {&envoy__extensions__load_balancing_policies__cluster_provided__v3__cluster_provided__descriptor,
      read_provided},
 };

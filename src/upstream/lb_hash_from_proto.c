@@ -3,6 +3,9 @@
 #include "config/values.h"
 #include "upstream/cluster_from_proto_internal.h"
 
+#include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb-c.h"
+#include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb-c.h"
+
 typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
 
 #define CONFIG(name) ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_CONFIG_##name##_LB_CONFIG
@@ -122,5 +125,57 @@ const struct nu_lb_class *nu_maglev_from_cluster(struct nu_factory *factory,
     struct nu_hash_lb_settings settings = {0};
     read_common(factory, &settings, proto);
     read_table_size(factory, &settings, config, config ? config->table_size : NULL);
+    return finish(cluster, &settings, NU_HASH_MAGLEV);
+}
+
+/* --- As extensions ---------------------------------------------------------------------------- */
+
+typedef Envoy__Extensions__LoadBalancingPolicies__Common__V3__ConsistentHashingLbConfig
+    hashing_proto;
+typedef Envoy__Extensions__LoadBalancingPolicies__Maglev__V3__Maglev maglev_proto;
+typedef Envoy__Extensions__LoadBalancingPolicies__RingHash__V3__RingHash ring_proto;
+
+#define MURMUR2 \
+    ENVOY__EXTENSIONS__LOAD_BALANCING_POLICIES__RING_HASH__V3__RING_HASH__HASH_FUNCTION__MURMUR_HASH_2
+
+static void read_hashing(struct nu_hash_lb_settings *settings, const hashing_proto *proto)
+{
+    if (!proto)
+        return;
+    settings->by_hostname = proto->use_hostname_for_hashing;
+    settings->balance_percent = nu_u32_or(proto->hash_balance_factor, 0);
+}
+
+const struct nu_lb_class *nu_ring_hash_from_policy(struct nu_factory *factory,
+                                                   struct nu_cluster *cluster,
+                                                   struct nu_lb_settings *common,
+                                                   const ProtobufCMessage *config)
+{
+    const ring_proto *proto = (const ring_proto *)config;
+    struct nu_hash_lb_settings settings = {
+        .by_hostname = proto->use_hostname_for_hashing,
+        .balance_percent = nu_u32_or(proto->hash_balance_factor, 0),
+        .by_locality = proto->locality_weighted_lb_config != NULL,
+    };
+    common->is_locality_weighted = settings.by_locality;
+    read_ring_sizes(factory, &settings.ring, proto, proto->minimum_ring_size,
+                    proto->maximum_ring_size);
+    if (proto->hash_function == MURMUR2)
+        settings.ring.function = NU_HASH_MURMUR2;
+    read_hashing(&settings, proto->consistent_hashing_lb_config);
+    return finish(cluster, &settings, NU_HASH_RING);
+}
+
+const struct nu_lb_class *nu_maglev_from_policy(struct nu_factory *factory,
+                                                struct nu_cluster *cluster,
+                                                struct nu_lb_settings *common,
+                                                const ProtobufCMessage *config)
+{
+    const maglev_proto *proto = (const maglev_proto *)config;
+    struct nu_hash_lb_settings settings = {.by_locality =
+                                               proto->locality_weighted_lb_config != NULL};
+    common->is_locality_weighted = settings.by_locality;
+    read_table_size(factory, &settings, proto, proto->table_size);
+    read_hashing(&settings, proto->consistent_hashing_lb_config);
     return finish(cluster, &settings, NU_HASH_MAGLEV);
 }

@@ -3,6 +3,7 @@
 #include "harness/cluster_config.h"
 
 #include "upstream/lb.h"
+#include "upstream/lb_hash.h"
 
 #define POLICY(name, type, text) \
     "{typed_extension_config: {name: " name ", typed_config: {\"@type\": type.googleapis.com/" \
@@ -10,6 +11,8 @@
 #define ROUND_ROBIN(text) POLICY("rr", "round_robin.v3.RoundRobin", text)
 #define LEAST_REQUEST(text) POLICY("lr", "least_request.v3.LeastRequest", text)
 #define RANDOM(text) POLICY("ra", "random.v3.Random", text)
+#define RING_HASH(text) POLICY("rh", "ring_hash.v3.RingHash", text)
+#define MAGLEV(text) POLICY("ma", "maglev.v3.Maglev", text)
 #define NO_POLICY \
     "{typed_extension_config: {name: log, typed_config: {\"@type\": type.googleapis.com/" \
     "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog}}}"
@@ -30,6 +33,14 @@ static const struct class_case class_cases[] = {
     {POLICIES(ROUND_ROBIN("")), &nu_lb_round_robin},
     {POLICIES(LEAST_REQUEST("")), &nu_lb_least_request},
     {POLICIES(RANDOM("")), &nu_lb_random},
+    {POLICIES(RING_HASH("")), &nu_lb_ring_hash},
+    {POLICIES(RING_HASH(", hash_balance_factor: 120")), &nu_lb_ring_hash_bounded},
+    {POLICIES(MAGLEV("")), &nu_lb_maglev},
+    {POLICIES(MAGLEV(", consistent_hashing_lb_config: {hash_balance_factor: 100}")),
+     &nu_lb_maglev_bounded},
+    {"name: c\nlb_policy: MAGLEV\ncommon_lb_config: {consistent_hashing_lb_config: "
+     "{hash_balance_factor: 150}}",
+     &nu_lb_maglev_bounded},
     /* The first that is known counts, and goes before lb_policy. */
     {POLICIES(NO_POLICY "," RANDOM("") "," ROUND_ROBIN("")), &nu_lb_random},
     {"lb_policy: MAGLEV\n" POLICIES(RANDOM("")), &nu_lb_random},
@@ -190,6 +201,29 @@ TEST(localities_of_a_policy_are_read)
                                                   "{force_locality_direct_routing: true}}")));
     assert_true(f.cluster->lb->zone.forces_local);
     assert_int_equal(f.cluster->lb->zone.force_local_minimum, 1);
+    cluster_config_finish(&f);
+}
+
+TEST(hashing_of_a_policy_is_read)
+{
+    struct cluster_config f;
+    cluster_config_build(
+        &f, POLICIES(RING_HASH(", hash_function: MURMUR_HASH_2, minimum_ring_size: 10, "
+                               "maximum_ring_size: 20, consistent_hashing_lb_config: "
+                               "{use_hostname_for_hashing: true}, locality_weighted_lb_config: "
+                               "{}")));
+    assert_config_errors(&f.config, "");
+    assert_int_equal(f.cluster->hash->ring.function, NU_HASH_MURMUR2);
+    assert_int_equal(f.cluster->hash->ring.min_size, 10);
+    assert_int_equal(f.cluster->hash->ring.max_size, 20);
+    assert_true(f.cluster->hash->by_hostname);
+    assert_true(f.cluster->hash->by_locality);
+    assert_true(f.cluster->lb->is_locality_weighted);
+    cluster_config_finish(&f);
+    cluster_config_build(&f, POLICIES(MAGLEV(", table_size: 11")));
+    assert_config_errors(&f.config, "");
+    assert_int_equal(f.cluster->hash->maglev_size, 11);
+    assert_false(f.cluster->hash->by_hostname);
     cluster_config_finish(&f);
 }
 
