@@ -7,10 +7,13 @@
 #include "envoy/config/core/v3/extension.pb-c.h"
 #include "envoy/config/core/v3/resolver.pb-c.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb-c.h"
+#include "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.pb-c.h"
 
 typedef Envoy__Config__Core__V3__Address address_proto;
 typedef Envoy__Extensions__Network__DnsResolver__Cares__V3__CaresDnsResolverConfig cares_proto;
 
+#define GETADDRINFO_DESCRIPTOR \
+    envoy__extensions__network__dns_resolver__getaddrinfo__v3__get_addr_info_dns_resolver_config__descriptor
 #define CARES_DESCRIPTOR \
     envoy__extensions__network__dns_resolver__cares__v3__cares_dns_resolver_config__descriptor
 
@@ -104,6 +107,25 @@ static void read_cares(struct nu_factory *factory, struct nu_dns_options *option
     options->udp_max_queries = read_udp_max_queries(factory, proto);
 }
 
+/* The system's resolver asks as c-ares does without settings. */
+static bool is_system_resolver(struct nu_factory *factory,
+                               const Envoy__Config__Core__V3__TypedExtensionConfig *typed)
+{
+    const ProtobufCMessage *message = nu_config_any(factory->ctx, typed->typed_config);
+    return message && message->descriptor == &GETADDRINFO_DESCRIPTOR;
+}
+
+static void read_typed(struct nu_factory *factory, struct nu_dns_options *options,
+                       const Envoy__Config__Core__V3__TypedExtensionConfig *typed)
+{
+    if (is_system_resolver(factory, typed))
+        return;
+    const ProtobufCMessage *message = nu_config_any_of(factory->ctx, typed, "typed_config",
+                                                       typed->typed_config, &CARES_DESCRIPTOR);
+    if (message)
+        read_cares(factory, options, (const cares_proto *)message);
+}
+
 bool nu_dns_settings_are_set(const struct nu_dns_settings *settings)
 {
     return settings->typed || settings->resolution || settings->resolver_count;
@@ -114,11 +136,7 @@ const struct nu_dns_options *nu_dns_options_from_proto(struct nu_factory *factor
 {
     struct nu_dns_options *options = nu_arena_calloc(factory->arena, sizeof(*options));
     if (settings->typed) {
-        const ProtobufCMessage *message =
-            nu_config_any_of(factory->ctx, settings->typed, "typed_config",
-                             settings->typed->typed_config, &CARES_DESCRIPTOR);
-        if (message)
-            read_cares(factory, options, (const cares_proto *)message);
+        read_typed(factory, options, settings->typed);
     } else if (settings->resolution) {
         read_servers(factory, options, settings->resolution->resolvers,
                      settings->resolution->n_resolvers);

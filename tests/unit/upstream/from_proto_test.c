@@ -130,12 +130,6 @@ static const struct refused_case refused[] = {
      "resolver must be an IP address"},
     {"name: c\ntype: STRICT_DNS\ndns_resolvers: [{pipe: {path: /x}}]",
      "t:3:17: dns_resolvers[0]: a DNS resolver must be an IP address"},
-    {"name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: {\"@type\": "
-     "type.googleapis.com/envoy.extensions.network.dns_resolver.getaddrinfo.v3."
-     "GetAddrInfoDnsResolverConfig}}",
-     "t:3:62: typed_dns_resolver_config.typed_config: "
-     "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig "
-     "(envoy.network.dns_resolver.getaddrinfo): known to Envoy, not implemented by nuncio"},
     {"name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: {" CARES
      ", query_timeout_seconds: 100000, query_tries: 1000}}",
      "t:3:176: typed_dns_resolver_config.typed_config.query_timeout_seconds: more than a day is "
@@ -143,6 +137,18 @@ static const struct refused_case refused[] = {
      "t:3:197: typed_dns_resolver_config.typed_config.query_tries: more than 100 is not "
      "implemented by nuncio"},
 };
+
+TEST(systems_resolver_is_taken)
+{
+    struct cluster_config f;
+    cluster_config_build(
+        &f, "name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: {name: x, typed_config: "
+            "{\"@type\": type.googleapis.com/envoy.extensions.network.dns_resolver.getaddrinfo.v3."
+            "GetAddrInfoDnsResolverConfig}}");
+    assert_config_errors(&f.config, "");
+    assert_non_null(f.cluster);
+    cluster_config_finish(&f);
+}
 
 TEST(what_cannot_be_done_is_refused_by_name)
 {
