@@ -541,13 +541,12 @@ TEST(end_of_the_table_resets_what_is_in_flight)
     exchange_start(&busy, &f.params, "GET", true);
     wait_paused(&f);
     exchange_start(&waiting, &f.params, "GET", true);
-    fixture_finish(&f);
+    nu_cluster_table_finish(&f.base.table);
     assert_true(busy.over);
     assert_true(waiting.over);
-    nu_strbuf_finish(&busy.events);
-    nu_strbuf_finish(&waiting.events);
-    nu_arena_finish(&busy.arena);
-    nu_arena_finish(&waiting.arena);
+    exchange_finish(&busy);
+    exchange_finish(&waiting);
+    fixture_finish(&f);
 }
 
 TEST_MAIN()
