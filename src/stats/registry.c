@@ -91,7 +91,6 @@ static void layout_add(struct nu_stat_layout *layout, struct nu_stat_set *set)
         layout->set_cap = layout->set_cap * 2 + 1;
         layout->sets = nu_realloc(layout->sets, layout->set_cap * sizeof(struct nu_stat_set *));
     }
-    set->layout = layout;
     set->index = layout->set_count++;
     layout->sets[set->index] = set;
 }
@@ -124,7 +123,8 @@ static struct nu_stat_set *set_create(struct nu_stats *stats, const struct nu_st
     nu_assert(prefix.len <= UINT16_MAX);
     struct nu_stat_set *set = nu_stat_alloc(set_bytes(height, prefix.len));
     set->stats = stats;
-    layout_add(find_layout(stats, table), set);
+    set->layout = find_layout(stats, table);
+    layout_add(set->layout, set);
     set->refs = 1;
     set->height = height;
     set->prefix_len = (uint16_t)prefix.len;
