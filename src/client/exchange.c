@@ -507,14 +507,30 @@ void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *
     }
 }
 
+/* Whichever try answers: it is held, or it is not. */
+static void hold_tries(struct nu_exchange *exchange)
+{
+    for (struct nu_attempt *a = exchange->attempt; a; a = a->older) {
+        if (a->encoder)
+            a->encoder->ops->hold_read(a->encoder);
+    }
+}
+
+static void release_tries(struct nu_exchange *exchange)
+{
+    for (struct nu_attempt *a = exchange->attempt; a; a = a->older) {
+        if (a->encoder)
+            a->encoder->ops->release_read(a->encoder);
+    }
+}
+
 void nu_exchange_hold_response(struct nu_exchange *exchange)
 {
     if (!nu_exchange_is_active(exchange) || (exchange->flags & NU_EXCHANGE_HOLDING))
         return;
     exchange->flags |= NU_EXCHANGE_HOLDING;
     nu_counter_inc(&exchange->stats->upstream_flow_control_paused_reading_total);
-    if (encoder_of(exchange))
-        encoder_of(exchange)->ops->hold_read(encoder_of(exchange));
+    hold_tries(exchange);
 }
 
 void nu_exchange_release_response(struct nu_exchange *exchange)
@@ -523,6 +539,5 @@ void nu_exchange_release_response(struct nu_exchange *exchange)
         return;
     exchange->flags &= (uint16_t)~NU_EXCHANGE_HOLDING;
     nu_counter_inc(&exchange->stats->upstream_flow_control_resumed_reading_total);
-    if (encoder_of(exchange))
-        encoder_of(exchange)->ops->release_read(encoder_of(exchange));
+    release_tries(exchange);
 }

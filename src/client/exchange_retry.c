@@ -230,6 +230,8 @@ void nu_tries_hedge(struct nu_attempt *attempt)
     struct nu_exchange *exchange = attempt->exchange;
     struct nu_tries *tries = exchange->tries;
     nu_attempt_report_timeout(attempt);
+    if (attempt->is_retried) /* it is idle as well: that is one retry, which may not have begun */
+        return;
     if (nu_exchange_is_answered(exchange) || !tries->is_open || decide(tries, true) != RETRY)
         return;
     attempt->is_retried = true;

@@ -658,6 +658,65 @@ TEST(hedged_failure_waits_for_the_other_try)
     }
 }
 
+#define FIRST "> HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst"
+
+TEST(hold_is_of_all_tries_at_work)
+{
+    struct tried t;
+    hedge_start(&t, HEAD_END "pause | " FIRST, HEAD_END "pause");
+    wait_stat(&t.base, "upstream_rq_total", 2);
+    nu_exchange_hold_response(&t.client.exchange);
+    upstream_resume(&t.base.upstream);
+    for (int turn = 0; turn < 20; turn++)
+        nu_loop_run_once(t.base.base.loop);
+    assert_events(&t, "try 2 after a timeout");
+    nu_exchange_release_response(&t.client.exchange);
+    run(&t);
+    assert_events(&t, "try 2 after a timeout 200 [first] end");
+    tried_finish(&t);
+}
+
+TEST(held_first_try_is_let_go_with_the_second)
+{
+    struct tried t;
+    tried_init(&t, HEAD_END "pause", NU_RETRY_ON_5XX);
+    t.timeout_ms = 2 * PAUSE_MS;
+    t.rules.hedges = true;
+    t.rules.per_try_timeout_ms = 300;
+    upstream_script(&t.base.upstream, 0, HEAD_END "pause | " FIRST);
+    tried_start(&t, true);
+    wait_held(&t);
+    nu_exchange_hold_response(&t.client.exchange);
+    harness_advance(t.base.base.loop, 301);
+    harness_advance(t.base.base.loop, PAUSE_MS);
+    wait_stat(&t.base, "upstream_rq_total", 2);
+    nu_exchange_release_response(&t.client.exchange);
+    upstream_resume(&t.base.upstream);
+    run(&t);
+    assert_events(&t, "try 2 after a timeout 200 [first] end");
+    tried_finish(&t);
+}
+
+TEST(late_try_is_retried_once_though_it_is_idle_as_well)
+{
+    struct tried t;
+    tried_init(&t, GOOD, NU_RETRY_ON_5XX);
+    t.rules.hedges = true;
+    t.rules.per_try_timeout_ms = 300;
+    t.rules.per_try_idle_timeout_ms = 400;
+    upstream_script(&t.base.upstream, 0, HEAD_END "pause");
+    tried_start(&t, true);
+    wait_held(&t);
+    harness_advance(t.base.base.loop, 301);
+    assert_true(is_pausing(&t));
+    harness_advance(t.base.base.loop, 100);
+    assert_true(is_pausing(&t));
+    run(&t);
+    assert_events(&t, "try 2 after a timeout 200 [ok] end");
+    assert_stats(&t.base, "upstream_rq_retry=1 upstream_rq_retry_limit_exceeded=0");
+    tried_finish(&t);
+}
+
 TEST(hedged_tries_end_with_the_exchange)
 {
     struct tried t;
