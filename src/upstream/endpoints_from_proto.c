@@ -126,6 +126,11 @@ static bool read_more_addresses(struct nu_factory *factory, const struct nu_clus
 {
     uint32_t count = 1;
     size_t size = (proto->n_additional_addresses + 1) * sizeof(struct nu_address);
+    if (!nu_address_is_ip(&host->address)) {
+        nu_config_error(factory->ctx, proto, "address",
+                        "additional_addresses must be IP addresses.");
+        return false;
+    }
     struct nu_address *given = nu_arena_alloc(factory->arena, size);
     struct nu_address *list = nu_arena_alloc(factory->arena, size);
     given[0] = host->address;

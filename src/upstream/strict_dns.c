@@ -56,6 +56,20 @@ static void publish(struct strict_dns *dns)
     nu_free(hosts);
 }
 
+/* A host that only a passed check had kept, and that failed it, has left the cluster since: named
+ * again it is a new one. */
+static void forget_gone(struct nu_host_update *hosts)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < hosts->count; i++) {
+        if (nu_host_is_gone(hosts->hosts[i]))
+            nu_host_unref(hosts->hosts[i]);
+        else
+            hosts->hosts[kept++] = hosts->hosts[i];
+    }
+    hosts->count = kept;
+}
+
 /* Replaces the hosts of one name; returns whether anything changed. */
 static bool take_addresses(struct target *target, const struct nu_dns_answer *answer)
 {
@@ -71,6 +85,7 @@ static bool take_addresses(struct target *target, const struct nu_dns_answer *an
         wanted[i].address.port = target->endpoint->port;
     }
     struct nu_host_update update;
+    forget_gone(&target->hosts);
     nu_host_update(&rules, target->hosts.hosts, target->hosts.count, wanted, answer->count,
                    &update);
     bool changed = nu_host_update_is_change(&update);

@@ -112,6 +112,11 @@ static const struct refused_case refused[] = {
      "{path: /x}}}]}}]}]}",
      "t:2:171: load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses[0]."
      "address: additional_addresses must be IP addresses."},
+    {"name: c\nload_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: "
+     "{pipe: {path: /x}}, additional_addresses: [{address: {socket_address: {address: 1.2.3.4, "
+     "port_value: 1}}}]}}]}]}",
+     "t:2:85: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: additional_addresses "
+     "must be IP addresses."},
     {"name: c\ncluster_type: {name: envoy.clusters.aggregate}",
      "t:2:22: cluster_type.name: 'envoy.clusters.aggregate' is known to Envoy, not implemented by "
      "nuncio"},

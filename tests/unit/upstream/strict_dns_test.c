@@ -182,6 +182,30 @@ TEST(hosts_that_stay_keep_their_identity)
     fixture_finish(&f);
 }
 
+/* A host that is not named any more stays while it passes its checks, and goes when it fails one.
+ * Named again it has to come back, though the addresses are those of two answers ago. */
+TEST(host_that_failed_its_check_comes_back_when_it_is_named_again)
+{
+    struct fixture f;
+    fixture_init(&f, 1);
+    f.base.cluster->is_checked = f.base.cluster->keeps_passing_hosts = true;
+    fixture_start(&f);
+    answer(&f.resolver, "a.test", "1.0.0.1 1.0.0.2");
+    assert_hosts(&f, "1.0.0.1:80 1.0.0.2:80");
+    advance(&f, 5001);
+    answer(&f.resolver, "a.test", "1.0.0.1");
+    assert_hosts(&f, "1.0.0.1:80 1.0.0.2:80");
+    struct nu_host *second = cluster_local(&f.base)->hosts->hosts[1];
+    nu_host_set_flag(second, NU_HOST_FAILED_ACTIVE_HC);
+    nu_cluster_health_changed(f.base.cluster);
+    assert_hosts(&f, "1.0.0.1:80");
+    advance(&f, 5001);
+    answer(&f.resolver, "a.test", "1.0.0.1 1.0.0.2");
+    assert_hosts(&f, "1.0.0.1:80 1.0.0.2:80");
+    assert_int_equal(stat(&f, "membership_change"), 3);
+    fixture_finish(&f);
+}
+
 /* --- Pace ------------------------------------------------------------------------------------- */
 
 /* Whether the next question comes after exactly `ms`. */
