@@ -209,6 +209,7 @@ static void destroy_sets(struct nu_cluster_sets *sets)
     nu_stat_set_destroy(&sets->membership);
     nu_stat_set_destroy(&sets->update);
     nu_stat_set_destroy(&sets->transport_match);
+    nu_stat_set_destroy(&sets->http1);
     nu_stat_set_destroy(&sets->http2);
     for (int i = 0; i < NU_PRIORITY_COUNT; i++) {
         nu_stat_set_destroy(&sets->breakers[i]);

@@ -139,9 +139,15 @@ static void want(struct work *work, const struct nu_host_params *params)
 
 /* --- Hosts that are not named any more -------------------------------------------------------- */
 
+/* One that is not checked could never fail. */
+static bool is_checked(const struct nu_host *host)
+{
+    return !host->check_place || !host->check_place->is_off;
+}
+
 static bool outlives(const struct work *work, const struct place *place, struct nu_host *host)
 {
-    return work->rules->keeps_passing && !place->is_wanted &&
+    return work->rules->keeps_passing && !place->is_wanted && is_checked(host) &&
            !nu_host_has_flag(host, NU_HOST_FAILED_ACTIVE_HC) &&
            !nu_host_has_flag(host, NU_HOST_FAILED_EDS_HEALTH);
 }

@@ -17,7 +17,8 @@ struct grpc_probe {
     struct nu_health_probe base;
     struct nu_health_link *link;
     struct nu_strbuf body;
-    bool is_last; /* the peer takes no further request on this connection */
+    struct nu_health_grpc_reader reader; /* of the body */
+    bool is_last;                        /* the peer takes no further request on this connection */
 };
 
 static struct grpc_probe *probe_of(struct nu_health_probe *base)
@@ -32,6 +33,17 @@ static void close_link(struct grpc_probe *probe)
     probe->link = NULL;
 }
 
+static void forget_body(struct grpc_probe *probe)
+{
+    nu_strbuf_clear(&probe->body);
+    probe->reader = (struct nu_health_grpc_reader){0};
+}
+
+static enum nu_health_grpc_result read_body(struct grpc_probe *probe)
+{
+    return nu_health_grpc_read_on(&probe->reader, nu_strbuf_str(&probe->body));
+}
+
 /* --- The response ----------------------------------------------------------------------------- */
 
 /* The call is over. `ended`: so is its stream. */
@@ -41,7 +53,7 @@ static void end_call(struct grpc_probe *probe, bool serving, bool ended)
         nu_health_session_pass(probe->base.session, false);
     else
         nu_health_session_fail(probe->base.session, NU_HEALTH_ACTIVE, false);
-    nu_strbuf_clear(&probe->body);
+    forget_body(probe);
     if (!ended && probe->link)
         nu_health_link_abandon(probe->link);
     if (probe->is_last || !probe->base.reuses_connection)
@@ -78,8 +90,7 @@ static void on_data(void *owner, struct nu_health_exchange *exchange, struct nu_
     }
     for (const struct nu_slice *slice = data->first; slice; slice = slice->next)
         nu_strbuf_add(&probe->body, nu_str_make(slice->ptr, slice->len));
-    bool is_broken = probe->body.len > MESSAGE_MAX ||
-                     nu_health_grpc_read(nu_strbuf_str(&probe->body)) == NU_HEALTH_GRPC_BROKEN;
+    bool is_broken = probe->body.len > MESSAGE_MAX || read_body(probe) == NU_HEALTH_GRPC_BROKEN;
     if (is_broken)
         end_call(probe, false, false);
 }
@@ -89,15 +100,14 @@ static void on_trailers(void *owner, struct nu_health_exchange *exchange,
 {
     struct grpc_probe *probe = owner;
     (void)exchange;
-    bool serving = is_ok(trailers) &&
-                   nu_health_grpc_read(nu_strbuf_str(&probe->body)) == NU_HEALTH_GRPC_SERVING;
+    bool serving = is_ok(trailers) && read_body(probe) == NU_HEALTH_GRPC_SERVING;
     end_call(probe, serving, true);
 }
 
 static void on_reset(void *owner)
 {
     struct grpc_probe *probe = owner;
-    nu_strbuf_clear(&probe->body);
+    forget_body(probe);
     if (probe->is_last || !probe->base.reuses_connection)
         close_link(probe);
     nu_health_session_fail(probe->base.session, NU_HEALTH_NETWORK, false);
@@ -112,7 +122,7 @@ static void on_goaway(void *owner, bool graceful)
         return;
     }
     close_link(probe);
-    nu_strbuf_clear(&probe->body);
+    forget_body(probe);
     if (in_flight)
         nu_health_session_fail(probe->base.session, NU_HEALTH_NETWORK, false);
 }
@@ -168,7 +178,7 @@ static void start(struct nu_health_probe *base)
 static void give_up(struct nu_health_probe *base)
 {
     struct grpc_probe *probe = probe_of(base);
-    nu_strbuf_clear(&probe->body);
+    forget_body(probe);
     if (probe->is_last || !probe->base.reuses_connection)
         close_link(probe);
     else if (probe->link)

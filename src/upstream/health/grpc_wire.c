@@ -108,26 +108,38 @@ static uint32_t length_of(struct nu_str frame)
     return length;
 }
 
-enum nu_health_grpc_result nu_health_grpc_read(struct nu_str in)
+/* One frame of the response. */
+static enum nu_health_grpc_result read_frame(enum nu_health_grpc_result before, struct nu_str frame)
 {
-    enum nu_health_grpc_result result = NU_HEALTH_GRPC_MORE;
-    while (in.len) {
-        /* A flag that gRPC does not have, or a compressed message, which none asked for. */
-        unsigned char flags = (unsigned char)in.ptr[0];
-        if (flags > 1)
-            return NU_HEALTH_GRPC_BROKEN;
+    struct nu_str message = nu_str_skip(frame, FRAME_HEAD);
+    if (!message.len)
+        return before;
+    /* A second message, or a compressed one, which none asked for. */
+    if (before != NU_HEALTH_GRPC_MORE || frame.ptr[0])
+        return NU_HEALTH_GRPC_BROKEN;
+    return read_message(message);
+}
+
+enum nu_health_grpc_result nu_health_grpc_read_on(struct nu_health_grpc_reader *reader,
+                                                  struct nu_str bytes)
+{
+    while (reader->result != NU_HEALTH_GRPC_BROKEN && reader->done < bytes.len) {
+        struct nu_str in = nu_str_skip(bytes, reader->done);
+        if ((unsigned char)in.ptr[0] > 1) { /* a flag that gRPC does not have */
+            reader->result = NU_HEALTH_GRPC_BROKEN;
+            break;
+        }
         if (in.len < FRAME_HEAD || in.len - FRAME_HEAD < length_of(in))
             break;
-        uint32_t length = length_of(in);
-        struct nu_str message = nu_str_make(in.ptr + FRAME_HEAD, length);
-        in = nu_str_skip(in, FRAME_HEAD + length);
-        if (!length)
-            continue;
-        if (result != NU_HEALTH_GRPC_MORE || flags)
-            return NU_HEALTH_GRPC_BROKEN;
-        result = read_message(message);
-        if (result == NU_HEALTH_GRPC_BROKEN)
-            break;
+        size_t size = FRAME_HEAD + (size_t)length_of(in);
+        reader->result = read_frame(reader->result, nu_str_make(in.ptr, size));
+        reader->done += size;
     }
-    return result;
+    return reader->result;
+}
+
+enum nu_health_grpc_result nu_health_grpc_read(struct nu_str bytes)
+{
+    struct nu_health_grpc_reader reader = {0};
+    return nu_health_grpc_read_on(&reader, bytes);
 }

@@ -18,7 +18,17 @@ enum nu_health_grpc_result {
     NU_HEALTH_GRPC_BROKEN,  /* no such message, or more than one */
 };
 
+/* How far a response was read; zeroed at its beginning. */
+struct nu_health_grpc_reader {
+    size_t done; /* bytes of frames that were read */
+    enum nu_health_grpc_result result;
+};
+
 /* What the bytes of a response, as far as they came, say. Empty messages do not count. */
 enum nu_health_grpc_result nu_health_grpc_read(struct nu_str bytes);
+/* The same, where there are more of the same bytes than at the last call: only what was not read is
+ * looked at. */
+enum nu_health_grpc_result nu_health_grpc_read_on(struct nu_health_grpc_reader *reader,
+                                                  struct nu_str bytes);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The TCP check. What is expected may come in any number of pieces, so what came is looked through
- * again with each; wrong bytes are told from missing ones by the deadline only. As in Envoy the
- * connection that stays open between checks is watched: its end is a failure then, too.
+ * The TCP check. What is expected may come in any number of pieces; wrong bytes are told from
+ * missing ones by the deadline only. As in Envoy the connection that stays open between checks is
+ * watched: its end is a failure then, too.
  */
 #include "upstream/health/tcp_probe.h"
 
@@ -17,6 +17,7 @@ struct tcp_link {
     struct nu_turn_task close_task;
     bool is_up;
     bool has_check; /* one waits for the connection */
+    size_t found;   /* pieces of what is expected that came so far */
 };
 
 struct tcp_probe {
@@ -106,20 +107,17 @@ static struct nu_str flatten(struct nu_buf *in, struct nu_strbuf *copy)
     return nu_strbuf_str(copy);
 }
 
-static bool has_all(const struct nu_health_payload *payload, struct nu_buf *in)
+/* Whether all is there that is expected. Of what came only the end is kept, in which more of it may
+ * have begun. */
+static bool has_all(struct tcp_link *link)
 {
+    const struct nu_health_payload *payload = &settings_of(link->probe)->receive;
+    struct nu_buf *in = &link->conn.in;
     struct nu_strbuf copy = {0};
-    bool matches = in->len && nu_health_payload_matches(payload, flatten(in, &copy));
+    size_t done = nu_health_payload_look(payload, &link->found, flatten(in, &copy));
     nu_strbuf_finish(&copy);
-    return matches;
-}
-
-/* A host that answers without end and without what is expected: what came first is given up, and the
- * deadline decides. */
-static void bound_input(struct nu_connection *conn)
-{
-    if (conn->buffer_limit && conn->in.len > conn->buffer_limit)
-        nu_buf_clear(&conn->in);
+    nu_buf_drain_all_or(in, done);
+    return link->found == payload->count;
 }
 
 static void on_data(struct nu_connection *conn)
@@ -130,13 +128,12 @@ static void on_data(struct nu_connection *conn)
         nu_buf_clear(&conn->in);
         return;
     }
-    if (settings_of(probe)->receive.count && has_all(&settings_of(probe)->receive, &conn->in)) {
+    if (settings_of(probe)->receive.count && has_all(link)) {
         nu_buf_clear(&conn->in);
+        link->found = 0;
         if (!probe->base.reuses_connection)
             close_link(probe);
         nu_health_session_pass(probe->base.session, false);
-    } else {
-        bound_input(conn);
     }
     if (conn->read_eof)
         nu_loop_at_turn_end(link->loop, &link->close_task);

@@ -218,4 +218,18 @@ TEST(host_that_passes_its_checks_stays_until_it_fails)
     fixture_finish(&f);
 }
 
+TEST(host_that_is_not_checked_goes_at_once)
+{
+    struct fixture f;
+    fixture_init(&f);
+    const struct nu_host_check_place off = {.is_off = true}, on = {.port = 81};
+    f.rules.keeps_passing = true;
+    want(&f, "1.0.0.1:80")->check_place = &off;
+    want(&f, "1.0.0.2:80")->check_place = &on;
+    update(&f);
+    update(&f);
+    assert_update(&f, "1.0.0.2:80; 0 1 0");
+    fixture_finish(&f);
+}
+
 TEST_MAIN()

@@ -119,4 +119,19 @@ TEST(field_number_zero_is_broken)
     assert_int_equal(READ("\0\0\0\0\2\0\1"), NU_HEALTH_GRPC_BROKEN);
 }
 
+/* A host may send empty frames without end: each is looked at once. */
+TEST(what_was_read_is_not_read_again)
+{
+    struct nu_health_grpc_reader reader = {0};
+    char bytes[] = "\0\0\0\0\0\0\0\0\0\2\x08\1\0";
+    assert_int_equal(nu_health_grpc_read_on(&reader, nu_str_make(bytes, 7)), NU_HEALTH_GRPC_MORE);
+    assert_int_equal(reader.done, 5);
+    bytes[0] = 2; /* it would be broken, if it were looked at */
+    assert_int_equal(nu_health_grpc_read_on(&reader, nu_str_make(bytes, 12)),
+                     NU_HEALTH_GRPC_SERVING);
+    assert_int_equal(reader.done, 12);
+    assert_int_equal(nu_health_grpc_read_on(&reader, nu_str_make(bytes, 13)),
+                     NU_HEALTH_GRPC_SERVING);
+}
+
 TEST_MAIN()

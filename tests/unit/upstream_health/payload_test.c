@@ -43,6 +43,32 @@ TEST(nothing_expected_matches_everything)
     assert_true(matches(NULL, 0, "x"));
 }
 
+/* Byte by byte, as a host may send them; tells how many were kept at most. */
+static size_t look_slowly(const char *bytes, size_t *found)
+{
+    const struct nu_health_payload payload = {po_ng, 2};
+    char kept[8];
+    size_t len = 0, most = 0;
+    *found = 0;
+    for (; *bytes; bytes++) {
+        kept[len++] = *bytes;
+        size_t done = nu_health_payload_look(&payload, found, nu_str_make(kept, len));
+        len -= done;
+        memmove(kept, kept + done, len);
+        most = len > most ? len : most;
+    }
+    return most;
+}
+
+TEST(pieces_are_found_in_bytes_that_come_one_by_one)
+{
+    size_t found;
+    assert_int_equal(look_slowly("xPPyNGPOONNG", &found), 1);
+    assert_int_equal(found, 2);
+    assert_int_equal(look_slowly("NGxxPOxxxxxxxxxxxxxxxxxN", &found), 1);
+    assert_int_equal(found, 1);
+}
+
 static size_t collect(size_t limit, size_t bytes)
 {
     struct nu_strbuf out = {0};
