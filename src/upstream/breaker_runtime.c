@@ -75,6 +75,15 @@ static void set_max(struct nu_cluster *cluster, enum nu_priority priority,
                      room(max, current) - room(before, current));
 }
 
+/* The runtime may hold nonsense: what is below nothing would count as without end. */
+static double budget_percent(double percent)
+{
+    const double most = 1e9;
+    if (!(percent > 0))
+        return 0;
+    return percent < most ? percent : most;
+}
+
 static void set_budget(struct nu_cluster *cluster, enum nu_priority priority, struct keys *keys)
 {
     struct nu_breakers *breakers = &cluster->breakers[priority];
@@ -87,7 +96,7 @@ static void set_budget(struct nu_cluster *cluster, enum nu_priority priority, st
                                       key(keys, "retry_budget.min_retry_concurrency"), no_number);
     bool is_set = configured->is_set || percent != no_percent || min != no_number;
     atomic_store_explicit(&breakers->budget.percent,
-                          percent != no_percent ? percent : configured->percent,
+                          budget_percent(percent != no_percent ? percent : configured->percent),
                           memory_order_relaxed);
     atomic_store_explicit(&breakers->budget.min_concurrency,
                           min < UINT32_MAX ? (uint32_t)min : configured->min_concurrency,

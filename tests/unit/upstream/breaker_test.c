@@ -209,6 +209,10 @@ TEST(runtime_may_set_a_retry_budget)
     assert_int_equal(room_for_retries(&f), 3); /* the default of the other */
     add(&f, NU_BREAKER_REQUESTS, 10);
     assert_int_equal(room_for_retries(&f), 5);
+    set_runtime(&f, "circuit_breakers.c.default.retry_budget.budget_percent: -50.0");
+    add(&f, NU_BREAKER_RETRIES, 3);
+    assert_false(nu_cluster_allows_retry(f.local, NU_PRIORITY_DEFAULT));
+    sub(&f, NU_BREAKER_RETRIES, 3);
     set_runtime(&f, "circuit_breakers.c.default.retry_budget.min_retry_concurrency: 7");
     assert_int_equal(room_for_retries(&f), 7);
     set_runtime(&f, "");
