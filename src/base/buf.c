@@ -268,6 +268,31 @@ void nu_buf_share(struct nu_buf *to, const struct nu_buf *from)
     }
 }
 
+/* Copies a small piece; false if it is not small, or nothing waits that it could stand behind. */
+static bool append_small(struct nu_buf *to, const struct nu_buf *from)
+{
+    enum { WORTH_SHARING = 512 };
+    if (from->len >= WORTH_SHARING || !to->first)
+        return false;
+    for (const struct nu_slice *slice = from->first; slice; slice = slice->next)
+        nu_buf_append(to, nu_str_make(slice->ptr, slice->len));
+    return true;
+}
+
+void nu_buf_collect(struct nu_buf *to, struct nu_buf *from)
+{
+    if (append_small(to, from))
+        nu_buf_clear(from);
+    else
+        nu_buf_move_all(to, from);
+}
+
+void nu_buf_collect_shared(struct nu_buf *to, const struct nu_buf *from)
+{
+    if (!append_small(to, from))
+        nu_buf_share(to, from);
+}
+
 void nu_buf_drain_slices(struct nu_buf *buf, size_t n)
 {
     buf->len -= n;

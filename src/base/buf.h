@@ -87,6 +87,13 @@ void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n);
 /* Moves all of `from` to the end of `to`; a few bytes that fit behind the last ones of `to` are
  * copied there, so that both are one piece to write. */
 void nu_buf_gather(struct nu_buf *to, struct nu_buf *from);
+/*
+ * Moves all of `from` to the end of `to`, or shares it, where bytes may wait long and come in pieces
+ * of a size that a peer chooses: small ones are copied behind those that wait, for each would hold a
+ * block of its own, which is many times its size.
+ */
+void nu_buf_collect(struct nu_buf *to, struct nu_buf *from);
+void nu_buf_collect_shared(struct nu_buf *to, const struct nu_buf *from);
 /* Puts the slices of `from` before the first byte of `to`. */
 void nu_buf_prepend_all(struct nu_buf *to, struct nu_buf *from);
 /* Adds references to all slices of `from`, which is left as it is. */

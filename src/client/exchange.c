@@ -100,7 +100,7 @@ static void note_request_end(struct nu_exchange *exchange)
 static void keep_pending(struct nu_exchange *exchange, struct nu_buf *data)
 {
     uint32_t limit = exchange->params.cluster->cluster->options.buffer_limit_bytes;
-    nu_buf_move_all(&exchange->pending, data);
+    nu_buf_collect(&exchange->pending, data);
     if (limit && exchange->pending.len > limit && !(exchange->flags & NU_EXCHANGE_ABOVE_HIGH)) {
         exchange->flags |= NU_EXCHANGE_ABOVE_HIGH;
         exchange->ops->on_above_high(exchange);

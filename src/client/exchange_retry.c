@@ -257,7 +257,7 @@ bool nu_tries_keep(struct nu_exchange *exchange, struct nu_buf *data)
     struct nu_tries *tries = exchange->tries;
     if (tries->is_open) {
         if (tries->body.len + data->len <= rules_of(exchange)->body_limit)
-            nu_buf_share(&tries->body, data);
+            nu_buf_collect_shared(&tries->body, data);
         else if (!abandon(exchange))
             goto dropped;
     }

@@ -110,7 +110,7 @@ static void on_data(struct nu_exchange *exchange, struct nu_buf *data, bool end)
         fail(call, 500, NU_STR("response_too_large"));
         return;
     }
-    nu_buf_move_all(&call->body, data);
+    nu_buf_collect(&call->body, data);
     if (end)
         succeed(call);
 }

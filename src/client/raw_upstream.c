@@ -96,7 +96,7 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
         return;
     }
     note_sent(raw, data->len);
-    nu_buf_move_all(&raw->client->conn.out, data);
+    nu_buf_collect(&raw->client->conn.out, data);
     send_end(raw, end);
 }
 

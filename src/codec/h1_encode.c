@@ -322,7 +322,7 @@ void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data)
     char line[20];
     int len = snprintf(line, sizeof(line), "%zx\r\n", data->len);
     nu_buf_append(out, nu_str_make(line, (size_t)len));
-    nu_buf_move_all(out, data);
+    nu_buf_collect(out, data);
     nu_buf_append(out, NU_STR("\r\n"));
 }
 

@@ -226,7 +226,7 @@ static void encode_data(struct nu_stream_encoder *encoder, struct nu_buf *data, 
         stream->flags |= NU_H2_END_OUT;
     if (has(stream, NU_H2_IS_OPEN)) {
         count_pending(stream, data->len, 0);
-        nu_buf_move_all(&stream->out, data);
+        nu_buf_collect(&stream->out, data);
         resume(stream);
         nu_h2_stream_check_pressure(stream);
     } else {

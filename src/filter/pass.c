@@ -91,7 +91,7 @@ void nu_chain_keep(struct nu_filter_chain *chain, enum nu_direction dir, struct 
     kept->present = true;
     kept->end |= end;
     if (data)
-        nu_buf_move_all(&kept->data, data);
+        nu_buf_collect(&kept->data, data);
 }
 
 static struct nu_chain_kept take_kept(struct nu_chain_half *half, const struct nu_filter *filter)

@@ -563,6 +563,32 @@ TEST(kept_body_shares_its_blocks)
     tried_finish(&t);
 }
 
+static unsigned count_slices(const struct nu_buf *buf)
+{
+    unsigned count = 0;
+    for (const struct nu_slice *slice = buf->first; slice; slice = slice->next)
+        count++;
+    return count;
+}
+
+/* A client that sends byte by byte must not make each of them hold a block. */
+TEST(body_in_small_pieces_is_kept_in_few_blocks)
+{
+    enum { PIECES = 900 };
+    struct tried t;
+    tried_init(&t, "pause", ALL);
+    upstream_refuse(&t.base.upstream);
+    tried_start(&t, false);
+    for (int i = 0; i < PIECES; i++)
+        exchange_send(&t.client, "x", false);
+    const struct nu_exchange *exchange = &t.client.exchange;
+    assert_int_equal(exchange->tries->body.len, PIECES);
+    assert_true(count_slices(&exchange->tries->body) < 5);
+    assert_int_equal(exchange->pending.len, PIECES);
+    assert_true(count_slices(&exchange->pending) < 5);
+    tried_finish(&t);
+}
+
 TEST(owner_is_let_go_when_the_try_that_held_it_is_gone)
 {
     enum { CHUNK = 64 * 1024, MOST = 64 * 1024 * 1024 };

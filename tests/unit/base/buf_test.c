@@ -304,6 +304,48 @@ TEST(gathering_moves_what_is_long_or_in_pieces_or_does_not_fit)
     }
 }
 
+TEST(small_pieces_that_wait_hold_few_blocks)
+{
+    enum { PIECES = 10000 };
+    for (int shared = 0; shared < 2; shared++) {
+        struct nu_buf to = {0};
+        for (int i = 0; i < PIECES; i++) {
+            struct nu_buf from = {0};
+            nu_buf_append(&from, i % 2 ? NU_STR("a") : NU_STR("bc"));
+            nu_buf_add_static(&from, NU_STR("-")); /* the block has no room right behind it */
+            if (shared)
+                nu_buf_collect_shared(&to, &from);
+            else
+                nu_buf_collect(&to, &from);
+            assert_int_equal(from.len, shared ? 2 + (i + 1) % 2 : 0);
+            nu_buf_clear(&from);
+        }
+        assert_int_equal(to.len, PIECES / 2 * 5);
+        assert_true(nu_str_eq(nu_str_first(content(&to), 10), NU_STR("bc-a-bc-a-")));
+        assert_true(count_slices(&to) < 20);
+        nu_buf_clear(&to);
+    }
+}
+
+TEST(large_pieces_that_wait_are_not_copied)
+{
+    static const char large[512];
+    struct nu_buf to = {0};
+    struct nu_buf from = {0};
+    struct nu_buf shared = {0};
+    nu_buf_append(&to, NU_STR("head"));
+    nu_buf_append(&shared, NU_STR("head"));
+    nu_buf_append(&from, nu_str_make(large, sizeof(large)));
+    const char *where = from.first->ptr;
+    nu_buf_collect_shared(&shared, &from);
+    assert_ptr_equal(shared.last->ptr, where);
+    nu_buf_collect(&to, &from);
+    assert_ptr_equal(to.last->ptr, where);
+    assert_int_equal(from.len, 0);
+    nu_buf_clear(&shared);
+    nu_buf_clear(&to);
+}
+
 TEST(moving_nothing_changes_nothing)
 {
     struct nu_buf from = {0};

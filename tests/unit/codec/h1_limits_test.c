@@ -3,6 +3,7 @@
 #include "harness/test.h"
 
 #include "base/alloc.h"
+#include "codec/h1_internal.h"
 #include "harness/h1_driver.h"
 
 static const struct nu_str head_start = NU_STR_INIT("GET / HTTP/1.1\r\nhost: a\r\n");
@@ -175,6 +176,23 @@ TEST(many_small_chunks_make_few_slices)
     assert_true(slices < 10);
     nu_strbuf_finish(&bytes);
     h1_requests_finish(&run);
+}
+
+/* For a peer that does not read, from one that writes a byte at a time. */
+TEST(small_chunks_that_wait_share_blocks)
+{
+    struct nu_buf out = {0};
+    for (int i = 0; i < 2000; i++) {
+        struct nu_buf data = {0};
+        nu_buf_append(&data, NU_STR("x"));
+        nu_h1_write_chunk(&out, &data);
+    }
+    unsigned slices = 0;
+    for (struct nu_slice *slice = out.first; slice; slice = slice->next)
+        slices++;
+    assert_int_equal(out.len, 2000 * 6);
+    assert_true(slices < 10);
+    nu_buf_clear(&out);
 }
 
 TEST(a_long_pipeline_goes_on_in_the_next_turn)

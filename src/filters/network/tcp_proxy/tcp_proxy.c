@@ -328,7 +328,7 @@ static void on_connected(struct nu_tcp_client *client)
 
 static void pass(struct nu_connection *to, struct nu_buf *data, bool end)
 {
-    nu_buf_move_all(&to->out, data);
+    nu_buf_collect(&to->out, data);
     if (end)
         nu_connection_end_write(to);
     else
