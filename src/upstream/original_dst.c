@@ -11,10 +11,17 @@
 
 /* --- The main thread's side ------------------------------------------------------------------- */
 
+/* Clients may ask for many addresses in a short time, and each set of hosts that is made for the
+ * others costs all workers work by its size: hosts that follow soon are told of together. */
+enum { PAUSE_MS = 100 };
+
 struct original_dst {
     struct nu_discovery base;
     struct nu_loop *loop; /* borrowed */
     struct nu_timer timer;
+    struct nu_host **arrived; /* owned, one reference each: workers made them */
+    uint32_t arrived_count;
+    struct nu_timer pause; /* since hosts were told of last */
 };
 
 static struct original_dst *original_of(struct nu_discovery *base)
@@ -29,24 +36,57 @@ static void publish(struct nu_cluster *cluster, struct nu_host *const *hosts, ui
     nu_host_set_unref(set);
 }
 
-/* The hosts of a set with room for one more; owned by the caller. */
-static struct nu_host **copy_hosts(const struct nu_host_set *set)
+/* The hosts of a set with room for some more; owned by the caller. */
+static struct nu_host **copy_hosts(const struct nu_host_set *set, uint32_t more)
 {
-    struct nu_host **hosts = nu_alloc((set->count + 1) * sizeof(struct nu_host *));
+    struct nu_host **hosts = nu_alloc((set->count + more) * sizeof(struct nu_host *));
     for (uint32_t i = 0; i < set->count; i++)
         hosts[i] = set->hosts[i];
     return hosts;
 }
 
+static void forget_arrived(struct original_dst *original)
+{
+    for (uint32_t i = 0; i < original->arrived_count; i++)
+        nu_host_unref(original->arrived[i]);
+    nu_free(original->arrived);
+    original->arrived = NULL;
+    original->arrived_count = 0;
+}
+
+/* Each host counts as a change of its own, as in Envoy. */
+static void publish_arrived(struct original_dst *original)
+{
+    struct nu_cluster *cluster = original->base.cluster;
+    struct nu_cluster_membership_stats *stats = nu_stat_set_block(cluster->sets.membership);
+    uint32_t count = cluster->hosts->count;
+    struct nu_host **hosts = copy_hosts(cluster->hosts, original->arrived_count);
+    for (uint32_t i = 0; i < original->arrived_count; i++)
+        hosts[count++] = original->arrived[i];
+    publish(cluster, hosts, count);
+    nu_counter_add(&stats->membership_change, original->arrived_count - 1);
+    nu_free(hosts);
+    forget_arrived(original);
+    nu_timer_arm(original->loop, &original->pause, PAUSE_MS);
+}
+
+static void on_pause_end(struct nu_timer *timer)
+{
+    struct original_dst *original = nu_container_of(timer, struct original_dst, pause);
+    if (original->arrived_count)
+        publish_arrived(original);
+}
+
 static void add_host(struct nu_cluster *cluster, struct nu_host *host)
 {
-    struct nu_host **hosts = copy_hosts(cluster->hosts);
-    uint32_t count = cluster->hosts->count;
+    struct original_dst *original = original_of(cluster->discovery);
     nu_stat_set_adopt(host->stats);
     nu_cluster_count_transport(cluster, host, 1);
-    hosts[count] = host;
-    publish(cluster, hosts, count + 1);
-    nu_free(hosts);
+    original->arrived =
+        nu_realloc(original->arrived, (original->arrived_count + 1) * sizeof(struct nu_host *));
+    original->arrived[original->arrived_count++] = nu_host_ref(host);
+    if (!nu_timer_is_armed(&original->pause))
+        publish_arrived(original);
 }
 
 /* Kept are hosts that were chosen since the last look, and those with connections. */
@@ -60,7 +100,7 @@ static void on_cleanup(struct nu_timer *timer)
 {
     struct original_dst *original = nu_container_of(timer, struct original_dst, timer);
     struct nu_cluster *cluster = original->base.cluster;
-    struct nu_host **hosts = copy_hosts(cluster->hosts);
+    struct nu_host **hosts = copy_hosts(cluster->hosts, 0);
     uint32_t count = 0;
     for (uint32_t i = 0; i < cluster->hosts->count; i++) {
         if (is_needed(hosts[i]))
@@ -84,6 +124,8 @@ static void destroy(struct nu_discovery *base)
     struct original_dst *original = original_of(base);
     nu_init_target_finish(&base->target);
     nu_timer_cancel(&original->timer);
+    nu_timer_cancel(&original->pause);
+    forget_arrived(original);
     nu_free(original);
 }
 
@@ -95,6 +137,7 @@ struct nu_discovery *nu_original_dst_create(struct nu_cluster *cluster, struct n
     nu_discovery_init(&original->base, &original_dst_class, cluster);
     original->loop = loop;
     nu_timer_init(&original->timer, on_cleanup);
+    nu_timer_init(&original->pause, on_pause_end);
     return &original->base;
 }
 
@@ -155,7 +198,7 @@ uint32_t nu_original_dst_make_host(struct nu_cluster_local *local,
            NU_STR_ARG(cluster->name), NU_STR_ARG(host->address_text));
     nu_host_note_use(host);
     uint32_t index = local->hosts->count;
-    struct nu_host **hosts = copy_hosts(local->hosts);
+    struct nu_host **hosts = copy_hosts(local->hosts, 1);
     hosts[index] = host;
     struct nu_host_set *set = nu_host_set_create(hosts, index + 1);
     nu_free(hosts);

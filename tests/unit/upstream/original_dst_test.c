@@ -89,6 +89,31 @@ TEST(host_is_there_at_once_and_for_everybody_soon)
     fixture_finish(&f);
 }
 
+/* One set for the others, however many hosts clients ask for at a time. */
+TEST(hosts_that_follow_soon_are_told_of_together)
+{
+    struct fixture f;
+    fixture_init(&f);
+    choose(&f, "1.0.0.1:80");
+    settle(&f);
+    const struct nu_host_set *first = f.base.cluster->hosts;
+    for (int i = 2; i < 10; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "1.0.0.%d:80", i);
+        choose(&f, text);
+        settle(&f);
+        assert_ptr_equal(f.base.cluster->hosts, first);
+        assert_int_equal(f.local->hosts->count, i);
+    }
+    assert_int_equal(f.local->fresh_count, 8);
+    harness_advance(f.base.loop, 101);
+    assert_int_equal(f.base.cluster->hosts->count, 9);
+    assert_int_equal(f.local->hosts->count, 9);
+    assert_int_equal(f.local->fresh_count, 0);
+    assert_int_equal(cluster_stat(&f.base, "membership_change"), 9);
+    fixture_finish(&f);
+}
+
 TEST(host_on_its_way_outlives_a_set_without_it)
 {
     struct fixture f;
