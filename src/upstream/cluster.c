@@ -138,11 +138,21 @@ void nu_cluster_local_set_hosts(struct nu_cluster_local *local, struct nu_host_s
     nu_host_set_seal(hosts, &plain); /* one that was made here */
     nu_lb_destroy(&local->lb);
     nu_free(local->pool_of);
+    local->room = 0;
     local->hosts = nu_host_set_ref(hosts);
     local->lb = nu_lb_create(local->cluster->lb_class, local, hosts);
     local->pool_of = make_pool_slots(hosts);
     place_pools(local);
     nu_host_set_unref(old);
+}
+
+void nu_cluster_local_grow(struct nu_cluster_local *local)
+{
+    enum { SLOTS = NU_PRIORITY_COUNT * NU_POOLS_PER_PRIORITY };
+    size_t slots = (size_t)local->hosts->count * SLOTS;
+    local->pool_of = nu_realloc(local->pool_of, slots * sizeof(struct nu_pool *));
+    for (size_t i = slots - SLOTS; i < slots; i++)
+        local->pool_of[i] = NULL;
 }
 
 void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluster *cluster,

@@ -196,10 +196,11 @@ struct nu_cluster_local {
     struct nu_host_set *hosts; /* one reference */
     struct nu_host **fresh;    /* owned: hosts made here, on their way to the others */
     uint32_t fresh_count;
-    struct nu_lb *lb;                           /* owned */
-    bool counts_active;                         /* requests are counted in their hosts */
-    struct nu_list pools;                       /* of struct nu_pool */
-    struct nu_list tcp_clients;                 /* of struct nu_tcp_client */
+    uint32_t room;              /* for more of them in `hosts`, if that was made here */
+    struct nu_lb *lb;           /* owned */
+    bool counts_active;         /* requests are counted in their hosts */
+    struct nu_list pools;       /* of struct nu_pool */
+    struct nu_list tcp_clients; /* of struct nu_tcp_client */
     struct nu_cluster_http1_stats *http1_stats; /* NULL before anything was counted */
     struct nu_http2_stats *http2_stats;         /* NULL before the first connection */
     struct nu_map own_pools;  /* those that are not for everybody, by pool->own->key */
@@ -234,6 +235,8 @@ void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu
 void nu_cluster_table_drain(struct nu_cluster_table *table, const struct nu_cluster *cluster);
 /* The same for one that was found, whatever the main thread says. */
 void nu_cluster_local_set_hosts(struct nu_cluster_local *local, struct nu_host_set *hosts);
+/* The present set, which nobody else has, has got one more host. */
+void nu_cluster_local_grow(struct nu_cluster_local *local);
 /* The cluster of this name, or NULL. */
 struct nu_cluster_local *nu_cluster_table_find(const struct nu_cluster_table *table,
                                                struct nu_str name);

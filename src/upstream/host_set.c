@@ -27,7 +27,14 @@ static void add_hosts(struct nu_host_set *set, struct nu_host *const *hosts, uin
 
 struct nu_host_set *nu_host_set_create(struct nu_host *const *hosts, uint32_t count)
 {
-    struct nu_host_set *set = nu_calloc(1, sizeof(*set) + count * sizeof(set->hosts[0]));
+    return nu_host_set_create_roomy(hosts, count, 0);
+}
+
+struct nu_host_set *nu_host_set_create_roomy(struct nu_host *const *hosts, uint32_t count,
+                                             uint32_t room)
+{
+    struct nu_host_set *set =
+        nu_calloc(1, sizeof(*set) + ((size_t)count + room) * sizeof(set->hosts[0]));
     atomic_init(&set->refs, 1);
     set->priority_count = greatest_priority(hosts, count) + 1;
     add_hosts(set, hosts, count);
@@ -38,6 +45,24 @@ struct nu_host_set *nu_host_set_create(struct nu_host *const *hosts, uint32_t co
             set->max_weight = weight;
     }
     return set;
+}
+
+static bool is_whole(const struct nu_host_set *set, const struct nu_host_list *list)
+{
+    return !list->index && list->first == 0 && list->count == set->count && !list->weighted;
+}
+
+bool nu_host_set_append(struct nu_host_set *set, struct nu_host *host)
+{
+    struct nu_host_priority *only = set->priorities;
+    if (set->count == 0 || set->priority_count != 1 || only->locality_count ||
+        set->max_weight != 1 || set->shared || !is_whole(set, &only->all) ||
+        !is_whole(set, &only->healthy))
+        return false;
+    set->hosts[set->count++] = nu_host_ref(host);
+    only->all.count++;
+    only->healthy.count++;
+    return true;
 }
 
 void nu_host_set_take_assignment(struct nu_host_set *set, struct nu_assignment *assignment)

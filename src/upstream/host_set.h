@@ -3,6 +3,7 @@
  * The hosts of a cluster at one time, as balancers see them: by priority, health and locality, with
  * the load of each priority. Immutable once it is sealed, shared by all threads, counted; a worker
  * keeps the one that it was sent last. A change of health makes a new set of the same hosts.
+ * Only a set that a worker has made for itself alone may grow (nu_host_set_append).
  *
  *     nu_host_set_create -> nu_host_set_take_assignment (if there is one) -> sealed, by the cluster
  */
@@ -80,6 +81,13 @@ struct nu_host_set_settings {
 
 /* A set of `count` hosts, of which it takes references of its own. Main thread. */
 struct nu_host_set *nu_host_set_create(struct nu_host *const *hosts, uint32_t count);
+/* The same with room for `room` more hosts. */
+struct nu_host_set *nu_host_set_create_roomy(struct nu_host *const *hosts, uint32_t count,
+                                             uint32_t room);
+/* Adds a healthy host of priority 0 and weight 1, of which it takes a reference, to a sealed set of
+ * such hosts that has room for it, and that nobody but the caller has. False if the set is another
+ * one. Any numbered thread. */
+bool nu_host_set_append(struct nu_host_set *set, struct nu_host *host);
 /* What else was assigned (takes the reference over; NULL: nothing); before the set is sealed. Main
  * thread. */
 void nu_host_set_take_assignment(struct nu_host_set *set, struct nu_assignment *assignment);

@@ -28,15 +28,21 @@ static int32_t choose(struct nu_lb *base, const struct nu_lb_context *context)
     return (int32_t)index;
 }
 
+/* Of several hosts of one address the first is used. */
+void nu_lb_original_dst_add(struct nu_lb *base, uint32_t index)
+{
+    struct nu_map *index_of = &table_of(base)->index_of;
+    struct nu_str address = nu_host_address_text(base->hosts->hosts[index]);
+    if (!nu_map_get(index_of, address))
+        nu_map_put(index_of, address, (void *)((uintptr_t)index + 1));
+}
+
 static struct nu_lb *create(struct nu_cluster_local *local, const struct nu_host_set *hosts)
 {
     struct by_address *table = nu_calloc(1, sizeof(*table));
     nu_lb_init(&table->base, &nu_lb_original_dst, local, hosts);
-    for (uint32_t i = 0; i < hosts->count; i++) {
-        struct nu_str address = nu_host_address_text(hosts->hosts[i]);
-        if (!nu_map_get(&table->index_of, address))
-            nu_map_put(&table->index_of, address, (void *)((uintptr_t)i + 1));
-    }
+    for (uint32_t i = 0; i < hosts->count; i++)
+        nu_lb_original_dst_add(&table->base, i);
     return &table->base;
 }
 

@@ -189,6 +189,30 @@ static struct nu_host *create_host(struct nu_cluster *cluster, const struct nu_a
     return host;
 }
 
+/* A set of its own for the worker, with room for as many more. */
+static void rebuild_with(struct nu_cluster_local *local, struct nu_host *host)
+{
+    uint32_t count = local->hosts->count;
+    struct nu_host **hosts = copy_hosts(local->hosts, 1);
+    hosts[count++] = host;
+    struct nu_host_set *set = nu_host_set_create_roomy(hosts, count, count);
+    nu_free(hosts);
+    nu_cluster_local_set_hosts(local, set);
+    local->room = count;
+    nu_host_set_unref(set);
+}
+
+/* Into the set that the worker has made, if there is room. */
+static bool append(struct nu_cluster_local *local, struct nu_host *host)
+{
+    if (local->room == 0 || !nu_host_set_append(local->hosts, host))
+        return false;
+    local->room--;
+    nu_cluster_local_grow(local);
+    nu_lb_original_dst_add(local->lb, local->hosts->count - 1);
+    return true;
+}
+
 uint32_t nu_original_dst_make_host(struct nu_cluster_local *local,
                                    const struct nu_address *destination)
 {
@@ -197,17 +221,12 @@ uint32_t nu_original_dst_make_host(struct nu_cluster_local *local,
     nu_log(NU_LOG_UPSTREAM, NU_LOG_DEBUG, "cluster %.*s: a host for %.*s",
            NU_STR_ARG(cluster->name), NU_STR_ARG(host->address_text));
     nu_host_note_use(host);
-    uint32_t index = local->hosts->count;
-    struct nu_host **hosts = copy_hosts(local->hosts, 1);
-    hosts[index] = host;
-    struct nu_host_set *set = nu_host_set_create(hosts, index + 1);
-    nu_free(hosts);
     add_fresh(local, host);
-    nu_cluster_local_set_hosts(local, set);
-    nu_host_set_unref(set);
+    if (!append(local, host))
+        rebuild_with(local, host);
     tell_main(cluster, host);
     nu_host_unref(host);
-    return index;
+    return local->hosts->count - 1;
 }
 
 struct nu_host_set *nu_original_dst_merge(struct nu_cluster_local *local, struct nu_host_set *hosts)

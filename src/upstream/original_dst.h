@@ -4,7 +4,7 @@
  * request says. Hosts are made when they are needed, and go when nobody has needed them for a while.
  *
  *     worker: makes the host, uses it at once, tells the main thread
- *     main thread: adds it to the cluster's hosts, which all workers get; removes unused ones
+ *     main thread: adds it to the cluster's hosts, which all workers get soon; removes unused ones
  *
  * Two workers may make a host of one address at the same time; both are kept then, as in Envoy.
  */
@@ -30,6 +30,9 @@ struct nu_original_dst {
 
 /* The class of its balancers: a host is chosen by nu_lb_context.destination. */
 extern const struct nu_lb_class nu_lb_original_dst;
+
+/* Its set has got one more host, at `index`. */
+void nu_lb_original_dst_add(struct nu_lb *base, uint32_t index);
 
 /* The discovery of a cluster with `original_dst` set, which takes it over; not started. Main
  * thread. */

@@ -114,6 +114,32 @@ TEST(hosts_that_follow_soon_are_told_of_together)
     fixture_finish(&f);
 }
 
+/* Hosts go into a set with room for them, which is made anew ever more seldom. */
+TEST(most_new_hosts_make_no_new_set)
+{
+    enum { HOSTS = 300 };
+    struct fixture f;
+    struct nu_host *made[HOSTS];
+    char text[32];
+    int sets = 0;
+    fixture_init(&f);
+    const struct nu_host_set *last = f.local->hosts;
+    for (int i = 0; i < HOSTS; i++) {
+        snprintf(text, sizeof(text), "1.0.%d.%d:80", i / 200, i % 200);
+        made[i] = choose(&f, text);
+        sets += f.local->hosts != last;
+        last = f.local->hosts;
+    }
+    assert_true(sets < 12);
+    for (int i = 0; i < HOSTS; i++) {
+        snprintf(text, sizeof(text), "1.0.%d.%d:80", i / 200, i % 200);
+        assert_ptr_equal(choose(&f, text), made[i]);
+    }
+    assert_int_equal(last->priorities[0].healthy.count, HOSTS);
+    assert_null(f.local->pool_of[HOSTS * NU_PRIORITY_COUNT * NU_POOLS_PER_PRIORITY - 1]);
+    fixture_finish(&f);
+}
+
 TEST(host_on_its_way_outlives_a_set_without_it)
 {
     struct fixture f;
