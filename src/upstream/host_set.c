@@ -93,8 +93,8 @@ void nu_host_set_unref(struct nu_host_set *set)
 
 bool nu_host_set_has(const struct nu_host_set *set, const struct nu_host *host)
 {
-    for (uint32_t i = 0; i < set->count; i++) {
-        if (set->hosts[i] == host)
+    for (uint32_t i = set->count; i > 0; i--) { /* it is asked of hosts that came last */
+        if (set->hosts[i - 1] == host)
             return true;
     }
     return false;
