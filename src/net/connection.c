@@ -191,11 +191,12 @@ static void fail(struct nu_connection *conn, int error)
     finish(conn, error == ECONNRESET || error == EPIPE ? NU_CLOSED_RESET : NU_CLOSED_ERROR);
 }
 
-/* A connect that failed before it began is reported like any other, at the end of the turn. */
+/* A connect that failed before it began is reported like any other, at the end of the turn. Who
+ * has given a reason for it meanwhile is the one that failed. */
 static void on_connect_failed_task(struct nu_turn_task *task)
 {
     struct nu_connection *conn = nu_container_of(task, struct nu_connection, flush_task);
-    finish(conn, NU_CLOSED_CONNECT_FAIL);
+    finish(conn, nu_connection_transport_failure(conn) ? NU_CLOSED_BY_US : NU_CLOSED_CONNECT_FAIL);
 }
 
 static int open_socket(const struct nu_address *remote)

@@ -161,7 +161,8 @@ void nu_connection_start(struct nu_connection *conn);
  * Begins to connect a new socket to `remote`; ops->on_connected or ops->on_closed (with
  * CONNECT_FAIL) follows, never from inside this call. The socket has TCP_NODELAY. `setup` may be
  * NULL; it is called with the fresh socket to set options, and a false from it fails the
- * connection.
+ * connection. Whoever says why, by nu_connection_set_transport_failure when this has returned, makes
+ * that end BY_US.
  */
 void nu_connection_connect(struct nu_connection *conn, struct nu_loop *loop,
                            const struct nu_address *remote, const struct nu_connection_ops *ops,

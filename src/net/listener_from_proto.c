@@ -9,6 +9,7 @@
 #include "http/metadata_from_proto.h"
 #include "net/address_from_proto.h"
 #include "net/listener_log.h"
+#include "net/socket_from_proto.h"
 #include "stats/listener_stats.h"
 #include "stats/stats.h"
 
@@ -41,39 +42,6 @@ bool nu_listen_address_from_proto(struct nu_factory *factory, const void *owner,
     return false;
 }
 
-static enum nu_socket_option_when option_phase(const Envoy__Config__Core__V3__SocketOption *proto)
-{
-    switch (proto->state) {
-    case ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__SOCKET_STATE__STATE_BOUND:
-        return NU_SOCKET_BOUND;
-    case ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__SOCKET_STATE__STATE_LISTENING:
-        return NU_SOCKET_LISTENING;
-    default:
-        return NU_SOCKET_PREBIND;
-    }
-}
-
-static struct nu_socket_option int_option(struct nu_arena *arena, int level, int name, int value)
-{
-    int *copy = nu_arena_alloc(arena, sizeof(*copy));
-    *copy = value;
-    return (struct nu_socket_option){
-        .level = level, .name = name, .value = {(const char *)copy, sizeof(*copy)}};
-}
-
-static struct nu_socket_option read_option(struct nu_factory *factory,
-                                           const Envoy__Config__Core__V3__SocketOption *proto)
-{
-    struct nu_socket_option option =
-        int_option(factory->arena, (int)proto->level, (int)proto->name, (int)proto->int_value);
-    if (proto->value_case == ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__VALUE_BUF_VALUE)
-        option.value = nu_arena_dup(
-            factory->arena, nu_str_make((const char *)proto->buf_value.data, proto->buf_value.len));
-    option.when = option_phase(proto);
-    option.description = nu_arena_strdup(factory->arena, proto->description);
-    return option;
-}
-
 static size_t add_keepalive(struct nu_factory *factory, const listener_proto *proto,
                             struct nu_socket_option *options)
 {
@@ -81,16 +49,16 @@ static size_t add_keepalive(struct nu_factory *factory, const listener_proto *pr
     size_t count = 0;
     if (!keepalive)
         return 0;
-    options[count++] = int_option(factory->arena, SOL_SOCKET, SO_KEEPALIVE, 1);
+    options[count++] = nu_socket_option_int(factory->arena, SOL_SOCKET, SO_KEEPALIVE, 1);
     if (keepalive->keepalive_probes)
-        options[count++] = int_option(factory->arena, IPPROTO_TCP, TCP_KEEPCNT,
-                                      (int)keepalive->keepalive_probes->value);
+        options[count++] = nu_socket_option_int(factory->arena, IPPROTO_TCP, TCP_KEEPCNT,
+                                                (int)keepalive->keepalive_probes->value);
     if (keepalive->keepalive_time)
-        options[count++] = int_option(factory->arena, IPPROTO_TCP, TCP_KEEPIDLE,
-                                      (int)keepalive->keepalive_time->value);
+        options[count++] = nu_socket_option_int(factory->arena, IPPROTO_TCP, TCP_KEEPIDLE,
+                                                (int)keepalive->keepalive_time->value);
     if (keepalive->keepalive_interval)
-        options[count++] = int_option(factory->arena, IPPROTO_TCP, TCP_KEEPINTVL,
-                                      (int)keepalive->keepalive_interval->value);
+        options[count++] = nu_socket_option_int(factory->arena, IPPROTO_TCP, TCP_KEEPINTVL,
+                                                (int)keepalive->keepalive_interval->value);
     return count;
 }
 
@@ -103,7 +71,7 @@ static void read_options(struct nu_factory *factory, const listener_proto *proto
     size_t room = count + KEEPALIVE_OPTIONS;
     struct nu_socket_option *options = nu_arena_calloc(factory->arena, room * sizeof(*options));
     for (size_t i = 0; i < count; i++)
-        options[i] = read_option(factory, list[i]);
+        options[i] = nu_socket_option_from_proto(factory->arena, list[i]);
     params->option_count = count + add_keepalive(factory, proto, options + count);
     params->options = options;
 }

@@ -13,6 +13,7 @@
 #include "server/log_setup.h"
 #include "server/stats_from_proto.h"
 #include "tls/secrets.h"
+#include "upstream/bind.h"
 #include "upstream/cluster_from_proto.h"
 #include "upstream/discovery.h"
 #include "upstream/health/health_from_proto.h"
@@ -47,6 +48,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .loop = server->loop,
         .dns = server->dns,
         .host_keeper = nu_cluster_manager_host_keeper(server->clusters),
+        .bind = server->bind,
         .init = &server->init,
         .tls_contexts = &server->tls_contexts,
         .shared = &server->shared,
@@ -139,6 +141,15 @@ static void check_local_cluster(struct nu_server *server)
                         "local cluster '%s' must be defined", manager->local_cluster_name);
 }
 
+static void read_bind(struct nu_server *server)
+{
+    struct nu_factory factory = nu_server_factory(server);
+    const Envoy__Config__Bootstrap__V3__ClusterManager *manager =
+        server->bootstrap->cluster_manager;
+    if (manager)
+        server->bind = nu_bind_from_proto(&factory, "Bootstrap", manager->upstream_bind_config);
+}
+
 /* Opened once for all clusters. */
 static void open_outlier_log(struct nu_server *server)
 {
@@ -201,6 +212,7 @@ bool nu_server_build(struct nu_server *server)
     build_dns(server);
     build_secrets(server);
     open_outlier_log(server);
+    read_bind(server);
     set_local_cluster(server);
     build_clusters(server);
     check_local_cluster(server);

@@ -42,7 +42,8 @@ struct nu_server {
     struct nu_local_info local;
     struct nu_stats *stats;
     struct nu_log_writer *log_writer;
-    struct nu_log_file *outlier_log; /* the log writer's; NULL without event_log_path */
+    const struct nu_bind_config *bind; /* of clusters without one; in the arena; may be NULL */
+    struct nu_log_file *outlier_log;   /* the log writer's; NULL without event_log_path */
     struct nu_loop *loop;
     struct nu_runtime *runtime;
     struct nu_dns_resolver *dns;

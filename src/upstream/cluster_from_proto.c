@@ -11,6 +11,7 @@
 #include "config/values.h"
 #include "http/authority.h"
 #include "http/metadata_from_proto.h"
+#include "upstream/bind.h"
 #include "upstream/cluster_from_proto_internal.h"
 
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb-c.h"
@@ -261,6 +262,15 @@ static void read_keepalive(struct nu_cluster_options *options, const cluster_pro
     options->keepalive_interval_s = nu_u32_or(keepalive->keepalive_interval, 0);
 }
 
+static void read_bind(struct nu_factory *factory, struct nu_cluster_options *options,
+                      const cluster_proto *proto)
+{
+    const char *scope = nu_arena_printf(factory->arena, "Cluster %s", proto->name);
+    options->bind = proto->upstream_bind_config
+                        ? nu_bind_from_proto(factory, scope, proto->upstream_bind_config)
+                        : factory->bind;
+}
+
 static void read_transport(struct nu_factory *factory, struct nu_cluster *cluster,
                            const cluster_proto *proto)
 {
@@ -304,6 +314,7 @@ static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
     options->max_requests_per_connection = nu_u32_or(proto->max_requests_per_connection, 0);
     read_protocol_options(factory, cluster, proto);
     read_keepalive(options, proto);
+    read_bind(factory, options, proto);
     read_happy_eyeballs(&options->happy_eyeballs, proto);
     read_transport(factory, cluster, proto);
     check_agreement(factory, cluster, proto);

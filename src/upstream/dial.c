@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "upstream/bind.h"
+
 static _Atomic uint64_t next_id;
 
 uint64_t nu_dial_next_id(void)
@@ -20,9 +22,8 @@ static bool set_int(int fd, int level, int name, uint32_t value)
     return setsockopt(fd, level, name, &number, sizeof(number)) == 0;
 }
 
-static bool set_up_socket(int fd, const void *arg)
+static bool keep_alive(int fd, const struct nu_cluster_options *options)
 {
-    const struct nu_cluster_options *options = arg;
     if (!options->tcp_keepalive)
         return true;
     if (!set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1))
@@ -35,6 +36,59 @@ static bool set_up_socket(int fd, const void *arg)
         return false;
     return !options->keepalive_interval_s ||
            set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, options->keepalive_interval_s);
+}
+
+static bool set_up_socket(int fd, const void *arg)
+{
+    const struct nu_cluster_options *options = arg;
+    return keep_alive(fd, options) &&
+           (nu_likely(!options->bind) || !nu_bind_apply(options->bind, fd));
+}
+
+/* A connection to the only address of a host. */
+struct dial {
+    const struct nu_cluster_local *cluster;
+    const struct nu_bind_source **unbound; /* what could not be bound, or NULL */
+};
+
+/* The source that the socket could not be bound to, with errno; NULL where it is. */
+static const struct nu_bind_source *bind_counted(const struct nu_cluster_local *cluster, int fd)
+{
+    const struct nu_bind_config *bind = cluster->cluster->options.bind;
+    if (nu_likely(!bind))
+        return NULL;
+    const struct nu_bind_source *failed = nu_bind_apply(bind, fd);
+    if (failed)
+        nu_counter_inc(&cluster->stats->bind_errors);
+    return failed;
+}
+
+static bool set_up_only(int fd, const void *arg)
+{
+    const struct dial *dial = arg;
+    if (!keep_alive(fd, &dial->cluster->cluster->options))
+        return false;
+    *dial->unbound = bind_counted(dial->cluster, fd);
+    return !*dial->unbound;
+}
+
+/* Envoy counts a connection for each address that is tried. */
+static bool set_up_one_of_many(int fd, const void *arg)
+{
+    const struct nu_cluster_local *cluster = arg;
+    nu_counter_inc(&cluster->stats->upstream_cx_total);
+    return keep_alive(fd, &cluster->cluster->options) && !bind_counted(cluster, fd);
+}
+
+static void tell_unbound(struct nu_connection *conn, const struct nu_bind_source *source)
+{
+    char address[NU_ADDRESS_TEXT_MAX];
+    char text[NU_ADDRESS_TEXT_MAX + NU_DIAL_TEXT_MAX];
+    int len = (int)nu_address_format(&source->address, address);
+    len = snprintf(text, sizeof(text), "failed to bind to %.*s: %s", len, address,
+                   strerror(conn->error));
+    nu_connection_set_transport_failure(
+        conn, nu_str_make(text, nu_min_size((size_t)len, sizeof(text) - 1)));
 }
 
 static void start_transport(struct nu_connection *conn, const struct nu_transport_socket *transport,
@@ -56,14 +110,6 @@ void nu_dial_place(struct nu_connection *conn, const struct nu_dial_place *place
     start_transport(conn, place->transport, target, place->hostname, place->address);
 }
 
-/* Envoy counts a connection for each address that is tried. */
-static bool set_up_one_of_many(int fd, const void *arg)
-{
-    const struct nu_cluster_local *cluster = arg;
-    nu_counter_inc(&cluster->stats->upstream_cx_total);
-    return set_up_socket(fd, &cluster->cluster->options);
-}
-
 static void connect_to(struct nu_connection *conn, const struct nu_cluster_local *cluster,
                        const struct nu_host *host, const struct nu_connection_ops *ops)
 {
@@ -74,9 +120,13 @@ static void connect_to(struct nu_connection *conn, const struct nu_cluster_local
                                   options->buffer_limit_bytes, set_up_one_of_many, cluster);
         return;
     }
+    const struct nu_bind_source *unbound = NULL;
+    const struct dial dial = {cluster, &unbound};
     nu_counter_inc(&cluster->stats->upstream_cx_total);
     nu_connection_connect(conn, cluster->loop, nu_host_address(host), ops,
-                          options->buffer_limit_bytes, set_up_socket, options);
+                          options->buffer_limit_bytes, set_up_only, &dial);
+    if (nu_unlikely(unbound != NULL))
+        tell_unbound(conn, unbound);
 }
 
 void nu_dial(struct nu_connection *conn, const struct nu_cluster_local *cluster,
