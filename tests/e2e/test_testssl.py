@@ -14,7 +14,7 @@ from tls_common import serving
 CHECKS = [["-p", "-f", "-S"], ["-s", "-U"]]
 FOUND_AT_LEAST = 60
 # What concerns an authority that is made for a test.
-OF_THE_TEST = {"DNS_CAArecord"}
+OF_THE_TEST = {"DNS_CAArecord", "engine_problem"}     # the latter: its openssl knows no GOST
 LIMIT_SECONDS = 600
 
 # testssl.sh tells s_client to keep a session, and gives it nothing to say: with TLS 1.3, whose
