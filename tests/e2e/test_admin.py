@@ -87,6 +87,8 @@ def is_refused(proxy):
         proxy.connect().close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        return False    # it came while the listener went
     return False
 
 

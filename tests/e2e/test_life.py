@@ -170,12 +170,13 @@ SLOW_SECONDS = 0.05  # half of what a handshake has once the listeners go
 def test_no_connection_is_lost_by_a_drain(nuncio, origin):
     """Who got in is served. On a machine that is too busy a handshake may take longer than a drain
     waits for it: where one is lost and an exchange took so long, that run tells nothing."""
-    for _ in range(4):
+    for _ in range(8):
         received, seconds = drain_under_load(nuncio, origin)
         lost = [got for got in received if not got.endswith(b"\r\n\r\nok")]
-        if not lost or max(seconds) < SLOW_SECONDS:
-            break
-    assert not lost
+        if not lost:
+            return
+        assert max(seconds) >= SLOW_SECONDS, lost
+    pytest.skip("the machine is too busy to tell")
 
 
 def test_a_connection_without_a_request_has_a_moment_for_its_first(nuncio, origin):
