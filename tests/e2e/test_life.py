@@ -169,14 +169,14 @@ SLOW_SECONDS = 0.05  # half of what a handshake has once the listeners go
 
 def test_no_connection_is_lost_by_a_drain(nuncio, origin):
     """Who got in is served. On a machine that is too busy a handshake may take longer than a drain
-    waits for it: where one is lost and an exchange took so long, that run tells nothing."""
+    waits for it: only of one that took so long is a loss no fault, and then it is tried again."""
     for _ in range(8):
         received, seconds = drain_under_load(nuncio, origin)
-        lost = [got for got in received if not got.endswith(b"\r\n\r\nok")]
+        lost = [time for got, time in zip(received, seconds) if not got.endswith(b"\r\n\r\nok")]
+        assert not [time for time in lost if time < SLOW_SECONDS]
         if not lost:
             return
-        assert max(seconds) >= SLOW_SECONDS, lost
-    pytest.skip("the machine is too busy to tell")
+    assert not lost
 
 
 def test_a_connection_without_a_request_has_a_moment_for_its_first(nuncio, origin):
