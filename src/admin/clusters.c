@@ -9,8 +9,8 @@
 #include "base/number.h"
 #include "http/metadata.h"
 #include "upstream/cluster_manager.h"
-#include "upstream/eds.h"
-#include "upstream/outlier.h"
+#include "upstream/discovery/eds.h"
+#include "upstream/outlier/outlier.h"
 
 struct walk {
     const struct nu_cluster_manager *clusters; /* borrowed */

@@ -12,7 +12,7 @@
 #define NU_CLIENT_ATTEMPT_H
 
 #include "client/raw_upstream.h"
-#include "upstream/pool.h"
+#include "upstream/pool/pool.h"
 
 struct nu_attempt;
 struct nu_exchange;

@@ -13,7 +13,7 @@
 #define NU_CLIENT_RAW_UPSTREAM_H
 
 #include "route/route.h"
-#include "upstream/tcp_client.h"
+#include "upstream/pool/tcp_client.h"
 
 struct nu_raw_upstream;
 

@@ -13,9 +13,9 @@
 #include "server/log_setup.h"
 #include "server/stats_from_proto.h"
 #include "tls/secrets.h"
-#include "upstream/bind.h"
+#include "upstream/hosts/bind.h"
 #include "upstream/cluster_from_proto.h"
-#include "upstream/discovery.h"
+#include "upstream/discovery/discovery.h"
 #include "upstream/health/health_from_proto.h"
 #include "xds/subscribe.h"
 

@@ -6,9 +6,9 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "upstream/lb_locality.h"
-#include "upstream/pool.h"
-#include "upstream/tcp_client.h"
+#include "upstream/lb/lb_locality.h"
+#include "upstream/pool/pool.h"
+#include "upstream/pool/tcp_client.h"
 
 void nu_cluster_table_init(struct nu_cluster_table *table, struct nu_loop *loop)
 {

@@ -20,12 +20,12 @@
 #include "net/transport_socket.h"
 #include "stats/cluster_stats.h"
 #include "stats/stats.h"
-#include "upstream/breaker.h"
-#include "upstream/happy_eyeballs.h"
-#include "upstream/lb.h"
-#include "upstream/original_dst.h"
-#include "upstream/subset.h"
-#include "upstream/transport_match.h"
+#include "upstream/hosts/breaker.h"
+#include "upstream/hosts/happy_eyeballs.h"
+#include "upstream/lb/lb.h"
+#include "upstream/discovery/original_dst.h"
+#include "upstream/hosts/subset.h"
+#include "upstream/hosts/transport_match.h"
 
 struct nu_cluster_manager;
 struct nu_discovery;

@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 
-#include "upstream/breaker_runtime.h"
+#include "upstream/hosts/breaker_runtime.h"
 #include "upstream/cluster_hosts.h"
-#include "upstream/discovery.h"
-#include "upstream/host_update.h"
+#include "upstream/discovery/discovery.h"
+#include "upstream/hosts/host_update.h"
 
 enum {
     DEFAULT_CONNECT_TIMEOUT_MS = 5000,

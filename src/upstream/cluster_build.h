@@ -7,8 +7,8 @@
 #define NU_UPSTREAM_CLUSTER_BUILD_H
 
 #include "upstream/cluster.h"
-#include "upstream/lb_hash.h"
-#include "upstream/lb_subset.h"
+#include "upstream/lb/lb_hash.h"
+#include "upstream/lb/lb_subset.h"
 
 struct nu_host_update;
 

@@ -11,7 +11,7 @@
 #include "config/values.h"
 #include "http/authority.h"
 #include "http/metadata_from_proto.h"
-#include "upstream/bind.h"
+#include "upstream/hosts/bind.h"
 #include "upstream/cluster_from_proto_internal.h"
 
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb-c.h"

@@ -9,7 +9,7 @@
 #include "config/init_manager.h"
 #include "runtime/runtime.h"
 #include "stats/server_stats.h"
-#include "upstream/breaker_runtime.h"
+#include "upstream/hosts/breaker_runtime.h"
 #include "upstream/cluster_hosts.h"
 
 struct table_link {

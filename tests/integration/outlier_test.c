@@ -5,7 +5,7 @@
  */
 #include "harness/origin.h"
 
-#include "upstream/outlier.h"
+#include "upstream/outlier/outlier.h"
 
 #define HEAD_END "< \r\n\r\n | "
 #define OK_2 "> HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

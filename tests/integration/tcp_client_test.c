@@ -4,7 +4,7 @@
 #include "harness/test.h"
 #include "harness/upstream.h"
 #include "upstream/cluster_build.h"
-#include "upstream/tcp_client.h"
+#include "upstream/pool/tcp_client.h"
 
 struct user {
     struct nu_strbuf received;

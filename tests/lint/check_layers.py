@@ -13,7 +13,7 @@ cmake = (root / "CMakeLists.txt").read_text()
 modules, folders = {}, {}
 for body in re.findall(r"^nu_module\(([^)]*)\)", cmake, re.M):
     words = body.split()
-    keyword, args = None, {"DEPENDS": [], "LIBS": [], "DIR": [], "SOURCES": []}
+    keyword, args = None, {"DEPENDS": [], "LIBS": [], "DIR": [], "SOURCES": [], "SUBDIRS": []}
     for word in words[1:]:
         if word in args:
             keyword = word

@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "event/timer.h"
 #include "upstream/cluster_manager.h"
-#include "upstream/discovery.h"
-#include "upstream/outlier.h"
+#include "upstream/discovery/discovery.h"
+#include "upstream/outlier/outlier.h"
 
 /* The checks of one host. */
 struct nu_health_session {

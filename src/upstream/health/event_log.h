@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 #include "upstream/health/verdict.h"
-#include "upstream/host.h"
+#include "upstream/hosts/host.h"
 
 struct nu_log_file;
 

@@ -13,7 +13,7 @@
 #ifndef NU_UPSTREAM_HEALTH_PROBE_H
 #define NU_UPSTREAM_HEALTH_PROBE_H
 
-#include "upstream/dial.h"
+#include "upstream/pool/dial.h"
 #include "upstream/health/verdict.h"
 
 struct nu_health_probe;

@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 #include "runtime/runtime.h"
-#include "upstream/host.h"
+#include "upstream/hosts/host.h"
 
 /* A host that waited for its first result is looked at anew by balancing, whatever that was. */
 static void clear_pending(struct nu_health_step *step)

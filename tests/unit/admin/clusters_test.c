@@ -2,7 +2,7 @@
 /* /clusters in slices: their size does not show, and updates in between are survived. */
 #include "fixture.h"
 
-#include "upstream/host.h"
+#include "upstream/hosts/host.h"
 
 static void start(struct admin_fixture *f, uint32_t count)
 {

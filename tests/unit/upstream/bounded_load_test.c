@@ -2,7 +2,7 @@
 /* Bounded loads; the twister against the numbers that the C++ standard gives for it. */
 #include "harness/test.h"
 
-#include "upstream/bounded_load.c" /* NOLINT: its statics */
+#include "upstream/lb/bounded_load.c" /* NOLINT: its statics */
 
 enum { HOSTS = 5 };
 

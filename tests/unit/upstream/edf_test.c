@@ -4,7 +4,7 @@
 
 #include "base/compiler.h"
 #include "base/random.h"
-#include "upstream/edf.h"
+#include "upstream/lb/edf.h"
 
 enum { MAX_ITEMS = 1000 };
 

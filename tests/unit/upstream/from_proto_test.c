@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clusters from their configuration: what is made of it, and what is refused in which words. */
 #include "harness/cluster_config.h"
-#include "upstream/discovery.h"
+#include "upstream/discovery/discovery.h"
 
 #define CARES \
     "\"@type\": " \

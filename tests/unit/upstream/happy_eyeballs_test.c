@@ -2,7 +2,7 @@
 /* The order in which several addresses are tried. */
 #include "harness/test.h"
 
-#include "upstream/happy_eyeballs.h"
+#include "upstream/hosts/happy_eyeballs.h"
 
 struct order_case {
     uint8_t family;

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/xxhash.h"
-#include "upstream/maglev_table.h"
+#include "upstream/lb/maglev_table.h"
 
 enum { MAX_HOSTS = 400, KEYS = 300, LINE = 4096 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The places of hosts' health checks. */
-#include "upstream/host_check.h"
+#include "upstream/hosts/host_check.h"
 
 #include "base/alloc.h"
 #include "harness/test.h"

@@ -2,7 +2,7 @@
 /* Host sets: order, lists by health and locality, the loads of priorities, panic. */
 #include "harness/cluster.h"
 
-#include "upstream/host_set.h"
+#include "upstream/hosts/host_set.h"
 
 enum { MAX_PRIORITIES = 4, MAX_HOSTS = 400 };
 

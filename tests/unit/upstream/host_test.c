@@ -2,7 +2,7 @@
 /* The health of a host: flags, what they come to, how they are shown. */
 #include "harness/cluster.h"
 
-#include "upstream/host.h"
+#include "upstream/hosts/host.h"
 
 struct fixture {
     struct cluster_fixture base;

@@ -2,7 +2,7 @@
 /* What a new word of discovery makes of the hosts there are. */
 #include "harness/cluster.h"
 
-#include "upstream/host_update.h"
+#include "upstream/hosts/host_update.h"
 
 enum { MAX_HOSTS = 8 };
 

@@ -2,8 +2,8 @@
 /* How a cluster balances, from its configuration. */
 #include "harness/cluster_config.h"
 
-#include "upstream/lb.h"
-#include "upstream/lb_hash.h"
+#include "upstream/lb/lb.h"
+#include "upstream/lb/lb_hash.h"
 
 #define POLICY(name, type, text) \
     "{typed_extension_config: {name: " name ", typed_config: {\"@type\": type.googleapis.com/" \

@@ -6,7 +6,7 @@
 #include "base/xxhash.h"
 #include "http/metadata.h"
 #include "stats/cluster_stats.h"
-#include "upstream/lb_hash.h"
+#include "upstream/lb/lb_hash.h"
 
 enum { MAX_HOSTS = 16, KEYS = 500 };
 

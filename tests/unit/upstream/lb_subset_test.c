@@ -4,7 +4,7 @@
 #include "harness/cluster.h"
 
 #include "http/metadata.h"
-#include "upstream/lb_subset.h"
+#include "upstream/lb/lb_subset.h"
 
 enum { MAX_HOSTS = 16 };
 

@@ -3,7 +3,7 @@
 #include "harness/cluster.h"
 
 #include "base/random.h"
-#include "upstream/lb.h"
+#include "upstream/lb/lb.h"
 
 enum { MAX_HOSTS = 8 };
 

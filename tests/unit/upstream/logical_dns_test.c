@@ -4,8 +4,8 @@
 #include "harness/fake_resolver.h"
 
 #include "base/random.h"
-#include "upstream/discovery.h"
-#include "upstream/logical_dns.h"
+#include "upstream/discovery/discovery.h"
+#include "upstream/discovery/logical_dns.h"
 
 struct fixture {
     struct cluster_fixture base;

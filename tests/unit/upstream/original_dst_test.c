@@ -5,8 +5,8 @@
 #include "http/headers.h"
 #include "http/metadata.h"
 #include "http/stream_info.h"
-#include "upstream/discovery.h"
-#include "upstream/original_dst.h"
+#include "upstream/discovery/discovery.h"
+#include "upstream/discovery/original_dst.h"
 
 enum { CLEANUP_MS = 5000 };
 

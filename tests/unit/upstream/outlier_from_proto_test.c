@@ -2,7 +2,7 @@
 /* Outlier detection from its configuration: defaults, every field, and what is refused. */
 #include "harness/cluster_config.h"
 
-#include "upstream/outlier_internal.h"
+#include "upstream/outlier/outlier_internal.h"
 
 #define OUTLIER(text) "name: c\noutlier_detection: {" text "}\n" CLUSTER_ENDPOINT("127.0.0.1")
 

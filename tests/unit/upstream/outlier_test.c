@@ -12,7 +12,7 @@
 #include "base/thread.h"
 #include "harness/config.h"
 #include "runtime/runtime.h"
-#include "upstream/outlier_internal.h"
+#include "upstream/outlier/outlier_internal.h"
 
 enum { HOSTS_MAX = 16 };
 

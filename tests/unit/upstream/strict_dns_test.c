@@ -4,8 +4,8 @@
 #include "harness/fake_resolver.h"
 
 #include "base/random.h"
-#include "upstream/discovery.h"
-#include "upstream/strict_dns.h"
+#include "upstream/discovery/discovery.h"
+#include "upstream/discovery/strict_dns.h"
 
 /* --- The fixture ------------------------------------------------------------------------------ */
 

@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 #include "harness/test.h"
-#include "upstream/host.h"
+#include "upstream/hosts/host.h"
 
 /* Each interval has a number of its own. */
 static const struct nu_health_rules rules = {

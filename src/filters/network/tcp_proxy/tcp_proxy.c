@@ -19,7 +19,7 @@
 #include "http/filter_state.h"
 #include "http/proxy_data.h"
 #include "net/conn_record.h"
-#include "upstream/tcp_client.h"
+#include "upstream/pool/tcp_client.h"
 
 struct session {
     struct nu_network_filter base;

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hosts made by need. A worker's set is the main thread's and what it has made since. */
+#include "upstream/discovery/original_dst.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "event/timer.h"
+#include "upstream/cluster_build.h"
+#include "upstream/cluster_manager.h"
+#include "upstream/discovery/discovery.h"
+
+/* --- The main thread's side ------------------------------------------------------------------- */
+
+/* Clients may ask for many addresses in a short time, and each set of hosts that is made for the
+ * others costs all workers work by its size: hosts that follow soon are told of together. */
+enum { PAUSE_MS = 100 };
+
+struct original_dst {
+    struct nu_discovery base;
+    struct nu_loop *loop; /* borrowed */
+    struct nu_timer timer;
+    struct nu_host **arrived; /* owned, one reference each: workers made them */
+    uint32_t arrived_count;
+    struct nu_timer pause; /* since hosts were told of last */
+};
+
+static struct original_dst *original_of(struct nu_discovery *base)
+{
+    return nu_container_of(base, struct original_dst, base);
+}
+
+static void publish(struct nu_cluster *cluster, struct nu_host *const *hosts, uint32_t count)
+{
+    struct nu_host_set *set = nu_host_set_create(hosts, count);
+    nu_cluster_manager_set_hosts(cluster->manager, cluster, set);
+    nu_host_set_unref(set);
+}
+
+/* The hosts of a set with room for some more; owned by the caller. */
+static struct nu_host **copy_hosts(const struct nu_host_set *set, uint32_t more)
+{
+    struct nu_host **hosts = nu_alloc((set->count + more) * sizeof(struct nu_host *));
+    for (uint32_t i = 0; i < set->count; i++)
+        hosts[i] = set->hosts[i];
+    return hosts;
+}
+
+static void forget_arrived(struct original_dst *original)
+{
+    for (uint32_t i = 0; i < original->arrived_count; i++)
+        nu_host_unref(original->arrived[i]);
+    nu_free(original->arrived);
+    original->arrived = NULL;
+    original->arrived_count = 0;
+}
+
+/* Each host counts as a change of its own, as in Envoy. */
+static void publish_arrived(struct original_dst *original)
+{
+    struct nu_cluster *cluster = original->base.cluster;
+    struct nu_cluster_membership_stats *stats = nu_stat_set_block(cluster->sets.membership);
+    uint32_t count = cluster->hosts->count;
+    struct nu_host **hosts = copy_hosts(cluster->hosts, original->arrived_count);
+    for (uint32_t i = 0; i < original->arrived_count; i++)
+        hosts[count++] = original->arrived[i];
+    publish(cluster, hosts, count);
+    nu_counter_add(&stats->membership_change, original->arrived_count - 1);
+    nu_free(hosts);
+    forget_arrived(original);
+    nu_timer_arm(original->loop, &original->pause, PAUSE_MS);
+}
+
+static void on_pause_end(struct nu_timer *timer)
+{
+    struct original_dst *original = nu_container_of(timer, struct original_dst, pause);
+    if (original->arrived_count)
+        publish_arrived(original);
+}
+
+static void add_host(struct nu_cluster *cluster, struct nu_host *host)
+{
+    struct original_dst *original = original_of(cluster->discovery);
+    nu_stat_set_adopt(host->stats);
+    nu_cluster_count_transport(cluster, host, 1);
+    original->arrived =
+        nu_realloc(original->arrived, (original->arrived_count + 1) * sizeof(struct nu_host *));
+    original->arrived[original->arrived_count++] = nu_host_ref(host);
+    if (!nu_timer_is_armed(&original->pause))
+        publish_arrived(original);
+}
+
+/* Kept are hosts that were chosen since the last look, and those with connections. */
+static bool is_needed(struct nu_host *host)
+{
+    return nu_host_take_use(host) ||
+           nu_stat_set_gauge(host->stats, offsetof(struct nu_host_stats, cx_active)) > 0;
+}
+
+static void on_cleanup(struct nu_timer *timer)
+{
+    struct original_dst *original = nu_container_of(timer, struct original_dst, timer);
+    struct nu_cluster *cluster = original->base.cluster;
+    struct nu_host **hosts = copy_hosts(cluster->hosts, 0);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < cluster->hosts->count; i++) {
+        if (is_needed(hosts[i]))
+            hosts[count++] = hosts[i];
+    }
+    if (count < cluster->hosts->count)
+        publish(cluster, hosts, count);
+    nu_free(hosts);
+    nu_timer_arm(original->loop, &original->timer, cluster->original_dst->cleanup_ms);
+}
+
+static void start(struct nu_discovery *base)
+{
+    struct original_dst *original = original_of(base);
+    nu_timer_arm(original->loop, &original->timer, base->cluster->original_dst->cleanup_ms);
+    nu_init_target_ready(&base->target);
+}
+
+static void destroy(struct nu_discovery *base)
+{
+    struct original_dst *original = original_of(base);
+    nu_init_target_finish(&base->target);
+    nu_timer_cancel(&original->timer);
+    nu_timer_cancel(&original->pause);
+    forget_arrived(original);
+    nu_free(original);
+}
+
+static const struct nu_discovery_class original_dst_class = {.start = start, .destroy = destroy};
+
+struct nu_discovery *nu_original_dst_create(struct nu_cluster *cluster, struct nu_loop *loop)
+{
+    struct original_dst *original = nu_calloc(1, sizeof(*original));
+    nu_discovery_init(&original->base, &original_dst_class, cluster);
+    original->loop = loop;
+    nu_timer_init(&original->timer, on_cleanup);
+    nu_timer_init(&original->pause, on_pause_end);
+    return &original->base;
+}
+
+/* --- The worker's side ------------------------------------------------------------------------ */
+
+/* A new host on its way to the main thread. */
+struct host_message {
+    struct nu_task task;
+    struct nu_cluster *cluster;
+    struct nu_host *host; /* one reference */
+};
+
+static void on_host_message(struct nu_task *task)
+{
+    struct host_message *message = nu_container_of(task, struct host_message, task);
+    add_host(message->cluster, message->host);
+    nu_host_unref(message->host);
+    nu_free(message);
+}
+
+static void tell_main(struct nu_cluster *cluster, struct nu_host *host)
+{
+    struct host_message *message = nu_alloc(sizeof(*message));
+    message->task.fn = on_host_message;
+    message->cluster = cluster;
+    message->host = nu_host_ref(host);
+    nu_loop_post(nu_cluster_manager_loop(cluster->manager), &message->task);
+}
+
+static void add_fresh(struct nu_cluster_local *local, struct nu_host *host)
+{
+    size_t size = (local->fresh_count + 1) * sizeof(struct nu_host *);
+    local->fresh = nu_realloc(local->fresh, size);
+    local->fresh[local->fresh_count++] = nu_host_ref(host);
+}
+
+/* It is called by the cluster's name and the address, as in Envoy. */
+static struct nu_host *create_host(struct nu_cluster *cluster, const struct nu_address *address)
+{
+    char text[NU_ADDRESS_TEXT_MAX];
+    size_t len = nu_address_format(address, text);
+    struct nu_strbuf name = {0};
+    nu_strbuf_add(&name, cluster->name);
+    nu_strbuf_add(&name, nu_str_make(text, len));
+    const struct nu_host_params params = {.address = *address, .hostname = nu_strbuf_str(&name)};
+    struct nu_host *host =
+        nu_host_create(nu_cluster_manager_host_keeper(cluster->manager), &params);
+    nu_strbuf_finish(&name);
+    return host;
+}
+
+/* A set of its own for the worker, with room for as many more. */
+static void rebuild_with(struct nu_cluster_local *local, struct nu_host *host)
+{
+    uint32_t count = local->hosts->count;
+    struct nu_host **hosts = copy_hosts(local->hosts, 1);
+    hosts[count++] = host;
+    struct nu_host_set *set = nu_host_set_create_roomy(hosts, count, count);
+    nu_free(hosts);
+    nu_cluster_local_set_hosts(local, set);
+    local->room = count;
+    nu_host_set_unref(set);
+}
+
+/* Into the set that the worker has made, if there is room. */
+static bool append(struct nu_cluster_local *local, struct nu_host *host)
+{
+    if (local->room == 0 || !nu_host_set_append(local->hosts, host))
+        return false;
+    local->room--;
+    nu_cluster_local_grow(local);
+    nu_lb_original_dst_add(local->lb, local->hosts->count - 1);
+    return true;
+}
+
+uint32_t nu_original_dst_make_host(struct nu_cluster_local *local,
+                                   const struct nu_address *destination)
+{
+    struct nu_cluster *cluster = local->cluster;
+    struct nu_host *host = create_host(cluster, destination);
+    nu_log(NU_LOG_UPSTREAM, NU_LOG_DEBUG, "cluster %.*s: a host for %.*s",
+           NU_STR_ARG(cluster->name), NU_STR_ARG(host->address_text));
+    nu_host_note_use(host);
+    add_fresh(local, host);
+    if (!append(local, host))
+        rebuild_with(local, host);
+    tell_main(cluster, host);
+    nu_host_unref(host);
+    return local->hosts->count - 1;
+}
+
+struct nu_host_set *nu_original_dst_merge(struct nu_cluster_local *local, struct nu_host_set *hosts)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < local->fresh_count; i++) {
+        if (nu_host_set_has(hosts, local->fresh[i]))
+            nu_host_unref(local->fresh[i]);
+        else
+            local->fresh[kept++] = local->fresh[i];
+    }
+    local->fresh_count = kept;
+    if (kept == 0)
+        return nu_host_set_ref(hosts);
+    struct nu_host **all = nu_alloc((hosts->count + kept) * sizeof(struct nu_host *));
+    for (uint32_t i = 0; i < hosts->count + kept; i++)
+        all[i] = i < hosts->count ? hosts->hosts[i] : local->fresh[i - hosts->count];
+    struct nu_host_set *set = nu_host_set_create(all, hosts->count + kept);
+    nu_free(all);
+    return set;
+}
+
+void nu_original_dst_finish(struct nu_cluster_local *local)
+{
+    for (uint32_t i = 0; i < local->fresh_count; i++)
+        nu_host_unref(local->fresh[i]);
+    nu_free(local->fresh);
+}
