@@ -120,7 +120,7 @@ struct nu_connection {
     struct nu_buf in;
     struct nu_buf out;
     struct nu_turn_task flush_task;
-    struct nu_connection_ending *ending; /* owned; NULL unless it has a reason: see connection.c */
+    struct nu_connection_ending *ending; /* owned; NULL unless it has a reason */
     uint64_t rx_bytes;                   /* read from the socket since the start */
     uint64_t tx_bytes;
     uint32_t buffer_limit; /* bytes; 0 means none */

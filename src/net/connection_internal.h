@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of a connection share: connection.c makes and opens it, connection_read.c and
+ * connection_write.c move its bytes, connection_close.c ends it.
+ */
+#ifndef NU_NET_CONNECTION_INTERNAL_H
+#define NU_NET_CONNECTION_INTERNAL_H
+
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "net/connection.h"
+
+struct nu_race;
+
+/* What few connections need, at their beginning or end. */
+struct nu_connection_ending {
+    struct nu_timer linger;     /* the wait for the peer while closing: for its end, or for it to
+                                   read on */
+    struct nu_connection *conn; /* borrowed: owns this */
+    char *transport_failure;    /* why the transport failed, or NULL; owned */
+    struct nu_race *race;       /* between the addresses to connect to, or NULL; owned */
+};
+
+/*
+ * The library's read and write are points at which a thread may be cancelled, which costs as much as
+ * all the rest of the call. No thread of ours is ever cancelled. Sanitizers know only the library's.
+ */
+static inline ssize_t nu_connection_read_socket(int fd, void *data, size_t size)
+{
+#ifdef NU_DEBUG
+    return read(fd, data, size);
+#else
+    return syscall(SYS_read, fd, data, size);
+#endif
+}
+
+static inline ssize_t nu_connection_write_socket(int fd, const void *data, size_t size)
+{
+#ifdef NU_DEBUG
+    return write(fd, data, size);
+#else
+    return syscall(SYS_write, fd, data, size);
+#endif
+}
+
+/* --- connection.c ----------------------------------------------------------------------------- */
+
+void nu_connection_set_state(struct nu_connection *conn, enum nu_connection_state state);
+/* The socket is connected, or cannot be: goes on, or ends the connection. */
+void nu_connection_end_connect(struct nu_connection *conn);
+/* Goes on with the transport's handshake. */
+void nu_connection_go_on_securing(struct nu_connection *conn);
+
+/* --- connection_read.c ------------------------------------------------------------------------ */
+
+void nu_connection_on_readable(int fd, short what, void *arg);
+/* Hands bytes that wait in `in` to the owner again, and reads on. */
+void nu_connection_redeliver_now(struct nu_connection *conn);
+
+/* --- connection_write.c ----------------------------------------------------------------------- */
+
+void nu_connection_on_writable(int fd, short what, void *arg);
+void nu_connection_on_flush_task(struct nu_turn_task *task);
+
+/* --- connection_close.c ----------------------------------------------------------------------- */
+
+/* Its ending, made where there is none. */
+struct nu_connection_ending *nu_connection_ending_of(struct nu_connection *conn);
+/* The socket is gone from here on; the owner hears of it once. */
+void nu_connection_finish(struct nu_connection *conn, enum nu_close_reason reason);
+/* The same for an error of the socket. */
+void nu_connection_fail(struct nu_connection *conn, int error);
+/* Ends it if both sides have ended, and the owner has taken every byte. */
+void nu_connection_finish_if_both_ended(struct nu_connection *conn, enum nu_close_reason reason);
+/* Begins to wait for the peer while closing, or begins anew. */
+void nu_connection_begin_linger(struct nu_connection *conn);
+bool nu_connection_is_lingering(const struct nu_connection *conn);
+
+#endif
