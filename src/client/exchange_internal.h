@@ -2,7 +2,9 @@
 /*
  * What the exchange's files share.
  *
- *     exchange.c           its life, the request's bytes, the response on its way to the owner
+ *     exchange.c           its life
+ *     exchange_request.c   the request's bytes on their way to the present attempt
+ *     exchange_response.c  the response on its way to the owner, and failures
  *     exchange_metadata.c  METADATA beside both
  *     attempt.c            one attempt: host, pool, connection, decoder
  *     exchange_raw.c       the same over a plain connection
@@ -43,10 +45,40 @@ static inline bool nu_exchange_is_request_over(const struct nu_exchange *exchang
     return exchange->flags & NU_EXCHANGE_REQUEST_ENDED;
 }
 
+/* The present attempt's; NULL while it has no connection. */
+static inline struct nu_stream_encoder *nu_exchange_encoder(const struct nu_exchange *exchange)
+{
+    return exchange->attempt->encoder;
+}
+
 /* --- exchange.c ------------------------------------------------------------------------------- */
 
-/* What an attempt reports. Its connection is there, and noted. */
+/* Starts the attempt, which is the newest, or fails. */
+void nu_exchange_try(struct nu_exchange *exchange);
+/* The end: nothing is at work any more. */
+void nu_exchange_finish(struct nu_exchange *exchange);
+/* The end, with on_failed; what is at work is given up. */
+void nu_exchange_fail(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind,
+                      enum nu_reset_reason reason, struct nu_str transport_failure);
+/* The same on our side, for a reason of ours. */
+void nu_exchange_break_off(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind);
+
+/* --- exchange_request.c ----------------------------------------------------------------------- */
+
+/* The attempt's connection is there, and noted. */
 void nu_exchange_on_ready(struct nu_exchange *exchange);
+/* The request is complete: the clock of the timeout starts. */
+void nu_exchange_end_request(struct nu_exchange *exchange);
+/* The end of a tunnel's bytes is not awaited: the clock starts now. */
+void nu_exchange_begin_tunnel(struct nu_exchange *exchange);
+/* The tunnel is granted: sends what came so far. */
+void nu_exchange_send_kept(struct nu_exchange *exchange);
+/* What is to be sent of the request begins anew, with the bytes that were kept. */
+void nu_exchange_rewind(struct nu_exchange *exchange, const struct nu_buf *kept);
+
+/* --- exchange_response.c ---------------------------------------------------------------------- */
+
+/* What attempts report. */
 /* None came about; `had_connection` says that one was there, and a breaker in between. */
 void nu_exchange_on_no_connection(struct nu_attempt *attempt, enum nu_reset_reason reason,
                                   struct nu_str transport_failure, bool had_connection);
@@ -58,14 +90,8 @@ void nu_exchange_on_trailers(struct nu_exchange *exchange, struct nu_headers *tr
 void nu_exchange_on_reset(struct nu_attempt *attempt, enum nu_reset_reason reason);
 /* It took too long (TRY_TIMEOUT, TRY_IDLE, MAX_DURATION), and was given up. */
 void nu_exchange_on_try_over(struct nu_attempt *attempt, enum nu_exchange_failure_kind kind);
-
-/* Starts the attempt, which is the newest, or fails. */
-void nu_exchange_try(struct nu_exchange *exchange);
-/* The end, with on_failed. */
-void nu_exchange_fail(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind,
-                      enum nu_reset_reason reason, struct nu_str transport_failure);
-/* What is to be sent of the request begins anew, with the bytes that were kept. */
-void nu_exchange_rewind(struct nu_exchange *exchange, const struct nu_buf *kept);
+/* The time of all of them is over (exchange->timeout). */
+void nu_exchange_on_timeout(struct nu_timer *timer);
 
 /* --- attempt.c -------------------------------------------------------------------------------- */
 

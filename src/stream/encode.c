@@ -12,11 +12,6 @@ struct nu_hcm_stream *nu_hcm_stream_of_chain(struct nu_filter_chain *chain)
     return nu_container_of(chain, struct nu_hcm_stream, chain);
 }
 
-static void touch(struct nu_hcm_stream *stream)
-{
-    stream->active_us = nu_loop_now_us(stream->loop);
-}
-
 /* Health checks are no traffic. */
 static void count_class(struct nu_hcm_stream *stream, uint32_t status)
 {
@@ -130,7 +125,7 @@ void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *hea
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
     if (nu_unlikely(!stream->conn))
         return;
-    touch(stream);
+    nu_stream_touch(stream);
     nu_hcm_mutate_response(stream, headers);
     if (nu_unlikely(stream->conn->h2 != NULL))
         decide_h2(stream);
@@ -156,7 +151,7 @@ void nu_hcm_encode_data(struct nu_filter_chain *chain, struct nu_buf *data, bool
         nu_buf_clear(data);
         return;
     }
-    touch(stream);
+    nu_stream_touch(stream);
     stream->info.bytes_sent += data->len;
     if (end)
         end_response(stream);
@@ -184,7 +179,7 @@ void nu_hcm_encode_metadata(struct nu_filter_chain *chain, struct nu_frame_metad
         nu_frame_metadata_destroy(&metadata);
         return;
     }
-    touch(stream);
+    nu_stream_touch(stream);
     if (!nu_encode_metadata(stream->encoder, metadata))
         nu_counter_inc(&stream->conn->worker->http1_stats->metadata_not_supported_error);
 }

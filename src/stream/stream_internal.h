@@ -104,6 +104,17 @@ static inline bool nu_stream_has(const struct nu_hcm_stream *stream, enum nu_str
     return stream->flags & flag;
 }
 
+static inline bool nu_stream_is_over(const struct nu_hcm_stream *stream)
+{
+    return nu_stream_has(stream, NU_STREAM_OVER);
+}
+
+/* Something of its messages came or went. */
+static inline void nu_stream_touch(struct nu_hcm_stream *stream)
+{
+    stream->active_us = nu_loop_now_us(stream->loop);
+}
+
 static inline struct nu_http_stats *nu_stream_stats(const struct nu_hcm_stream *stream)
 {
     return stream->conn->worker->stats;
@@ -134,8 +145,35 @@ struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
 void nu_hcm_stream_codec_error(struct nu_hcm_stream *stream, const struct nu_codec_error *error);
 /* Ends the stream: logs it, closes its filters, lets the connection go on or end. */
 void nu_hcm_stream_end(struct nu_hcm_stream *stream);
+/* Ends a stream whose response cannot be completed: the connection goes with it. */
+void nu_hcm_stream_reset(struct nu_hcm_stream *stream);
+
+/* --- request.c --- */
+
+/* Checks the request's head, completes it, finds its route and opens its filters, or answers. */
+void nu_hcm_look_at_request(struct nu_hcm_stream *stream, bool end);
+void nu_hcm_find_route(struct nu_hcm_stream *stream);
+void nu_hcm_open_chain(struct nu_hcm_stream *stream, const struct nu_filter_chain_config *filters);
+
+/* --- timeouts.c --- */
+
+void nu_hcm_start_timers(struct nu_hcm_stream *stream);
+void nu_hcm_stop_timers(struct nu_hcm_stream *stream);
+/* What the route says in place of the connection manager. */
+void nu_hcm_apply_route_timeouts(struct nu_hcm_stream *stream);
+
+/* --- chain_ops.c --- */
+
 /* The chain's ops of downstream streams. */
 extern const struct nu_filter_chain_ops nu_hcm_chain_ops;
+
+/* --- recreate.c --- */
+
+/* Those two of the chain's ops. */
+bool nu_hcm_can_recreate(struct nu_filter_chain *chain);
+void nu_hcm_recreate(struct nu_filter_chain *chain, struct nu_buf *body);
+/* The stream is over before it started over. */
+void nu_hcm_drop_restart(struct nu_hcm_stream *stream);
 
 /* --- encode.c --- */
 

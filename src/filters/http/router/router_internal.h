@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One stream's router, as the files of this folder share it.
+ *
+ *     router.c           the filter, the exchange that it starts, and the response
+ *     answers.c          what it answers without asking an upstream
+ *     failures.c         what it answers when the exchange failed
+ *     strict_headers.c   strict_check_headers
+ *     limits.c           how long the request may take and how often it is tried
+ */
+#ifndef NU_FILTERS_HTTP_ROUTER_INTERNAL_H
+#define NU_FILTERS_HTTP_ROUTER_INTERNAL_H
+
+#include "client/exchange.h"
+#include "filters/http/router/limits.h"
+#include "filters/http/router/router.h"
+
+struct nu_made_cookie;
+
+struct nu_router {
+    struct nu_filter base;
+    struct nu_exchange exchange;
+    struct nu_router_stats *stats;
+    struct nu_made_cookie *cookies;           /* for the client, made by the route's hash policy */
+    struct nu_cluster_local *cluster;         /* of the route; NULL for none, or an unknown one */
+    struct nu_frame_metadata_queue *metadata; /* the request's; NULL before there is any */
+    struct nu_str cluster_name;               /* which the route had when it was found */
+    struct nu_route_match match; /* as the request was sent: filters may change the stream's
+                                    later */
+    struct nu_router_limits limits;
+    bool forwarding; /* the exchange was started */
+};
+
+static inline struct nu_router *nu_router_of_exchange(struct nu_exchange *exchange)
+{
+    return nu_container_of(exchange, struct nu_router, exchange);
+}
+
+static inline const struct nu_router_config *nu_router_config_of(const struct nu_router *router)
+{
+    return router->base.config;
+}
+
+static inline struct nu_stream_info *nu_router_info(struct nu_router *router)
+{
+    return router->base.chain->info;
+}
+
+static inline const struct nu_route_match *nu_router_match(struct nu_router *router)
+{
+    if (router->forwarding)
+        return &router->match;
+    return router->base.chain->ops->route(router->base.chain);
+}
+
+static inline struct nu_headers *nu_router_request(struct nu_router *router)
+{
+    return router->base.chain->half[NU_DECODE].headers;
+}
+
+/* --- answers.c -------------------------------------------------------------------------------- */
+
+/* The cluster takes no requests, or not this one. */
+struct nu_router_refusal {
+    struct nu_str body;
+    struct nu_str details;
+    struct nu_reply_header header;
+    enum nu_response_flag flag;
+};
+
+extern const struct nu_router_refusal nu_router_maintenance;
+extern const struct nu_router_refusal nu_router_dropped;
+extern const struct nu_router_refusal nu_router_all_dropped;
+
+void nu_router_answer_refused(struct nu_router *router, const struct nu_router_refusal *refusal);
+/* The upstream failed, which says how often it was tried, where that is asked for. */
+void nu_router_answer_failed(struct nu_router *router, uint32_t status, struct nu_str body,
+                             struct nu_str details, bool is_overloaded);
+void nu_router_answer_no_route(struct nu_router *router);
+void nu_router_answer_redirect(struct nu_router *router);
+/* A configured answer. */
+void nu_router_answer_direct(struct nu_router *router);
+void nu_router_answer_no_cluster(struct nu_router *router);
+
+/* --- failures.c ------------------------------------------------------------------------------- */
+
+/* nu_exchange_ops.on_failed */
+void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_failure *failure);
+
+/* --- strict_headers.c ------------------------------------------------------------------------- */
+
+/* An x-envoy header that must be right but is not: answered, and true returned. */
+bool nu_router_answer_bad_header(struct nu_router *router, struct nu_headers *headers);
+
+#endif
