@@ -280,6 +280,7 @@ void nu_attempt_set_ready(struct nu_attempt *attempt, struct nu_stream_encoder *
     const struct nu_retry_rules *rules = exchange->params.retry;
     uint64_t max_ms = exchange->params.cluster->cluster->options.max_stream_duration_ms;
     attempt->encoder = encoder;
+    nu_exchange_count_also(exchange, NU_ROUTE_COUNTER(upstream_rq_total));
     nu_attempt_report(attempt, NU_OUTLIER_CONNECTED, 0);
     if (nu_unlikely(rules && rules->has_max_duration))
         max_ms = rules->max_duration_ms;

@@ -53,10 +53,33 @@ static void charge_zone(const struct nu_exchange *exchange, struct nu_stat_set *
     nu_counter_inc(&zone->upstream_rq_completed);
 }
 
+/* Virtual clusters and routes have answers by status whatever is hidden of the cluster's. */
+static void charge_also(const struct nu_exchange_params *params, uint32_t status)
+{
+    if (params->charging == NU_CHARGE_NOTHING)
+        return;
+    for (struct nu_route_stats *const *stats = params->also; *stats; stats++) {
+        nu_codes_inc(&(*stats)->upstream_rq, status);
+        nu_counter_inc(&(*stats)->upstream_rq_completed);
+    }
+}
+
+static void charge(const struct nu_exchange_params *params, uint32_t status)
+{
+    charge_cluster(params->cluster, params->is_internal, status, params->charging);
+    if (nu_unlikely(params->also != NULL))
+        charge_also(params, status);
+}
+
 void nu_exchange_charge(struct nu_exchange *exchange, uint32_t status)
 {
-    const struct nu_exchange_params *params = &exchange->params;
-    charge_cluster(params->cluster, params->is_internal, status, params->charging);
+    charge(&exchange->params, status);
+}
+
+void nu_exchange_add_also(const struct nu_exchange *exchange, size_t counter)
+{
+    for (struct nu_route_stats *const *stats = exchange->params.also; *stats; stats++)
+        nu_counter_inc((struct nu_counter *)((char *)*stats + counter));
 }
 
 static unsigned grpc_to_http(int64_t status)
@@ -111,11 +134,16 @@ void nu_exchange_charge_retried(struct nu_exchange *exchange, uint32_t status)
     nu_counter_inc(&retried->upstream_rq_completed);
 }
 
-void nu_exchange_count_refused(struct nu_cluster_local *cluster, bool is_internal,
-                               enum nu_charging charging)
+void nu_exchange_count_refused(const struct nu_exchange_params *params)
 {
-    nu_cluster_local_stats(cluster); /* makes the blocks */
-    charge_cluster(cluster, is_internal, 503, charging);
+    nu_cluster_local_stats(params->cluster); /* makes the blocks */
+    charge(params, 503);
+}
+
+static void charge_time_also(const struct nu_exchange *exchange, uint64_t ms)
+{
+    for (struct nu_route_stats *const *stats = exchange->params.also; *stats; stats++)
+        nu_histogram_record(&(*stats)->upstream_rq_time, ms);
 }
 
 void nu_exchange_charge_time(struct nu_exchange *exchange)
@@ -125,6 +153,8 @@ void nu_exchange_charge_time(struct nu_exchange *exchange)
     uint64_t ms = (nu_loop_now_us(nu_exchange_loop(exchange)) - exchange->request_end_us) / 1000;
     nu_histogram_record(&exchange->stats->upstream_rq_time, ms);
     nu_histogram_record(&responses_of(exchange)->upstream_rq_time, ms);
+    if (nu_unlikely(exchange->params.also != NULL))
+        charge_time_also(exchange, ms);
     const struct nu_host *host = exchange->attempt->host;
     if (nu_unlikely(host && host->zone_stats)) {
         struct nu_response_stats *zone = nu_stat_set_block(host->zone_stats);

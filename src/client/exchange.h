@@ -20,6 +20,7 @@
 
 struct nu_frame_metadata;
 struct nu_frame_metadata_queue;
+struct nu_route_stats;
 
 /* Why an exchange failed. */
 enum nu_exchange_failure_kind {
@@ -75,6 +76,9 @@ struct nu_exchange_params {
     uint32_t timeout_status; /* what a timeout is answered with, for the statistics */
     bool is_internal;        /* which of the internal. and external. statistics are charged */
     enum nu_charging charging;
+    /* Where else the request is counted: its virtual cluster, its route; up to a NULL. Borrowed; NULL
+     * for nowhere. */
+    struct nu_route_stats *const *also;
     enum nu_tunnel tunnel;
     /* The request's body goes to the host as it is, and comes back so; NULL: HTTP is spoken. */
     const struct nu_route_connect *raw;
@@ -117,9 +121,9 @@ void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *
 /* METADATA beside the request, before its end; takes it. Needs params.metadata. False if so much of it
  * waits for a connection that it was dropped. */
 bool nu_exchange_send_metadata(struct nu_exchange *exchange, struct nu_frame_metadata *metadata);
-/* Charges a request that was refused because its cluster takes none, or drops some. */
-void nu_exchange_count_refused(struct nu_cluster_local *cluster, bool is_internal,
-                               enum nu_charging charging);
+/* Charges a request that was refused because its cluster takes none, or drops some: cluster,
+ * is_internal, charging and also count. */
+void nu_exchange_count_refused(const struct nu_exchange_params *params);
 /* Gives the exchange up, whatever its state. Harmless when it is over or was never started. */
 void nu_exchange_cancel(struct nu_exchange *exchange);
 /* Holds back the response's bytes, or lets them go. */

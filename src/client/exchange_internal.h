@@ -17,6 +17,7 @@
 #define NU_CLIENT_EXCHANGE_INTERNAL_H
 
 #include "client/exchange.h"
+#include "stats/http_stats.h"
 
 enum nu_exchange_flag {
     NU_EXCHANGE_STARTED = 1 << 0,
@@ -190,6 +191,16 @@ void nu_exchange_send_kept_metadata(struct nu_exchange *exchange);
 void nu_exchange_on_metadata(struct nu_attempt *attempt, struct nu_frame_metadata *metadata);
 
 /* --- charge.c --- */
+
+/* Adds to a counter of nu_route_stats, given by its place in it, wherever the request is counted
+ * beside its cluster. */
+void nu_exchange_add_also(const struct nu_exchange *exchange, size_t counter);
+static inline void nu_exchange_count_also(const struct nu_exchange *exchange, size_t counter)
+{
+    if (nu_unlikely(exchange->params.also != NULL))
+        nu_exchange_add_also(exchange, counter);
+}
+#define NU_ROUTE_COUNTER(name) offsetof(struct nu_route_stats, name)
 
 /* An answer of this status, or a failure that stands for it. */
 void nu_exchange_charge(struct nu_exchange *exchange, uint32_t status);

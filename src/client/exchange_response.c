@@ -185,6 +185,7 @@ static void count_timeout(struct nu_attempt *attempt)
 {
     struct nu_exchange *exchange = attempt->exchange;
     nu_counter_inc(&exchange->stats->upstream_rq_timeout);
+    nu_exchange_count_also(exchange, NU_ROUTE_COUNTER(upstream_rq_timeout));
     nu_counter_inc(&attempt->host_stats->rq_timeout);
     nu_attempt_charge_end(attempt, NULL);
     if (nu_exchange_is_answered(exchange))

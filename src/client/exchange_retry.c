@@ -46,19 +46,23 @@ static enum decision decide(struct nu_tries *tries, bool is_wanted)
 {
     struct nu_exchange *exchange = tries->exchange;
     const struct nu_exchange_params *params = &exchange->params;
-    if (tries->is_counted && !is_wanted)
+    if (tries->is_counted && !is_wanted) {
         nu_counter_inc(&exchange->stats->upstream_rq_retry_success);
+        nu_exchange_count_also(exchange, NU_ROUTE_COUNTER(upstream_rq_retry_success));
+    }
     settle(tries);
     if (!is_wanted)
         return NO_RETRY;
     if (tries->retry.left == 0) {
         nu_counter_inc(&exchange->stats->upstream_rq_retry_limit_exceeded);
+        nu_exchange_count_also(exchange, NU_ROUTE_COUNTER(upstream_rq_retry_limit_exceeded));
         nu_stream_info_set_flag(exchange->info, NU_FLAG_UPSTREAM_RETRY_LIMIT_EXCEEDED);
         return NO_LIMIT;
     }
     tries->retry.left--;
     if (!nu_cluster_allows_retry(params->cluster, params->priority)) {
         nu_counter_inc(&exchange->stats->upstream_rq_retry_overflow);
+        nu_exchange_count_also(exchange, NU_ROUTE_COUNTER(upstream_rq_retry_overflow));
         nu_stream_info_set_flag(exchange->info, NU_FLAG_UPSTREAM_OVERFLOW);
         return NO_OVERFLOW;
     }
@@ -67,6 +71,7 @@ static enum decision decide(struct nu_tries *tries, bool is_wanted)
     tries->is_counted = true;
     nu_cluster_breaker_add(params->cluster, params->priority, NU_BREAKER_RETRIES);
     nu_counter_inc(&exchange->stats->upstream_rq_retry);
+    nu_exchange_count_also(exchange, NU_ROUTE_COUNTER(upstream_rq_retry));
     return RETRY;
 }
 

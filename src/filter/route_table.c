@@ -95,6 +95,7 @@ nu_filter_route_table_from_proto(struct nu_factory *factory, const struct nu_fil
     const struct nu_route_factory routes = {
         .ctx = factory->ctx,
         .runtime = factory->runtime,
+        .stats = factory->stats,
         .validate_clusters = true,
         .has_cluster = has_cluster,
         .filter_config = filter_config,

@@ -22,6 +22,7 @@ struct nu_metadata;
 struct nu_retry_policy; /* route/retry_policy.h */
 struct nu_route_table;
 struct nu_runtime;
+struct nu_stat_set;
 struct nu_stream_info;
 struct nu_value;
 
@@ -58,6 +59,8 @@ struct nu_route {
     enum nu_route_action action;
     struct nu_str name;                 /* may be empty */
     const struct nu_metadata *metadata; /* may be NULL */
+    /* nu_route_stats, of its stat_prefix; NULL: none. The registry's. */
+    struct nu_stat_set *stats;
 
     uint32_t cluster_not_found_status; /* CLUSTER, NON_FORWARDING: 503 by default */
 
@@ -90,9 +93,16 @@ struct nu_route {
     uint32_t status;
 };
 
+/* Requests that are counted together, beside their cluster's statistics. */
+struct nu_virtual_cluster {
+    struct nu_str name;        /* empty: none of those that are configured */
+    struct nu_stat_set *stats; /* nu_route_stats; the registry's */
+};
+
 struct nu_virtual_host {
     struct nu_str name;
     const struct nu_metadata *metadata; /* may be NULL */
+    bool has_virtual_clusters;
     bool include_request_attempt_count;
     bool include_attempt_count_in_response;
     bool include_is_timeout_retry_header;
@@ -169,6 +179,11 @@ void nu_route_table_unref(struct nu_route_table **table);
 
 /* What the route asks of the hosts' metadata (http/lb_criteria.h); NULL: nothing. */
 const struct nu_value *nu_route_criteria(const struct nu_route_match *match);
+
+/* Where the request counts, as it is before the route changes it; only where the virtual host has
+ * virtual clusters. */
+const struct nu_virtual_cluster *nu_route_virtual_cluster(const struct nu_route_match *match,
+                                                          const struct nu_headers *headers);
 
 /* Whether any level of this match configures filters: lets the caller skip the lookups. */
 bool nu_route_has_filter_configs(const struct nu_route_match *match);

@@ -8,11 +8,13 @@
 struct Envoy__Config__Route__V3__RouteConfiguration;
 struct Google__Protobuf__Any;
 struct nu_config_ctx;
+struct nu_stats;
 
 /* What the table is compiled with; its user fills it. */
 struct nu_route_factory {
     struct nu_config_ctx *ctx;        /* takes the errors */
     const struct nu_runtime *runtime; /* bounds the size of regexes; may be NULL */
+    struct nu_stats *stats;           /* keeps the sets of routes and virtual clusters */
     /* Whether unknown clusters are errors when the table does not say (validate_clusters): true for
      * a table inside a listener, false for one that comes by xDS. */
     bool validate_clusters;

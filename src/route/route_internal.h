@@ -117,6 +117,11 @@ struct nu_route_entry {
     bool has_filters;
 };
 
+struct nu_virtual_cluster_entry {
+    struct nu_virtual_cluster cluster;
+    struct nu_header_matcher_list headers;
+};
+
 enum nu_tls_requirement { NU_TLS_NOT_REQUIRED, NU_TLS_REQUIRED_EXTERNALLY, NU_TLS_REQUIRED };
 
 struct nu_virtual_host_entry {
@@ -130,6 +135,7 @@ struct nu_virtual_host_entry {
     const struct nu_path_index *index; /* NULL while there are few routes */
     uint32_t *connect_routes;          /* numbers of those for CONNECT, ascending */
     uint32_t connect_count;
+    struct nu_virtual_cluster_entry *virtual_clusters; /* the last one takes what is left */
     struct nu_route_level level;
 };
 

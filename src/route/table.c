@@ -234,6 +234,17 @@ bool nu_route_table_match(const struct nu_route_table *table, const struct nu_ro
     return true;
 }
 
+const struct nu_virtual_cluster *nu_route_virtual_cluster(const struct nu_route_match *match,
+                                                          const struct nu_headers *headers)
+{
+    const struct nu_virtual_host_entry *host = nu_route_entry_of(match)->virtual_host;
+    const struct nu_virtual_cluster_entry *entry = host->virtual_clusters;
+    /* The last one has no conditions. */
+    while (!nu_header_matches_all(&entry->headers, headers))
+        entry++;
+    return &entry->cluster;
+}
+
 /* --- Filter configurations -------------------------------------------------------------------- */
 
 const struct nu_value *nu_route_criteria(const struct nu_route_match *match)

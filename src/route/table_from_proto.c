@@ -9,6 +9,8 @@
 #include "config/values.h"
 #include "http/metadata_from_proto.h"
 #include "route/build_internal.h"
+#include "stats/http_stats.h"
+#include "stats/stats.h"
 
 enum {
     DEFAULT_MAX_BODY_BYTES = 4096,
@@ -185,6 +187,48 @@ static uint64_t body_limit(const Envoy__Config__Route__V3__VirtualHost *host,
     return NU_ROUTE_NO_LIMIT;
 }
 
+/* --- Virtual clusters ------------------------------------------------------------------------- */
+
+static struct nu_stat_set *create_stats(struct nu_route_build *build, const char *host,
+                                        const char *kind, const char *name)
+{
+    const char *prefix = nu_arena_printf(build->match.arena, "vhost.%s.%s.%s", host, kind, name);
+    return nu_stat_set_create(build->factory->stats, &nu_route_stats_table, nu_str_from(prefix));
+}
+
+static void build_virtual_cluster(struct nu_route_build *build,
+                                  struct nu_virtual_cluster_entry *entry, const char *host,
+                                  const Envoy__Config__Route__V3__VirtualCluster *proto)
+{
+    if (proto->n_headers == 0)
+        nu_config_error(build->match.ctx, proto, "headers",
+                        "virtual clusters must define 'headers'");
+    else if (nu_header_matcher_list_from_protos(&build->match, proto->headers, proto->n_headers,
+                                                &entry->headers))
+        entry->cluster = (struct nu_virtual_cluster){
+            .name = nu_build_dup(build, proto->name),
+            .stats = create_stats(build, host, "vcluster", proto->name),
+        };
+}
+
+static void build_virtual_clusters(struct nu_route_build *build, struct nu_virtual_host_entry *host,
+                                   const Envoy__Config__Route__V3__VirtualHost *proto)
+{
+    size_t count = proto->n_virtual_clusters;
+    if (count == 0)
+        return;
+    host->host.has_virtual_clusters = true;
+    host->virtual_clusters =
+        nu_arena_calloc(build->match.arena, (count + 1) * sizeof(*host->virtual_clusters));
+    for (size_t i = 0; i < count; i++)
+        build_virtual_cluster(build, &host->virtual_clusters[i], proto->name,
+                              proto->virtual_clusters[i]);
+    host->virtual_clusters[count].cluster.stats =
+        create_stats(build, proto->name, "vcluster", "other");
+}
+
+/* --- Hosts ------------------------------------------------------------------------------------ */
+
 static void build_host(struct nu_route_build *build, struct nu_virtual_host_entry *host,
                        const Envoy__Config__Route__V3__VirtualHost *proto)
 {
@@ -199,12 +243,16 @@ static void build_host(struct nu_route_build *build, struct nu_virtual_host_entr
     host->tls = tls_of(proto);
     build_host_level(build, host, proto);
     build_domains(build, host, proto);
+    build_virtual_clusters(build, host, proto);
     host->route_count = (uint32_t)proto->n_routes;
     host->rules = nu_arena_calloc(arena, proto->n_routes * sizeof(*host->rules));
     host->routes = nu_arena_calloc(arena, proto->n_routes * sizeof(*host->routes));
     for (uint32_t i = 0; i < host->route_count; i++) {
+        struct nu_route *route = &host->routes[i].route;
         nu_build_route(build, host, i, proto->routes[i]);
-        host->routes[i].route.body_limit = body_limit(proto, proto->routes[i]);
+        route->body_limit = body_limit(proto, proto->routes[i]);
+        if (proto->routes[i]->stat_prefix[0] && route->action == NU_ROUTE_CLUSTER)
+            route->stats = create_stats(build, proto->name, "route", proto->routes[i]->stat_prefix);
     }
 }
 

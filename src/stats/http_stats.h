@@ -111,6 +111,23 @@ struct nu_router_stats {
 };
 extern const struct nu_stat_table nu_router_stats_table;
 
+/* vhost.<name>.vcluster.<name>. and vhost.<name>.route.<stat_prefix>. */
+#define NU_ROUTE_STATS(X, S) \
+    X(S, COUNTER, upstream_rq_total, "Requests sent.") \
+    X(S, LAZY_COUNTER, upstream_rq_completed, "Requests answered.") \
+    X(S, CODES, upstream_rq, "Answers with that status, or of that class.") \
+    X(S, LAZY_HISTOGRAM, upstream_rq_time, "Milliseconds from a request's end to its answer's.") \
+    X(S, COUNTER, upstream_rq_timeout, "Requests without an answer in time.") \
+    X(S, COUNTER, upstream_rq_retry, "Retries.") \
+    X(S, COUNTER, upstream_rq_retry_success, "Retries that succeeded.") \
+    X(S, COUNTER, upstream_rq_retry_overflow, "Retries left out as too many were at work.") \
+    X(S, COUNTER, upstream_rq_retry_limit_exceeded, "Requests given up after the last retry.")
+
+struct nu_route_stats {
+    NU_ROUTE_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_route_stats_table;
+
 /* http.<stat_prefix>.tracing. */
 #define NU_TRACING_STATS(X, S) \
     X(S, COUNTER, random_sampling, "Requests traced by chance.") \

@@ -36,6 +36,9 @@ NU_STAT_TABLE(nu_listener_http_stats, NU_LISTENER_HTTP_STATS,
 
 NU_STAT_TABLE(nu_http_stats, NU_HTTP_STATS, "http.<stat_prefix>", "An HTTP connection manager.");
 NU_STAT_TABLE(nu_router_stats, NU_ROUTER_STATS, "http.<stat_prefix>", "Its router.");
+NU_STAT_TABLE(nu_route_stats, NU_ROUTE_STATS,
+              "vhost.<name>.vcluster.<name>, vhost.<name>.route.<stat_prefix>",
+              "A virtual cluster, a route.");
 NU_STAT_TABLE(nu_tracing_stats, NU_TRACING_STATS, "http.<stat_prefix>.tracing", "Its tracing.");
 NU_STAT_TABLE(nu_http1_stats, NU_HTTP1_STATS, "http1", "HTTP/1 downstream.");
 NU_STAT_TABLE_WHEN_USED(nu_cluster_http1_stats, NU_HTTP1_STATS, "cluster.<name>.http1",
@@ -128,6 +131,7 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_listener_http_stats_table,
     &nu_http_stats_table,
     &nu_router_stats_table,
+    &nu_route_stats_table,
     &nu_tracing_stats_table,
     &nu_http1_stats_table,
     &nu_cluster_http1_stats_table,

@@ -188,6 +188,26 @@ static const struct nu_route_connect *raw_of(struct nu_router *router, const str
     return is_post && connect->allow_post ? connect : NULL;
 }
 
+/* Finds out where the request is counted beside its cluster, while it is as the client sent it. */
+static void find_stats(struct nu_router *router, const struct nu_headers *headers)
+{
+    const struct nu_route_match *match = nu_router_match(router);
+    size_t count = 0;
+    if (nu_unlikely(match->virtual_host->has_virtual_clusters)) {
+        const struct nu_virtual_cluster *cluster = nu_route_virtual_cluster(match, headers);
+        nu_router_info(router)->virtual_cluster_name = cluster->name;
+        router->also[count++] = nu_stat_set_block(cluster->stats);
+    }
+    if (nu_unlikely(match->route->stats != NULL))
+        router->also[count++] = nu_stat_set_block(match->route->stats);
+    router->also[count] = NULL;
+}
+
+static struct nu_route_stats *const *also_of(const struct nu_router *router)
+{
+    return nu_unlikely(router->also[0] != NULL) ? router->also : NULL;
+}
+
 /* What the balancer may go by. Cookies are only made where it asks for a hash. */
 static struct nu_lb_context lb_context_of(struct nu_router *router, const struct nu_route *route,
                                           const struct nu_headers *headers)
@@ -232,6 +252,7 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
         .timeout_status = router->limits.alt_response ? 204 : 504,
         .is_internal = chain->info->is_internal,
         .charging = charging_of(router, headers),
+        .also = also_of(router),
         .tunnel = (enum nu_tunnel)chain->info->tunnel,
         .raw = raw_of(router, route, headers),
         .retry = router->limits.rules,
@@ -261,13 +282,19 @@ static void route_request(struct nu_router *router, struct nu_headers *headers, 
         nu_router_answer_no_cluster(router);
         return;
     }
+    find_stats(router, headers);
     if (nu_unlikely(nu_router_config_of(router)->strict_headers) &&
         nu_router_answer_bad_header(router, headers))
         return;
     const struct nu_router_refusal *refusal = refusal_of(router, cluster);
     if (nu_unlikely(refusal != NULL)) {
-        nu_exchange_count_refused(cluster, nu_router_info(router)->is_internal,
-                                  charging_of(router, headers));
+        const struct nu_exchange_params params = {
+            .cluster = cluster,
+            .is_internal = nu_router_info(router)->is_internal,
+            .charging = charging_of(router, headers),
+            .also = also_of(router),
+        };
+        nu_exchange_count_refused(&params);
         nu_router_answer_refused(router, refusal);
         return;
     }

@@ -28,7 +28,8 @@ struct nu_router {
     struct nu_route_match match; /* as the request was sent: filters may change the stream's
                                     later */
     struct nu_router_limits limits;
-    bool forwarding; /* the exchange was started */
+    struct nu_route_stats *also[3]; /* of the virtual cluster and the route, up to a NULL */
+    bool forwarding;                /* the exchange was started */
 };
 
 static inline struct nu_router *nu_router_of_exchange(struct nu_exchange *exchange)
