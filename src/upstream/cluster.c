@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "upstream/discovery/fresh_hosts.h"
 #include "upstream/lb/lb_locality.h"
 #include "upstream/pool/pool.h"
 #include "upstream/pool/tcp_client.h"
@@ -25,7 +26,7 @@ static void destroy_local(struct nu_cluster_local *local)
             NU_CLOSE_NOW);
     nu_lb_destroy(&local->lb);
     nu_host_set_unref(local->hosts);
-    nu_original_dst_finish(local);
+    nu_fresh_hosts_finish(local);
     nu_map_finish(&local->own_pools);
     nu_free(local->pool_of);
     nu_free(local);
@@ -161,8 +162,8 @@ void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluste
     struct nu_cluster_local *local = nu_cluster_table_find(table, cluster->name);
     if (!local)
         return;
-    struct nu_host_set *set = nu_unlikely(cluster->original_dst != NULL)
-                                  ? nu_original_dst_merge(local, hosts)
+    struct nu_host_set *set = nu_unlikely(cluster->lb_class->add != NULL)
+                                  ? nu_fresh_hosts_merge(local, hosts)
                                   : nu_host_set_ref(hosts);
     nu_cluster_local_set_hosts(local, set);
     nu_host_set_unref(set);

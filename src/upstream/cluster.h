@@ -195,7 +195,7 @@ struct nu_cluster_local {
     struct nu_circuit_breaker_stats *breaker_stats[NU_PRIORITY_COUNT];
     struct nu_circuit_breaker_remaining_stats *remaining_stats[NU_PRIORITY_COUNT];
     struct nu_host_set *hosts; /* one reference */
-    struct nu_host **fresh;    /* owned: hosts made here, on their way to the others */
+    struct nu_host **fresh;    /* owned: hosts that the main thread's set is yet to bring */
     uint32_t fresh_count;
     uint32_t room;              /* for more of them in `hosts`, if that was made here */
     struct nu_lb *lb;           /* owned */

@@ -8,6 +8,7 @@
 #include "upstream/cluster_build.h"
 #include "upstream/cluster_manager.h"
 #include "upstream/discovery/discovery.h"
+#include "upstream/discovery/fresh_hosts.h"
 
 /* --- The main thread's side ------------------------------------------------------------------- */
 
@@ -167,13 +168,6 @@ static void tell_main(struct nu_cluster *cluster, struct nu_host *host)
     nu_loop_post(nu_cluster_manager_loop(cluster->manager), &message->task);
 }
 
-static void add_fresh(struct nu_cluster_local *local, struct nu_host *host)
-{
-    size_t size = (local->fresh_count + 1) * sizeof(struct nu_host *);
-    local->fresh = nu_realloc(local->fresh, size);
-    local->fresh[local->fresh_count++] = nu_host_ref(host);
-}
-
 /* It is called by the cluster's name and the address, as in Envoy. */
 static struct nu_host *create_host(struct nu_cluster *cluster, const struct nu_address *address)
 {
@@ -189,30 +183,6 @@ static struct nu_host *create_host(struct nu_cluster *cluster, const struct nu_a
     return host;
 }
 
-/* A set of its own for the worker, with room for as many more. */
-static void rebuild_with(struct nu_cluster_local *local, struct nu_host *host)
-{
-    uint32_t count = local->hosts->count;
-    struct nu_host **hosts = copy_hosts(local->hosts, 1);
-    hosts[count++] = host;
-    struct nu_host_set *set = nu_host_set_create_roomy(hosts, count, count);
-    nu_free(hosts);
-    nu_cluster_local_set_hosts(local, set);
-    local->room = count;
-    nu_host_set_unref(set);
-}
-
-/* Into the set that the worker has made, if there is room. */
-static bool append(struct nu_cluster_local *local, struct nu_host *host)
-{
-    if (local->room == 0 || !nu_host_set_append(local->hosts, host))
-        return false;
-    local->room--;
-    nu_cluster_local_grow(local);
-    nu_lb_original_dst_add(local->lb, local->hosts->count - 1);
-    return true;
-}
-
 uint32_t nu_original_dst_make_host(struct nu_cluster_local *local,
                                    const struct nu_address *destination)
 {
@@ -221,37 +191,8 @@ uint32_t nu_original_dst_make_host(struct nu_cluster_local *local,
     nu_log(NU_LOG_UPSTREAM, NU_LOG_DEBUG, "cluster %.*s: a host for %.*s",
            NU_STR_ARG(cluster->name), NU_STR_ARG(host->address_text));
     nu_host_note_use(host);
-    add_fresh(local, host);
-    if (!append(local, host))
-        rebuild_with(local, host);
+    uint32_t index = nu_fresh_hosts_add(local, host);
     tell_main(cluster, host);
     nu_host_unref(host);
-    return local->hosts->count - 1;
-}
-
-struct nu_host_set *nu_original_dst_merge(struct nu_cluster_local *local, struct nu_host_set *hosts)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < local->fresh_count; i++) {
-        if (nu_host_set_has(hosts, local->fresh[i]))
-            nu_host_unref(local->fresh[i]);
-        else
-            local->fresh[kept++] = local->fresh[i];
-    }
-    local->fresh_count = kept;
-    if (kept == 0)
-        return nu_host_set_ref(hosts);
-    struct nu_host **all = nu_alloc((hosts->count + kept) * sizeof(struct nu_host *));
-    for (uint32_t i = 0; i < hosts->count + kept; i++)
-        all[i] = i < hosts->count ? hosts->hosts[i] : local->fresh[i - hosts->count];
-    struct nu_host_set *set = nu_host_set_create(all, hosts->count + kept);
-    nu_free(all);
-    return set;
-}
-
-void nu_original_dst_finish(struct nu_cluster_local *local)
-{
-    for (uint32_t i = 0; i < local->fresh_count; i++)
-        nu_host_unref(local->fresh[i]);
-    nu_free(local->fresh);
+    return index;
 }

@@ -31,9 +31,6 @@ struct nu_original_dst {
 /* The class of its balancers: a host is chosen by nu_lb_context.destination. */
 extern const struct nu_lb_class nu_lb_original_dst;
 
-/* Its set has got one more host, at `index`. */
-void nu_lb_original_dst_add(struct nu_lb *base, uint32_t index);
-
 /* The discovery of a cluster with `original_dst` set, which takes it over; not started. Main
  * thread. */
 struct nu_discovery *nu_original_dst_create(struct nu_cluster *cluster, struct nu_loop *loop);
@@ -48,11 +45,4 @@ const struct nu_address *nu_original_dst_find(struct nu_cluster_local *local,
  * worker's set, of which this is the index. */
 uint32_t nu_original_dst_make_host(struct nu_cluster_local *local,
                                    const struct nu_address *destination);
-/* The hosts of the main thread and those that this worker has made and the former do not have yet.
- * One reference. */
-struct nu_host_set *nu_original_dst_merge(struct nu_cluster_local *local,
-                                          struct nu_host_set *hosts);
-/* Lets go of the hosts that the worker has made. */
-void nu_original_dst_finish(struct nu_cluster_local *local);
-
 #endif

@@ -55,6 +55,10 @@ struct nu_lb_class {
     void (*destroy)(struct nu_lb *lb);
     /* The index of a host in the set, or NU_LB_NONE. */
     int32_t (*choose)(struct nu_lb *lb, const struct nu_lb_context *context);
+    /* The set, which nobody else has, has got one more host, at `index`. A class that has this
+     * chooses hosts that a worker knows before the main thread's next set brings them
+     * (upstream/discovery/fresh_hosts.h). */
+    void (*add)(struct nu_lb *lb, uint32_t index);
 };
 
 /* The base of every balancer. */

@@ -29,7 +29,7 @@ static int32_t choose(struct nu_lb *base, const struct nu_lb_context *context)
 }
 
 /* Of several hosts of one address the first is used. */
-void nu_lb_original_dst_add(struct nu_lb *base, uint32_t index)
+static void add(struct nu_lb *base, uint32_t index)
 {
     struct nu_map *index_of = &table_of(base)->index_of;
     struct nu_str address = nu_host_address_text(base->hosts->hosts[index]);
@@ -42,7 +42,7 @@ static struct nu_lb *create(struct nu_cluster_local *local, const struct nu_host
     struct by_address *table = nu_calloc(1, sizeof(*table));
     nu_lb_init(&table->base, &nu_lb_original_dst, local, hosts);
     for (uint32_t i = 0; i < hosts->count; i++)
-        nu_lb_original_dst_add(&table->base, i);
+        add(&table->base, i);
     return &table->base;
 }
 
@@ -60,4 +60,5 @@ const struct nu_lb_class nu_lb_original_dst = {
     .create = create,
     .destroy = destroy,
     .choose = choose,
+    .add = add,
 };
