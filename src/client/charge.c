@@ -7,6 +7,7 @@
 #include "client/exchange_internal.h"
 
 #include "http/grpc.h"
+#include "match/predicate.h"
 
 static struct nu_response_stats *responses_of(const struct nu_exchange *exchange)
 {
@@ -164,12 +165,28 @@ void nu_exchange_charge_time(struct nu_exchange *exchange)
 
 /* --- Outlier detection ------------------------------------------------------------------------ */
 
+/* What an answer counts as where the cluster says which ones are errors: an error keeps a status of
+ * 5xx, and what is none has none. */
+static uint32_t judge(const struct nu_attempt *attempt, const struct nu_match_predicate *matcher,
+                      uint32_t status)
+{
+    if (!nu_match_predicate_holds(matcher, &attempt->response_headers))
+        return 200;
+    return status >= 500 ? status : 500;
+}
+
 void nu_attempt_report_answer(const struct nu_attempt *attempt, uint32_t status)
 {
+    const struct nu_exchange *exchange = attempt->exchange;
+    const struct nu_match_predicate *matcher =
+        exchange->params.cluster->cluster->options.error_matcher;
     int64_t grpc_status;
-    if (nu_unlikely(attempt->exchange->flags & NU_EXCHANGE_GRPC) &&
-        nu_grpc_response_status(&attempt->response_headers, NULL, 0, &grpc_status))
-        status = grpc_to_http(grpc_status);
+    if (nu_unlikely(exchange->flags & NU_EXCHANGE_GRPC)) {
+        if (nu_grpc_response_status(&attempt->response_headers, NULL, 0, &grpc_status))
+            status = grpc_to_http(grpc_status);
+    } else if (nu_unlikely(matcher != NULL)) {
+        status = judge(attempt, matcher, status);
+    }
     nu_attempt_report(attempt, NU_OUTLIER_ANSWERED, status);
 }
 

@@ -173,6 +173,19 @@ static void build_hosts(struct nu_route_build *build, struct nu_retry_policy *po
     policy->host_attempts = attempts ? (uint32_t)attempts : 1;
 }
 
+/* Envoy has the place for them and none that could stand there. */
+static void refuse_options(struct nu_route_build *build, const policy_proto *proto)
+{
+    for (size_t i = 0; i < proto->n_retry_options_predicates; i++) {
+        const Envoy__Config__Core__V3__TypedExtensionConfig *option =
+            proto->retry_options_predicates[i];
+        const ProtobufCMessage *message = nu_config_any(build->match.ctx, option->typed_config);
+        nu_config_error_at(build->match.ctx, proto, "retry_options_predicates", i,
+                           "Didn't find a registered implementation for '%s' with type URL: '%s'",
+                           option->name, message ? message->descriptor->name : "");
+    }
+}
+
 const struct nu_retry_policy *nu_build_retry_policy(struct nu_route_build *build,
                                                     const policy_proto *proto)
 {
@@ -183,5 +196,6 @@ const struct nu_retry_policy *nu_build_retry_policy(struct nu_route_build *build
     build_headers(build, policy, proto);
     build_times(build, policy, proto);
     build_hosts(build, policy, proto);
+    refuse_options(build, proto);
     return policy;
 }

@@ -57,6 +57,8 @@ struct nu_cluster_options {
     bool auto_san;                 /* the same, and the certificate must have it */
     struct nu_str auto_sni_header; /* lower-case: has the host where it is there; may be empty */
     struct nu_happy_eyeballs happy_eyeballs;
+    /* Which answers outlier detection takes for errors; NULL: those of 5xx. */
+    const struct nu_match_predicate *error_matcher;
     const struct nu_bind_config *bind; /* where connections come from; NULL: the system chooses */
     bool tcp_keepalive;
     uint32_t keepalive_probes; /* 0: the system's */

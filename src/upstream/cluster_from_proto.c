@@ -11,6 +11,7 @@
 #include "config/values.h"
 #include "http/authority.h"
 #include "http/metadata_from_proto.h"
+#include "match/predicate.h"
 #include "upstream/hosts/bind.h"
 #include "upstream/cluster_from_proto_internal.h"
 
@@ -165,11 +166,22 @@ static void read_names(struct nu_factory *factory, struct nu_cluster_options *op
         nu_authority_lower(factory->arena, nu_str_from(proto->override_auto_sni_header));
 }
 
+static void read_error_matcher(
+    struct nu_factory *factory, struct nu_cluster *cluster,
+    const Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions__OutlierDetection *proto)
+{
+    const struct nu_match_factory match = {factory->ctx, &cluster->arena, factory->runtime};
+    if (proto)
+        cluster->options.error_matcher =
+            nu_match_predicate_from_proto(&match, proto->error_matcher);
+}
+
 static void read_http_extension(struct nu_factory *factory, struct nu_cluster *cluster,
                                 const http_proto *proto)
 {
     read_common_http(factory, &cluster->options, proto->common_http_protocol_options);
     read_names(factory, &cluster->options, proto->upstream_http_protocol_options);
+    read_error_matcher(factory, cluster, proto->outlier_detection);
     switch (proto->upstream_protocol_options_case) {
     case ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_USE_DOWNSTREAM_PROTOCOL_CONFIG:
         nu_cluster_set_http(cluster, NU_CLUSTER_AS_DOWNSTREAM);

@@ -162,6 +162,10 @@ static const struct mistake mistakes[] = {
      "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig}}",
      "value must be greater than 0"},
     {"host_selection_retry_max_attempts: -1", "value must be from 0 to"},
+    {"retry_options_predicates: [{name: o, typed_config: {'@type': type.googleapis.com/"
+     "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}}]",
+     "Didn't find a registered implementation for 'o' with type URL: "
+     "'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate'"},
 };
 
 TEST(mistakes_are_named)
