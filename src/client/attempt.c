@@ -7,6 +7,7 @@
 
 #include "http/authority.h"
 #include "http/proxy_data.h"
+#include "upstream/lb/lb_foresight.h"
 
 static struct nu_attempt *attempt_of_decoder(struct nu_stream_decoder *decoder)
 {
@@ -368,6 +369,8 @@ static struct nu_pool *find_pool(struct nu_exchange *exchange, uint32_t index)
         client = nu_proxy_data_of(info->connection);
         purpose.client = &client;
     }
+    if (nu_unlikely(cluster->cluster->options.pools_per_connection) && info->connection)
+        purpose.connection = &info->connection->id;
     return nu_pool_get(cluster, index, exchange->params.priority, info->protocol, &purpose);
 }
 
@@ -402,6 +405,19 @@ enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt)
     if (nu_unlikely(attempt->exchange->tries != NULL))
         nu_tries_note_host(attempt->exchange, attempt->host);
     return NU_ATTEMPT_STARTED;
+}
+
+/* Opens connections where the next requests will go; a few, as Envoy does. */
+static NU_NOINLINE void preconnect(struct nu_exchange *exchange)
+{
+    enum { OPEN_AT_ONCE = 3 };
+    struct nu_cluster_local *cluster = exchange->params.cluster;
+    for (int i = 0; i < OPEN_AT_ONCE && nu_pool_lacks_room(cluster); i++) {
+        int32_t index = nu_lb_foresee(cluster->lb, &exchange->params.lb);
+        struct nu_pool *pool = index == NU_LB_NONE ? NULL : find_pool(exchange, (uint32_t)index);
+        if (!pool || !nu_pool_preconnect(pool))
+            return;
+    }
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -446,6 +462,9 @@ void nu_attempt_renew(struct nu_attempt *attempt)
 void nu_attempt_begin(struct nu_attempt *attempt)
 {
     info_of(attempt)->pool_start_us = now_us(attempt);
-    if (nu_likely(!attempt->raw))
-        nu_pool_start(attempt->pool_request.pool, &attempt->pool_request);
+    if (nu_unlikely(attempt->raw != NULL))
+        return;
+    if (nu_unlikely(attempt->exchange->params.cluster->totals != NULL))
+        preconnect(attempt->exchange);
+    nu_pool_start(attempt->pool_request.pool, &attempt->pool_request);
 }

@@ -70,6 +70,16 @@ static void update_zones_after(const struct nu_cluster_table *table, struct nu_c
     }
 }
 
+static void count_streams(struct nu_cluster_table *table)
+{
+    table->counts_streams = true;
+    nu_map_for_each(entry, &table->by_name)
+    {
+        struct nu_cluster_local *local = entry->value;
+        local->totals = &table->totals;
+    }
+}
+
 void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *cluster,
                           struct nu_host_set *hosts)
 {
@@ -82,6 +92,9 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     local->pool_of = make_pool_slots(hosts);
     nu_list_init(&local->pools);
     nu_list_init(&local->tcp_clients);
+    if (cluster->options.predictive_ratio > 1 && !table->counts_streams)
+        count_streams(table);
+    local->totals = table->counts_streams ? &table->totals : NULL;
     memset(table->found, 0, sizeof(table->found));
     void *before = nu_map_put(&table->by_name, cluster->name, local);
     nu_assert(!before);
@@ -180,6 +193,21 @@ static void drain_pool(struct nu_cluster_local *local, struct nu_pool *pool)
     nu_pool_drain(pool);
 }
 
+/* A session that ends may begin another one, with the same host if there is no better. */
+static void close_sessions(struct nu_cluster_local *local, const struct nu_host *host)
+{
+    struct nu_list old;
+    nu_list_init(&old);
+    nu_list_move_all(&old, &local->tcp_clients);
+    while (!nu_list_is_empty(&old)) {
+        struct nu_tcp_client *client = nu_list_first(&old, struct nu_tcp_client, link);
+        nu_list_remove(&client->link);
+        nu_list_add_last(&local->tcp_clients, &client->link);
+        if (client->host == host)
+            nu_connection_close(&client->conn, NU_CLOSE_NOW);
+    }
+}
+
 void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu_cluster *cluster,
                                  const struct nu_host *host)
 {
@@ -192,6 +220,8 @@ void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu
         if (pool->host == host && !pool->draining)
             drain_pool(local, pool);
     }
+    if (cluster->options.closes_unwell)
+        close_sessions(local, host);
 }
 
 void nu_cluster_table_drain(struct nu_cluster_table *table, const struct nu_cluster *cluster)

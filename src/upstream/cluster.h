@@ -56,6 +56,10 @@ struct nu_cluster_options {
     bool auto_sni;                 /* connections are for a request's host, and ask for that name */
     bool auto_san;                 /* the same, and the certificate must have it */
     struct nu_str auto_sni_header; /* lower-case: has the host where it is there; may be empty */
+    float preconnect_ratio;    /* room for so many streams, by those that a host has; at least 1 */
+    float predictive_ratio;    /* the same over all hosts of a worker; 1: none is foreseen */
+    bool pools_per_connection; /* each client's connection has its own upstream connections */
+    bool closes_unwell;        /* TCP sessions end when their host is found unwell */
     struct nu_happy_eyeballs happy_eyeballs;
     /* Which answers outlier detection takes for errors; NULL: those of 5xx. */
     const struct nu_match_predicate *error_matcher;
@@ -186,6 +190,13 @@ void nu_cluster_health_changed(struct nu_cluster *cluster);
 
 /* --- The worker's side ------------------------------------------------------------------------ */
 
+/* What connections have to do, and room for. */
+struct nu_stream_counts {
+    uint64_t waiting;  /* requests without a connection */
+    uint64_t active;   /* streams */
+    uint64_t capacity; /* more streams that connections can take: those that are there or come */
+};
+
 struct nu_cluster_local {
     struct nu_cluster *cluster;             /* borrowed: outlives the workers' tables */
     struct nu_loop *loop;                   /* borrowed */
@@ -209,6 +220,7 @@ struct nu_cluster_local {
     struct nu_map own_pools;  /* those that are not for everybody, by pool->own->key */
     struct nu_pool **pool_of; /* nu_pool_slot says where; NULL until used */
     struct nu_subset_totals subsets_counted;
+    struct nu_stream_counts *totals; /* borrowed: the table's; NULL: nobody asks for them */
 };
 
 /* A worker's clusters by name. */
@@ -219,7 +231,9 @@ struct nu_cluster_table {
     struct nu_map by_name;       /* of struct nu_cluster_local */
     struct nu_str local_cluster; /* borrowed: the cluster of processes like this; may be empty */
     struct nu_cluster_local
-        *found[NU_CLUSTER_MEMO]; /* lately, by where the name stood; may be NULL */
+        *found[NU_CLUSTER_MEMO];    /* lately, by where the name stood; may be NULL */
+    bool counts_streams;            /* a cluster foresees requests by `totals` */
+    struct nu_stream_counts totals; /* over all clusters: Envoy's rule */
 };
 
 void nu_cluster_table_init(struct nu_cluster_table *table, struct nu_loop *loop);

@@ -110,6 +110,8 @@ static void set_default_options(struct nu_cluster_options *options)
     options->connect_timeout_ms = DEFAULT_CONNECT_TIMEOUT_MS;
     options->buffer_limit_bytes = DEFAULT_BUFFER_LIMIT;
     options->idle_timeout_ms = DEFAULT_IDLE_TIMEOUT_MS;
+    options->preconnect_ratio = 1;
+    options->predictive_ratio = 1;
     options->h1.max_headers = DEFAULT_MAX_HEADERS;
     options->h1.max_head_bytes = DEFAULT_RESPONSE_HEAD_BYTES;
     nu_h2_options_init(&options->h2);

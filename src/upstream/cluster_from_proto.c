@@ -283,6 +283,15 @@ static void read_bind(struct nu_factory *factory, struct nu_cluster_options *opt
                         : factory->bind;
 }
 
+static void read_preconnect(struct nu_cluster_options *options, const cluster_proto *proto)
+{
+    const Envoy__Config__Cluster__V3__Cluster__PreconnectPolicy *policy = proto->preconnect_policy;
+    if (policy && policy->per_upstream_preconnect_ratio)
+        options->preconnect_ratio = (float)policy->per_upstream_preconnect_ratio->value;
+    if (policy && policy->predictive_preconnect_ratio)
+        options->predictive_ratio = (float)policy->predictive_preconnect_ratio->value;
+}
+
 static void read_transport(struct nu_factory *factory, struct nu_cluster *cluster,
                            const cluster_proto *proto)
 {
@@ -327,6 +336,9 @@ static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
     read_protocol_options(factory, cluster, proto);
     read_keepalive(options, proto);
     read_bind(factory, options, proto);
+    read_preconnect(options, proto);
+    options->pools_per_connection = proto->connection_pool_per_downstream_connection;
+    options->closes_unwell = proto->close_connections_on_host_health_failure;
     read_happy_eyeballs(&options->happy_eyeballs, proto);
     read_transport(factory, cluster, proto);
     check_agreement(factory, cluster, proto);

@@ -36,6 +36,7 @@ void nu_lb_finish(struct nu_lb *lb)
     for (uint32_t i = 0; lb->localities && i < NU_LB_TURNS * lb->hosts->priority_count; i++)
         nu_edf_finish(&lb->localities[i]);
     nu_free(lb->localities);
+    nu_free(lb->foreseen);
     nu_free(lb->zones);
 }
 
@@ -52,7 +53,9 @@ void nu_lb_prepare(const struct nu_lb_class *cls, const struct nu_cluster *clust
 struct nu_lb *nu_lb_create(const struct nu_lb_class *cls, struct nu_cluster_local *local,
                            const struct nu_host_set *hosts)
 {
-    return cls->create(local, hosts);
+    struct nu_lb *lb = cls->create(local, hosts);
+    lb->cls = cls; /* which may be one that has replaced the choosing */
+    return lb;
 }
 
 void nu_lb_destroy(struct nu_lb **lb)

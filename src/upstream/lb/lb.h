@@ -15,6 +15,7 @@ struct nu_cluster_local;
 struct nu_edf;
 struct nu_lb;
 struct nu_lb_context;
+struct nu_lb_foreseen;
 struct nu_lb_zones;
 
 /* Whether a host will do; asked after a choice. */
@@ -38,6 +39,13 @@ struct nu_lb_context {
 
 enum { NU_LB_NONE = -1 };
 
+/* Whether the next choices can be made before they are asked for. */
+enum nu_lb_foresight {
+    NU_LB_UNFORESEEN,
+    NU_LB_FORESEEN,
+    NU_LB_FORESEEN_BY_WEIGHT, /* where weights differ */
+};
+
 struct nu_lb_class {
     const char *name;
     bool counts_active; /* reads host->active, which is counted then */
@@ -45,6 +53,7 @@ struct nu_lb_class {
     bool uses_criteria; /* chooses by the context's criteria */
     bool is_provided;   /* a type of cluster brings it, lb_policy CLUSTER_PROVIDED asks for it */
     bool knows_zones;   /* prefers the zone where this process is, if the cluster's settings do */
+    enum nu_lb_foresight foresight;
     /* What balancers of this class share over all workers for a set that is sealed; NULL: nothing.
      * Freed with the set. Main thread. */
     void *(*share)(const struct nu_cluster *cluster, const struct nu_host_set *hosts,
@@ -69,6 +78,7 @@ struct nu_lb {
     const struct nu_lb_settings *settings; /* borrowed: the cluster's */
     struct nu_lb_zones *zones;             /* owned; NULL unless requests are kept in our zone */
     struct nu_edf *localities;             /* owned: turns of localities; NULL until there is one */
+    struct nu_lb_foreseen *foreseen;       /* owned: choices ahead; NULL until there is one */
     uint32_t attempt; /* how many choices were not accepted; those by hash differ */
 };
 

@@ -6,6 +6,7 @@
  */
 #include "config/values.h"
 #include "upstream/cluster_from_proto_internal.h"
+#include "upstream/lb/lb_foresight.h"
 
 #include "envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb-c.h"
@@ -351,6 +352,8 @@ void nu_lb_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
     }
     if (proto->lb_subset_config)
         read_subsets(factory, cluster, proto);
+    if (cluster->options.predictive_ratio > 1)
+        cluster->lb_class = nu_lb_foresee_class(cluster->lb_class, &cluster->arena);
 }
 
 void nu_lb_check_provided(struct nu_factory *factory, const struct nu_cluster *cluster,

@@ -116,6 +116,7 @@ const struct nu_lb_class nu_lb_least_request = {
     .name = "least_request",
     .counts_active = true,
     .knows_zones = true,
+    .foresight = NU_LB_FORESEEN_BY_WEIGHT,
     .create = create,
     .destroy = destroy,
     .choose = choose,

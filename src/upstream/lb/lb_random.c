@@ -29,6 +29,7 @@ static void destroy(struct nu_lb *lb)
 const struct nu_lb_class nu_lb_random = {
     .name = "random",
     .knows_zones = true,
+    .foresight = NU_LB_FORESEEN,
     .create = create,
     .destroy = destroy,
     .choose = choose,

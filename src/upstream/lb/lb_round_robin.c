@@ -87,6 +87,7 @@ static void destroy(struct nu_lb *base)
 const struct nu_lb_class nu_lb_round_robin = {
     .name = "round_robin",
     .knows_zones = true,
+    .foresight = NU_LB_FORESEEN,
     .create = create,
     .destroy = destroy,
     .choose = choose,

@@ -103,7 +103,7 @@ static void on_failure(void *user, enum nu_h2_failure_kind kind, struct nu_str d
         return;
     }
     nu_counter_inc(&stats_of(conn)->upstream_cx_protocol_error);
-    nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
+    nu_upstream_conn_drain(conn);
     nu_upstream_conn_end_h2(conn, NU_RESET_PROTOCOL_ERROR);
     conn->conn.linger_ms = LAST_WORDS_MS;
     nu_connection_close(&conn->conn, NU_CLOSE_FLUSH);
@@ -149,6 +149,7 @@ static void on_settings(void *user)
 {
     struct nu_upstream_conn *conn = user;
     conn->stream_limit = stream_limit(conn);
+    nu_pool_recount_if_counted(conn);
     bool has_room = nu_upstream_conn_capacity(conn);
     if (conn->state == NU_UPSTREAM_READY && !has_room)
         nu_upstream_conn_set_state(conn, NU_UPSTREAM_BUSY);
@@ -162,7 +163,7 @@ static void on_goaway(void *user, uint32_t error_code)
     (void)error_code;
     nu_counter_inc(&stats_of(conn)->upstream_cx_close_notify);
     if (conn->active)
-        nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
+        nu_upstream_conn_drain(conn);
     else
         close_now(conn);
 }
@@ -195,5 +196,6 @@ bool nu_upstream_conn_check_h2(struct nu_upstream_conn *conn)
         return true;
     bool is_full = conn->active >= nu_h2_session_peer_max_streams(conn->h2);
     nu_upstream_conn_set_state(conn, is_full ? NU_UPSTREAM_BUSY : NU_UPSTREAM_DRAINING);
+    nu_pool_recount_if_counted(conn);
     return false;
 }

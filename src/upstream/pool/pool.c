@@ -19,6 +19,7 @@ static void stop_waiting(struct nu_pool_request *request)
     nu_list_remove(&request->link);
     request->waiting = false;
     pool->waiting_count--;
+    nu_pool_recount_waiting(pool);
     nu_gauge_dec(&nu_pool_stats(pool)->upstream_rq_pending_active);
     nu_pool_count_down(pool, NU_BREAKER_PENDING);
 }
@@ -80,6 +81,17 @@ static void attach(struct nu_upstream_conn *conn, struct nu_pool_request *reques
     request->ops->on_ready(request, encoder, conn);
 }
 
+/* The same where streams are counted: what is left may be too little for those to come. */
+static NU_NOINLINE void attach_counted(struct nu_upstream_conn *conn,
+                                       struct nu_pool_request *request)
+{
+    struct nu_pool *pool = conn->pool;
+    attach(conn, request);
+    nu_pool_recount(conn);
+    if (!pool->is_gone)
+        open_connections(pool);
+}
+
 /* The connection that takes the next stream; NULL for none. */
 static struct nu_upstream_conn *find_ready(struct nu_pool *pool)
 {
@@ -97,8 +109,12 @@ void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request)
     request->had_connection = false;
     nu_list_init(&request->link);
     struct nu_upstream_conn *conn = find_ready(pool);
-    if (nu_likely(conn != NULL)) {
+    if (nu_likely(conn != NULL && !pool->is_counted)) {
         attach(conn, request);
+        return;
+    }
+    if (conn) {
+        attach_counted(conn, request);
         return;
     }
     if (!nu_breaker_allows(nu_pool_breaker(pool, NU_BREAKER_PENDING))) {
@@ -109,6 +125,7 @@ void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request)
     nu_list_add_last(&pool->waiting, &request->link);
     request->waiting = true;
     pool->waiting_count++;
+    nu_pool_recount_waiting(pool);
     nu_counter_inc(&nu_pool_stats(pool)->upstream_rq_pending_total);
     nu_gauge_inc(&nu_pool_stats(pool)->upstream_rq_pending_active);
     nu_pool_count_up(pool, NU_BREAKER_PENDING);
@@ -136,6 +153,7 @@ static void serve_waiting(struct nu_pool *pool)
             nu_list_entry(pool->waiting.next, struct nu_pool_request, link);
         stop_waiting(request);
         attach(conn, request);
+        nu_pool_recount_if_counted(conn);
     }
 }
 
@@ -145,7 +163,7 @@ static void serve_waiting(struct nu_pool *pool)
 static void retire(struct nu_upstream_conn *conn)
 {
     if (conn->active)
-        nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
+        nu_upstream_conn_drain(conn);
     else
         nu_connection_close(&conn->conn, NU_CLOSE_NOW);
 }
@@ -154,6 +172,7 @@ void nu_pool_on_ready(struct nu_upstream_conn *conn)
 {
     struct nu_pool *pool = conn->pool;
     nu_upstream_conn_set_state(conn, NU_UPSTREAM_READY);
+    nu_pool_recount_if_counted(conn);
     conn->idle_since_us = nu_loop_now_us(pool->cluster->loop);
     serve_waiting(pool);
     if (nu_unlikely(pool->draining) && conn->state == NU_UPSTREAM_READY)
@@ -168,6 +187,7 @@ void nu_pool_count_stream_end(struct nu_upstream_conn *conn)
     nu_gauge_dec(&pool->host_stats->rq_active);
     nu_cluster_local_sub_active(pool->cluster, pool->host);
     nu_pool_count_down(pool, NU_BREAKER_REQUESTS);
+    nu_pool_recount_if_counted(conn);
 }
 
 /* A client that ends a tunnel right behind its last words means them to arrive. */
@@ -211,21 +231,34 @@ static bool has_connections(const struct nu_pool *pool)
            !nu_list_is_empty(&pool->busy);
 }
 
-/* As many connections as the requests that wait can use, while the breaker allows; a first one
- * always, and never more than a few at once. */
+/* A first connection is always allowed, else the breaker says. Whether one was opened, and another
+ * one may be. */
+static bool open_connection(struct nu_pool *pool)
+{
+    bool allowed = nu_cluster_allows_connection(pool->cluster, pool->priority, pool->host);
+    if (!allowed)
+        nu_counter_inc(&nu_pool_stats(pool)->upstream_cx_overflow);
+    if (!allowed && has_connections(pool))
+        return false;
+    nu_upstream_conn_open(pool);
+    return allowed;
+}
+
+/* As many connections as are needed, but never more than a few at once. */
 static void open_connections(struct nu_pool *pool)
 {
     enum { OPEN_AT_ONCE = 3 };
-    for (int i = 0; i < OPEN_AT_ONCE && pool->waiting_count > pool->connecting_capacity; i++) {
-        bool allowed = nu_cluster_allows_connection(pool->cluster, pool->priority, pool->host);
-        if (!allowed)
-            nu_counter_inc(&nu_pool_stats(pool)->upstream_cx_overflow);
-        if (!allowed && has_connections(pool))
-            return;
-        nu_upstream_conn_open(pool);
-        if (!allowed)
+    for (int i = 0; i < OPEN_AT_ONCE && nu_pool_needs_connection(pool); i++) {
+        if (!open_connection(pool))
             return;
     }
+}
+
+bool nu_pool_preconnect(struct nu_pool *pool)
+{
+    bool opened = nu_pool_foresees_need(pool) && open_connection(pool);
+    free_pool_if_done(pool);
+    return opened;
 }
 
 void nu_pool_on_closed(struct nu_pool *pool)
@@ -245,6 +278,7 @@ static struct nu_pool *create_pool(struct nu_cluster_local *cluster, struct nu_h
     pool->host_stats = nu_stat_set_block(host->stats);
     pool->priority = priority;
     pool->kind = kind;
+    pool->is_counted = cluster->totals || cluster->cluster->options.preconnect_ratio > 1;
     nu_list_init(&pool->connecting);
     nu_list_init(&pool->ready);
     nu_list_init(&pool->busy);
@@ -426,7 +460,7 @@ struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
                             const struct nu_pool_purpose *purpose)
 {
     enum nu_pool_kind kind = kind_for(cluster, downstream);
-    bool is_own = purpose->client || purpose->server_name.len;
+    bool is_own = purpose->client || purpose->connection || purpose->server_name.len;
     struct nu_pool *pool = nu_unlikely(is_own) ? get_own(cluster, index, priority, kind, purpose)
                                                : get_of_host(cluster, index, priority, kind);
     if (nu_likely(pool->in_use) || begin_use(pool))

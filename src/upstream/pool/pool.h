@@ -8,7 +8,8 @@
  * request waits while a connection is opened, within the cluster's breakers. The rules are Envoy's:
  * a failed connect fails every request that waits here, a first connection to a host is always
  * allowed, and no more connections are opened than the requests that wait can use: one that is
- * connecting counts for as many as it may carry at once.
+ * connecting counts for as many as it may carry at once. With a preconnect_policy there are more,
+ * ahead of requests (preconnect.c).
  *
  *     connecting -> ready <-> busy -> closed         ready: it takes one more stream
  *                      \-> draining <-/              draining: it takes no more, and ends with the
@@ -57,9 +58,11 @@ struct nu_upstream_conn {
     uint64_t idle_since_us; /* while no stream is active */
     uint64_t counted_rx;    /* bytes that the statistics have */
     uint64_t counted_tx;
-    uint32_t requests;        /* served so far, or being served */
-    uint32_t active;          /* streams at work */
-    uint32_t stream_limit;    /* how many of them there may be at once */
+    uint32_t requests;       /* served so far, or being served */
+    uint32_t active;         /* streams at work */
+    uint32_t stream_limit;   /* how many of them there may be at once */
+    uint32_t counted_active; /* what the pool's counts have of it */
+    uint32_t counted_capacity;
     uint8_t state;            /* enum nu_upstream_conn_state */
     bool aborted;             /* a request was given up, which ends it */
     bool timed_out;           /* the connect timeout ended it */
@@ -102,15 +105,18 @@ struct nu_pool {
     struct nu_list waiting;       /* requests, oldest first */
     uint32_t connecting_capacity; /* streams that the connecting connections will take at once */
     uint32_t waiting_count;
-    uint32_t holds; /* streams that show its host */
-    bool in_use;    /* has connections or requests, and counts as one for its breaker */
-    bool draining;  /* the host went: only for those who wait already, gone when empty */
-    bool is_gone;   /* freed at the end of the turn, or with the last hold */
+    uint32_t holds;  /* streams that show its host */
+    bool in_use;     /* has connections or requests, and counts as one for its breaker */
+    bool draining;   /* the host went: only for those who wait already, gone when empty */
+    bool is_gone;    /* freed at the end of the turn, or with the last hold */
+    bool is_counted; /* as follows, and in the worker's totals */
+    struct nu_stream_counts counts;
 };
 
 /* What sets connections apart from others to the same host. */
 struct nu_pool_purpose {
     const struct nu_proxy_data *client; /* whom hosts are told of; NULL where they are not */
+    const uint64_t *connection;         /* the client's one, by number; NULL: any */
     struct nu_str server_name;          /* the request's, where the cluster takes it from there */
 };
 
@@ -124,6 +130,11 @@ struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
 size_t nu_pool_slot(const struct nu_pool *pool, uint32_t index);
 /* Asks for a stream. `request->ops` and `decoder` must be set. */
 void nu_pool_start(struct nu_pool *pool, struct nu_pool_request *request);
+/* Opens a connection ahead of the next request, if the worker's connections lack room by the
+ * cluster's predictive_ratio and the host is well. Whether it did, and may open another one. */
+bool nu_pool_preconnect(struct nu_pool *pool);
+/* Whether the worker's connections lack room for requests to come. */
+bool nu_pool_lacks_room(const struct nu_cluster_local *cluster);
 /* Gives up waiting. Harmless once an op was called. */
 void nu_pool_cancel(struct nu_pool_request *request);
 /* Keeps the pool's host until `arena` is freed: for a stream that shows what the host is called. */

@@ -34,6 +34,22 @@ static inline void nu_pool_count_down(struct nu_pool *pool, enum nu_breaker_kind
     nu_cluster_breaker_sub(pool->cluster, pool->priority, kind);
 }
 
+/* --- preconnect.c ----------------------------------------------------------------------------- */
+
+/* Whether what waits, or may come, needs another connection, as far as this host goes. */
+bool nu_pool_needs_connection(const struct nu_pool *pool);
+/* The same for the request that is to come next, as the cluster's predictive_ratio says. */
+bool nu_pool_foresees_need(const struct nu_pool *pool);
+/* Brings the counts up to a connection's streams and state, or to the requests that wait. */
+void nu_pool_recount(struct nu_upstream_conn *conn);
+void nu_pool_recount_waiting(struct nu_pool *pool);
+
+static inline void nu_pool_recount_if_counted(struct nu_upstream_conn *conn)
+{
+    if (nu_unlikely(conn->pool->is_counted))
+        nu_pool_recount(conn);
+}
+
 /* --- pool.c ----------------------------------------------------------------------------------- */
 
 /* How many requests a connection may carry in its life: fewer than HTTP/2 has numbers for streams,
@@ -75,6 +91,13 @@ static inline void nu_upstream_conn_set_state(struct nu_upstream_conn *conn,
     case NU_UPSTREAM_CLOSED:
         break;
     }
+}
+
+/* It takes no more streams, and ends with those that it has. */
+static inline void nu_upstream_conn_drain(struct nu_upstream_conn *conn)
+{
+    nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
+    nu_pool_recount_if_counted(conn);
 }
 
 /* The connection can take a stream: whoever waits gets it. It may be closed afterwards. */

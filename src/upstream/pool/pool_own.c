@@ -35,6 +35,8 @@ void nu_pool_own_key(const struct nu_host *host, enum nu_priority priority, enum
     nu_strbuf_add(key, nu_str_make((const char *)&host, sizeof(host)));
     nu_strbuf_add_char(key, (char)priority);
     nu_strbuf_add_char(key, (char)kind);
+    if (purpose->connection)
+        nu_strbuf_add(key, nu_str_make((const char *)purpose->connection, sizeof(uint64_t)));
     if (purpose->client) {
         add_address(&purpose->client->source, key);
         add_address(&purpose->client->destination, key);

@@ -2,7 +2,8 @@
 /*
  * What sets the connections of a pool apart from others to the same host: the client, where hosts
  * are told of it (upstream PROXY protocol; they are then shared by those who come from one address
- * to one other), and the server name, where it is the request's (auto_sni). The cluster's worker.
+ * to one other), the client's connection, where it has pools of its own, and the server name, where
+ * it is the request's (auto_sni). The cluster's worker.
  */
 #ifndef NU_UPSTREAM_POOL_OWN_H
 #define NU_UPSTREAM_POOL_OWN_H

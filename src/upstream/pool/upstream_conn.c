@@ -64,6 +64,7 @@ static void choose_protocol(struct nu_upstream_conn *conn)
         nu_upstream_conn_start_h2(conn);
     else
         conn->stream_limit = 1;
+    nu_pool_recount_if_counted(conn);
 }
 
 /* Begins to speak. */
@@ -166,6 +167,7 @@ void nu_upstream_conn_on_closed(struct nu_connection *base, enum nu_close_reason
     nu_timer_cancel(&conn->timer);
     nu_timer_cancel(&conn->duration_timer);
     nu_upstream_conn_set_state(conn, NU_UPSTREAM_CLOSED);
+    nu_pool_recount_if_counted(conn);
     nu_upstream_conn_count_bytes(conn);
     struct nu_dial_account account = account_of(pool);
     struct nu_dial_end end = {
@@ -224,7 +226,7 @@ static void on_duration_timer(struct nu_timer *timer)
     struct nu_upstream_conn *conn = nu_container_of(timer, struct nu_upstream_conn, duration_timer);
     nu_counter_inc(&stats_of(conn)->upstream_cx_max_duration_reached);
     if (conn->active)
-        nu_upstream_conn_set_state(conn, NU_UPSTREAM_DRAINING);
+        nu_upstream_conn_drain(conn);
     else
         nu_connection_close(&conn->conn, NU_CLOSE_NOW);
 }
@@ -277,6 +279,7 @@ void nu_upstream_conn_open(struct nu_pool *pool)
     nu_timer_init(&conn->duration_timer, on_duration_timer);
     nu_upstream_conn_set_state(conn, NU_UPSTREAM_CONNECTING);
     pool->connecting_capacity += nu_upstream_conn_capacity(conn);
+    nu_pool_recount_if_counted(conn);
     struct nu_dial_account account = account_of(pool);
     nu_dial_count_open(&account);
     if (pool->kind != NU_POOL_AGREED)
