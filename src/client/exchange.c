@@ -114,18 +114,19 @@ void nu_exchange_try(struct nu_exchange *exchange)
         nu_attempt_begin(exchange->attempt);
 }
 
-void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
+bool nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
                        struct nu_headers *headers, bool ended)
 {
     init(exchange, params, headers);
     exchange->info->upstream.attempt_count = 1;
     if (!choose(exchange))
-        return;
+        return exchange->first.host != NULL;
     if (nu_unlikely(params->tunnel != NU_TUNNEL_NONE))
         nu_exchange_begin_tunnel(exchange);
     if (ended)
         nu_exchange_end_request(exchange);
     nu_attempt_begin(&exchange->first);
+    return true;
 }
 
 /* Whichever try answers: it is held, or it is not. */

@@ -113,7 +113,7 @@ struct nu_exchange {
  * Chooses a host and begins. `headers` must stay unchanged until they are sent. A failure may be
  * reported from inside. Returns false, with on_failed called, if no host was found.
  */
-void nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
+bool nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
                        struct nu_headers *headers, bool end);
 /* More of the request. Takes all of `data`. */
 void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool end);

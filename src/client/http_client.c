@@ -182,6 +182,13 @@ static void append_forwarded_for(struct nu_headers *headers, struct nu_str addre
     nu_headers_set_id(headers, NU_HEADER_X_FORWARDED_FOR, address);
 }
 
+void nu_http_client_sign(const struct nu_http_client *client, struct nu_headers *headers)
+{
+    nu_headers_set_id(headers, NU_HEADER_X_ENVOY_INTERNAL, NU_STR("true"));
+    if (client->own_address[0])
+        append_forwarded_for(headers, nu_str_from(client->own_address));
+}
+
 static void fill_request(struct call *call, const struct nu_http_client *client,
                          const struct nu_call_request *wanted, struct nu_str cluster)
 {
@@ -197,9 +204,7 @@ static void fill_request(struct call *call, const struct nu_http_client *client,
     if (wanted->body.len)
         nu_headers_set_id(headers, NU_HEADER_CONTENT_LENGTH,
                           number_text(call->arena, wanted->body.len));
-    nu_headers_set_id(headers, NU_HEADER_X_ENVOY_INTERNAL, NU_STR("true"));
-    if (client->own_address[0])
-        append_forwarded_for(headers, nu_str_from(client->own_address));
+    nu_http_client_sign(client, headers);
     if (wanted->timeout_ms)
         nu_headers_set_id(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS,
                           number_text(call->arena, wanted->timeout_ms));
@@ -251,14 +256,23 @@ static struct nu_filter_call *start(const struct nu_filter_client *base, struct 
     if (!cluster)
         return NULL;
     struct call *call = create(loop, wanted->max_response_bytes);
+    nu_http_client_count(client);
     fill_request(call, client, wanted, cluster->cluster->name);
     send_request(call, cluster, wanted);
     return &call->base;
 }
 
-void nu_http_client_init(struct nu_http_client *client, const struct nu_address *own)
+const struct nu_http_client *nu_http_client_of(const struct nu_loop *loop)
 {
-    *client = (struct nu_http_client){.base = {.start = start, .cancel = cancel}};
+    if (!loop->client || loop->client->start != start)
+        return NULL;
+    return nu_container_of(loop->client, const struct nu_http_client, base);
+}
+
+void nu_http_client_init(struct nu_http_client *client, const struct nu_address *own,
+                         struct nu_stat_set *stats)
+{
+    *client = (struct nu_http_client){.base = {.start = start, .cancel = cancel}, .stats = stats};
     if (own->family == NU_ADDRESS_NONE)
         return;
     size_t len = nu_address_format_ip(own, client->own_address);

@@ -19,7 +19,7 @@ typedef Envoy__Config__Route__V3__WeightedCluster__ClusterWeight weight_proto;
 
 /* --- Clusters --------------------------------------------------------------------------------- */
 
-static bool is_known(const struct nu_route_build *build, struct nu_str cluster)
+bool nu_build_knows_cluster(const struct nu_route_build *build, struct nu_str cluster)
 {
     const struct nu_route_factory *factory = build->factory;
     return !build->check_clusters || !factory->has_cluster ||
@@ -40,7 +40,7 @@ static void build_weighted(struct nu_route_build *build, struct nu_weighted_clus
     if (cluster->name.len == 0)
         nu_config_error(ctx, proto, "name",
                         "At least one of name or cluster_header need to be specified");
-    else if (!is_known(build, cluster->name))
+    else if (!nu_build_knows_cluster(build, cluster->name))
         nu_config_error(ctx, proto, "name", "route: unknown weighted cluster '%s'", proto->name);
     if (!proto->weight)
         nu_config_error(ctx, proto, "weight", "Field 'weight' is missing in: name: \"%s\"",
@@ -89,7 +89,7 @@ static void build_source(struct nu_route_build *build, struct nu_cluster_action 
     case CLUSTER(CLUSTER):
         action->source = NU_CLUSTER_NAMED;
         action->cluster = nu_build_dup(build, proto->cluster);
-        if (!is_known(build, action->cluster))
+        if (!nu_build_knows_cluster(build, action->cluster))
             nu_config_error(build->match.ctx, proto, "cluster", "route: unknown cluster '%s'",
                             proto->cluster);
         break;
@@ -284,6 +284,10 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
     route->hash_policy =
         nu_hash_policy_from_protos(&build->match, proto->hash_policy, proto->n_hash_policy);
     build_retries(build, entry, proto);
+    route->mirrors =
+        nu_build_mirrors(build, proto->request_mirror_policies, proto->n_request_mirror_policies);
+    if (!route->mirrors)
+        route->mirrors = entry->virtual_host->mirrors;
     entry->changes_request |= action->host_rewrite != NU_HOST_KEPT ||
                               action->path_rewrite.prefix.len || action->path_rewrite.regex.regex;
 }

@@ -12,6 +12,7 @@ struct nu_route_build {
     const struct nu_route_factory *factory;
     struct nu_match_factory match; /* makes everything in the table's arena */
     struct nu_route_table *table;
+    const struct nu_mirror_policies *mirrors; /* the table's; NULL: none */
     bool check_clusters;
     uint32_t max_body_bytes; /* of direct responses; 0: any */
 };
@@ -22,6 +23,9 @@ static inline struct nu_str nu_build_dup(const struct nu_route_build *build, con
     struct nu_str view = nu_str_from(text);
     return view.len ? nu_arena_dup(build->match.arena, view) : nu_str_make(NULL, 0);
 }
+
+/* Whether a cluster may be named: there is one, or nobody is to look. */
+bool nu_build_knows_cluster(const struct nu_route_build *build, struct nu_str cluster);
 
 /* A header name in lower case; "host" is ":authority". */
 struct nu_str nu_build_header_name(const struct nu_route_build *build, const char *text);
@@ -56,6 +60,11 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
 const struct nu_retry_policy *
 nu_build_retry_policy(struct nu_route_build *build,
                       const Envoy__Config__Route__V3__RetryPolicy *proto);
+/* Mirror policies; NULL for none. */
+const struct nu_mirror_policies *
+nu_build_mirrors(struct nu_route_build *build,
+                 Envoy__Config__Route__V3__RouteAction__RequestMirrorPolicy *const *protos,
+                 size_t count);
 void nu_build_redirect(struct nu_route_build *build, struct nu_route_entry *entry,
                        const Envoy__Config__Route__V3__RedirectAction *proto);
 void nu_build_direct(struct nu_route_build *build, struct nu_route_entry *entry,

@@ -19,7 +19,8 @@ struct nu_format_context;
 struct nu_hash_policy; /* match/hash_policy.h */
 struct nu_headers;
 struct nu_metadata;
-struct nu_retry_policy; /* route/retry_policy.h */
+struct nu_mirror_policies; /* route/mirror_policy.h */
+struct nu_retry_policy;    /* route/retry_policy.h */
 struct nu_route_table;
 struct nu_runtime;
 struct nu_stat_set;
@@ -82,6 +83,8 @@ struct nu_route {
     bool has_try_rules;                  /* max_grpc_timeout, retry or hedges is set */
     bool hedges;         /* a try that takes too long is not given up for the next */
     uint64_t body_limit; /* bytes kept for another try; NU_ROUTE_NO_LIMIT: the connection's */
+    const struct nu_mirror_policies *mirrors; /* the virtual host's, or the table's, where there
+                                                 are none; may be NULL */
     bool is_high_priority;
     bool auto_host_rewrite; /* the host's name becomes the authority once a host is chosen */
     bool append_x_forwarded_host;

@@ -14,6 +14,7 @@
 #include "match/query_matcher.h"
 #include "match/regex.h"
 #include "route/header_edits.h"
+#include "route/mirror_policy.h"
 #include "route/path_index.h"
 #include "route/route.h"
 #include "runtime/settings.h"
@@ -127,9 +128,10 @@ enum nu_tls_requirement { NU_TLS_NOT_REQUIRED, NU_TLS_REQUIRED_EXTERNALLY, NU_TL
 struct nu_virtual_host_entry {
     struct nu_virtual_host host;
     enum nu_tls_requirement tls;
-    const struct nu_retry_policy *retry; /* for routes without one of their own; may be NULL */
-    bool hedges;                         /* likewise */
-    struct nu_path_rule *rules;          /* beside `routes` */
+    const struct nu_retry_policy *retry;      /* for routes without one of their own; may be NULL */
+    bool hedges;                              /* likewise */
+    const struct nu_mirror_policies *mirrors; /* likewise, or the table's */
+    struct nu_path_rule *rules;               /* beside `routes` */
     struct nu_route_entry *routes;
     uint32_t route_count;
     const struct nu_path_index *index; /* NULL while there are few routes */

@@ -240,6 +240,10 @@ static void build_host(struct nu_route_build *build, struct nu_virtual_host_entr
     host->host.include_is_timeout_retry_header = proto->include_is_timeout_retry_header;
     host->retry = nu_build_retry_policy(build, proto->retry_policy);
     host->hedges = proto->hedge_policy && proto->hedge_policy->hedge_on_per_try_timeout;
+    host->mirrors =
+        nu_build_mirrors(build, proto->request_mirror_policies, proto->n_request_mirror_policies);
+    if (!host->mirrors)
+        host->mirrors = build->mirrors;
     host->tls = tls_of(proto);
     build_host_level(build, host, proto);
     build_domains(build, host, proto);
@@ -350,6 +354,8 @@ nu_route_table_from_proto(const Envoy__Config__Route__V3__RouteConfiguration *pr
     table->ignore_path_parameters = proto->ignore_path_parameters_in_path_matching;
     table->most_specific_wins = proto->most_specific_header_mutations_wins;
     build_table_level(&build, proto);
+    build.mirrors =
+        nu_build_mirrors(&build, proto->request_mirror_policies, proto->n_request_mirror_policies);
     build_hosts(&build, proto);
     if (factory->ctx->errors.count != errors)
         nu_route_table_unref(&table);

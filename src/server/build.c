@@ -200,7 +200,6 @@ bool nu_server_build(struct nu_server *server)
     if (!server->bootstrap)
         return false;
     server->local = nu_local_info_make(server->bootstrap->node, server->options);
-    nu_http_client_init(&server->http_client, &server->local.address);
     server->runtime = nu_runtime_from_proto(server->bootstrap->layered_runtime, &server->ctx);
     server->loop->runtime = server->runtime;
     nu_cluster_manager_set_runtime(server->clusters, server->runtime);
@@ -209,6 +208,9 @@ bool nu_server_build(struct nu_server *server)
     check_regex_engine(server);
     struct nu_factory factory = nu_server_factory(server);
     nu_stats_from_proto(&factory, server->bootstrap->stats_config, server->options);
+    nu_http_client_init(
+        &server->http_client, &server->local.address,
+        nu_stat_set_create(factory.stats, &nu_router_stats_table, NU_STR("http.async-client")));
     build_dns(server);
     build_secrets(server);
     open_outlier_log(server);

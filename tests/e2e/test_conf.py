@@ -12,6 +12,7 @@ import yaml
 
 import h2
 from peers import connect, has_ipv6
+from process import eventually
 
 CONF = pathlib.Path(__file__).resolve().parents[2] / "conf"
 FILES = sorted(path for path in CONF.iterdir() if path.suffix in (".yaml", ".json"))
@@ -221,3 +222,12 @@ def test_tcp_proxy(example):
     assert sum(received) == 8 and min(received) >= 3
     assert running.proxy.finish() == []
     running.proxy.stdout.wait(re.compile(r"to 127\.0\.0\.1:\d+ - \d+ in, \d+ out, \d+ ms -\n"))
+
+
+def test_mirror(example):
+    running = example("mirror.yaml")
+    assert running.get(18000, headers={"cookie": "secret"}).text == "ok"
+    assert eventually(lambda: running.origins[8002].received)
+    copy = running.origins[8002].received[0]
+    assert b"-shadow:" in copy and b"x-copy: of " in copy and b"secret" not in copy
+    assert b"secret" in running.origins[8001].received[0]

@@ -109,13 +109,6 @@ static uint64_t read_per_try_timeout(const struct nu_retry_policy *policy,
     return timeout_ms && per_try >= timeout_ms ? 0 : per_try;
 }
 
-static uint64_t body_limit(const struct nu_route *route, const struct nu_router_limits_input *input)
-{
-    if (route->body_limit != NU_ROUTE_NO_LIMIT)
-        return route->body_limit;
-    return input->buffer_limit ? input->buffer_limit : NU_ROUTE_NO_LIMIT;
-}
-
 static bool is_plain(const struct nu_retry_rules *rules)
 {
     return !rules->conditions && !rules->per_try_timeout_ms && !rules->per_try_idle_timeout_ms &&
@@ -137,7 +130,7 @@ static const struct nu_retry_rules *read_rules(const struct nu_route *route,
     rules->per_try_timeout_ms = read_per_try_timeout(policy, headers, timeout_ms);
     rules->per_try_idle_timeout_ms = policy->per_try_idle_timeout_ms;
     rules->hedges = read_hedges(route, headers);
-    rules->body_limit = body_limit(route, input);
+    rules->body_limit = nu_router_body_limit(route, input->buffer_limit);
     rules->has_max_duration = number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_STREAM_DURATION_MS,
                                             &rules->max_duration_ms);
     read_status_codes(rules, headers);

@@ -23,6 +23,15 @@ struct nu_router_limits_input {
     uint64_t buffer_limit;  /* of the request's body, where the route sets none */
 };
 
+/* How many bytes of a request's body the route lets be kept, or else the connection's limit does;
+ * NU_ROUTE_NO_LIMIT for any. */
+static inline uint64_t nu_router_body_limit(const struct nu_route *route, uint64_t buffer_limit)
+{
+    if (route->body_limit != NU_ROUTE_NO_LIMIT)
+        return route->body_limit;
+    return buffer_limit ? buffer_limit : NU_ROUTE_NO_LIMIT;
+}
+
 /* Headers that are for us and nobody behind us. */
 extern const struct nu_header_set nu_router_control_headers;
 

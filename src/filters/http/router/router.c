@@ -5,13 +5,13 @@
  */
 #include "filters/http/router/router_internal.h"
 
-#include "base/random.h"
+#include "client/refusal.h"
+#include "client/shadow.h"
 #include "http/frame_metadata.h"
 #include "http/grpc.h"
 #include "http/lb_criteria.h"
 #include "http/status.h"
 #include "match/hash_policy.h"
-#include "runtime/runtime.h"
 #include "stats/http_stats.h"
 
 static struct nu_router *router_of(struct nu_filter *self)
@@ -121,30 +121,21 @@ static const struct nu_exchange_ops exchange_ops = {
 
 /* --- The request ------------------------------------------------------------------------------ */
 
-static bool is_in_maintenance(struct nu_router *router, struct nu_str cluster)
-{
-    const struct nu_runtime *runtime = router->base.chain->loop->runtime;
-    if (nu_likely(!runtime || nu_runtime_key_count(runtime) == 0))
-        return false;
-    struct nu_str key =
-        nu_arena_concat(router->base.chain->arena, NU_STR("upstream.maintenance_mode."), cluster);
-    return nu_runtime_feature_enabled(runtime, key, 0, nu_random_u64());
-}
-
 /* Why the cluster does not take the request; NULL if it does. */
 static const struct nu_router_refusal *refusal_of(struct nu_router *router,
                                                   struct nu_cluster_local *cluster)
 {
-    if (nu_unlikely(is_in_maintenance(router, cluster->cluster->name))) {
-        nu_counter_inc(&nu_cluster_local_stats(cluster)->upstream_rq_maintenance_mode);
-        return &nu_router_maintenance;
-    }
-    const struct nu_assignment *assignment = cluster->hosts->assignment;
-    if (nu_likely(!nu_assignment_drops(assignment)))
+    switch (nu_refusal_of(cluster, router->base.chain->arena)) {
+    case NU_NOT_REFUSED:
         return NULL;
-    if (nu_assignment_drops_all(assignment))
+    case NU_REFUSED_IN_MAINTENANCE:
+        return &nu_router_maintenance;
+    case NU_REFUSED_SOME:
+        return &nu_router_dropped;
+    case NU_REFUSED_ALL:
         return &nu_router_all_dropped;
-    return nu_fraction_has(assignment->drop, nu_random_u64()) ? &nu_router_dropped : NULL;
+    }
+    return NULL;
 }
 
 /* Looks for the route's cluster, and tells the stream, which may end before it comes to us. */
@@ -226,6 +217,17 @@ static struct nu_lb_context lb_context_of(struct nu_router *router, const struct
     return context;
 }
 
+static void forward_with_copies(struct nu_router *router, const struct nu_exchange_params *params,
+                                struct nu_headers *headers, bool end)
+{
+    struct nu_list *shadows = nu_router_mirror_prepare(router, headers, params->charging);
+    bool has_host = nu_exchange_start(&router->exchange, params, headers, end);
+    if (shadows && has_host)
+        nu_router_mirror_start(router, shadows, end);
+    else if (shadows)
+        nu_shadows_cancel(shadows);
+}
+
 static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
                     struct nu_headers *headers, bool end)
 {
@@ -263,7 +265,10 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
     router->exchange.info = chain->info;
     router->match = *match;
     router->forwarding = true;
-    nu_exchange_start(&router->exchange, &params, headers, end);
+    if (nu_likely(!route->mirrors))
+        nu_exchange_start(&router->exchange, &params, headers, end);
+    else
+        forward_with_copies(router, &params, headers, end);
 }
 
 /* Whether two views are of the same bytes. */
@@ -334,6 +339,8 @@ static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_h
 static enum nu_data_status decode_data(struct nu_filter *self, struct nu_buf *data, bool end)
 {
     struct nu_router *router = router_of(self);
+    if (nu_unlikely(router->shadows != NULL))
+        nu_router_mirror_data(router, data, end);
     if (router->forwarding)
         nu_exchange_send_data(&router->exchange, data, end);
     return NU_DATA_STOP_NO_BUFFER;
@@ -342,6 +349,8 @@ static enum nu_data_status decode_data(struct nu_filter *self, struct nu_buf *da
 static enum nu_trailers_status decode_trailers(struct nu_filter *self, struct nu_headers *trailers)
 {
     struct nu_router *router = router_of(self);
+    if (nu_unlikely(router->shadows != NULL))
+        nu_router_mirror_trailers(router, trailers);
     if (router->forwarding)
         nu_exchange_send_trailers(&router->exchange, trailers);
     return NU_TRAILERS_STOP;
@@ -401,6 +410,8 @@ static void open_filter(struct nu_filter *self)
 static void close_filter(struct nu_filter *self)
 {
     struct nu_router *router = router_of(self);
+    if (nu_unlikely(router->shadows != NULL))
+        nu_router_mirror_cancel(router);
     if (router->forwarding)
         nu_exchange_cancel(&router->exchange);
 }

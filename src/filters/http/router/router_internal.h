@@ -5,6 +5,7 @@
  *     router.c           the filter, the exchange that it starts, and the response
  *     answers.c          what it answers without asking an upstream
  *     failures.c         what it answers when the exchange failed
+ *     mirror.c           copies of the request for other clusters
  *     strict_headers.c   strict_check_headers
  *     limits.c           how long the request may take and how often it is tried
  */
@@ -24,7 +25,10 @@ struct nu_router {
     struct nu_made_cookie *cookies;           /* for the client, made by the route's hash policy */
     struct nu_cluster_local *cluster;         /* of the route; NULL for none, or an unknown one */
     struct nu_frame_metadata_queue *metadata; /* the request's; NULL before there is any */
-    struct nu_str cluster_name;               /* which the route had when it was found */
+    struct nu_list
+        *shadows; /* that are to have the rest of the request; in the arena, NULL unless it
+                                is mirrored */
+    struct nu_str cluster_name;  /* which the route had when it was found */
     struct nu_route_match match; /* as the request was sent: filters may change the stream's
                                     later */
     struct nu_router_limits limits;
@@ -87,6 +91,19 @@ void nu_router_answer_no_cluster(struct nu_router *router);
 
 /* nu_exchange_ops.on_failed */
 void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_failure *failure);
+
+/* --- mirror.c --------------------------------------------------------------------------------- */
+
+/* Makes the copies that the route wants of a request, before it is sent; NULL for none. */
+struct nu_list *nu_router_mirror_prepare(struct nu_router *router, const struct nu_headers *headers,
+                                         enum nu_charging charging);
+/* Sends them, after the request has found a host. */
+void nu_router_mirror_start(struct nu_router *router, struct nu_list *shadows, bool end);
+/* router->shadows is set: the rest of the request, before the exchange takes it. */
+void nu_router_mirror_data(struct nu_router *router, const struct nu_buf *data, bool end);
+void nu_router_mirror_trailers(struct nu_router *router, const struct nu_headers *trailers);
+/* There will be no rest. */
+void nu_router_mirror_cancel(struct nu_router *router);
 
 /* --- strict_headers.c ------------------------------------------------------------------------- */
 
