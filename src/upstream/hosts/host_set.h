@@ -12,6 +12,7 @@
 
 #include "upstream/hosts/assignment.h"
 #include "upstream/hosts/host.h"
+#include "upstream/hosts/priority_load.h"
 
 enum { NU_PRIORITIES_MAX = 129 }; /* the API's */
 
@@ -44,13 +45,6 @@ struct nu_host_priority {
     bool has_local_locality; /* the first locality is this process's */
     uint32_t locality_count; /* 0 unless localities matter */
     struct nu_host_locality *localities;
-};
-
-/* The percent of requests that go to the healthy and to the degraded hosts of a priority; over all
- * priorities they add up to 100. */
-struct nu_priority_load {
-    uint8_t healthy;
-    uint8_t degraded;
 };
 
 struct nu_host_set {
@@ -97,6 +91,8 @@ void nu_host_set_seal(struct nu_host_set *set, const struct nu_host_set_settings
 /* How healthy each priority of a sealed set is: percent, with overprovisioning. Returns the sum of
  * all, at most 100. Any thread. */
 uint32_t nu_host_set_health(const struct nu_host_set *set, struct nu_priority_load *health);
+/* What the load of a priority depends on; of a sealed set. */
+struct nu_priority_state nu_host_set_state(const struct nu_host_set *set, uint32_t index);
 /* Whether too few hosts of priority 0 are healthy for this threshold. */
 bool nu_host_set_is_in_panic(const struct nu_host_set *set, uint32_t panic_percent);
 /* Any numbered thread, as for hosts. */

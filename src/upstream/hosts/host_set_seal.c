@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sealing a host set: its hosts are sorted by priority, health and locality, and each priority gets
- * its load. The rules and their rounding are Envoy's.
- *
- * The health of a priority is its share of healthy hosts times the overprovisioning factor, at most
- * 100: so some hosts may be unwell before requests go elsewhere. Load goes to the first priorities
- * up to their health, and what is left to degraded hosts in the same way; where all that together
- * is below 100, everything is scaled up. A priority with too few healthy hosts is in panic, unless
- * the others make up for it: then its requests go to all of its hosts. With every priority in panic
- * the load follows their sizes.
+ * its load (priority_load.h).
  */
 #include "upstream/hosts/host_set.h"
 
@@ -18,18 +11,6 @@
 #include "base/alloc.h"
 
 /* --- Loads ------------------------------------------------------------------------------------ */
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-/* What is compared to tell how healthy a priority is: numbers of hosts, or their weights. */
-struct amounts {
-    uint64_t healthy;
-    uint64_t degraded;
-    uint64_t total;
-};
 
 static uint64_t weight_of(const struct nu_host_set *set, const struct nu_host_list *list)
 {
@@ -55,139 +36,63 @@ static uint64_t excluded_weight(const struct nu_host_set *set,
     return weight;
 }
 
-static struct amounts amounts_of(const struct nu_host_set *set,
-                                 const struct nu_host_priority *priority)
-{
-    if (set->assignment && set->assignment->weighted_priority_health)
-        return (struct amounts){
-            .healthy = weight_of(set, &priority->healthy),
-            .degraded = weight_of(set, &priority->degraded),
-            .total = weight_of(set, &priority->all) - excluded_weight(set, priority),
-        };
-    return (struct amounts){
-        .healthy = priority->healthy.count,
-        .degraded = priority->degraded.count,
-        .total = priority->all.count - priority->excluded_count,
-    };
-}
-
 static uint32_t overprovisioning_of(const struct nu_host_set *set)
 {
     return set->assignment ? set->assignment->overprovisioning_percent
                            : NU_OVERPROVISIONING_DEFAULT;
 }
 
-/* Percent, with overprovisioning, but at most 100. */
-static uint8_t health_percent(const struct nu_host_set *set, uint64_t amount, uint64_t total)
+struct nu_priority_state nu_host_set_state(const struct nu_host_set *set, uint32_t index)
 {
-    uint64_t percent = overprovisioning_of(set) * amount / total;
-    return (uint8_t)(percent < 100 ? percent : 100);
+    const struct nu_host_priority *priority = &set->priorities[index];
+    struct nu_priority_state state = {
+        .healthy = priority->healthy.count,
+        .degraded = priority->degraded.count,
+        .total = priority->all.count - priority->excluded_count,
+        .overprovisioning_percent = overprovisioning_of(set),
+        .host_count = priority->all.count,
+        .fit_count = priority->healthy.count + priority->degraded.count,
+        .counted_count = priority->all.count - priority->excluded_count,
+    };
+    if (set->assignment && set->assignment->weighted_priority_health) {
+        state.healthy = weight_of(set, &priority->healthy);
+        state.degraded = weight_of(set, &priority->degraded);
+        state.total = weight_of(set, &priority->all) - excluded_weight(set, priority);
+    }
+    return state;
+}
+
+/* Owned by the caller. */
+static struct nu_priority_state *states_of(const struct nu_host_set *set)
+{
+    struct nu_priority_state *states = nu_alloc(set->priority_count * sizeof(*states));
+    for (uint32_t i = 0; i < set->priority_count; i++)
+        states[i] = nu_host_set_state(set, i);
+    return states;
 }
 
 uint32_t nu_host_set_health(const struct nu_host_set *set, struct nu_priority_load *health)
 {
-    uint32_t sum = 0;
-    for (uint32_t i = 0; i < set->priority_count; i++) {
-        struct amounts amounts = amounts_of(set, &set->priorities[i]);
-        health[i] = (struct nu_priority_load){0};
-        if (amounts.total) {
-            health[i].healthy = health_percent(set, amounts.healthy, amounts.total);
-            health[i].degraded = health_percent(set, amounts.degraded, amounts.total);
-        }
-        sum = min_u32(100, sum + health[i].healthy + health[i].degraded);
-    }
+    struct nu_priority_state *states = states_of(set);
+    uint32_t sum = nu_priority_health(states, set->priority_count, health);
+    nu_free(states);
     return sum;
-}
-
-/* Which of the two loads is given out. */
-typedef uint8_t *load_fn(struct nu_priority_load *load);
-
-static uint8_t *healthy_load(struct nu_priority_load *load)
-{
-    return &load->healthy;
-}
-
-static uint8_t *degraded_load(struct nu_priority_load *load)
-{
-    return &load->degraded;
-}
-
-/* Gives out `left` percent by health; returns what is left. `first` is the first that could take
- * some, NULL for none. */
-static uint32_t give_out(struct nu_host_set *set, struct nu_priority_load *health, uint32_t sum,
-                         uint32_t left, load_fn *of, uint8_t **first)
-{
-    *first = NULL;
-    for (uint32_t i = 0; i < set->priority_count; i++) {
-        uint32_t percent = *of(&health[i]);
-        uint8_t *load = of(&set->loads[i]);
-        if (!*first && percent)
-            *first = load;
-        *load = (uint8_t)min_u32(left, percent * 100 / sum);
-        left -= *load;
-    }
-    return left;
-}
-
-static void load_by_health(struct nu_host_set *set, struct nu_priority_load *health, uint32_t sum)
-{
-    uint8_t *healthy;
-    uint8_t *degraded;
-    uint32_t left = give_out(set, health, sum, 100, healthy_load, &healthy);
-    left = give_out(set, health, sum, left, degraded_load, &degraded);
-    /* What rounding left over. */
-    uint8_t *rest = healthy ? healthy : degraded;
-    *rest = (uint8_t)(*rest + left);
-}
-
-/* Every priority is in panic. */
-static void load_by_size(struct nu_host_set *set)
-{
-    uint32_t left = 100;
-    uint32_t first = UINT32_MAX;
-    for (uint32_t i = 0; i < set->priority_count; i++) {
-        uint32_t count = set->priorities[i].all.count;
-        uint32_t load = (uint32_t)(set->count ? (uint64_t)count * 100 / set->count : 0);
-        if (first == UINT32_MAX && count)
-            first = i;
-        set->loads[i] = (struct nu_priority_load){.healthy = (uint8_t)load};
-        left -= load;
-    }
-    struct nu_priority_load *rest = &set->loads[first == UINT32_MAX ? 0 : first];
-    rest->healthy = (uint8_t)(rest->healthy + left);
-}
-
-static bool is_in_panic(const struct nu_host_priority *priority, uint32_t panic_percent)
-{
-    uint32_t count = priority->all.count - priority->excluded_count;
-    double fit = count ? 100.0 * (priority->healthy.count + priority->degraded.count) / count : 0;
-    return fit < panic_percent;
 }
 
 bool nu_host_set_is_in_panic(const struct nu_host_set *set, uint32_t panic_percent)
 {
-    return is_in_panic(&set->priorities[0], panic_percent);
+    struct nu_priority_state state = nu_host_set_state(set, 0);
+    return nu_priority_is_in_panic(&state, panic_percent);
 }
 
 static void compute_loads(struct nu_host_set *set, uint32_t panic_percent)
 {
-    struct nu_priority_load *health = nu_alloc(set->priority_count * sizeof(*health));
-    uint32_t sum = nu_host_set_health(set, health);
-    if (sum)
-        load_by_health(set, health, sum);
-    nu_free(health);
-    if (panic_percent == 0 && sum == 0) {
-        set->loads[0].healthy = 100; /* somewhere; nobody is there to take it */
-        return;
-    }
-    bool everywhere = true;
-    for (uint32_t i = 0; i < set->priority_count; i++) {
-        struct nu_host_priority *priority = &set->priorities[i];
-        priority->in_panic = sum < 100 && is_in_panic(priority, panic_percent);
-        everywhere &= priority->in_panic;
-    }
-    if (everywhere)
-        load_by_size(set);
+    struct nu_priority_state *states = states_of(set);
+    uint32_t sum = nu_priority_give_load(states, set->priority_count, panic_percent, set->loads);
+    for (uint32_t i = 0; i < set->priority_count; i++)
+        set->priorities[i].in_panic =
+            sum < 100 && nu_priority_is_in_panic(&states[i], panic_percent);
+    nu_free(states);
 }
 
 /* --- Localities ------------------------------------------------------------------------------- */
