@@ -34,7 +34,7 @@ static uint64_t now_us(const struct nu_attempt *attempt)
 /* Streams of HTTP/2 are counted when they are reset; in HTTP/1 the connection is what ends. */
 static void count_reset(const struct nu_attempt *attempt, enum nu_reset_reason reason)
 {
-    struct nu_cluster_traffic_stats *stats = attempt->exchange->stats;
+    struct nu_cluster_traffic_stats *stats = attempt->cluster->stats;
     if (nu_likely(info_of(attempt)->protocol != NU_PROTOCOL_HTTP2))
         return;
     switch (reason) {
@@ -128,7 +128,7 @@ static void on_max_duration(struct nu_timer *timer)
 {
     struct nu_attempt *attempt =
         nu_container_of(timer, struct nu_attempt_timers, duration)->attempt;
-    nu_counter_inc(&attempt->exchange->stats->upstream_rq_max_duration_reached);
+    nu_counter_inc(&attempt->cluster->stats->upstream_rq_max_duration_reached);
     nu_exchange_on_try_over(attempt, NU_EXCHANGE_MAX_DURATION);
 }
 
@@ -225,7 +225,7 @@ static void on_reset(struct nu_stream_decoder *decoder, enum nu_reset_reason rea
         return;
     count_reset(attempt, reason);
     if (reason == NU_RESET_PROTOCOL_ERROR && info_of(attempt)->protocol != NU_PROTOCOL_HTTP2)
-        nu_counter_inc(&exchange->stats->upstream_cx_protocol_error);
+        nu_counter_inc(&attempt->cluster->stats->upstream_cx_protocol_error);
     nu_exchange_on_reset(attempt, reason);
 }
 
@@ -279,7 +279,7 @@ void nu_attempt_set_ready(struct nu_attempt *attempt, struct nu_stream_encoder *
 {
     struct nu_exchange *exchange = attempt->exchange;
     const struct nu_retry_rules *rules = exchange->params.retry;
-    uint64_t max_ms = exchange->params.cluster->cluster->options.max_stream_duration_ms;
+    uint64_t max_ms = attempt->cluster->cluster->options.max_stream_duration_ms;
     attempt->encoder = encoder;
     nu_exchange_count_also(exchange, NU_ROUTE_COUNTER(upstream_rq_total));
     nu_attempt_report(attempt, NU_OUTLIER_CONNECTED, 0);
@@ -343,13 +343,11 @@ static void note_host(struct nu_attempt *attempt)
 }
 
 /* The host that the request is for, where connections are opened for one. */
-static struct nu_str server_name_of(const struct nu_exchange *exchange)
+static struct nu_str server_name_of(const struct nu_exchange *exchange,
+                                    const struct nu_cluster_options *options)
 {
-    const struct nu_cluster_options *options = &exchange->params.cluster->cluster->options;
     const struct nu_headers *headers = exchange->request_headers;
     struct nu_str host = {0};
-    if (nu_likely(!options->auto_sni && !options->auto_san))
-        return host;
     if (options->auto_sni_header.len)
         host = nu_headers_get(headers, options->auto_sni_header);
     if (host.len == 0)
@@ -357,13 +355,25 @@ static struct nu_str server_name_of(const struct nu_exchange *exchange)
     return nu_authority_split(host).host;
 }
 
-/* One for everybody, unless the client or the name sets its connections apart. */
-static struct nu_pool *find_pool(struct nu_exchange *exchange, uint32_t index)
+/* An aggregate says that for the clusters that it stands for. */
+static void name_purpose(const struct nu_exchange *exchange, struct nu_pool_purpose *purpose)
 {
-    struct nu_cluster_local *cluster = exchange->params.cluster;
+    const struct nu_cluster_options *options = &exchange->params.cluster->cluster->options;
+    if (nu_likely(!options->auto_sni && !options->auto_san))
+        return;
+    purpose->server_name = server_name_of(exchange, options);
+    purpose->asks_for_name = options->auto_sni;
+    purpose->checks_name = options->auto_san;
+}
+
+/* One for everybody, unless the client or the name sets its connections apart. */
+static struct nu_pool *find_pool(struct nu_exchange *exchange, struct nu_cluster_local *cluster,
+                                 uint32_t index)
+{
     struct nu_stream_info *info = exchange->info;
-    struct nu_pool_purpose purpose = {.server_name = server_name_of(exchange)};
+    struct nu_pool_purpose purpose = {0};
     struct nu_proxy_data client;
+    name_purpose(exchange, &purpose);
     if (nu_unlikely(nu_cluster_names_client(cluster->cluster, cluster->hosts->hosts[index])) &&
         info->connection) {
         client = nu_proxy_data_of(info->connection);
@@ -378,16 +388,17 @@ static struct nu_pool *find_pool(struct nu_exchange *exchange, uint32_t index)
 static bool choose_pool(struct nu_attempt *attempt)
 {
     struct nu_exchange *exchange = attempt->exchange;
-    struct nu_cluster_local *cluster = exchange->params.cluster;
-    int32_t index = nu_cluster_choose_host(cluster, &exchange->params.lb);
-    if (nu_unlikely(index == NU_LB_NONE)) {
+    struct nu_cluster_choice choice =
+        nu_cluster_choose_host(exchange->params.cluster, &exchange->params.lb);
+    if (nu_unlikely(choice.index == NU_LB_NONE)) {
         nu_counter_inc(&exchange->stats->upstream_cx_none_healthy);
         return false;
     }
-    struct nu_pool *pool = find_pool(exchange, (uint32_t)index);
+    struct nu_pool *pool = find_pool(exchange, choice.cluster, (uint32_t)choice.index);
     if (nu_unlikely(!pool))
         return false;
     attempt->pool_request.pool = pool;
+    attempt->cluster = choice.cluster;
     attempt->host = pool->host;
     attempt->host_stats = pool->host_stats;
     return true;
@@ -403,7 +414,7 @@ enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt)
         return overflow ? NU_ATTEMPT_OVERFLOW : NU_ATTEMPT_NO_HOST;
     note_host(attempt);
     if (nu_unlikely(attempt->exchange->tries != NULL))
-        nu_tries_note_host(attempt->exchange, attempt->host);
+        nu_tries_note_host(attempt);
     return NU_ATTEMPT_STARTED;
 }
 
@@ -414,7 +425,8 @@ static NU_NOINLINE void preconnect(struct nu_exchange *exchange)
     struct nu_cluster_local *cluster = exchange->params.cluster;
     for (int i = 0; i < OPEN_AT_ONCE && nu_pool_lacks_room(cluster); i++) {
         int32_t index = nu_lb_foresee(cluster->lb, &exchange->params.lb);
-        struct nu_pool *pool = index == NU_LB_NONE ? NULL : find_pool(exchange, (uint32_t)index);
+        struct nu_pool *pool =
+            index == NU_LB_NONE ? NULL : find_pool(exchange, cluster, (uint32_t)index);
         if (!pool || !nu_pool_preconnect(pool))
             return;
     }

@@ -26,9 +26,10 @@ struct nu_attempt_timers {
 };
 
 struct nu_attempt {
-    struct nu_exchange *exchange; /* borrowed: whose attempt it is */
-    struct nu_attempt *older;     /* the one before, which may be at work as well; or NULL */
-    const struct nu_host *host;   /* borrowed: chosen; NULL before */
+    struct nu_exchange *exchange;     /* borrowed: whose attempt it is */
+    struct nu_attempt *older;         /* the one before, which may be at work as well; or NULL */
+    const struct nu_host *host;       /* borrowed: chosen; NULL before */
+    struct nu_cluster_local *cluster; /* borrowed: whose host it is, if there is one */
     struct nu_host_stats *host_stats;
     struct nu_stream_encoder *encoder; /* NULL until a connection was found, and at the end */
     struct nu_raw_upstream *raw;       /* in the arena; NULL unless params.raw is set */

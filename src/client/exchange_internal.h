@@ -173,7 +173,7 @@ struct nu_tried_host {
 };
 
 /* Remembers the host of an attempt, where the rules want that. */
-void nu_tries_note_host(struct nu_exchange *exchange, const struct nu_host *host);
+void nu_tries_note_host(const struct nu_attempt *attempt);
 /* What the choice of the next host depends on. */
 void nu_tries_fill_context(struct nu_exchange *exchange);
 

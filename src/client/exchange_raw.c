@@ -59,6 +59,7 @@ bool nu_attempt_open_raw(struct nu_attempt *attempt, bool *overflow)
     if (!nu_raw_upstream_open(&raw->base, params->cluster, &params->lb, &whom, overflow))
         return false;
     attempt->raw = &raw->base;
+    attempt->cluster = raw->base.client->cluster;
     attempt->host = raw->base.client->host;
     attempt->host_stats = raw->base.client->host_stats;
     return true;

@@ -87,12 +87,13 @@ static bool is_tried_priority(const struct nu_tries *tries, uint32_t priority)
 }
 
 /* How healthy the priorities are that were not tried; returns the sum, at most 100. */
-static uint32_t untried_health(const struct nu_tries *tries, const struct nu_host_set *set,
+static uint32_t untried_health(const struct nu_tries *tries, const struct nu_cluster_local *cluster,
                                struct nu_priority_load *health)
 {
     uint32_t sum = 0;
-    nu_host_set_health(set, health);
-    for (uint32_t i = 0; i < set->priority_count; i++) {
+    uint32_t count = nu_cluster_priority_count(cluster);
+    nu_cluster_priority_health(cluster, health);
+    for (uint32_t i = 0; i < count; i++) {
         if (is_tried_priority(tries, i))
             health[i] = (struct nu_priority_load){0};
         sum += (uint32_t)(health[i].healthy + health[i].degraded);
@@ -126,34 +127,34 @@ static void give_out(struct nu_tries *tries, const struct nu_priority_load *heal
 static bool compute_loads(struct nu_exchange *exchange)
 {
     struct nu_tries *tries = exchange->tries;
-    const struct nu_host_set *set = exchange->params.cluster->hosts;
-    struct nu_priority_load *health =
-        nu_arena_alloc(exchange->arena, set->priority_count * sizeof(*health));
-    uint32_t sum = untried_health(tries, set, health);
+    const struct nu_cluster_local *cluster = exchange->params.cluster;
+    uint32_t count = nu_cluster_priority_count(cluster);
+    struct nu_priority_load *health = nu_arena_alloc(exchange->arena, count * sizeof(*health));
+    uint32_t sum = untried_health(tries, cluster, health);
     if (sum == 0) {
         tries->first_of_round = tries->host_count;
-        sum = untried_health(tries, set, health);
+        sum = untried_health(tries, cluster, health);
     }
     tries->loads = NULL;
     if (sum == 0)
         return false;
-    tries->loads = nu_arena_calloc(exchange->arena, set->priority_count * sizeof(*tries->loads));
-    tries->load_count = set->priority_count;
+    tries->loads = nu_arena_calloc(exchange->arena, count * sizeof(*tries->loads));
+    tries->load_count = count;
     give_out(tries, health, sum);
     return true;
 }
 
-static const struct nu_priority_load *loads_of(const struct nu_lb_context *context,
-                                               const struct nu_host_set *set)
+static const struct nu_priority_load *loads_of(const struct nu_lb_context *context, uint32_t count)
 {
     const struct nu_tries *tries = exchange_of(context)->tries;
-    return tries->load_count == set->priority_count ? tries->loads : set->loads;
+    return tries->load_count == count ? tries->loads : NULL;
 }
 
 /* --- Both ------------------------------------------------------------------------------------- */
 
-void nu_tries_note_host(struct nu_exchange *exchange, const struct nu_host *host)
+void nu_tries_note_host(const struct nu_attempt *attempt)
 {
+    struct nu_exchange *exchange = attempt->exchange;
     struct nu_tries *tries = exchange->tries;
     const struct nu_retry_policy *policy = exchange->params.retry->policy;
     if (!policy->avoids_previous_hosts && !policy->priority_update_frequency)
@@ -167,8 +168,9 @@ void nu_tries_note_host(struct nu_exchange *exchange, const struct nu_host *host
         tries->host_cap = cap;
     }
     tries->hosts[tries->host_count++] = (struct nu_tried_host){
-        .address = *nu_host_address(host),
-        .priority = nu_host_priority(host),
+        .address = *nu_host_address(attempt->host),
+        .priority =
+            nu_cluster_priority_of(exchange->params.cluster, attempt->cluster, attempt->host),
     };
 }
 

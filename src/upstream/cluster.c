@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "upstream/discovery/fresh_hosts.h"
+#include "upstream/lb/lb_aggregate.h"
 #include "upstream/lb/lb_locality.h"
 #include "upstream/pool/pool.h"
 #include "upstream/pool/tcp_client.h"
@@ -80,6 +81,19 @@ static void count_streams(struct nu_cluster_table *table)
     }
 }
 
+/* After a cluster came or got hosts: those aggregates that it is part of. */
+static void update_aggregates_after(const struct nu_cluster_table *table,
+                                    struct nu_cluster_local *local)
+{
+    if (nu_unlikely(local->cluster->aggregate != NULL))
+        nu_aggregate_refresh(local, table);
+    for (struct nu_cluster_local *each = table->aggregates; nu_unlikely(each != NULL);
+         each = each->next_aggregate) {
+        if (each != local && nu_aggregate_has(each->cluster->aggregate, local->cluster->name))
+            nu_aggregate_refresh(each, table);
+    }
+}
+
 void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *cluster,
                           struct nu_host_set *hosts)
 {
@@ -98,7 +112,12 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     memset(table->found, 0, sizeof(table->found));
     void *before = nu_map_put(&table->by_name, cluster->name, local);
     nu_assert(!before);
+    if (nu_unlikely(cluster->aggregate != NULL)) {
+        local->next_aggregate = table->aggregates;
+        table->aggregates = local;
+    }
     update_zones_after(table, local);
+    update_aggregates_after(table, local);
 }
 
 /* Where a host stands in a set, to find the places of pools that stay. */
@@ -181,6 +200,7 @@ void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluste
     nu_cluster_local_set_hosts(local, set);
     nu_host_set_unref(set);
     update_zones_after(table, local);
+    update_aggregates_after(table, local);
 }
 
 static void drain_pool(struct nu_cluster_local *local, struct nu_pool *pool)
@@ -250,6 +270,28 @@ struct nu_cluster_local *nu_cluster_table_find_again(struct nu_cluster_table *ta
     if (nu_unlikely(!*found || !nu_str_eq((*found)->cluster->name, name)))
         *found = nu_cluster_table_find(table, name);
     return *found;
+}
+
+uint32_t nu_cluster_priority_count(const struct nu_cluster_local *local)
+{
+    return nu_unlikely(local->cluster->aggregate != NULL) ? nu_aggregate_priority_count(local)
+                                                          : local->hosts->priority_count;
+}
+
+uint32_t nu_cluster_priority_health(const struct nu_cluster_local *local,
+                                    struct nu_priority_load *health)
+{
+    return nu_unlikely(local->cluster->aggregate != NULL)
+               ? nu_aggregate_health(local, health)
+               : nu_host_set_health(local->hosts, health);
+}
+
+uint32_t nu_cluster_priority_of(const struct nu_cluster_local *local,
+                                const struct nu_cluster_local *owner, const struct nu_host *host)
+{
+    return nu_unlikely(local->cluster->aggregate != NULL)
+               ? nu_aggregate_priority_of(local, owner, host)
+               : nu_host_priority(host);
 }
 
 static void make_blocks(struct nu_cluster_local *local)

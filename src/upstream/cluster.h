@@ -27,6 +27,7 @@
 #include "upstream/hosts/subset.h"
 #include "upstream/hosts/transport_match.h"
 
+struct nu_aggregate;
 struct nu_cluster_manager;
 struct nu_discovery;
 struct nu_init_target;
@@ -154,6 +155,7 @@ struct nu_cluster {
     bool wants_provided_lb; /* by its configuration: the balancer of its type */
     /* Hosts are made by need; NULL: they are not. */
     const struct nu_original_dst *original_dst;
+    const struct nu_aggregate *aggregate; /* hosts are other clusters'; NULL: they are not */
 };
 
 /* What stands between a connection to the host and its socket. */
@@ -210,11 +212,12 @@ struct nu_cluster_local {
     struct nu_host_set *hosts; /* one reference */
     struct nu_host **fresh;    /* owned: hosts that the main thread's set is yet to bring */
     uint32_t fresh_count;
-    uint32_t room;              /* for more of them in `hosts`, if that was made here */
-    struct nu_lb *lb;           /* owned */
-    bool counts_active;         /* requests are counted in their hosts */
-    struct nu_list pools;       /* of struct nu_pool */
-    struct nu_list tcp_clients; /* of struct nu_tcp_client */
+    uint32_t room;    /* for more of them in `hosts`, if that was made here */
+    struct nu_lb *lb; /* owned */
+    struct nu_cluster_local *next_aggregate;    /* in the table's list of them */
+    bool counts_active;                         /* requests are counted in their hosts */
+    struct nu_list pools;                       /* of struct nu_pool */
+    struct nu_list tcp_clients;                 /* of struct nu_tcp_client */
     struct nu_cluster_http1_stats *http1_stats; /* NULL before anything was counted */
     struct nu_http2_stats *http2_stats;         /* NULL before the first connection */
     struct nu_map own_pools;  /* those that are not for everybody, by pool->own->key */
@@ -230,6 +233,7 @@ struct nu_cluster_table {
     struct nu_loop *loop;        /* borrowed */
     struct nu_map by_name;       /* of struct nu_cluster_local */
     struct nu_str local_cluster; /* borrowed: the cluster of processes like this; may be empty */
+    struct nu_cluster_local *aggregates; /* those that stand for others; NULL: there are none */
     struct nu_cluster_local
         *found[NU_CLUSTER_MEMO];    /* lately, by where the name stood; may be NULL */
     bool counts_streams;            /* a cluster foresees requests by `totals` */
@@ -264,16 +268,35 @@ struct nu_cluster_local *nu_cluster_table_find_again(struct nu_cluster_table *ta
 /* A host has one pool or two, where HTTP/1 and HTTP/2 are spoken, for each priority. */
 enum { NU_POOLS_PER_PRIORITY = 2 };
 
-/* The index of a host for a request: one that the balancer chooses, or that is made for it;
- * NU_LB_NONE. */
-static inline int32_t nu_cluster_choose_host(struct nu_cluster_local *local,
-                                             const struct nu_lb_context *context)
+/* A host that was chosen. */
+struct nu_cluster_choice {
+    struct nu_cluster_local *cluster; /* whose it is: an aggregate's hosts are other clusters' */
+    int32_t index;                    /* in its set; NU_LB_NONE: nobody was found */
+};
+
+/* The same for an aggregate. */
+struct nu_cluster_choice nu_aggregate_choose(struct nu_cluster_local *local,
+                                             const struct nu_lb_context *context);
+
+/* A host for a request: one that the balancer chooses, or that is made for it. */
+static inline struct nu_cluster_choice nu_cluster_choose_host(struct nu_cluster_local *local,
+                                                              const struct nu_lb_context *context)
 {
+    if (nu_unlikely(local->cluster->aggregate != NULL))
+        return nu_aggregate_choose(local, context);
     int32_t index = nu_lb_choose(local->lb, context);
     if (nu_unlikely(index == NU_LB_NONE && local->cluster->original_dst && context->destination))
-        return (int32_t)nu_original_dst_make_host(local, context->destination);
-    return index;
+        index = (int32_t)nu_original_dst_make_host(local, context->destination);
+    return (struct nu_cluster_choice){local, index};
 }
+
+/* The priorities that a choice is made among, and how healthy they are (nu_priority_health). */
+uint32_t nu_cluster_priority_count(const struct nu_cluster_local *local);
+uint32_t nu_cluster_priority_health(const struct nu_cluster_local *local,
+                                    struct nu_priority_load *health);
+/* Which of them the host of `owner`, the choice's cluster, is of. */
+uint32_t nu_cluster_priority_of(const struct nu_cluster_local *local,
+                                const struct nu_cluster_local *owner, const struct nu_host *host);
 
 /* The worker's counters of a cluster, made on first use. */
 struct nu_cluster_traffic_stats *nu_cluster_local_stats(struct nu_cluster_local *local);

@@ -51,6 +51,9 @@ void nu_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
 /* Makes the cluster one whose hosts are made by need. */
 void nu_original_dst_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                                 const Envoy__Config__Cluster__V3__Cluster *proto);
+/* Makes the cluster one that stands for others. */
+void nu_aggregate_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                             const Envoy__Config__Cluster__V3__Cluster *proto);
 /* Gives the cluster the discovery of EDS. */
 void nu_eds_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                        const Envoy__Config__Cluster__V3__Cluster *proto);

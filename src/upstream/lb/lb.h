@@ -20,10 +20,14 @@ struct nu_lb_zones;
 
 /* Whether a host will do; asked after a choice. */
 typedef bool nu_lb_accepts_fn(const struct nu_lb_context *context, const struct nu_host *host);
-/* The loads to choose a priority by, one for each priority of the set; they live until the choice
- * is made. */
+/* The loads to choose a priority by, one for each of `count` priorities; they live until the choice
+ * is made. NULL: those of the set. */
 typedef const struct nu_priority_load *nu_lb_loads_fn(const struct nu_lb_context *context,
-                                                      const struct nu_host_set *set);
+                                                      uint32_t count);
+/* Fills in what balancers of `cluster` ask for: the choice is passed on to it. `inner` is a copy of
+ * the context, which is the one to be found in its owner. */
+typedef void nu_lb_complete_fn(const struct nu_lb_context *context, struct nu_lb_context *inner,
+                               struct nu_cluster_local *cluster);
 
 /* What a choice may depend on. */
 struct nu_lb_context {
@@ -33,8 +37,9 @@ struct nu_lb_context {
     const struct nu_value *criteria; /* a struct: which subset of hosts; NULL: none is asked for */
     const struct nu_address *destination; /* where it is to go; NULL: it says nothing */
     nu_lb_accepts_fn *accepts;            /* NULL: any host will do */
-    uint32_t max_attempts; /* how many more choices are made while none is accepted */
-    nu_lb_loads_fn *loads; /* NULL: those of the set */
+    uint32_t max_attempts;       /* how many more choices are made while none is accepted */
+    nu_lb_loads_fn *loads;       /* NULL: those of the set */
+    nu_lb_complete_fn *complete; /* for aggregates; NULL: nothing is to be filled in */
 };
 
 enum { NU_LB_NONE = -1 };

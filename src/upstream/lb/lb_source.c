@@ -6,24 +6,30 @@
 #include "upstream/cluster.h"
 #include "upstream/lb/lb_locality.h"
 
-struct nu_lb_priority nu_lb_choose_priority(const struct nu_host_set *set,
-                                            const struct nu_lb_context *context, uint64_t random)
+struct nu_lb_priority nu_lb_pick_priority(const struct nu_priority_load *loads, uint32_t count,
+                                          uint64_t random)
 {
-    const struct nu_priority_load *loads =
-        context->loads ? context->loads(context, set) : set->loads;
     uint32_t wanted = (uint32_t)(random % 100) + 1;
     uint32_t sum = 0;
-    for (uint32_t i = 0; i < set->priority_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         sum += loads[i].healthy;
         if (wanted <= sum)
             return (struct nu_lb_priority){i, false};
     }
-    for (uint32_t i = 0; i < set->priority_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         sum += loads[i].degraded;
         if (wanted <= sum)
             return (struct nu_lb_priority){i, true};
     }
     return (struct nu_lb_priority){0, false};
+}
+
+struct nu_lb_priority nu_lb_choose_priority(const struct nu_host_set *set,
+                                            const struct nu_lb_context *context, uint64_t random)
+{
+    const struct nu_priority_load *loads =
+        context->loads ? context->loads(context, set->priority_count) : NULL;
+    return nu_lb_pick_priority(loads ? loads : set->loads, set->priority_count, random);
 }
 
 static struct nu_lb_source source_of(const struct nu_host_priority *priority, bool degraded)

@@ -18,7 +18,10 @@ struct nu_lb_priority {
     bool degraded; /* which of its hosts the load is for */
 };
 
-/* The priority for a random number or hash, by the loads of the context or the set. */
+/* The priority for a random number or hash, by loads that are 100 together. */
+struct nu_lb_priority nu_lb_pick_priority(const struct nu_priority_load *loads, uint32_t count,
+                                          uint64_t random);
+/* The same by the loads of the context or the set. */
 struct nu_lb_priority nu_lb_choose_priority(const struct nu_host_set *set,
                                             const struct nu_lb_context *context, uint64_t random);
 

@@ -118,6 +118,8 @@ struct nu_pool_purpose {
     const struct nu_proxy_data *client; /* whom hosts are told of; NULL where they are not */
     const uint64_t *connection;         /* the client's one, by number; NULL: any */
     struct nu_str server_name;          /* the request's, where the cluster takes it from there */
+    bool asks_for_name;                 /* the host is asked for it (auto_sni) */
+    bool checks_name;                   /* its certificate must have it (auto_san_validation) */
 };
 
 /* The pool of the cluster's host at `index` for a request that came by `downstream`, made on first

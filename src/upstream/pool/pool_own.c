@@ -44,7 +44,7 @@ void nu_pool_own_key(const struct nu_host *host, enum nu_priority priority, enum
         nu_strbuf_add(key, nu_str_make((const char *)&count, sizeof(count)));
         add_tlvs(purpose->client, key);
     }
-    nu_strbuf_add_char(key, '\0');
+    nu_strbuf_add_char(key, (char)(purpose->asks_for_name | purpose->checks_name << 1));
     nu_strbuf_add(key, purpose->server_name);
 }
 
@@ -67,6 +67,8 @@ struct nu_pool_own *nu_pool_own_create(const struct nu_pool_purpose *purpose, st
     own->key = own_text(key);
     own->server_name = nu_str_skip(own->key, key.len - purpose->server_name.len);
     own->has_client = purpose->client != NULL;
+    own->asks_for_name = purpose->asks_for_name;
+    own->checks_name = purpose->checks_name;
     if (purpose->client)
         copy_client(purpose->client, &own->client);
     return own;

@@ -13,6 +13,8 @@
 
 struct nu_pool_own {
     bool has_client;
+    bool asks_for_name;
+    bool checks_name;
     struct nu_proxy_data client; /* owned, with its values */
     struct nu_str key;           /* owned; in cluster->own_pools */
     struct nu_str server_name;   /* in the key; may be empty */

@@ -216,18 +216,19 @@ struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
                                          bool *overflow)
 {
     struct nu_cluster_traffic_stats *stats = nu_cluster_local_stats(cluster);
-    int32_t index = nu_cluster_choose_host(cluster, context);
+    struct nu_cluster_choice choice = nu_cluster_choose_host(cluster, context);
     *overflow = false;
-    if (index == NU_LB_NONE) {
+    if (choice.index == NU_LB_NONE) {
         nu_counter_inc(&stats->upstream_cx_none_healthy);
         return NULL;
     }
+    cluster = choice.cluster;
     if (!breaker_allows(cluster, NU_BREAKER_PENDING)) {
-        nu_counter_inc(&stats->upstream_rq_pending_overflow);
+        nu_counter_inc(&cluster->stats->upstream_rq_pending_overflow);
         *overflow = true;
         return NULL;
     }
-    return connect_to(cluster, cluster->hosts->hosts[index], whom, ops, owner);
+    return connect_to(cluster, cluster->hosts->hosts[choice.index], whom, ops, owner);
 }
 
 void nu_tcp_client_close(struct nu_tcp_client *client, enum nu_close_mode mode)

@@ -250,7 +250,6 @@ static struct nu_str alpn_of(const struct nu_pool *pool)
 /* An address is no server name (RFC 6066 3), yet a certificate may have it. */
 static struct nu_transport_target target_of(const struct nu_pool *pool)
 {
-    const struct nu_cluster_options *options = &pool->cluster->cluster->options;
     struct nu_transport_target target = {.alpn = alpn_of(pool)};
     struct nu_address address;
     if (!pool->own)
@@ -258,9 +257,9 @@ static struct nu_transport_target target_of(const struct nu_pool *pool)
     struct nu_str name = pool->own->server_name;
     target.client = pool->own->has_client ? &pool->own->client : NULL;
     bool is_address = nu_address_parse_ip(name, 0, &address) == NU_OK;
-    if (options->auto_sni && !is_address)
+    if (pool->own->asks_for_name && !is_address)
         target.server_name = name;
-    if (options->auto_san)
+    if (pool->own->checks_name)
         target.peer_name = name;
     return target;
 }

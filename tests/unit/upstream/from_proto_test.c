@@ -117,9 +117,12 @@ static const struct refused_case refused[] = {
      "port_value: 1}}}]}}]}]}",
      "t:2:85: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: additional_addresses "
      "must be IP addresses."},
-    {"name: c\ncluster_type: {name: envoy.clusters.aggregate}",
-     "t:2:22: cluster_type.name: 'envoy.clusters.aggregate' is known to Envoy, not implemented by "
+    {"name: c\ncluster_type: {name: envoy.clusters.redis}",
+     "t:2:22: cluster_type.name: 'envoy.clusters.redis' is known to Envoy, not implemented by "
      "nuncio"},
+    {"name: c\nlb_policy: CLUSTER_PROVIDED\ncluster_type: {name: envoy.clusters.aggregate}",
+     "t:3:15: cluster_type.typed_config: expected an object with the \"@type\" "
+     "envoy.extensions.clusters.aggregate.v3.ClusterConfig"},
     {"name: c\ncluster_type: {name: foo}",
      "t:2:22: cluster_type.name: there is no cluster type 'foo'"},
     {"name: c\ncluster_type: {name: x, typed_config: {" DNS_CLUSTER

@@ -58,7 +58,7 @@ static struct nu_host *choose(struct fixture *f, const char *text)
 {
     struct nu_address destination = address(text);
     struct nu_lb_context context = {.destination = &destination};
-    int32_t index = nu_cluster_choose_host(f->local, &context);
+    int32_t index = nu_cluster_choose_host(f->local, &context).index;
     assert_true(index >= 0);
     return f->local->hosts->hosts[index];
 }
@@ -185,7 +185,7 @@ TEST(request_without_a_destination_has_no_host)
     struct fixture f;
     fixture_init(&f);
     const struct nu_lb_context context = {0};
-    assert_int_equal(nu_cluster_choose_host(f.local, &context), NU_LB_NONE);
+    assert_int_equal(nu_cluster_choose_host(f.local, &context).index, NU_LB_NONE);
     fixture_finish(&f);
 }
 

@@ -199,21 +199,45 @@ static struct nu_route_stats *const *also_of(const struct nu_router *router)
     return nu_unlikely(router->also[0] != NULL) ? router->also : NULL;
 }
 
-/* What the balancer may go by. Cookies are only made where it asks for a hash. */
-static struct nu_lb_context lb_context_of(struct nu_router *router, const struct nu_route *route,
+/* What balancers of the cluster may go by. Cookies are only made where they ask for a hash. */
+static void complete_context(struct nu_router *router, struct nu_lb_context *context,
+                             struct nu_cluster_local *cluster, const struct nu_headers *headers)
+{
+    struct nu_stream_info *info = nu_router_info(router);
+    const struct nu_route_match *match = nu_router_match(router);
+    const struct nu_hash_policy *policy = match->route->hash_policy;
+    const struct nu_lb_class *cls = cluster->cluster->lb_class;
+    if (nu_unlikely(cluster->cluster->original_dst != NULL))
+        context->destination = nu_original_dst_find(cluster, info, headers);
+    if (nu_unlikely(policy && cls->uses_hash && !context->has_hash))
+        context->has_hash =
+            nu_hash_policy_eval(policy, headers, info, &router->cookies, &context->hash);
+    if (nu_unlikely(cls->uses_criteria))
+        context->criteria = nu_lb_criteria_merge(nu_route_criteria(match),
+                                                 nu_lb_criteria_of(info->dynamic_metadata),
+                                                 router->base.chain->arena);
+}
+
+/* The same for a cluster that an aggregate chose; a hash is kept for further tries. */
+static void complete_for_aggregate(const struct nu_lb_context *context, struct nu_lb_context *inner,
+                                   struct nu_cluster_local *cluster)
+{
+    const struct nu_router *found =
+        nu_container_of(context, const struct nu_router, exchange.params.lb);
+    struct nu_router *router = nu_unconst(found);
+    complete_context(router, inner, cluster, router->exchange.request_headers);
+    router->exchange.params.lb.has_hash = inner->has_hash;
+    router->exchange.params.lb.hash = inner->hash;
+}
+
+static struct nu_lb_context lb_context_of(struct nu_router *router,
                                           const struct nu_headers *headers)
 {
-    struct nu_lb_context context = {.override_host = router->base.chain->override_host};
-    if (nu_unlikely(router->cluster->cluster->original_dst != NULL))
-        context.destination =
-            nu_original_dst_find(router->cluster, nu_router_info(router), headers);
-    if (nu_unlikely(route->hash_policy && router->cluster->cluster->lb_class->uses_hash))
-        context.has_hash = nu_hash_policy_eval(route->hash_policy, headers, nu_router_info(router),
-                                               &router->cookies, &context.hash);
-    if (nu_unlikely(router->cluster->cluster->lb_class->uses_criteria))
-        context.criteria = nu_lb_criteria_merge(
-            nu_route_criteria(nu_router_match(router)),
-            nu_lb_criteria_of(nu_router_info(router)->dynamic_metadata), router->base.chain->arena);
+    struct nu_lb_context context = {
+        .override_host = router->base.chain->override_host,
+        .complete = complete_for_aggregate,
+    };
+    complete_context(router, &context, router->cluster, headers);
     return context;
 }
 
@@ -249,7 +273,7 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
     struct nu_exchange_params params = {
         .cluster = cluster,
         .priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT,
-        .lb = lb_context_of(router, route, headers),
+        .lb = lb_context_of(router, headers),
         .timeout_ms = router->limits.timeout_ms,
         .timeout_status = router->limits.alt_response ? 204 : 504,
         .is_internal = chain->info->is_internal,

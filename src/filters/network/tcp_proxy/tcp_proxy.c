@@ -193,20 +193,33 @@ static bool find_hash(const struct session *session, uint64_t *hash)
     return false;
 }
 
-/* What filters before this one say of subsets goes before the configuration. */
-static struct nu_lb_context lb_context_of(const struct session *session)
+/* A session on its way to a host. */
+struct choice_context {
+    struct nu_lb_context base;
+    const struct session *session;
+};
+
+/* What balancers of the cluster may go by. What filters before this one say of subsets goes before
+ * the configuration. */
+static void complete_context(const struct session *session, struct nu_lb_context *context,
+                             struct nu_cluster_local *cluster)
 {
-    const struct nu_lb_class *cls = session->cluster->cluster->lb_class;
+    const struct nu_lb_class *cls = cluster->cluster->lb_class;
     struct nu_stream_info *info = session->info;
-    struct nu_lb_context context = {0};
-    if (session->cluster->cluster->original_dst)
-        context.destination = nu_original_dst_find(session->cluster, info, NULL);
+    if (cluster->cluster->original_dst)
+        context->destination = nu_original_dst_find(cluster, info, NULL);
     if (cls->uses_hash)
-        context.has_hash = find_hash(session, &context.hash);
+        context->has_hash = find_hash(session, &context->hash);
     if (cls->uses_criteria)
-        context.criteria = nu_lb_criteria_merge(
+        context->criteria = nu_lb_criteria_merge(
             session->criteria, nu_lb_criteria_of(info->dynamic_metadata), info->arena);
-    return context;
+}
+
+static void complete_for_aggregate(const struct nu_lb_context *context, struct nu_lb_context *inner,
+                                   struct nu_cluster_local *cluster)
+{
+    complete_context(nu_container_of(context, const struct choice_context, base)->session, inner,
+                     cluster);
 }
 
 static void try_to_connect(struct session *session)
@@ -227,11 +240,12 @@ static void try_to_connect(struct session *session)
         give_up(session, NU_FLAG_UPSTREAM_RETRY_LIMIT_EXCEEDED);
         return;
     }
-    struct nu_lb_context context = lb_context_of(session);
+    struct choice_context context = {{.complete = complete_for_aggregate}, session};
+    complete_context(session, &context.base, session->cluster);
     struct nu_proxy_data whom = nu_proxy_data_of(session->info->connection);
     bool overflow;
     session->client =
-        nu_tcp_client_open(session->cluster, &context, &whom, &client_ops, session, &overflow);
+        nu_tcp_client_open(session->cluster, &context.base, &whom, &client_ops, session, &overflow);
     if (!session->client && !overflow) {
         give_up(session, NU_FLAG_NO_HEALTHY_UPSTREAM);
         return;
@@ -370,7 +384,7 @@ static void on_above_high(struct nu_network_filter *self)
     struct session *session = session_of(self);
     if (!session->connected)
         return;
-    nu_counter_inc(&session->cluster->stats->upstream_flow_control_paused_reading_total);
+    nu_counter_inc(&session->client->cluster->stats->upstream_flow_control_paused_reading_total);
     nu_connection_hold_read(&session->client->conn);
 }
 
@@ -379,7 +393,7 @@ static void on_below_low(struct nu_network_filter *self)
     struct session *session = session_of(self);
     if (!session->connected)
         return;
-    nu_counter_inc(&session->cluster->stats->upstream_flow_control_resumed_reading_total);
+    nu_counter_inc(&session->client->cluster->stats->upstream_flow_control_resumed_reading_total);
     nu_connection_release_read(&session->client->conn);
 }
 
