@@ -7,7 +7,6 @@
 #include "admin/address_json.h"
 #include "admin/admin_internal.h"
 #include "base/number.h"
-#include "http/metadata.h"
 #include "upstream/cluster_manager.h"
 #include "upstream/discovery/eds.h"
 #include "upstream/outlier/outlier.h"
@@ -64,17 +63,6 @@ static uint64_t limit_of(struct nu_cluster *cluster, size_t priority, enum nu_br
         return cluster->breakers[priority].of[kind].max;
     nu_cluster_note_retry_budget(cluster, (enum nu_priority)priority);
     return nu_breakers_max_retries(&cluster->breakers[priority]);
-}
-
-static bool is_canary(const struct nu_host *host)
-{
-    const struct nu_metadata *metadata = nu_host_metadata(host);
-    if (!metadata)
-        return false;
-    static const struct nu_str path[] = {NU_STR_INIT("canary")};
-    const struct nu_value *value =
-        nu_metadata_find(metadata, NU_STR("envoy.lb"), path, NU_ARRAY_LEN(path));
-    return value && value->type == NU_VALUE_BOOL && value->boolean;
 }
 
 /* --- Text ------------------------------------------------------------------------------------- */
@@ -167,7 +155,8 @@ static void print_host_text(struct nu_strbuf *out, struct nu_str cluster,
     print_line(out, cluster, host, "region", host->locality.region);
     print_line(out, cluster, host, "zone", host->locality.zone);
     print_line(out, cluster, host, "sub_zone", host->locality.sub_zone);
-    print_line(out, cluster, host, "canary", is_canary(host) ? NU_STR("true") : NU_STR("false"));
+    print_line(out, cluster, host, "canary",
+               nu_host_is_canary(host) ? NU_STR("true") : NU_STR("false"));
     print_number_line(out, cluster, host, "priority", host->priority);
     print_rate_line(out, cluster, host, "success_rate", NU_OUTLIER_EXTERNAL);
     print_rate_line(out, cluster, host, "local_origin_success_rate", NU_OUTLIER_LOCAL);

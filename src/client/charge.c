@@ -14,6 +14,12 @@ static struct nu_response_stats *responses_of(const struct nu_exchange *exchange
     return exchange->params.cluster->responses[exchange->params.is_internal];
 }
 
+static void charge_response(struct nu_response_stats *stats, uint32_t status)
+{
+    nu_codes_inc(&stats->upstream_rq, status);
+    nu_counter_inc(&stats->upstream_rq_completed);
+}
+
 static void charge_cluster(struct nu_cluster_local *cluster, bool is_internal, uint32_t status,
                            enum nu_charging charging)
 {
@@ -24,34 +30,16 @@ static void charge_cluster(struct nu_cluster_local *cluster, bool is_internal, u
     if (nu_likely(charging == NU_CHARGE_CODE))
         nu_codes_inc(&stats->upstream_rq, status);
     nu_counter_inc(&stats->upstream_rq_completed);
-    nu_codes_inc(&responses->upstream_rq, status);
-    nu_counter_inc(&responses->upstream_rq_completed);
+    charge_response(responses, status);
 }
 
-static bool is_canary(const struct nu_headers *headers)
+/* The host is one, or says so of its answer. */
+static bool is_canary(const struct nu_attempt *attempt, const struct nu_headers *answer)
 {
-    return nu_headers_has_id(headers, NU_HEADER_X_ENVOY_UPSTREAM_CANARY) &&
-           nu_str_eq(nu_headers_get_id(headers, NU_HEADER_X_ENVOY_UPSTREAM_CANARY), NU_STR("true"));
-}
-
-static void charge_canary(const struct nu_exchange *exchange, uint32_t status)
-{
-    struct nu_response_stats *canary = exchange->params.cluster->canary;
-    if (exchange->params.charging == NU_CHARGE_NOTHING)
-        return;
-    nu_codes_inc(&canary->upstream_rq, status);
-    nu_counter_inc(&canary->upstream_rq_completed);
-}
-
-/* From our zone to the host's, where both are known. */
-static void charge_zone(const struct nu_exchange *exchange, struct nu_stat_set *set,
-                        uint32_t status)
-{
-    if (exchange->params.charging == NU_CHARGE_NOTHING)
-        return;
-    struct nu_response_stats *zone = nu_stat_set_block(set);
-    nu_codes_inc(&zone->upstream_rq, status);
-    nu_counter_inc(&zone->upstream_rq_completed);
+    return nu_host_is_canary(attempt->host) ||
+           (answer && nu_headers_has_id(answer, NU_HEADER_X_ENVOY_UPSTREAM_CANARY) &&
+            nu_str_eq(nu_headers_get_id(answer, NU_HEADER_X_ENVOY_UPSTREAM_CANARY),
+                      NU_STR("true")));
 }
 
 /* Virtual clusters and routes have answers by status whatever is hidden of the cluster's. */
@@ -75,6 +63,20 @@ static void charge(const struct nu_exchange_params *params, uint32_t status)
 void nu_exchange_charge(struct nu_exchange *exchange, uint32_t status)
 {
     charge(&exchange->params, status);
+}
+
+void nu_attempt_charge(const struct nu_attempt *attempt, uint32_t status,
+                       const struct nu_headers *answer)
+{
+    const struct nu_exchange_params *params = &attempt->exchange->params;
+    struct nu_stat_set *zone = attempt->host->zone_stats; /* from our zone to the host's */
+    charge(params, status);
+    if (nu_unlikely(params->charging == NU_CHARGE_NOTHING))
+        return;
+    if (nu_unlikely(is_canary(attempt, answer)))
+        charge_response(params->cluster->canary, status);
+    if (nu_unlikely(zone != NULL))
+        charge_response(nu_stat_set_block(zone), status);
 }
 
 void nu_exchange_add_also(const struct nu_exchange *exchange, size_t counter)
@@ -111,11 +113,7 @@ static void charge_host(struct nu_exchange *exchange, struct nu_attempt *attempt
 void nu_exchange_charge_answer(struct nu_exchange *exchange, struct nu_attempt *attempt,
                                uint32_t status, bool ended)
 {
-    nu_exchange_charge(exchange, status);
-    if (nu_unlikely(is_canary(&attempt->response_headers)))
-        charge_canary(exchange, status);
-    if (nu_unlikely(attempt->host->zone_stats != NULL))
-        charge_zone(exchange, attempt->host->zone_stats, status);
+    nu_attempt_charge(attempt, status, &attempt->response_headers);
     charge_host(exchange, attempt, status, ended);
 }
 
@@ -149,6 +147,7 @@ static void charge_time_also(const struct nu_exchange *exchange, uint64_t ms)
 
 void nu_exchange_charge_time(struct nu_exchange *exchange)
 {
+    const struct nu_attempt *attempt = exchange->attempt;
     if (!exchange->request_end_us || nu_unlikely(exchange->params.charging == NU_CHARGE_NOTHING))
         return;
     uint64_t ms = (nu_loop_now_us(nu_exchange_loop(exchange)) - exchange->request_end_us) / 1000;
@@ -156,9 +155,10 @@ void nu_exchange_charge_time(struct nu_exchange *exchange)
     nu_histogram_record(&responses_of(exchange)->upstream_rq_time, ms);
     if (nu_unlikely(exchange->params.also != NULL))
         charge_time_also(exchange, ms);
-    const struct nu_host *host = exchange->attempt->host;
-    if (nu_unlikely(host && host->zone_stats)) {
-        struct nu_response_stats *zone = nu_stat_set_block(host->zone_stats);
+    if (nu_unlikely(is_canary(attempt, &attempt->response_headers)))
+        nu_histogram_record(&exchange->params.cluster->canary->upstream_rq_time, ms);
+    if (nu_unlikely(attempt->host->zone_stats != NULL)) {
+        struct nu_response_stats *zone = nu_stat_set_block(attempt->host->zone_stats);
         nu_histogram_record(&zone->upstream_rq_time, ms);
     }
 }

@@ -202,8 +202,11 @@ static inline void nu_exchange_count_also(const struct nu_exchange *exchange, si
 }
 #define NU_ROUTE_COUNTER(name) offsetof(struct nu_route_stats, name)
 
-/* An answer of this status, or a failure that stands for it. */
+/* A failure that stands for an answer of this status, where there was no host. */
 void nu_exchange_charge(struct nu_exchange *exchange, uint32_t status);
+/* The host's answer of this status, or a failure (`answer` is NULL) that stands for it. */
+void nu_attempt_charge(const struct nu_attempt *attempt, uint32_t status,
+                       const struct nu_headers *answer);
 /* The attempt's answer: its status, and what its host is charged. Of gRPC the latter is known with
  * the status that it ends with. */
 void nu_exchange_charge_answer(struct nu_exchange *exchange, struct nu_attempt *attempt,

@@ -102,7 +102,7 @@ void nu_exchange_on_1xx(struct nu_attempt *attempt, struct nu_headers *headers)
     struct nu_exchange *exchange = attempt->exchange;
     if (nu_unlikely(exchange->tries != NULL))
         nu_tries_take_interim(attempt);
-    nu_exchange_charge(exchange, status_of(headers));
+    nu_attempt_charge(attempt, status_of(headers), headers);
     if (exchange->ops->on_1xx)
         exchange->ops->on_1xx(exchange, headers);
 }
@@ -136,7 +136,7 @@ void nu_exchange_on_reset(struct nu_attempt *attempt, enum nu_reset_reason reaso
     if (goes_on(attempt, reason, false))
         return;
     if (!nu_exchange_is_answered(exchange)) {
-        nu_exchange_charge(exchange, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503);
+        nu_attempt_charge(attempt, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503, NULL);
         nu_attempt_charge_host(attempt, false);
     }
     end_attempt(attempt, NU_EXCHANGE_RESET, reason, nu_str_make(NULL, 0));
@@ -156,11 +156,14 @@ void nu_exchange_on_no_connection(struct nu_attempt *attempt, enum nu_reset_reas
         nu_attempt_report(attempt, NU_OUTLIER_FAILED, 0);
     if (goes_on(attempt, reason, false))
         return;
-    nu_exchange_charge(exchange, 503);
+    if (reason != NU_RESET_OVERFLOW || had_connection) {
+        nu_attempt_charge(attempt, 503, NULL);
+    } else {
+        info->host = (struct nu_address){0};
+        nu_exchange_charge(exchange, 503);
+    }
     if (reason != NU_RESET_OVERFLOW)
         nu_attempt_charge_host(attempt, false);
-    else if (!had_connection)
-        info->host = (struct nu_address){0};
     end_attempt(attempt, NU_EXCHANGE_RESET, reason, info->transport_failure_reason);
 }
 
@@ -175,7 +178,7 @@ void nu_exchange_on_try_over(struct nu_attempt *attempt, enum nu_exchange_failur
     if (goes_on(attempt, NU_RESET_LOCAL, is_timeout))
         return;
     if (!nu_exchange_is_answered(exchange) && is_timeout) {
-        nu_exchange_charge(exchange, exchange->params.timeout_status);
+        nu_attempt_charge(attempt, exchange->params.timeout_status, NULL);
         nu_attempt_charge_host(attempt, false);
     }
     nu_exchange_break_off(exchange, kind);
@@ -191,7 +194,7 @@ static void count_timeout(struct nu_attempt *attempt)
     if (nu_exchange_is_answered(exchange))
         return;
     nu_attempt_report_timeout(attempt);
-    nu_exchange_charge(exchange, exchange->params.timeout_status);
+    nu_attempt_charge(attempt, exchange->params.timeout_status, NULL);
     nu_attempt_charge_host(attempt, false);
 }
 

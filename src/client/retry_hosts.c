@@ -25,13 +25,6 @@ static bool was_tried(const struct nu_tries *tries, const struct nu_host *host)
     return false;
 }
 
-static bool is_canary(const struct nu_host *host)
-{
-    static const struct nu_str path[] = {NU_STR_INIT("canary")};
-    const struct nu_value *value = nu_metadata_find(nu_host_metadata(host), lb_space, path, 1);
-    return value && value->type == NU_VALUE_BOOL && value->boolean;
-}
-
 /* A host may have several values of a label, of which one is enough. */
 static bool has_label(const struct nu_host *host, const struct nu_value_field *label)
 {
@@ -66,7 +59,7 @@ static bool accepts(const struct nu_lb_context *context, const struct nu_host *h
     const struct nu_retry_policy *policy = exchange->params.retry->policy;
     if (policy->avoids_previous_hosts && was_tried(exchange->tries, host))
         return false;
-    if (policy->avoids_canaries && is_canary(host))
+    if (policy->avoids_canaries && nu_host_is_canary(host))
         return false;
     for (size_t i = 0; i < policy->avoided_count; i++) {
         if (has_labels(host, policy->avoided[i]))

@@ -141,6 +141,13 @@ static const struct nu_metadata *copy_metadata(const struct nu_metadata *metadat
     return &own->base;
 }
 
+static bool says_canary(const struct nu_metadata *metadata)
+{
+    static const struct nu_str path[] = {NU_STR_INIT("canary")};
+    const struct nu_value *value = nu_metadata_find(metadata, NU_STR("envoy.lb"), path, 1);
+    return value && value->type == NU_VALUE_BOOL && value->boolean;
+}
+
 static void retire(struct nu_host *host, void (*fn)(void *obj), const void *obj)
 {
     if (!obj)
@@ -157,6 +164,7 @@ void nu_host_set_metadata(struct nu_host *host, const struct nu_metadata *metada
     const struct nu_metadata *old = atomic_exchange_explicit(
         &host->metadata.now, copy_metadata(metadata), memory_order_acq_rel);
     atomic_store_explicit(&host->transport, transport, memory_order_release);
+    atomic_store_explicit(&host->is_canary, says_canary(metadata), memory_order_relaxed);
     retire(host, free_metadata, old);
 }
 
@@ -196,6 +204,7 @@ struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_ho
         nu_host_set_addresses(host, &host->address, params->list, params->list_count);
     atomic_init(&host->metadata.now, copy_metadata(params->metadata));
     atomic_init(&host->transport, params->transport);
+    atomic_init(&host->is_canary, says_canary(params->metadata));
     atomic_init(&host->weight, params->weight ? params->weight : 1);
     atomic_init(&host->priority, params->priority);
     atomic_init(&host->fit_since_us, nu_clock_monotonic_us());

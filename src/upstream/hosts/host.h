@@ -119,6 +119,7 @@ struct nu_host {
     _Atomic uint32_t weight; /* at least 1; as flags, an update may change it */
     _Atomic uint32_t priority;
     _Atomic uint8_t eds_health;    /* enum nu_eds_health */
+    _Atomic bool is_canary;        /* its metadata say so */
     struct nu_host_keeper *keeper; /* borrowed */
     struct nu_host *next_dead;     /* the keeper's */
     struct nu_address address;
@@ -214,6 +215,12 @@ static inline bool nu_host_is_at_one_address(const struct nu_host *host)
 {
     const struct nu_host_addresses *now = nu_host_addresses(host);
     return nu_unlikely(now != NULL) && now->count == 1;
+}
+
+/* Whether its metadata call it a canary. */
+static inline bool nu_host_is_canary(const struct nu_host *host)
+{
+    return atomic_load_explicit(&host->is_canary, memory_order_relaxed);
 }
 
 static inline const struct nu_metadata *nu_host_metadata(const struct nu_host *host)

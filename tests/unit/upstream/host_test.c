@@ -145,6 +145,31 @@ static double number_of(const struct nu_metadata *metadata)
 }
 
 /* A worker may be in the middle of looking at it. */
+static void set_canary(struct nu_host *host, struct nu_arena *arena, struct nu_value value)
+{
+    struct nu_metadata *metadata = nu_metadata_create(arena);
+    nu_metadata_set(metadata, NU_STR("envoy.lb"), NU_STR("canary"), value);
+    nu_host_set_metadata(host, metadata, NULL);
+}
+
+TEST(host_is_a_canary_while_its_metadata_say_true)
+{
+    struct fixture f;
+    struct nu_arena arena;
+    nu_arena_init(&arena);
+    fixture_init(&f);
+    assert_false(nu_host_is_canary(f.host));
+    set_canary(f.host, &arena, nu_value_bool(true));
+    assert_true(nu_host_is_canary(f.host));
+    set_canary(f.host, &arena, nu_value_number(1));
+    assert_false(nu_host_is_canary(f.host));
+    set_canary(f.host, &arena, nu_value_bool(true));
+    nu_host_set_metadata(f.host, NULL, NULL);
+    assert_false(nu_host_is_canary(f.host));
+    fixture_finish(&f);
+    nu_arena_finish(&arena);
+}
+
 TEST(replaced_metadata_stays_until_every_thread_has_gone_on)
 {
     struct fixture f;
