@@ -4,7 +4,8 @@
 #     docker run --rm -p 18000:18000 nuncio                            the main job, upstream included
 #     docker run --rm -p 8080:8080 -v "$PWD/my.yaml:/etc/nuncio/nuncio.yaml:ro" nuncio
 #
-# examples/docker-compose has it with an upstream of its own.
+# examples/docker-compose has it with an upstream of its own. Without proxy-wasm filters an image is less
+# than half as large: docker build --build-arg PACKAGES=nuncio_
 ARG DEBIAN=bookworm
 
 FROM debian:${DEBIAN}-slim AS build
@@ -15,10 +16,11 @@ COPY . .
 RUN packaging/deb.sh
 
 FROM debian:${DEBIAN}-slim
-COPY --from=build /src/build-deb/nuncio_*.deb /tmp/
+ARG PACKAGES=nuncio
+COPY --from=build /src/build-deb/${PACKAGES}*.deb /tmp/
 RUN apt-get update \
- && apt-get install -y --no-install-recommends /tmp/nuncio_*.deb \
- && rm -rf /var/lib/apt/lists/* /tmp/nuncio_*.deb
+ && apt-get install -y --no-install-recommends /tmp/nuncio*.deb \
+ && rm -rf /var/lib/apt/lists/* /tmp/nuncio*.deb
 USER 10001:10001
 EXPOSE 18000
 # Asks the admin port that the configuration names.

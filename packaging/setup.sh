@@ -50,14 +50,58 @@ choose() {
     done
 }
 
+# V8, for the wasm engine. A Node.js of another vendor shuts Debian's package out: it stays, and the
+# package is unpacked into build-libnode/, where CMake looks as well.
+get_libnode() {
+    folder=$(dirname "$0")/../build-libnode
+    if is_installed libnode-dev || [ -e "$folder/usr" ]; then return; fi
+    is_known libnode-dev || as_root apt-get update -qq
+    echo "setup: installing libnode-dev"
+    plan=$(apt-get -s install --no-install-recommends libnode-dev 2>/dev/null) || plan=Remv
+    case $plan in
+        *Remv*) unpack_libnode "$folder" ;;
+        *) install_packages libnode-dev ;;
+    esac
+}
+
+needs_of() { # package pattern
+    apt-cache depends "$1" | sed -n "s/^ *Depends: \\($2\\)\$/\\1/p"
+}
+
+# What the library needs, but Node.js's own parts, comes from apt; the rest needs no root.
+unpack_libnode() { # folder
+    library=$(needs_of libnode-dev 'libnode[0-9]*')
+    missing=
+    for name in $(needs_of "$library" 'lib[^<]*'); do
+        is_installed "$name" || missing="$missing $name"
+    done
+    # shellcheck disable=SC2086 # names of packages have no blanks
+    { [ -z "$missing" ] || install_packages $missing; } &&
+        rm -rf "$1" && mkdir -p "$1/packages" &&
+        (cd "$1/packages" && apt-get download -qq libnode-dev "$library" >/dev/null 2>&1) || return
+    for package in "$1"/packages/*.deb; do
+        dpkg-deb -x "$package" "$1/new" || return
+    done
+    rm -rf "$1/packages"
+    mv "$1/new/usr" "$1/usr"
+}
+
+install_packages() { # names
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >/dev/null
+}
+
 if ! command -v apt-get >/dev/null; then
     echo "setup: no apt-get here: see $list for what nuncio needs" >&2
     exit 0
 fi
 missing=$(missing_lines "$@")
-[ "$missing" ] || exit 0
-echo "setup: installing" $missing
-as_root apt-get update -qq
-# shellcheck disable=SC2046,SC2086 # names of packages have no blanks
-as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $(choose $missing) >/dev/null
+if [ "$missing" ]; then
+    echo "setup: installing" $missing
+    as_root apt-get update -qq
+    # shellcheck disable=SC2046,SC2086 # names of packages have no blanks
+    install_packages $(choose $missing)
+fi
+case " $* " in
+    *" build "*) get_libnode || echo "setup: no libnode-dev: nuncio will have no wasm engine" >&2 ;;
+esac

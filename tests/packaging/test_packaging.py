@@ -27,6 +27,10 @@ WANTED = {
     "usr/share/doc/nuncio/src/filters/listener/tls_inspector/README.md",
     "usr/share/man/man8/nuncio.8",
 }
+# Where libnode-dev was there to build it.
+ENGINE = {"usr/lib/nuncio/nuncio-wasm-v8.so",
+          "usr/lib/systemd/system/nuncio.service.d/wasm.conf"}
+HAS_ENGINE = os.path.exists(os.path.join(BUILD, "nuncio-wasm-v8.so"))
 FOLDERS = ("etc/nuncio/", "usr/bin/nuncio", "usr/include/nuncio/", "usr/lib/systemd/system/nuncio.",
            "usr/share/doc/nuncio/", "usr/share/man/man8/nuncio.8")
 
@@ -52,12 +56,14 @@ def deb(tmp_path_factory):
         pytest.skip("needs dpkg-dev")
     folder = tmp_path_factory.mktemp("deb")
     run("cpack", "-G", "DEB", "-B", folder, cwd=BUILD)
-    return next(folder.glob("*.deb"))
+    return next(folder.glob("nuncio_*.deb"))
 
 
 def test_an_installation_is_complete_and_nothing_else(tmp_path):
     install(tmp_path, "/usr")
     files = files_below(tmp_path)
+    assert files & ENGINE == (ENGINE if HAS_ENGINE else set())
+    files -= ENGINE
     assert not WANTED - files
     assert not [name for name in files if not name.startswith(FOLDERS)]
     assert not [name for name in files if name.endswith((".so", ".key", ".crt"))]
@@ -91,6 +97,17 @@ def test_the_deb_depends_on_what_the_program_needs(deb):
     for library in ("libc6", "libssl3", "libevent-core", "libre2", "libprotobuf-c1", "libyaml",
                     "libc-ares2", "libnghttp2-14"):
         assert library in depends
+
+
+def test_the_engine_has_a_package_of_its_own(deb, tmp_path):
+    if not HAS_ENGINE:
+        pytest.skip("needs libnode-dev")
+    package = next(deb.parent.glob("nuncio-wasm_*.deb"))
+    depends = run("dpkg-deb", "-f", package, "Depends")
+    assert re.search(r"\bnuncio \(= ", depends) and re.search(r"\blibnode\d+", depends)
+    assert "libnode" not in run("dpkg-deb", "-f", deb, "Depends")
+    run("dpkg-deb", "-x", package, tmp_path)
+    assert files_below(tmp_path) == ENGINE
 
 
 def test_the_deb_keeps_an_edited_configuration(deb, tmp_path):

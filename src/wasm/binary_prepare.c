@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A module written again with its memory and tables bounded, and its start function exported. No
+ * function moves, so that what the name section says stays true.
+ */
+#include "wasm/binary_internal.h"
+
+enum { PAGE_BYTES = 64 * 1024 };
+
+static void put_u32(struct nu_strbuf *out, uint32_t value)
+{
+    while (value > 0x7f) {
+        nu_strbuf_add_char(out, (char)(value | 0x80));
+        value >>= 7;
+    }
+    nu_strbuf_add_char(out, (char)value);
+}
+
+static void put_extent(struct nu_strbuf *out, struct nu_wasm_extent extent, uint32_t limit)
+{
+    nu_strbuf_add_char(out, 1);
+    put_u32(out, extent.min);
+    put_u32(out, extent.max < limit ? extent.max : limit);
+}
+
+static bool put_memory(struct nu_wasm_reader *reader, uint32_t max_pages, struct nu_strbuf *body,
+                       struct nu_strbuf *error)
+{
+    put_u32(body, nu_wasm_read_count(reader, 2));
+    if (reader->at == reader->end)
+        return true;
+    struct nu_wasm_extent extent = nu_wasm_read_extent(reader);
+    if (extent.min > max_pages) {
+        nu_strbuf_addf(error, "it needs %llu bytes of memory from the start; the limit is %llu",
+                       (unsigned long long)extent.min * PAGE_BYTES,
+                       (unsigned long long)max_pages * PAGE_BYTES);
+        return false;
+    }
+    put_extent(body, extent, max_pages);
+    return true;
+}
+
+static bool put_tables(struct nu_wasm_reader *reader, uint32_t max_table, struct nu_strbuf *body,
+                       struct nu_strbuf *error)
+{
+    uint32_t count = nu_wasm_read_count(reader, 3);
+    put_u32(body, count);
+    for (uint32_t i = 0; i < count; i++) {
+        nu_strbuf_add_char(body, (char)nu_wasm_read_table_type(reader));
+        struct nu_wasm_extent extent = nu_wasm_read_extent(reader);
+        if (extent.min > max_table) {
+            nu_strbuf_addf(error, "it needs a table of %u entries; the limit is %u", extent.min,
+                           max_table);
+            return false;
+        }
+        put_extent(body, extent, max_table);
+    }
+    return true;
+}
+
+static void put_exports(const struct nu_wasm_module *module, struct nu_wasm_reader *reader,
+                        struct nu_strbuf *body)
+{
+    uint32_t count = nu_wasm_read_count(reader, 3);
+    put_u32(body, count + module->has_start);
+    nu_strbuf_add(body, nu_str_make((const char *)reader->at, (size_t)(reader->end - reader->at)));
+    if (!module->has_start)
+        return;
+    put_u32(body, sizeof(NU_WASM_START_EXPORT) - 1);
+    nu_strbuf_add_cstr(body, NU_WASM_START_EXPORT);
+    nu_strbuf_add_char(body, NU_WASM_FUNCTION);
+    put_u32(body, module->start);
+}
+
+struct limits {
+    uint32_t max_pages;
+    uint32_t max_table;
+};
+
+/* The body of a section, as it goes out. */
+static bool put_body(const struct nu_wasm_module *module, const struct nu_wasm_section *section,
+                     const struct limits *limits, struct nu_strbuf *body, struct nu_strbuf *error)
+{
+    struct nu_wasm_reader reader;
+    nu_wasm_reader_init(&reader, section->body);
+    switch (section->id) {
+    case NU_WASM_SECTION_TABLE:
+        return put_tables(&reader, limits->max_table, body, error);
+    case NU_WASM_SECTION_MEMORY:
+        return put_memory(&reader, limits->max_pages, body, error);
+    case NU_WASM_SECTION_EXPORT:
+        put_exports(module, &reader, body);
+        return true;
+    case NU_WASM_SECTION_CUSTOM:
+        put_u32(body, (uint32_t)section->name.len);
+        nu_strbuf_add(body, section->name);
+        break;
+    default:
+        break;
+    }
+    nu_strbuf_add(body, section->body);
+    return true;
+}
+
+bool nu_wasm_module_prepare(const struct nu_wasm_module *module, uint32_t max_pages,
+                            uint32_t max_table, struct nu_strbuf *out, struct nu_strbuf *error)
+{
+    struct limits limits = {max_pages, max_table};
+    struct nu_strbuf body = {0};
+    bool ok = true;
+    nu_strbuf_add(out, nu_str_first(module->bytes, 8));
+    for (size_t i = 0; i < module->section_count && ok; i++) {
+        const struct nu_wasm_section *section = &module->sections[i];
+        if (section->id == NU_WASM_SECTION_START)
+            continue;
+        nu_strbuf_clear(&body);
+        ok = put_body(module, section, &limits, &body, error);
+        nu_strbuf_add_char(out, (char)section->id);
+        put_u32(out, (uint32_t)body.len);
+        nu_strbuf_add(out, nu_strbuf_str(&body));
+    }
+    nu_strbuf_finish(&body);
+    return ok;
+}

@@ -1,0 +1,42 @@
+;; What an engine must be able to do, a function each.
+(module
+  (import "env" "note" (func $note (param i32)))
+  (import "env" "sum" (func $sum (param i32 i64 f32 f64) (result i64)))
+  (import "env" "call_back" (func $call_back (param i32) (result i32)))
+  (import "env" "fail" (func $fail))
+  (memory (export "memory") 1 100)
+  (table (export "table") 1 funcref)
+  (global $started (mut i32) (i32.const 0))
+  (func $start (global.set $started (i32.const 7)) (call $note (i32.const 99)))
+  (start $start)
+  (func (export "started") (result i32) (global.get $started))
+
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "mix") (param i32 i64 f32 f64) (result i64)
+    (call $sum (local.get 0) (local.get 1) (local.get 2) (local.get 3)))
+  (func (export "half_f32") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5)))
+  (func (export "half_f64") (param f64) (result f64) (f64.mul (local.get 0) (f64.const 0.5)))
+
+  (func $innermost (unreachable))
+  (func $middle (call $innermost))
+  (func (export "trap") (call $middle))
+  (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+  (func (export "far_load") (result i32) (i32.load (i32.const 0x7ffffff0)))
+  (func $recurse (export "recurse") (param i32) (result i32)
+    (i32.add (call $recurse (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))
+  (func (export "spin") (loop $again (br $again)))
+  (func (export "spin_through_host") (loop $again (call $note (i32.const 1)) (br $again)))
+
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+  (func (export "poke") (param i32 i32) (i32.store (local.get 0) (local.get 1)))
+  (func (export "peek") (param i32) (result i32) (i32.load (local.get 0)))
+  (func (export "grow_table") (param i32) (result i32)
+    (table.grow 0 (ref.null func) (local.get 0)))
+
+  (func (export "nested") (param i32) (result i32) (call $call_back (local.get 0)))
+  (func (export "host_fails") (call $fail) (call $note (i32.const 13)))
+  (func (export "host_fails_caught")
+    (block $caught
+      (try (do (call $fail)) (catch_all (br $caught))))
+    (call $note (i32.const 13))
+    (call $note (i32.const 14))))

@@ -1,0 +1,35 @@
+# The tests of wasm: with the real engine where it is built, and guests where they can be made.
+add_subdirectory(guests)
+nu_unit_tests(wasm)
+
+# nu_wasm_test(TARGET TEST): needs the engine and guests.
+function(nu_wasm_test target test)
+  target_compile_definitions(${target} PRIVATE NU_GUESTS="${NU_GUESTS}"
+    NU_ENGINE="${CMAKE_BINARY_DIR}/nuncio-wasm-v8.so")
+  add_dependencies(${target} guests)
+  if(TARGET nuncio-wasm-v8)
+    add_dependencies(${target} nuncio-wasm-v8)
+  endif()
+  set(lacks)
+  if(NOT TARGET nuncio-wasm-v8)
+    set(lacks libnode-dev)
+  elseif(NOT NU_WAT2WASM)
+    set(lacks wabt)
+  endif()
+  if(lacks)
+    set_tests_properties(${test} PROPERTIES DISABLED TRUE)
+    add_test(NAME ${test}/skipped COMMAND sh -c "echo skipped: needs ${lacks}; exit 77")
+    set_tests_properties(${test}/skipped PROPERTIES SKIP_RETURN_CODE 77)
+  endif()
+endfunction()
+nu_wasm_test(unit_wasm_guest_test unit/wasm/guest_test)
+
+# libnode has an llhttp of its own: HTTP/1 is read as ever with it in the process.
+foreach(name h1_table h1_plain)
+  set(target unit_wasm_${name}_with_v8)
+  add_executable(${target} unit/codec/${name}_test.c unit/wasm/with_engine.c)
+  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE nu_codec nu_wasm PkgConfig::CMOCKA)
+  add_test(NAME unit/wasm/${name}_with_v8 COMMAND ${target})
+  nu_wasm_test(${target} unit/wasm/${name}_with_v8)
+endforeach()
