@@ -10,6 +10,8 @@ function(nu_wasm_test target test)
   if(TARGET nuncio-wasm-v8)
     add_dependencies(${target} nuncio-wasm-v8)
   endif()
+  set_tests_properties(${test} PROPERTIES ENVIRONMENT
+    "TSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/tsan_suppressions.txt")
   set(lacks)
   if(NOT TARGET nuncio-wasm-v8)
     set(lacks libnode-dev)
