@@ -86,6 +86,7 @@ void nu_attempt_drop(struct nu_attempt *attempt)
         return;
     attempt->is_over = true;
     nu_attempt_stop_timers(attempt);
+    nu_attempt_stop_meter(attempt);
     nu_attempt_release(attempt);
     if (attempt->is_above_high) {
         attempt->is_above_high = false;
@@ -441,6 +442,7 @@ void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange)
     attempt->encoder = NULL;
     attempt->raw = NULL;
     attempt->timers = NULL;
+    attempt->meter = NULL;
     attempt->is_over = false;
     attempt->is_retried = false;
     attempt->is_above_high = false;
@@ -474,6 +476,8 @@ void nu_attempt_renew(struct nu_attempt *attempt)
 void nu_attempt_begin(struct nu_attempt *attempt)
 {
     info_of(attempt)->pool_start_us = now_us(attempt);
+    if (nu_unlikely(attempt->exchange->params.cluster->is_metered))
+        nu_attempt_start_meter(attempt);
     if (nu_unlikely(attempt->raw != NULL))
         return;
     if (nu_unlikely(attempt->exchange->params.cluster->totals != NULL))

@@ -25,6 +25,20 @@ struct nu_attempt_timers {
     struct nu_timer duration;   /* the cluster's max_stream_duration */
 };
 
+/* What is measured of an attempt where its cluster tracks that. */
+struct nu_attempt_meter {
+    struct nu_stream_decoder_ops ops;         /* those of the decoder while it is metered */
+    const struct nu_stream_decoder_ops *next; /* what the attempt does with the response */
+    uint64_t start_us;
+    uint64_t sent;        /* bytes of the body */
+    uint64_t received;    /* the same of the response */
+    uint64_t head_bytes;  /* names and values of the response's heads */
+    uint64_t head_fields; /* how many */
+    bool has_head;
+    bool hides_time; /* the time over all ended it: what it took of its own says nothing */
+    bool is_over;    /* everything was recorded */
+};
+
 struct nu_attempt {
     struct nu_exchange *exchange;     /* borrowed: whose attempt it is */
     struct nu_attempt *older;         /* the one before, which may be at work as well; or NULL */
@@ -34,6 +48,7 @@ struct nu_attempt {
     struct nu_stream_encoder *encoder; /* NULL until a connection was found, and at the end */
     struct nu_raw_upstream *raw;       /* in the arena; NULL unless params.raw is set */
     struct nu_attempt_timers *timers;  /* in the arena; NULL while there was none to arm */
+    struct nu_attempt_meter *meter;    /* in the arena; NULL where nothing is measured */
     struct nu_pool_request pool_request;
     struct nu_stream_decoder decoder; /* its info is the stream's, or a copy beside another try */
     struct nu_headers response_headers;

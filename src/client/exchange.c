@@ -17,6 +17,7 @@ void nu_exchange_finish(struct nu_exchange *exchange)
     exchange->flags |= NU_EXCHANGE_OVER;
     nu_timer_cancel(&exchange->timeout);
     nu_attempt_stop_timers(attempt);
+    nu_attempt_stop_meter(attempt);
     if (nu_unlikely(exchange->tries != NULL))
         nu_tries_close(exchange->tries);
     nu_buf_clear(&exchange->pending);
@@ -35,6 +36,7 @@ static void release_attempts(struct nu_exchange *exchange)
             continue;
         a->is_over = true;
         nu_attempt_stop_timers(a);
+        nu_attempt_stop_meter(a);
         nu_attempt_release(a);
     }
 }
@@ -49,6 +51,8 @@ void nu_exchange_fail(struct nu_exchange *exchange, enum nu_exchange_failure_kin
         .response_started = nu_exchange_is_answered(exchange),
         .is_retry = exchange->info->upstream.attempt_count > 1,
     };
+    if (nu_unlikely(exchange->params.cluster->is_metered))
+        nu_exchange_meter_failure(exchange, kind);
     release_attempts(exchange);
     nu_exchange_finish(exchange);
     exchange->ops->on_failed(exchange, &failure);

@@ -12,6 +12,7 @@
  *     retry.c              the rules of that
  *     retry_hosts.c        which hosts it goes to
  *     charge.c             the statistics of answers
+ *     meter.c              those of times and sizes, where they are tracked
  */
 #ifndef NU_CLIENT_EXCHANGE_INTERNAL_H
 #define NU_CLIENT_EXCHANGE_INTERNAL_H
@@ -189,6 +190,30 @@ bool nu_exchange_has_metadata(const struct nu_exchange *exchange);
 /* The head was sent: what was kept follows it. */
 void nu_exchange_send_kept_metadata(struct nu_exchange *exchange);
 void nu_exchange_on_metadata(struct nu_attempt *attempt, struct nu_frame_metadata *metadata);
+
+/* --- meter.c --- */
+
+/* Measures the attempt from now on, to its end. */
+void nu_attempt_start_meter(struct nu_attempt *attempt);
+/* Records what was measured. Once for an attempt. */
+void nu_attempt_record_meter(struct nu_attempt *attempt);
+/* The exchange failed, or its response ended: how much of its time it took. */
+void nu_exchange_meter_failure(const struct nu_exchange *exchange,
+                               enum nu_exchange_failure_kind kind);
+void nu_exchange_meter_time(const struct nu_exchange *exchange);
+
+static inline void nu_attempt_stop_meter(struct nu_attempt *attempt)
+{
+    if (nu_unlikely(attempt->meter != NULL))
+        nu_attempt_record_meter(attempt);
+}
+
+/* Bytes of the request's body go out. */
+static inline void nu_attempt_meter_sent(struct nu_attempt *attempt, size_t len)
+{
+    if (nu_unlikely(attempt->meter != NULL))
+        attempt->meter->sent += len;
+}
 
 /* --- charge.c --- */
 

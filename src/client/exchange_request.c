@@ -43,6 +43,7 @@ static void send_body_left(struct nu_exchange *exchange)
     struct nu_buf data = {0};
     exchange->body_left -= len;
     nu_buf_move(&data, &exchange->pending, len);
+    nu_attempt_meter_sent(exchange->attempt, len);
     nu_exchange_encoder(exchange)->ops->encode_data(nu_exchange_encoder(exchange), &data, false);
     settle_pending(exchange);
 }
@@ -55,6 +56,7 @@ void nu_exchange_send_kept(struct nu_exchange *exchange)
     nu_buf_init(&exchange->pending);
     if (nu_exchange_has_metadata(exchange))
         nu_exchange_send_kept_metadata(exchange);
+    nu_attempt_meter_sent(exchange->attempt, data.len);
     if (data.len || ended)
         encoder->ops->encode_data(encoder, &data, ended);
     if (exchange->request_trailers)
@@ -82,8 +84,10 @@ static void send_pending(struct nu_exchange *exchange)
     encoder->ops->encode_headers(encoder, exchange->request_headers, only_headers);
     if (nu_unlikely(has_metadata))
         nu_exchange_send_kept_metadata(exchange);
-    if (has_data)
+    if (has_data) {
+        nu_attempt_meter_sent(exchange->attempt, data.len);
         encoder->ops->encode_data(encoder, &data, ended && !exchange->request_trailers);
+    }
     if (exchange->request_trailers)
         encoder->ops->encode_trailers(encoder, exchange->request_trailers);
 }
@@ -149,6 +153,7 @@ void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bo
             send_body_left(exchange);
         return;
     }
+    nu_attempt_meter_sent(exchange->attempt, data->len);
     encoder->ops->encode_data(encoder, data, ended);
     note_request_end(exchange);
 }

@@ -10,6 +10,8 @@ static void end_if_complete(struct nu_exchange *exchange)
     if (!(exchange->flags & NU_EXCHANGE_RESPONSE_ENDED))
         return;
     nu_exchange_charge_time(exchange);
+    if (nu_unlikely(exchange->params.cluster->is_metered))
+        nu_exchange_meter_time(exchange);
     if (nu_unlikely(!(exchange->flags & NU_EXCHANGE_REQUEST_ENDED)))
         nu_attempt_release(exchange->attempt);
     nu_exchange_finish(exchange);
@@ -193,6 +195,8 @@ static void count_timeout(struct nu_attempt *attempt)
     nu_attempt_charge_end(attempt, NULL);
     if (nu_exchange_is_answered(exchange))
         return;
+    if (nu_unlikely(attempt->meter != NULL))
+        attempt->meter->hides_time = true;
     nu_attempt_report_timeout(attempt);
     nu_attempt_charge(attempt, exchange->params.timeout_status, NULL);
     nu_attempt_charge_host(attempt, false);

@@ -101,6 +101,34 @@ struct nu_response_stats {
 };
 extern const struct nu_stat_table nu_response_stats_table;
 
+/* cluster.<name>., with track_cluster_stats.timeout_budgets only */
+#define NU_TIMEOUT_BUDGET_STATS(X, S) \
+    X(S, HISTOGRAM, upstream_rq_timeout_budget_percent_used, \
+      "Percent of its timeout that a request took.") \
+    X(S, HISTOGRAM, upstream_rq_timeout_budget_per_try_percent_used, \
+      "Percent of its timeout that a try took.")
+
+struct nu_timeout_budget_stats {
+    NU_TIMEOUT_BUDGET_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_timeout_budget_stats_table;
+
+/* cluster.<name>., with track_cluster_stats.request_response_sizes only */
+#define NU_MESSAGE_SIZE_STATS(X, S) \
+    X(S, HISTOGRAM, upstream_rq_headers_size, \
+      "Bytes of the names and values of a request's head.") \
+    X(S, HISTOGRAM, upstream_rq_headers_count, "Header fields of a request.") \
+    X(S, HISTOGRAM, upstream_rq_body_size, "Bytes of a request's body.") \
+    X(S, HISTOGRAM, upstream_rs_headers_size, \
+      "Bytes of the names and values of a response's heads.") \
+    X(S, HISTOGRAM, upstream_rs_headers_count, "Header fields of a response.") \
+    X(S, HISTOGRAM, upstream_rs_body_size, "Bytes of a response's body.")
+
+struct nu_message_size_stats {
+    NU_MESSAGE_SIZE_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_message_size_stats_table;
+
 /* cluster.<name>., load balancing */
 #define NU_CLUSTER_LB_STATS(X, S) \
     X(S, COUNTER, lb_healthy_panic, "Requests balanced over all hosts as too few were healthy.") \

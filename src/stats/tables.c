@@ -57,6 +57,10 @@ NU_STAT_TABLE(nu_response_stats, NU_RESPONSE_STATS,
               "Answers by where the request came from or went to.");
 NU_STAT_TABLE(nu_cluster_lb_stats, NU_CLUSTER_LB_STATS, "cluster.<name>",
               "The load balancer of a cluster.");
+NU_STAT_TABLE(nu_timeout_budget_stats, NU_TIMEOUT_BUDGET_STATS, "cluster.<name>",
+              "What timeouts leave, with `timeout_budgets` of `track_cluster_stats` only.");
+NU_STAT_TABLE(nu_message_size_stats, NU_MESSAGE_SIZE_STATS, "cluster.<name>",
+              "Sizes of messages, with `request_response_sizes` of `track_cluster_stats` only.");
 NU_STAT_TABLE(nu_health_check_stats, NU_HEALTH_CHECK_STATS, "cluster.<name>.health_check",
               "Active health checks of a cluster.");
 NU_STAT_TABLE(nu_cluster_membership_stats, NU_CLUSTER_MEMBERSHIP_STATS, "cluster.<name>",
@@ -140,6 +144,8 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_prime_authz_stats_table,
     &nu_cluster_traffic_stats_table,
     &nu_response_stats_table,
+    &nu_timeout_budget_stats_table,
+    &nu_message_size_stats_table,
     &nu_cluster_lb_stats_table,
     &nu_cluster_membership_stats_table,
     &nu_health_check_stats_table,

@@ -109,6 +109,7 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     if (cluster->options.predictive_ratio > 1 && !table->counts_streams)
         count_streams(table);
     local->totals = table->counts_streams ? &table->totals : NULL;
+    local->is_metered = cluster->sets.budgets || cluster->sets.sizes;
     memset(table->found, 0, sizeof(table->found));
     void *before = nu_map_put(&table->by_name, cluster->name, local);
     nu_assert(!before);

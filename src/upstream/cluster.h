@@ -84,6 +84,8 @@ struct nu_cluster_sets {
     struct nu_stat_set *membership;
     struct nu_stat_set *update;
     struct nu_stat_set *transport_match;              /* .default. */
+    struct nu_stat_set *budgets;                      /* NULL unless tracked */
+    struct nu_stat_set *sizes;                        /* the same */
     struct nu_stat_set *http1;                        /* .http1. */
     struct nu_stat_set *http2;                        /* .http2.; NULL where it is not spoken */
     struct nu_stat_set *breakers[NU_PRIORITY_COUNT];  /* .circuit_breakers.X. */
@@ -224,6 +226,7 @@ struct nu_cluster_local {
     struct nu_pool **pool_of; /* nu_pool_slot says where; NULL until used */
     struct nu_subset_totals subsets_counted;
     struct nu_stream_counts *totals; /* borrowed: the table's; NULL: nobody asks for them */
+    bool is_metered;                 /* its budgets or sizes are tracked */
 };
 
 /* A worker's clusters by name. */

@@ -74,6 +74,14 @@ void nu_cluster_need_http2_stats(struct nu_cluster *cluster)
         cluster->sets.http2 = create_set(cluster, &nu_http2_stats_table, ".http2");
 }
 
+void nu_cluster_track(struct nu_cluster *cluster, bool budgets, bool sizes)
+{
+    if (budgets)
+        cluster->sets.budgets = create_set(cluster, &nu_timeout_budget_stats_table, "");
+    if (sizes)
+        cluster->sets.sizes = create_set(cluster, &nu_message_size_stats_table, "");
+}
+
 void nu_cluster_set_http(struct nu_cluster *cluster, enum nu_cluster_http http)
 {
     cluster->options.http = http;
@@ -211,6 +219,8 @@ static void destroy_sets(struct nu_cluster_sets *sets)
     nu_stat_set_destroy(&sets->membership);
     nu_stat_set_destroy(&sets->update);
     nu_stat_set_destroy(&sets->transport_match);
+    nu_stat_set_destroy(&sets->budgets);
+    nu_stat_set_destroy(&sets->sizes);
     nu_stat_set_destroy(&sets->http1);
     nu_stat_set_destroy(&sets->http2);
     for (int i = 0; i < NU_PRIORITY_COUNT; i++) {

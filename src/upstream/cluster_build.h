@@ -31,6 +31,8 @@ struct nu_cluster *nu_cluster_create(struct nu_stats *stats, struct nu_str name,
 /* Sets the breakers of one priority. */
 void nu_cluster_set_limits(struct nu_cluster *cluster, enum nu_priority priority,
                            const struct nu_breaker_limits *limits);
+/* Makes the statistics of timeout budgets and of message sizes; once, before workers use it. */
+void nu_cluster_track(struct nu_cluster *cluster, bool budgets, bool sizes);
 /* Sets what is spoken to the hosts; HTTP/1 at first. */
 void nu_cluster_set_http(struct nu_cluster *cluster, enum nu_cluster_http http);
 /* Makes the statistics of HTTP/2 where there are none, for who speaks it beside the pools. */

@@ -326,6 +326,14 @@ static void check_agreement(struct nu_factory *factory, const struct nu_cluster 
                         proto->name);
 }
 
+/* track_cluster_stats hides the older field. */
+static void read_tracking(struct nu_cluster *cluster, const cluster_proto *proto)
+{
+    const Envoy__Config__Cluster__V3__TrackClusterStats *tracked = proto->track_cluster_stats;
+    nu_cluster_track(cluster, tracked ? tracked->timeout_budgets : proto->track_timeout_budgets,
+                     tracked && tracked->request_response_sizes);
+}
+
 static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
                          const cluster_proto *proto)
 {
@@ -340,6 +348,7 @@ static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
     read_keepalive(options, proto);
     read_bind(factory, options, proto);
     read_preconnect(options, proto);
+    read_tracking(cluster, proto);
     options->pools_per_connection = proto->connection_pool_per_downstream_connection;
     options->closes_unwell = proto->close_connections_on_host_health_failure;
     read_happy_eyeballs(&options->happy_eyeballs, proto);
