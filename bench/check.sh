@@ -12,13 +12,13 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 
 bounds='
-keepalive-16 9800
-headers-20 17400
-gate-allowed 11600
-gate-denied 7450
-newconn 13200
-hosts-100 10000
-hosts-10000 10250
+keepalive-16 9150
+headers-20 16750
+gate-allowed 10950
+gate-denied 7100
+newconn 11800
+hosts-100 9350
+hosts-10000 9600
 '
 names=$(echo "$bounds" | awk 'NF { printf "%s%s", sep, $1; sep = "," }')
 ./bench.py instructions -p nuncio -s "$names" -o "$results"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread's event loop over libevent: the turn, the clock of the turn, work for the end of the
- * turn, messages from other threads, and deferred freeing. Sockets are in event/io.h, timers in
- * event/timer.h.
+ * One thread's event loop: the turn, the clock of the turn, work for the end of the turn, messages
+ * from other threads, and deferred freeing. Sockets are in event/io.h, timers in event/timer.h,
+ * signals in event/signal.h.
  *
- * A turn is: wait, run every callback that is ready, run the tasks of the turn's end (connections
- * write what they gathered, objects that were closed are freed), wait again. Callbacks may
- * therefore close and destroy anything that they were called by. A turn of many events runs its
- * tasks between them as well, whenever enough have gathered, so that memory is given back and used
- * again while it is still in the cache, and the clock goes on.
+ * A turn is: wait, tell of every descriptor that is ready, fire timers, run the tasks of the turn's
+ * end (connections write what they gathered, objects that were closed are freed), wait again.
+ * Callbacks may therefore close and destroy anything that they were called by. A turn of many events
+ * runs its tasks between them as well, whenever enough have gathered, so that memory is given back
+ * and used again while it is still in the cache, and the clock goes on.
  *
  * A loop belongs to the thread that runs it. Only nu_loop_post and nu_loop_stop are for others.
  */
@@ -23,6 +23,7 @@
 struct event_base;
 struct nu_cluster_table;
 struct nu_filter_client;
+struct nu_poller;
 struct nu_runtime;
 struct nu_timer_wheel;
 
@@ -40,14 +41,13 @@ struct nu_task {
 
 /* Open for the inline functions below; private otherwise. */
 struct nu_loop {
-    struct event_base *base;
-    uint64_t now_us;      /* 0: not read in this turn */
-    int64_t realtime_gap; /* realtime minus monotonic, in us */
-    uint64_t gap_read_us; /* when the gap was measured */
+    struct nu_poller *poller; /* its descriptors: event/io.h */
+    uint64_t now_us;          /* 0: not read in this turn */
+    int64_t realtime_gap;     /* realtime minus monotonic, in us */
+    uint64_t gap_read_us;     /* when the gap was measured */
     struct nu_list turn_tasks;
     struct nu_list next_turn_tasks;
     uint32_t task_count; /* asked for since the tasks were run last */
-    bool turn_armed;     /* the turn-end event is active */
     struct nu_timer_wheel *timers;
     /* What the thread has besides, set by the loop's owner for those who know what it is. */
     struct nu_cluster_table *clusters;     /* its clusters; NULL for none */
@@ -66,14 +66,14 @@ void nu_loop_destroy(struct nu_loop **loop);
 void nu_loop_run(struct nu_loop *loop);
 /* Runs what is ready now, without waiting (tests). */
 void nu_loop_run_once(struct nu_loop *loop);
+/* Runs one turn, which waits up to `wait_ms` for something to do (tests). */
+void nu_loop_run_turn(struct nu_loop *loop, int wait_ms);
 /* Makes nu_loop_run return at the end of the current turn. Any thread. */
 void nu_loop_stop(struct nu_loop *loop);
 
 /* Sends a task to the loop's thread, which calls task->fn(task) in one of its next turns; tasks of
  * one sender arrive in order. Any thread; wakes the loop. */
 void nu_loop_post(struct nu_loop *loop, struct nu_task *task);
-
-void nu_loop_arm_turn_end(struct nu_loop *loop);
 
 /* Runs task->fn(task) at the end of this turn; asking twice is asking once. An initialised task
  * that is not wanted any more is taken back with nu_list_remove(&task->link). */
@@ -83,24 +83,14 @@ static inline void nu_loop_at_turn_end(struct nu_loop *loop, struct nu_turn_task
         return;
     nu_list_add_last(&loop->turn_tasks, &task->link);
     loop->task_count++;
-    if (!loop->turn_armed)
-        nu_loop_arm_turn_end(loop);
 }
 
 /* Runs task->fn(task) at the end of the next turn, which then comes without a wait: for work that
  * goes on, so that others get their turn. A task that is linked already stays where it is. */
 void nu_loop_at_next_turn(struct nu_loop *loop, struct nu_turn_task *task);
 
+/* For event/io.c: runs the turn's tasks now, with nothing of theirs on the stack below. */
 void nu_loop_run_tasks(struct nu_loop *loop);
-
-/* The last thing that a callback of libevent does, with nothing of ours on the stack below it: runs
- * the turn's tasks now if many have gathered. The objects that called may be gone then. */
-static inline void nu_loop_event_done(struct nu_loop *loop)
-{
-    enum { TASKS_MAX = 32 };
-    if (nu_unlikely(loop->task_count >= TASKS_MAX))
-        nu_loop_run_tasks(loop);
-}
 
 static inline void nu_turn_task_init(struct nu_turn_task *task, void (*fn)(struct nu_turn_task *))
 {
@@ -115,11 +105,8 @@ void nu_loop_defer_free(struct nu_loop *loop, void (*fn)(void *obj), void *obj);
 /* Monotonic microseconds, read once a turn, or once between the runs of a long turn's tasks. */
 static inline uint64_t nu_loop_now_us(struct nu_loop *loop)
 {
-    if (nu_unlikely(loop->now_us == 0)) {
+    if (nu_unlikely(loop->now_us == 0))
         loop->now_us = nu_clock_monotonic_us();
-        if (nu_unlikely(!loop->turn_armed))
-            nu_loop_arm_turn_end(loop);
-    }
     return loop->now_us;
 }
 
@@ -137,5 +124,8 @@ static inline uint64_t nu_loop_realtime_us(struct nu_loop *loop)
 
 /* Turns completed; a watchdog compares two readings. Any thread. */
 uint64_t nu_loop_turns(const struct nu_loop *loop);
+
+/* For event/signal.c: libevent's base, which takes part in every turn once it was asked for. */
+struct event_base *nu_loop_event_base(struct nu_loop *loop);
 
 #endif

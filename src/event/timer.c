@@ -7,8 +7,7 @@
  */
 #include "event/timer.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
+#include <limits.h>
 
 #include "base/alloc.h"
 
@@ -23,9 +22,8 @@ enum {
 
 struct nu_timer_wheel {
     struct nu_loop *loop; /* borrowed */
-    struct event wake;
-    uint64_t wake_ms; /* when `wake` will fire, or NEVER */
-    uint64_t done_ms; /* everything due up to here has fired */
+    uint64_t look_ms;     /* when there is something to look at, or NEVER */
+    uint64_t done_ms;     /* everything due up to here has fired */
     uint64_t occupied[LEVELS];
     struct nu_list slots[LEVELS][SLOTS];
 };
@@ -33,16 +31,6 @@ struct nu_timer_wheel {
 static uint64_t now_ms(struct nu_timer_wheel *wheel)
 {
     return nu_loop_now_us(wheel->loop) / 1000;
-}
-
-static NU_NOINLINE void set_wake(struct nu_timer_wheel *wheel, uint64_t at_ms)
-{
-    uint64_t now = now_ms(wheel);
-    uint64_t delay = at_ms > now ? at_ms - now : 0;
-    struct timeval tv = {.tv_sec = (time_t)(delay / 1000),
-                         .tv_usec = (suseconds_t)(delay % 1000 * 1000)};
-    wheel->wake_ms = at_ms;
-    event_add(&wheel->wake, &tv);
 }
 
 /* Links the timer into its slot; returns when that slot needs to be looked at. */
@@ -73,8 +61,8 @@ void nu_timer_arm(struct nu_loop *loop, struct nu_timer *timer, uint64_t delay_m
     if (nu_unlikely(__builtin_add_overflow(base_ms, delay_ms, &timer->deadline_ms)))
         timer->deadline_ms = NEVER;
     uint64_t look_ms = place(wheel, timer);
-    if (nu_unlikely(look_ms < wheel->wake_ms))
-        set_wake(wheel, look_ms);
+    if (nu_unlikely(look_ms < wheel->look_ms))
+        wheel->look_ms = look_ms;
 }
 
 /* The earliest time at which some slot must be looked at. */
@@ -129,49 +117,46 @@ static void advance_to(struct nu_timer_wheel *wheel, uint64_t at)
     }
 }
 
-void nu_timer_wheel_run(struct nu_timer_wheel *wheel)
+bool nu_timer_wheel_run(struct nu_timer_wheel *wheel)
 {
     uint64_t now = now_ms(wheel);
+    if (nu_likely(now < wheel->look_ms))
+        return false;
     uint64_t look;
     while ((look = next_look(wheel)) <= now)
         advance_to(wheel, look);
     if (now > wheel->done_ms)
         wheel->done_ms = now;
-    look = next_look(wheel);
-    if (look == NEVER) {
-        event_del(&wheel->wake);
-        wheel->wake_ms = NEVER;
-    } else if (look != wheel->wake_ms || !event_pending(&wheel->wake, EV_TIMEOUT, NULL)) {
-        set_wake(wheel, look);
-    }
+    wheel->look_ms = next_look(wheel);
+    return true;
 }
 
-static void on_wake(int fd, short what, void *arg)
+int nu_timer_wheel_wait_ms(struct nu_timer_wheel *wheel)
 {
-    (void)fd;
-    (void)what;
-    nu_timer_wheel_run(arg);
+    if (wheel->look_ms == NEVER)
+        return -1;
+    /* Asked after the turn, so the clock is read anew; and rounded up, so that it is time then. */
+    uint64_t now_us = nu_clock_monotonic_us();
+    uint64_t look_us = wheel->look_ms * 1000;
+    uint64_t wait_ms = look_us > now_us ? (look_us - now_us + 999) / 1000 : 0;
+    return wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
 }
 
 struct nu_timer_wheel *nu_timer_wheel_create(struct nu_loop *loop)
 {
     struct nu_timer_wheel *wheel = nu_calloc(1, sizeof(*wheel));
     wheel->loop = loop;
-    wheel->wake_ms = NEVER;
+    wheel->look_ms = NEVER;
     for (unsigned level = 0; level < LEVELS; level++) {
         for (unsigned slot = 0; slot < SLOTS; slot++)
             nu_list_init(&wheel->slots[level][slot]);
     }
-    event_assign(&wheel->wake, loop->base, -1, 0, on_wake, wheel);
     wheel->done_ms = nu_clock_monotonic_us() / 1000;
     return wheel;
 }
 
 void nu_timer_wheel_destroy(struct nu_timer_wheel **wheel)
 {
-    if (!*wheel)
-        return;
-    event_del(&(*wheel)->wake);
     nu_free(*wheel);
     *wheel = NULL;
 }

@@ -226,10 +226,7 @@ void nu_connection_on_readable(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    struct nu_connection *conn = arg;
-    struct nu_loop *loop = conn->loop;
-    on_ready(conn);
-    nu_loop_event_done(loop);
+    on_ready(arg);
 }
 
 void nu_connection_read_now(struct nu_connection *conn)

@@ -171,7 +171,7 @@ void nu_connection_on_flush_task(struct nu_turn_task *task)
     bool may_write = conn->state != NU_CONNECTION_CONNECTING && conn->state != NU_CONNECTION_CLOSED;
     if (!may_write)
         return;
-    if (nu_unlikely(conn->io.write_event != NULL))
+    if (nu_unlikely(nu_io_is_write_enabled(&conn->io)))
         wait_for_room(conn, false); /* what was added to `out` stays there */
     else if (!write_at_once(conn))
         flush(conn);

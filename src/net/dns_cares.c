@@ -94,8 +94,8 @@ static void on_timer(struct nu_timer *timer)
 static void on_socket(int fd, short what, void *arg)
 {
     struct watched_socket *watched = arg;
-    process(watched->resolver, what & EV_READ ? fd : ARES_SOCKET_BAD,
-            what & EV_WRITE ? fd : ARES_SOCKET_BAD);
+    process(watched->resolver, what & NU_IO_READ ? fd : ARES_SOCKET_BAD,
+            what & NU_IO_WRITE ? fd : ARES_SOCKET_BAD);
 }
 
 static struct watched_socket *find_socket(const struct resolver *resolver, int fd)

@@ -33,7 +33,6 @@ static inline void h1_wire_init(struct h1_wire *wire)
     memset(wire, 0, sizeof(*wire));
     nu_list_init(&wire->loop.turn_tasks);
     nu_list_init(&wire->loop.next_turn_tasks);
-    wire->loop.turn_armed = true;
     wire->loop.now_us = 1000000;
     wire->conn.loop = &wire->loop;
     wire->conn.state = NU_CONNECTION_OPEN;

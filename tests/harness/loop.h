@@ -7,7 +7,6 @@
 #ifndef NU_TESTS_HARNESS_LOOP_H
 #define NU_TESTS_HARNESS_LOOP_H
 
-#include <event2/event.h>
 #include <time.h>
 
 #include "event/loop.h"
@@ -15,13 +14,6 @@
 #include "harness/test.h"
 
 enum { HARNESS_LIMIT_S = 10 };
-
-static inline void harness_ignore_(int fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    (void)arg;
-}
 
 static inline double harness_real_seconds_(void)
 {
@@ -34,13 +26,9 @@ static inline double harness_real_seconds_(void)
 static inline bool harness_wait(struct nu_loop *loop, bool (*done)(void *arg), void *arg)
 {
     double end = harness_real_seconds_() + HARNESS_LIMIT_S;
-    struct event *wake = event_new(loop->base, -1, EV_PERSIST, harness_ignore_, NULL);
-    struct timeval period = {.tv_usec = 2000};
-    event_add(wake, &period);
     bool ok;
     while (!(ok = done(arg)) && harness_real_seconds_() < end)
-        event_base_loop(loop->base, EVLOOP_ONCE);
-    event_free(wake);
+        nu_loop_run_turn(loop, 2);
     return ok;
 }
 

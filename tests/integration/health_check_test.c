@@ -76,9 +76,9 @@ static void fixture_start(struct fixture *f)
 
 static void fixture_finish(struct fixture *f)
 {
+    upstream_finish(&f->upstream);
     cluster_fixture_finish(&f->base);
     nu_init_manager_finish(&f->init);
-    upstream_finish(&f->upstream);
     nu_clock_fake_remove();
 }
 

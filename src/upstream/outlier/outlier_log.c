@@ -3,6 +3,7 @@
  * The event log of outlier detection: a line of JSON for each ejection, also one that is not
  * enforced, and for each return. It is Envoy's OutlierDetectionEvent as Envoy prints it.
  */
+#include <stdio.h>
 #include <time.h>
 
 #include "base/json.h"

@@ -175,4 +175,23 @@ TEST(messages_of_every_thread_arrive_once_and_in_order)
     nu_loop_destroy(&loop);
 }
 
+TEST(a_loop_does_not_wait_while_there_is_work)
+{
+    struct nu_loop *loop = start();
+    struct job a = make(loop, 'a');
+    struct job b = make(loop, 'b');
+    nu_turn_task_init(&a.task, on_job);
+    nu_turn_task_init(&b.task, on_job);
+    a.later = &b;
+    nu_loop_at_turn_end(loop, &a.task);
+    nu_loop_run_turn(loop, -1);
+    assert_string_equal(order, "a.");
+    nu_loop_run_turn(loop, -1);
+    assert_string_equal(order, "a.b.");
+    nu_loop_defer_free(loop, on_free, nu_unconst("c"));
+    nu_loop_run_turn(loop, -1);
+    assert_string_equal(order, "a.b.c");
+    nu_loop_destroy(&loop);
+}
+
 TEST_MAIN()

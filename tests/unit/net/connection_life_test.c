@@ -108,7 +108,7 @@ static void peer_ends(struct fixture *f)
 static void fill_socket(struct fixture *f)
 {
     static char bytes[65536];
-    for (int i = 0; i < 64 && !f->conn.io.write_event; i++) {
+    for (int i = 0; i < 64 && !nu_io_is_write_enabled(&f->conn.io); i++) {
         nu_buf_append(&f->conn.out, nu_str_make(bytes, sizeof(bytes)));
         nu_connection_write(&f->conn);
         nu_loop_run_once(f->loop);

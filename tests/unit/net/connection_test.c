@@ -84,7 +84,7 @@ static void add_and_turn(struct fixture *f)
 
 static void fill_socket(struct fixture *f)
 {
-    while (!f->conn.io.write_event)
+    while (!nu_io_is_write_enabled(&f->conn.io))
         add_and_turn(f);
 }
 
