@@ -65,6 +65,8 @@ void nu_attempt_release(struct nu_attempt *attempt)
 {
     struct nu_stream_encoder *encoder = attempt->encoder;
     attempt->encoder = NULL;
+    if (nu_unlikely(attempt->lookup != NULL))
+        nu_attempt_cancel_lookup(attempt);
     if (!encoder && nu_unlikely(attempt->raw != NULL)) {
         nu_raw_upstream_cancel(attempt->raw);
         return;
@@ -408,6 +410,9 @@ static bool choose_pool(struct nu_attempt *attempt)
 enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt)
 {
     bool overflow = false;
+    if (nu_unlikely(attempt->exchange->params.cluster->cluster->forward_proxy != NULL) &&
+        nu_attempt_look_up(attempt))
+        return NU_ATTEMPT_LATER;
     bool chosen = nu_unlikely(attempt->exchange->params.raw != NULL)
                       ? nu_attempt_open_raw(attempt, &overflow)
                       : choose_pool(attempt);
@@ -443,6 +448,7 @@ void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange)
     attempt->raw = NULL;
     attempt->timers = NULL;
     attempt->meter = NULL;
+    attempt->lookup = NULL;
     attempt->is_over = false;
     attempt->is_retried = false;
     attempt->is_above_high = false;

@@ -16,6 +16,7 @@
 
 struct nu_attempt;
 struct nu_exchange;
+struct nu_host_lookup; /* client/exchange_internal.h */
 
 /* What limits the time of an attempt. Few have one. */
 struct nu_attempt_timers {
@@ -49,6 +50,7 @@ struct nu_attempt {
     struct nu_raw_upstream *raw;       /* in the arena; NULL unless params.raw is set */
     struct nu_attempt_timers *timers;  /* in the arena; NULL while there was none to arm */
     struct nu_attempt_meter *meter;    /* in the arena; NULL where nothing is measured */
+    struct nu_host_lookup *lookup;     /* in the arena: the host is being looked up; or NULL */
     struct nu_pool_request pool_request;
     struct nu_stream_decoder decoder; /* its info is the stream's, or a copy beside another try */
     struct nu_headers response_headers;

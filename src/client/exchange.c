@@ -49,6 +49,7 @@ void nu_exchange_fail(struct nu_exchange *exchange, enum nu_exchange_failure_kin
         .reason = reason,
         .transport_failure = transport_failure,
         .response_started = nu_exchange_is_answered(exchange),
+        .details = exchange->no_host,
         .is_retry = exchange->info->upstream.attempt_count > 1,
     };
     if (nu_unlikely(exchange->params.cluster->is_metered))
@@ -82,6 +83,7 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     exchange->request_headers = headers;
     exchange->request_trailers = NULL;
     exchange->request_end_us = 0;
+    exchange->no_host = nu_str_make(NULL, 0);
     exchange->flags = NU_EXCHANGE_STARTED;
     if (nu_unlikely(nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE))))
         exchange->flags |= NU_EXCHANGE_GRPC;
@@ -93,7 +95,15 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
         nu_tries_init(exchange);
 }
 
-/* Chooses where the newest attempt goes; false if the exchange failed of that. */
+void nu_exchange_fail_without_host(struct nu_exchange *exchange)
+{
+    exchange->attempt->is_over = true;
+    nu_exchange_charge(exchange, 503);
+    nu_exchange_break_off(exchange, NU_EXCHANGE_NO_HOST);
+}
+
+/* Chooses where the newest attempt goes; false if the exchange failed of that, or it is to be looked
+ * up first. */
 static bool choose(struct nu_exchange *exchange)
 {
     struct nu_attempt *attempt = exchange->attempt;
@@ -101,9 +111,9 @@ static bool choose(struct nu_exchange *exchange)
     case NU_ATTEMPT_STARTED:
         break;
     case NU_ATTEMPT_NO_HOST:
-        attempt->is_over = true;
-        nu_exchange_charge(exchange, 503);
-        nu_exchange_break_off(exchange, NU_EXCHANGE_NO_HOST);
+        nu_exchange_fail_without_host(exchange);
+        return false;
+    case NU_ATTEMPT_LATER:
         return false;
     case NU_ATTEMPT_OVERFLOW:
         nu_exchange_on_no_connection(attempt, NU_RESET_OVERFLOW, nu_str_make(NULL, 0), false);
@@ -123,14 +133,22 @@ bool nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_pa
 {
     init(exchange, params, headers);
     exchange->info->upstream.attempt_count = 1;
-    if (!choose(exchange))
+    bool chosen = choose(exchange);
+    if (nu_unlikely(!chosen && !exchange->first.lookup))
         return exchange->first.host != NULL;
     if (nu_unlikely(params->tunnel != NU_TUNNEL_NONE))
         nu_exchange_begin_tunnel(exchange);
     if (ended)
         nu_exchange_end_request(exchange);
-    nu_attempt_begin(&exchange->first);
+    if (nu_likely(chosen))
+        nu_attempt_begin(&exchange->first);
     return true;
+}
+
+void nu_exchange_on_looked_up(struct nu_exchange *exchange)
+{
+    nu_exchange_arm_timeout(exchange);
+    nu_exchange_try(exchange);
 }
 
 /* Whichever try answers: it is held, or it is not. */

@@ -39,6 +39,7 @@ struct nu_exchange_failure {
     enum nu_exchange_failure_kind kind;
     enum nu_reset_reason reason;     /* with RESET */
     struct nu_str transport_failure; /* with RESET; may be empty; valid during the call */
+    struct nu_str details;           /* with NO_HOST: why, one word; may be empty */
     bool response_started;           /* headers were passed on before */
     bool is_retry;                   /* it was not the first try */
 };
@@ -105,7 +106,8 @@ struct nu_exchange {
     struct nu_buf pending; /* of the request, while there is no connection */
     struct nu_timer timeout;
     uint64_t request_end_us;
-    uint64_t body_left; /* of a tunnel's request: may be sent before it is granted */
+    struct nu_str no_host; /* why none was found; empty: nobody said */
+    uint64_t body_left;    /* of a tunnel's request: may be sent before it is granted */
     uint16_t flags;
 };
 

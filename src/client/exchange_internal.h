@@ -7,6 +7,7 @@
  *     exchange_response.c  the response on its way to the owner, and failures
  *     exchange_metadata.c  METADATA beside both
  *     attempt.c            one attempt: host, pool, connection, decoder
+ *     exchange_lookup.c    waiting until a forward proxy knows the host
  *     exchange_raw.c       the same over a plain connection
  *     exchange_retry.c     whether there is another one, and its start
  *     retry.c              the rules of that
@@ -29,6 +30,8 @@ enum nu_exchange_flag {
     NU_EXCHANGE_ABOVE_HIGH = 1 << 5, /* `pending` is over its limit: the owner was told */
     NU_EXCHANGE_HOLDING = 1 << 6,    /* the response is held back */
     NU_EXCHANGE_WAITING = 1 << 7,    /* a tunnel's bytes are held back: it was not granted yet */
+    NU_EXCHANGE_TIMED = 1 << 9,      /* the clock of its timeout may run */
+    NU_EXCHANGE_RUNNING = 1 << 10,   /* it was started */
     NU_EXCHANGE_GRPC = 1 << 8,       /* a request of gRPC: its answer has a status of its own */
 };
 
@@ -55,6 +58,10 @@ static inline struct nu_stream_encoder *nu_exchange_encoder(const struct nu_exch
 
 /* --- exchange.c ------------------------------------------------------------------------------- */
 
+/* The newest attempt has found no host: the end, with on_failed. */
+void nu_exchange_fail_without_host(struct nu_exchange *exchange);
+/* The newest attempt's host is known now: it goes on. */
+void nu_exchange_on_looked_up(struct nu_exchange *exchange);
 /* Starts the attempt, which is the newest, or fails. */
 void nu_exchange_try(struct nu_exchange *exchange);
 /* The end: nothing is at work any more. */
@@ -72,6 +79,8 @@ void nu_exchange_on_ready(struct nu_exchange *exchange);
 /* The request is complete: the clock of the timeout starts. */
 void nu_exchange_end_request(struct nu_exchange *exchange);
 /* The end of a tunnel's bytes is not awaited: the clock starts now. */
+/* Starts the clock of the timeout, if it may run and does not yet. */
+void nu_exchange_arm_timeout(struct nu_exchange *exchange);
 void nu_exchange_begin_tunnel(struct nu_exchange *exchange);
 /* The tunnel is granted: sends what came so far. */
 void nu_exchange_send_kept(struct nu_exchange *exchange);
@@ -100,6 +109,7 @@ void nu_exchange_on_timeout(struct nu_timer *timer);
 enum nu_attempt_start {
     NU_ATTEMPT_STARTED,
     NU_ATTEMPT_NO_HOST,
+    NU_ATTEMPT_LATER,    /* the host is being looked up: nu_exchange_on_looked_up follows */
     NU_ATTEMPT_OVERFLOW, /* too many wait already */
 };
 
@@ -177,6 +187,13 @@ struct nu_tried_host {
 void nu_tries_note_host(const struct nu_attempt *attempt);
 /* What the choice of the next host depends on. */
 void nu_tries_fill_context(struct nu_exchange *exchange);
+
+/* --- exchange_lookup.c --- */
+
+/* The host of a forward proxy's cluster: whether it must be looked up first. If it cannot be, why
+ * stands in exchange->no_host. */
+bool nu_attempt_look_up(struct nu_attempt *attempt);
+void nu_attempt_cancel_lookup(struct nu_attempt *attempt);
 
 /* --- exchange_raw.c --- */
 

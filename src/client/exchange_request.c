@@ -108,22 +108,30 @@ static void find_body_left(struct nu_exchange *exchange)
         exchange->body_left = 0;
 }
 
+/* Once: the time of a tunnel, which is a request that may never end, is not begun anew with its
+ * end. While a host is looked up the time stands still, as in Envoy. */
+void nu_exchange_arm_timeout(struct nu_exchange *exchange)
+{
+    bool may_run =
+        (exchange->flags & (NU_EXCHANGE_TIMED | NU_EXCHANGE_RUNNING)) == NU_EXCHANGE_TIMED;
+    if (!may_run || !exchange->params.timeout_ms || nu_unlikely(exchange->attempt->lookup != NULL))
+        return;
+    exchange->flags |= NU_EXCHANGE_RUNNING;
+    nu_timer_arm(nu_exchange_loop(exchange), &exchange->timeout, exchange->params.timeout_ms);
+}
+
 void nu_exchange_begin_tunnel(struct nu_exchange *exchange)
 {
-    exchange->flags |= NU_EXCHANGE_WAITING;
+    exchange->flags |= NU_EXCHANGE_WAITING | NU_EXCHANGE_TIMED;
     find_body_left(exchange);
-    if (exchange->params.timeout_ms)
-        nu_timer_arm(nu_exchange_loop(exchange), &exchange->timeout, exchange->params.timeout_ms);
-    exchange->params.timeout_ms = 0;
+    nu_exchange_arm_timeout(exchange);
 }
 
 void nu_exchange_end_request(struct nu_exchange *exchange)
 {
-    struct nu_loop *loop = nu_exchange_loop(exchange);
-    exchange->flags |= NU_EXCHANGE_REQUEST_ENDED;
-    exchange->request_end_us = nu_loop_now_us(loop);
-    if (exchange->params.timeout_ms)
-        nu_timer_arm(loop, &exchange->timeout, exchange->params.timeout_ms);
+    exchange->flags |= NU_EXCHANGE_REQUEST_ENDED | NU_EXCHANGE_TIMED;
+    exchange->request_end_us = nu_loop_now_us(nu_exchange_loop(exchange));
+    nu_exchange_arm_timeout(exchange);
     if (nu_unlikely(exchange->tries != NULL) && nu_exchange_encoder(exchange))
         nu_attempt_time(exchange->attempt);
 }

@@ -207,7 +207,7 @@ void nu_exchange_on_timeout(struct nu_timer *timer)
 {
     struct nu_exchange *exchange = nu_container_of(timer, struct nu_exchange, timeout);
     for (struct nu_attempt *a = exchange->attempt; a; a = a->older) {
-        if (!a->is_over)
+        if (!a->is_over && nu_likely(!a->lookup))
             count_timeout(a);
     }
     nu_exchange_break_off(exchange, NU_EXCHANGE_TIMEOUT);

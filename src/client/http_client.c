@@ -237,6 +237,8 @@ static void send_request(struct call *call, struct nu_cluster_local *cluster,
         .timeout_status = 504,
         .is_internal = true,
     };
+    if (nu_unlikely(cluster->cluster->forward_proxy != NULL))
+        params.lb.host_name = nu_forward_proxy_name(cluster, &call->info, &call->request);
     call->starting = true;
     nu_exchange_start(&call->exchange, &params, &call->request, wanted->body.len == 0);
     if (wanted->body.len) {

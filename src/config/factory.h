@@ -13,6 +13,7 @@
 
 struct nu_bind_config;
 struct nu_access_logger_class;
+struct nu_dns_caches;
 struct nu_dns_resolver;
 struct nu_file_watcher;
 struct nu_filter_factory;
@@ -60,6 +61,7 @@ struct nu_factory {
     struct nu_loop *loop;               /* the main thread's */
     struct nu_log_file *outlier_log;    /* takes events of outlier detection; NULL for none */
     struct nu_dns_resolver *dns;        /* of clusters that name no other one */
+    struct nu_dns_caches *dns_caches;   /* of forward proxies, by name; NULL: there can be none */
     struct nu_host_keeper *host_keeper; /* makes hosts */
     const struct nu_bind_config *bind;  /* of clusters that have none of their own; may be NULL */
     /* Takes what must be ready before listeners open; NULL where nothing waits. */

@@ -30,7 +30,7 @@ struct nu_dns_answer {
     bool ok; /* an answer came; without addresses the name does not exist or has none */
     const struct nu_dns_address *addresses; /* in the order of the answer */
     size_t count;
-    const char *error; /* why not, when not ok */
+    const char *error; /* why not, when not ok, or when there are no addresses */
 };
 
 /* A question, embedded in its asker, who sets on_answer. */

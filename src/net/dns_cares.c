@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <limits.h>
 #include <netdb.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/list.h"
@@ -366,7 +367,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
         if (answer.count == 0)
             note_broken_server(resolver, status);
         answer.addresses = addresses;
-        answer.error = answer.ok ? NULL : ares_strerror(status);
+        answer.error = status == ARES_SUCCESS ? NULL : ares_strerror(status);
         finish(lookup, &answer);
     }
     nu_free(addresses);
@@ -419,11 +420,41 @@ static bool answer_literal(struct resolver *resolver, struct lookup *lookup,
     if (nu_address_parse_ip(nu_str_from(lookup->name), 0, &literal.address) != NU_OK)
         return false;
     struct nu_dns_answer answer = {.ok = true, .addresses = &literal, .count = 1};
+    bool is_v6 = literal.address.family == NU_ADDRESS_IPV6;
     nu_counter_inc(&resolver->counters->resolve_total);
-    if (literal.address.family == NU_ADDRESS_IPV6 && family == NU_DNS_V4_ONLY) {
+    if (is_v6 && family == NU_DNS_V4_PREFERRED) { /* it is no name for the first family */
+        nu_counter_inc(&resolver->counters->resolve_total);
         nu_counter_inc(&resolver->counters->get_addr_failure);
-        answer = (struct nu_dns_answer){.error = "an IPv6 address, but IPv4 is wanted"};
     }
+    if (is_v6 && family == NU_DNS_V4_ONLY) {
+        nu_counter_inc(&resolver->counters->get_addr_failure);
+        answer = (struct nu_dns_answer){.error = ares_strerror(ARES_EBADNAME)};
+    }
+    finish(lookup, &answer);
+    return true;
+}
+
+/* What newer versions of c-ares take in a name; older ones ask the servers for anything. */
+static bool is_name(const char *name)
+{
+    for (const char *p = name; *p; p++) {
+        bool is_letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
+        if (!is_letter && !nu_ascii_is_digit(*p) && !strchr("-._/*", *p))
+            return false;
+    }
+    return true;
+}
+
+/* In Envoy both families fail, one after the other. */
+static bool answer_no_name(struct resolver *resolver, struct lookup *lookup,
+                           enum nu_dns_family family)
+{
+    if (is_name(lookup->name))
+        return false;
+    uint64_t tries = family == NU_DNS_AUTO || family == NU_DNS_V4_PREFERRED ? 2 : 1;
+    struct nu_dns_answer answer = {.error = ares_strerror(ARES_EBADNAME)};
+    nu_counter_add(&resolver->counters->resolve_total, tries);
+    nu_counter_add(&resolver->counters->get_addr_failure, tries);
     finish(lookup, &answer);
     return true;
 }
@@ -447,7 +478,7 @@ static void resolve(struct nu_dns_resolver *base, struct nu_dns_query *query, st
     lookup->name = nu_strndup(name.ptr, name.len);
     query->pending = lookup;
     prepare_counters(resolver);
-    if (answer_literal(resolver, lookup, family))
+    if (answer_literal(resolver, lookup, family) || answer_no_name(resolver, lookup, family))
         return;
     int status = open_channel(resolver);
     if (status != ARES_SUCCESS) {

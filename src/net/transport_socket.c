@@ -23,11 +23,24 @@ static const struct nu_transport_socket_class *find(const struct nu_factory *fac
     return NULL;
 }
 
-bool nu_transport_socket_agrees_on_protocol(const struct nu_transport_socket *socket)
+/* The class of the last one, next to the connection's user; NULL for plain TCP. */
+static const struct nu_transport_socket_class *last_class(const struct nu_transport_socket *socket)
 {
     while (socket->cls && socket->cls->inner)
         socket = socket->cls->inner(socket->config);
-    return socket->cls && socket->cls->agrees_on_protocol;
+    return socket->cls;
+}
+
+bool nu_transport_socket_agrees_on_protocol(const struct nu_transport_socket *socket)
+{
+    const struct nu_transport_socket_class *cls = last_class(socket);
+    return cls && cls->agrees_on_protocol;
+}
+
+bool nu_transport_socket_is_secure(const struct nu_transport_socket *socket)
+{
+    const struct nu_transport_socket_class *cls = last_class(socket);
+    return cls && cls->is_secure;
 }
 
 bool nu_transport_socket_from_proto(struct nu_factory *factory,

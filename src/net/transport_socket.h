@@ -32,6 +32,7 @@ struct nu_transport_socket_class {
     const char *downstream_type; /* full name of the configuration's message for listeners */
     const char *upstream_type;   /* for clusters; may be the same */
     bool agrees_on_protocol;     /* both sides choose the application's protocol (ALPN) */
+    bool is_secure;              /* nobody on the way reads or changes the bytes (TLS) */
     bool names_client;           /* an upstream is told whom a connection is for: each client has
                                     its own */
     /*
@@ -58,6 +59,9 @@ struct nu_transport_socket {
 
 /* Whether it, or the one behind it, agrees with the peer on the application's protocol. */
 bool nu_transport_socket_agrees_on_protocol(const struct nu_transport_socket *socket);
+
+/* Whether it, or the one behind it, is secure. */
+bool nu_transport_socket_is_secure(const struct nu_transport_socket *socket);
 
 /* Plain TCP, by name. */
 extern const struct nu_transport_socket_class nu_raw_buffer_socket;

@@ -47,6 +47,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .outlier_log = server->outlier_log,
         .loop = server->loop,
         .dns = server->dns,
+        .dns_caches = nu_cluster_manager_dns_caches(server->clusters),
         .host_keeper = nu_cluster_manager_host_keeper(server->clusters),
         .bind = server->bind,
         .init = &server->init,

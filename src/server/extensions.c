@@ -6,6 +6,7 @@
 #include "server/extensions.h"
 
 #include "access_log/access_log.h"
+#include "filters/http/dynamic_forward_proxy/dynamic_forward_proxy.h"
 #include "filters/http/health_check/health_check.h"
 #include "filters/http/plugin/plugin.h"
 #include "filters/http/prime_authz/prime_authz.h"
@@ -27,7 +28,8 @@
 #include "tls/tls_from_proto.h"
 
 static const struct nu_filter_factory *const http_filters[] = {
-    &nu_health_check_factory, &nu_plugin_factory, &nu_prime_authz_factory, &nu_router_factory, NULL,
+    &nu_dynamic_forward_proxy_factory, &nu_health_check_factory, &nu_plugin_factory,
+    &nu_prime_authz_factory,           &nu_router_factory,       NULL,
 };
 
 static const struct nu_network_filter_factory *const network_filters[] = {

@@ -150,4 +150,33 @@ struct nu_dns_stats {
 };
 extern const struct nu_stat_table nu_dns_stats_table;
 
+/* dns_cache.<name>. */
+#define NU_DNS_CACHE_STATS(X, S) \
+    X(S, COUNTER, cache_load, "Names found in a store of an earlier run; there is none.") \
+    X(S, COUNTER, dns_query_attempt, "Questions for names.") \
+    X(S, COUNTER, dns_query_success, "Answers, also without an address.") \
+    X(S, COUNTER, dns_query_failure, "Questions without an answer.") \
+    X(S, COUNTER, dns_query_timeout, "Of these: the answer took too long.") \
+    X(S, COUNTER, host_added, "Names that came.") \
+    X(S, COUNTER, host_removed, "Names that went, unused.") \
+    X(S, COUNTER, host_address_changed, "Answers with other addresses than before.") \
+    X(S, COUNTER, host_overflow, "Requests for names that did not fit in.") \
+    X(S, COUNTER, dns_rq_pending_overflow, "Requests refused because too many waited.") \
+    X(S, GAUGE, num_hosts, "Names at present.")
+
+struct nu_dns_cache_stats {
+    NU_DNS_CACHE_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_dns_cache_stats_table;
+
+/* dns_cache.<name>.circuit_breakers. */
+#define NU_DNS_CACHE_BREAKER_STATS(X, S) \
+    X(S, GAUGE, rq_pending_open, "1 while as many requests wait for names as may.") \
+    X(S, GAUGE, rq_pending_remaining, "How many more may.")
+
+struct nu_dns_cache_breaker_stats {
+    NU_DNS_CACHE_BREAKER_STATS(NU_STAT_FIELD, )
+};
+extern const struct nu_stat_table nu_dns_cache_breaker_stats_table;
+
 #endif

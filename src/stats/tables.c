@@ -24,6 +24,10 @@ NU_STAT_TABLE(nu_cluster_table_stats, NU_CLUSTER_TABLE_STATS,
 NU_STAT_TABLE(nu_runtime_stats, NU_RUNTIME_STATS, "runtime", "Runtime layers.");
 NU_STAT_TABLE(nu_filesystem_stats, NU_FILESYSTEM_STATS, "filesystem", "Log files.");
 NU_STAT_TABLE(nu_dns_stats, NU_DNS_STATS, "dns.cares", "The resolver.");
+NU_STAT_TABLE(nu_dns_cache_stats, NU_DNS_CACHE_STATS, "dns_cache.<name>",
+              "Names of a forward proxy.");
+NU_STAT_TABLE(nu_dns_cache_breaker_stats, NU_DNS_CACHE_BREAKER_STATS,
+              "dns_cache.<name>.circuit_breakers", "Requests that wait for them.");
 
 NU_STAT_TABLE(nu_listener_stats, NU_LISTENER_STATS, "listener.<address>", "A listener.");
 NU_STAT_TABLE(nu_listener_config_stats, NU_LISTENER_CONFIG_STATS, "listener.<address>",
@@ -129,6 +133,8 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_runtime_stats_table,
     &nu_filesystem_stats_table,
     &nu_dns_stats_table,
+    &nu_dns_cache_stats_table,
+    &nu_dns_cache_breaker_stats_table,
     &nu_listener_stats_table,
     &nu_listener_config_stats_table,
     &nu_listener_worker_stats_table,

@@ -38,6 +38,7 @@ const struct nu_transport_socket_class nu_tls_socket = {
     .downstream_type = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
     .upstream_type = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     .agrees_on_protocol = true,
+    .is_secure = true,
     .create = create,
     .accept = accept_tls,
     .connect = connect_tls,

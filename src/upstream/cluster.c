@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "upstream/discovery/fresh_hosts.h"
+#include "upstream/dns_cache/dns_cache.h"
 #include "upstream/lb/lb_aggregate.h"
 #include "upstream/lb/lb_locality.h"
 #include "upstream/pool/pool.h"
@@ -40,6 +41,7 @@ void nu_cluster_table_finish(struct nu_cluster_table *table)
         destroy_local(entry->value);
     }
     nu_map_finish(&table->by_name);
+    nu_dns_caches_detach(table);
 }
 
 static struct nu_pool **make_pool_slots(const struct nu_host_set *hosts)
@@ -202,6 +204,14 @@ void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluste
     nu_host_set_unref(set);
     update_zones_after(table, local);
     update_aggregates_after(table, local);
+}
+
+void nu_cluster_table_add_host(struct nu_cluster_table *table, const struct nu_cluster *cluster,
+                               struct nu_host *host)
+{
+    struct nu_cluster_local *local = nu_cluster_table_find(table, cluster->name);
+    if (local && !nu_host_set_has(local->hosts, host))
+        nu_fresh_hosts_add(local, host);
 }
 
 static void drain_pool(struct nu_cluster_local *local, struct nu_pool *pool)

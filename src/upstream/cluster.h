@@ -23,6 +23,7 @@
 #include "upstream/hosts/breaker.h"
 #include "upstream/hosts/happy_eyeballs.h"
 #include "upstream/lb/lb.h"
+#include "upstream/discovery/forward_proxy.h"
 #include "upstream/discovery/original_dst.h"
 #include "upstream/hosts/subset.h"
 #include "upstream/hosts/transport_match.h"
@@ -30,6 +31,7 @@
 struct nu_aggregate;
 struct nu_cluster_manager;
 struct nu_discovery;
+struct nu_dns_cache_local;
 struct nu_init_target;
 struct nu_pool;
 struct nu_zone_stats;
@@ -157,6 +159,8 @@ struct nu_cluster {
     bool wants_provided_lb; /* by its configuration: the balancer of its type */
     /* Hosts are made by need; NULL: they are not. */
     const struct nu_original_dst *original_dst;
+    /* Hosts are those that requests name; NULL: they are not. */
+    const struct nu_forward_proxy *forward_proxy;
     const struct nu_aggregate *aggregate; /* hosts are other clusters'; NULL: they are not */
 };
 
@@ -238,7 +242,9 @@ struct nu_cluster_table {
     struct nu_str local_cluster; /* borrowed: the cluster of processes like this; may be empty */
     struct nu_cluster_local *aggregates; /* those that stand for others; NULL: there are none */
     struct nu_cluster_local
-        *found[NU_CLUSTER_MEMO];    /* lately, by where the name stood; may be NULL */
+        *found[NU_CLUSTER_MEMO];           /* lately, by where the name stood; may be NULL */
+    struct nu_dns_cache_local *dns_caches; /* owned: the thread's parts; NULL for none */
+    uint32_t dns_cache_count;
     bool counts_streams;            /* a cluster foresees requests by `totals` */
     struct nu_stream_counts totals; /* over all clusters: Envoy's rule */
 };
@@ -257,6 +263,9 @@ void nu_cluster_table_drain_host(struct nu_cluster_table *table, const struct nu
                                  const struct nu_host *host);
 /* Drains the pools of all hosts. */
 void nu_cluster_table_drain(struct nu_cluster_table *table, const struct nu_cluster *cluster);
+/* Gives a cluster one more host, before the set that has it (takes a reference). */
+void nu_cluster_table_add_host(struct nu_cluster_table *table, const struct nu_cluster *cluster,
+                               struct nu_host *host);
 /* The same for one that was found, whatever the main thread says. */
 void nu_cluster_local_set_hosts(struct nu_cluster_local *local, struct nu_host_set *hosts);
 /* The present set, which nobody else has, has got one more host. */

@@ -17,11 +17,14 @@
 
 #include "envoy/extensions/clusters/aggregate/v3/cluster.pb-c.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb-c.h"
+#include "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.pb-c.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
 
 typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
 
 #define AGGREGATE &envoy__extensions__clusters__aggregate__v3__cluster_config__descriptor
+#define FORWARD_PROXY \
+    &envoy__extensions__clusters__dynamic_forward_proxy__v3__cluster_config__descriptor
 
 #define HTTP_OPTIONS_KEY "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -377,6 +380,8 @@ static void read_named_kind(struct nu_factory *factory, struct nu_cluster *clust
     else if (nu_str_eq(name, NU_STR("envoy.clusters.aggregate")) ||
              (config && config->descriptor == AGGREGATE))
         nu_aggregate_from_proto(factory, cluster, proto);
+    else if (config && config->descriptor == FORWARD_PROXY)
+        nu_forward_proxy_from_proto(factory, cluster, proto, config);
     else if (nu_str_eq(name, NU_STR("envoy.cluster.static")))
         nu_static_hosts_from_proto(factory, cluster, proto);
     else if (nu_str_eq(name, NU_STR("envoy.cluster.strict_dns")))

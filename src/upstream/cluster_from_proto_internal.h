@@ -51,6 +51,10 @@ void nu_dns_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
 /* Makes the cluster one whose hosts are made by need. */
 void nu_original_dst_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                                 const Envoy__Config__Cluster__V3__Cluster *proto);
+/* Makes the cluster one whose hosts are those that requests name, from its ClusterConfig. */
+void nu_forward_proxy_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
+                                 const Envoy__Config__Cluster__V3__Cluster *proto,
+                                 const ProtobufCMessage *config);
 /* Makes the cluster one that stands for others. */
 void nu_aggregate_from_proto(struct nu_factory *factory, struct nu_cluster *cluster,
                              const Envoy__Config__Cluster__V3__Cluster *proto);

@@ -192,6 +192,31 @@ static void tell(const struct nu_cluster *cluster, const struct nu_host_change *
     }
 }
 
+void nu_cluster_announce_host(struct nu_cluster *cluster, struct nu_host *host)
+{
+    struct nu_host *const hosts[] = {host};
+    const struct nu_host_change change = {.added = hosts, .added_count = 1};
+    tell(cluster, &change);
+    host->is_announced = true;
+}
+
+/* But of those whom the observers know already. */
+static void tell_news(const struct nu_cluster *cluster, const struct nu_host_change *change)
+{
+    struct nu_host_change news = *change;
+    struct nu_host **added = nu_alloc(change->added_count * sizeof(struct nu_host *));
+    news.added = added;
+    news.added_count = 0;
+    for (uint32_t i = 0; i < change->added_count; i++) {
+        if (!change->added[i]->is_announced)
+            added[news.added_count++] = change->added[i];
+        change->added[i]->is_announced = false;
+    }
+    if (news.added_count || news.removed_count)
+        tell(cluster, &news);
+    nu_free(added);
+}
+
 uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
                                   const struct nu_cluster_surroundings *around)
 {
@@ -200,7 +225,7 @@ uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_ho
     old = old ? old : &nobody;
     struct nu_host_change change = compare(old, cluster->hosts);
     if (change.added_count || change.removed_count)
-        tell(cluster, &change);
+        tell_news(cluster, &change);
     set_zones(cluster, &change, around->here);
     seal(cluster, around);
     uint32_t changed = count_changes(old, &change);

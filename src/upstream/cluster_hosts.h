@@ -23,6 +23,8 @@ void nu_cluster_destroy_observers(struct nu_cluster *cluster);
 /* Drops the host set. */
 void nu_cluster_finish_hosts(struct nu_cluster *cluster);
 
+/* Tells observers of a host before it is in a set: they are not told again when it is. */
+void nu_cluster_announce_host(struct nu_cluster *cluster, struct nu_host *host);
 /*
  * Makes cluster->hosts count, which came in the place of `old` (NULL: it is the first): observers
  * are told, the set is sealed, the membership statistics are brought up to it. Returns in how many

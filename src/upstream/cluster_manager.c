@@ -11,6 +11,7 @@
 #include "stats/server_stats.h"
 #include "upstream/hosts/breaker_runtime.h"
 #include "upstream/cluster_hosts.h"
+#include "upstream/dns_cache/dns_cache.h"
 
 struct table_link {
     struct nu_list link;
@@ -29,6 +30,7 @@ struct nu_cluster_manager {
     struct nu_list tables;  /* of struct table_link */
     struct nu_list retired; /* of struct retirement */
     struct nu_host_keeper host_keeper;
+    struct nu_dns_caches *dns_caches; /* owned */
     struct nu_stat_set *stat_set;
     struct nu_cluster_manager_stats *counters;
 };
@@ -128,6 +130,7 @@ struct nu_cluster_manager *nu_cluster_manager_create(struct nu_stats *stats, str
     nu_list_init(&manager->retired);
     nu_host_keeper_init(&manager->host_keeper, stats, loop);
     manager->host_keeper.retire = retire_of_host;
+    manager->dns_caches = nu_dns_caches_create(stats, loop);
     return manager;
 }
 
@@ -147,6 +150,11 @@ void nu_cluster_manager_set_local(struct nu_cluster_manager *manager, struct nu_
             .zone = nu_arena_dup(&manager->arena, here->zone),
             .sub_zone = nu_arena_dup(&manager->arena, here->sub_zone),
         };
+}
+
+struct nu_dns_caches *nu_cluster_manager_dns_caches(struct nu_cluster_manager *manager)
+{
+    return manager->dns_caches;
 }
 
 struct nu_loop *nu_cluster_manager_loop(struct nu_cluster_manager *manager)
@@ -182,6 +190,7 @@ void nu_cluster_manager_destroy(struct nu_cluster_manager **manager_ptr)
         nu_cluster_destroy(&cluster);
     }
     nu_map_finish(&manager->clusters);
+    nu_dns_caches_destroy(&manager->dns_caches);
     struct table_link *table;
     nu_list_for_each(table, &manager->tables, struct table_link, link)
     {
@@ -242,6 +251,7 @@ bool nu_cluster_manager_add(struct nu_cluster_manager *manager, struct nu_cluste
 
 void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_cluster_table *table)
 {
+    nu_dns_caches_flush(manager->dns_caches);
     table->local_cluster = manager->local_cluster;
     /* The local cluster first, on which zones of all others depend. */
     struct nu_cluster *local = nu_cluster_manager_find(manager, manager->local_cluster);
@@ -256,6 +266,7 @@ void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_clu
     struct table_link *link = nu_alloc(sizeof(*link));
     link->table = table;
     nu_list_add_last(&manager->tables, &link->link);
+    nu_dns_caches_attach(manager->dns_caches, table);
 }
 
 /* New hosts on their way to one table. */
@@ -346,34 +357,56 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
     tell_tables(manager, cluster, changed > 0);
 }
 
-/* --- Hosts that are unwell -------------------------------------------------------------------- */
+/* --- Single hosts ----------------------------------------------------------------------------- */
 
-struct drain_message {
+/* A host on its way to one table, which does something with it. */
+struct host_message {
     struct nu_task task;
+    void (*fn)(struct nu_cluster_table *table, const struct nu_cluster *cluster,
+               struct nu_host *host);
     struct nu_cluster_table *table;
     struct nu_cluster *cluster;
     struct nu_host *host; /* one reference */
 };
 
-static void on_drain_message(struct nu_task *task)
+static void on_host_message(struct nu_task *task)
 {
-    struct drain_message *message = nu_container_of(task, struct drain_message, task);
-    nu_cluster_table_drain_host(message->table, message->cluster, message->host);
+    struct host_message *message = nu_container_of(task, struct host_message, task);
+    message->fn(message->table, message->cluster, message->host);
     nu_host_unref(message->host);
     nu_free(message);
+}
+
+static void send_host(struct nu_cluster_manager *manager, const struct host_message *model)
+{
+    struct table_link *link;
+    nu_list_for_each(link, &manager->tables, struct table_link, link)
+    {
+        struct host_message *message = nu_alloc(sizeof(*message));
+        *message = *model;
+        message->task.fn = on_host_message;
+        message->table = link->table;
+        nu_host_ref(message->host);
+        nu_loop_post(link->table->loop, &message->task);
+    }
+}
+
+static void drain_host(struct nu_cluster_table *table, const struct nu_cluster *cluster,
+                       struct nu_host *host)
+{
+    nu_cluster_table_drain_host(table, cluster, host);
 }
 
 void nu_cluster_manager_drain_host(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
                                    struct nu_host *host)
 {
-    struct table_link *link;
-    nu_list_for_each(link, &manager->tables, struct table_link, link)
-    {
-        struct drain_message *message = nu_alloc(sizeof(*message));
-        message->task.fn = on_drain_message;
-        message->table = link->table;
-        message->cluster = cluster;
-        message->host = nu_host_ref(host);
-        nu_loop_post(link->table->loop, &message->task);
-    }
+    send_host(manager, &(struct host_message){.fn = drain_host, .cluster = cluster, .host = host});
+}
+
+void nu_cluster_manager_add_host(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
+                                 struct nu_host *host)
+{
+    nu_cluster_announce_host(cluster, host);
+    send_host(manager, &(struct host_message){
+                           .fn = nu_cluster_table_add_host, .cluster = cluster, .host = host});
 }

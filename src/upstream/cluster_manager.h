@@ -9,6 +9,7 @@
 #include "upstream/cluster.h"
 
 struct nu_cluster_manager;
+struct nu_dns_caches;
 struct nu_runtime;
 
 /* `stats` and `loop` (the main thread's) are borrowed. */
@@ -18,6 +19,8 @@ void nu_cluster_manager_destroy(struct nu_cluster_manager **manager);
 /* What hosts of this process are made with. */
 struct nu_host_keeper *nu_cluster_manager_host_keeper(struct nu_cluster_manager *manager);
 
+/* The DNS caches of this process, by name. */
+struct nu_dns_caches *nu_cluster_manager_dns_caches(struct nu_cluster_manager *manager);
 /* The main thread's loop. */
 struct nu_loop *nu_cluster_manager_loop(struct nu_cluster_manager *manager);
 /* What host sets that come look up their settings in (takes a reference); NULL for nothing. */
@@ -54,6 +57,11 @@ void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_clu
  * rules (struct nu_cluster_updates). */
 void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
                                   struct nu_host_set *hosts);
+
+/* A host that is in no set of the cluster yet is for use: every table gets it now, and the set that
+ * has it may come later. */
+void nu_cluster_manager_add_host(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
+                                 struct nu_host *host);
 
 /* A host was found unwell: connections to it end when their streams do, idle ones at once, in every
  * thread. */

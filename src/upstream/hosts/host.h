@@ -128,6 +128,9 @@ struct nu_host {
     struct nu_locality locality;     /* owned */
     char *texts;                     /* owned: what these point to */
     _Atomic bool is_used;            /* it was chosen; only of hosts that are made by need */
+    bool is_announced;               /* observers know it before it is in a set. Main thread */
+    _Atomic uint64_t used_us;        /* when it was chosen last (monotonic); only of hosts that
+                                        requests name; 0: never */
     struct nu_stat_set *stats;       /* cx_total, rq_total ...; owned; not rendered by /stats */
     struct nu_host_outlier *outlier; /* owned; NULL without outlier detection */
     struct nu_stat_set *zone_stats;  /* borrowed: the cluster's, of requests from our zone to that
@@ -266,6 +269,18 @@ static inline void nu_host_note_use(struct nu_host *host)
 static inline bool nu_host_take_use(struct nu_host *host)
 {
     return atomic_exchange_explicit(&host->is_used, false, memory_order_relaxed);
+}
+
+/* Notes when a host was chosen, to a millisecond. Any thread. */
+static inline void nu_host_touch(struct nu_host *host, uint64_t now_us)
+{
+    uint64_t used_us = atomic_load_explicit(&host->used_us, memory_order_relaxed);
+    if (now_us - used_us >= 1000)
+        atomic_store_explicit(&host->used_us, now_us, memory_order_relaxed);
+}
+static inline uint64_t nu_host_used_us(const struct nu_host *host)
+{
+    return atomic_load_explicit(&host->used_us, memory_order_relaxed);
 }
 
 /* Whether nothing but a passed health check kept it, and it failed. */

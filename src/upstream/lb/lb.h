@@ -36,6 +36,7 @@ struct nu_lb_context {
     bool has_hash;                   /* else they take a random number */
     const struct nu_value *criteria; /* a struct: which subset of hosts; NULL: none is asked for */
     const struct nu_address *destination; /* where it is to go; NULL: it says nothing */
+    struct nu_str host_name;              /* "host:port" that it is for; empty: it says nothing */
     nu_lb_accepts_fn *accepts;            /* NULL: any host will do */
     uint32_t max_attempts;       /* how many more choices are made while none is accepted */
     nu_lb_loads_fn *loads;       /* NULL: those of the set */

@@ -379,13 +379,29 @@ TEST(addresses_and_localhost_need_no_server)
     assert_answer(&f, "::1", NU_DNS_AUTO, "::1/0");
     assert_answer(&f, "::1", NU_DNS_V4_PREFERRED, "::1/0");
     assert_answer(&f, "::1", NU_DNS_V4_ONLY, "failed");
-    assert_int_equal(stat(&f, "get_addr_failure"), 1);
+    /* It was no name for the first family of V4_PREFERRED either. */
+    assert_int_equal(stat(&f, "get_addr_failure"), 2);
     struct asked asked = {0};
     ask(&f, &asked, "localhost", NU_DNS_V4_ONLY);
     assert_true(asked.done);
     assert_true(nu_str_starts_with(nu_strbuf_str(&asked.text), NU_STR("127.0.0.1/")));
     assert_str(nu_str_from(f.server.log), "");
     nu_strbuf_finish(&asked.text);
+    fixture_finish(&f);
+}
+
+TEST(what_no_name_may_hold_is_not_asked_for)
+{
+    struct fixture f;
+    fixture_init(&f);
+    assert_answer(&f, "a.test:80", NU_DNS_V4_ONLY, "failed");
+    assert_answer(&f, "[::1", NU_DNS_V4_ONLY, "failed");
+    assert_answer(&f, "u@a.test", NU_DNS_ALL, "failed");
+    assert_int_equal(stat(&f, "get_addr_failure"), 3);
+    assert_answer(&f, "a b", NU_DNS_AUTO, "failed");
+    assert_int_equal(stat(&f, "get_addr_failure"), 5); /* of each family */
+    assert_int_equal(stat(&f, "resolve_total"), 5);
+    assert_str(nu_str_from(f.server.log), "");
     fixture_finish(&f);
 }
 

@@ -129,11 +129,13 @@ void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_
 {
     struct nu_router *router = nu_router_of_exchange(exchange);
     switch (failure->kind) {
-    case NU_EXCHANGE_NO_HOST:
+    case NU_EXCHANGE_NO_HOST: {
+        struct nu_str why = failure->details;
         nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_NO_HEALTHY_UPSTREAM);
         nu_router_answer_failed(router, 503, NU_STR("no healthy upstream"),
-                                NU_STR("no_healthy_upstream"), false);
+                                why.len ? why : NU_STR("no_healthy_upstream"), false);
         return;
+    }
     case NU_EXCHANGE_TIMEOUT:
         on_timeout(router, failure, NU_STR("response_timeout"));
         return;

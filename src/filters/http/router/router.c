@@ -209,6 +209,8 @@ static void complete_context(struct nu_router *router, struct nu_lb_context *con
     const struct nu_lb_class *cls = cluster->cluster->lb_class;
     if (nu_unlikely(cluster->cluster->original_dst != NULL))
         context->destination = nu_original_dst_find(cluster, info, headers);
+    if (nu_unlikely(cluster->cluster->forward_proxy != NULL))
+        context->host_name = nu_forward_proxy_name(cluster, info, headers);
     if (nu_unlikely(policy && cls->uses_hash && !context->has_hash))
         context->has_hash =
             nu_hash_policy_eval(policy, headers, info, &router->cookies, &context->hash);

@@ -208,6 +208,8 @@ static void complete_context(const struct session *session, struct nu_lb_context
     struct nu_stream_info *info = session->info;
     if (cluster->cluster->original_dst)
         context->destination = nu_original_dst_find(cluster, info, NULL);
+    if (cluster->cluster->forward_proxy)
+        context->host_name = nu_forward_proxy_name(cluster, info, NULL);
     if (cls->uses_hash)
         context->has_hash = find_hash(session, &context->hash);
     if (cls->uses_criteria)
