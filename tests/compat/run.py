@@ -39,8 +39,12 @@ def main():
     if program is None:
         return 0
     began = time.monotonic()
-    verdicts = judge_all(load_cases(chosen.names), program, chosen.jobs).values()
+    verdicts = list(judge_all(load_cases(chosen.names), program, chosen.jobs).values())
     for verdict in verdicts:
+        if verdict.differed_once:
+            print(f"differed once, agreed alone: {verdict.name}")
+            for line in () if chosen.quiet else verdict.differed_once:
+                print(f"  {line}")
         if verdict.failed:
             print(f"FAILED {verdict.name}")
             for line in () if chosen.quiet else verdict.lines:

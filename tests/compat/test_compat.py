@@ -53,14 +53,16 @@ def verdicts_of_two(request, nuncio_path):
                         Program(nuncio_path, is_envoy=False, workers=2))
 
 
-def fail_if_failed(verdict):
+def fail_if_failed(verdict, record_property):
+    if verdict.differed_once:  # for tests/tools/summary.py
+        record_property("differed once, agreed alone", "\n".join(verdict.differed_once))
     if verdict.failed:
         pytest.fail("\n".join(verdict.lines), pytrace=False)
 
 
 @pytest.mark.parametrize("case", CASE_LIST, ids=lambda case: case.name)
-def test_nuncio_answers_as_envoy_did(case, verdicts):
-    fail_if_failed(verdicts[case.name])
+def test_nuncio_answers_as_envoy_did(case, verdicts, record_property):
+    fail_if_failed(verdicts[case.name], record_property)
 
 
 def may_use_two_workers(case):
@@ -69,9 +71,10 @@ def may_use_two_workers(case):
 
 
 @pytest.mark.parametrize("case", filter(may_use_two_workers, CASE_LIST), ids=lambda case: case.name)
-def test_two_workers_answer_several_clients_as_one_does(case, verdicts_of_two):
+def test_two_workers_answer_several_clients_as_one_does(case, verdicts_of_two,
+                                                               record_property):
     """The kernel chooses the worker: run.py --workers 8 is the longer test."""
-    fail_if_failed(verdicts_of_two[case.name])
+    fail_if_failed(verdicts_of_two[case.name], record_property)
 
 
 def test_every_case_is_recorded_unedited_or_says_it_is_unconfirmed():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tool itself: that it notices what it has to notice, and takes out no more than it says."""
 
+import argparse
 import concurrent.futures
 import json
 import pathlib
@@ -13,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import normalise  # noqa: E402
 from lib import case as case_module  # noqa: E402
-from lib import config, h2, judge, tls  # noqa: E402
+from lib import config, h2, judge, observe, tls  # noqa: E402
 from lib.case import Case, CaseError, write_recording  # noqa: E402
 from lib.compare import apply_differences, compare  # noqa: E402
 from lib.view import apply_views  # noqa: E402
@@ -247,3 +248,50 @@ def test_with_several_workers_what_happened_is_still_compared(change):
     seen = seen_with("ab", [["GET / HTTP/1.1\r\n"]], ["2", "1"], upstream_rq_total=2)
     other = {**json.loads(json.dumps(seen)), **change}
     assert compare(without_workers(seen), without_workers(other))
+
+
+def judged(monkeypatch, *rounds):
+    """What judge_all makes of a case whose runs end with these lines, and the number of runs."""
+    left = list(rounds)
+
+    def verdict(case, _):
+        lines = left.pop(0)
+        return judge.Verdict(case.name, "failed" if lines else "same", lines)
+    monkeypatch.setattr(judge, "find_verdict", verdict)
+    case = argparse.Namespace(name="group/one")
+    return judge.judge_all([case], None)["group/one"], len(rounds) - len(left)
+
+
+def test_a_case_that_differs_runs_once_more_and_is_named(monkeypatch):
+    verdict, runs = judged(monkeypatch, ["stats/a: Envoy 1, nuncio None"], [])
+    assert not verdict.failed and runs == 2
+    assert verdict.differed_once == ["stats/a: Envoy 1, nuncio None"]
+
+
+def test_a_case_that_differs_twice_fails_and_shows_both(monkeypatch):
+    verdict, runs = judged(monkeypatch, ["one"], ["two"])
+    assert verdict.failed and runs == 2 and {"one", "two"} <= set(verdict.lines)
+
+
+@pytest.mark.parametrize("words", [
+    "exit code 1: ==5==ERROR: AddressSanitizer: heap-use-after-free",
+    "exit code 1: src/a.c:1:2: runtime error: shift exponent 64",
+    "exit code 66: WARNING: ThreadSanitizer: data race",
+    "exit code -6: a.c:12: assertion failed", "exit code -11: "])
+def test_a_crash_is_never_run_again(monkeypatch, words):
+    verdict, runs = judged(monkeypatch, [words], [])
+    assert verdict.failed and runs == 1
+
+
+def test_settling_waits_for_a_count_that_comes_late(monkeypatch):
+    reads = iter([{"a": 1}, {"a": 1}, {"a": 1}, {"a": 2}, {"a": 2}])
+    monkeypatch.setattr(observe, "read_stats", lambda _: next(reads))
+    monkeypatch.setattr(observe, "SETTLE_SECONDS", 0)
+    assert observe._settle(0, lambda stats: stats == {"a": 2}) == {"a": 2}
+
+
+def test_settling_gives_up_on_a_count_that_never_comes(monkeypatch):
+    monkeypatch.setattr(observe, "read_stats", lambda _: {"a": 1})
+    monkeypatch.setattr(observe, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(observe, "PATIENCE_SECONDS", 0.01)
+    assert observe._settle(0, lambda stats: False) == {"a": 1}

@@ -6,7 +6,8 @@ usage: summary.py ALLOWED_SKIPS [--skipped NAME REASON]... FOLDER...
 
 Each FOLDER is a build folder in which ctest wrote ctest.xml and the pytest suites junit/NAME.xml. A
 cmocka program and a pytest suite count with the tests inside them, everything else as one. Prints
-every skip with its reason; the last line is "N passed, N failed, N skipped". Ends with 1 if a test
+every skip with its reason, and by name what passed at a second try only: a race may be behind it. The
+last line is "N passed, N failed, N skipped". Ends with 1 if a test
 failed, if a skip is not on the list, or if a folder has no results.
 """
 import re
@@ -14,10 +15,13 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+REPEATED = "differed once, agreed alone"  # the property that such a test leaves in its report
+
 
 class Count:
     def __init__(self):
         self.passed, self.failed, self.skips = 0, 0, []
+        self.repeated = []
 
     def add_pytest(self, suite, path):
         for case in ElementTree.parse(path).iter("testcase"):
@@ -30,6 +34,9 @@ class Count:
                 self.failed += 1
             else:
                 self.passed += 1
+            for note in case.iter("property"):
+                if note.get("name") == REPEATED:
+                    self.repeated.append((f"{suite}/{case.get('name')}", note.get("value")))
 
     def add_cmocka(self, name, output):
         passed = re.findall(r"^\[  PASSED  \] (\d+) test\(s\)\.", output, re.M)
@@ -79,6 +86,8 @@ def main():
         else:
             print(f"no results in {folder}")
             missing += 1
+    for name, lines in count.repeated:
+        print(f"{REPEATED}: {name}\n    " + lines.replace("\n", "\n    "))
     refused = 0
     for name, reason in sorted(set(count.skips)):
         is_allowed = name in allowed

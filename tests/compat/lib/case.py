@@ -5,8 +5,6 @@ import hashlib
 import json
 import pathlib
 
-import yaml
-
 from . import config, tls
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -30,13 +28,17 @@ def sha256(value):
     return hashlib.sha256(_canonical(value).encode()).hexdigest()
 
 
+def name_of(path):
+    return str(path.relative_to(CASES).with_suffix(""))
+
+
 class Case:
     """One case file. `spec` is its tree, `name` is group/name."""
 
     def __init__(self, path):
         self.path = path
-        self.name = str(path.relative_to(CASES).with_suffix(""))
-        self.spec = yaml.safe_load(path.read_text())
+        self.name = name_of(path)
+        self.spec = config.load_yaml(path.read_text())
         unknown = set(self.spec) - KNOWN_KEYS
         if unknown:
             raise CaseError(f"{self.name}: no such key: {', '.join(sorted(unknown))}")
@@ -86,7 +88,7 @@ def write_recording(case, identity, observed):
 
 def load_cases(prefixes=()):
     """All cases whose name begins with one of the prefixes; all of them without prefixes."""
-    cases = [Case(path) for path in sorted(CASES.rglob("*.yaml"))]
+    paths = sorted(CASES.rglob("*.yaml"))
     if prefixes:
-        cases = [case for case in cases if any(case.name.startswith(p) for p in prefixes)]
-    return cases
+        paths = [path for path in paths if name_of(path).startswith(tuple(prefixes))]
+    return [Case(path) for path in paths]

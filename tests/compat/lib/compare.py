@@ -10,10 +10,16 @@ class Verdict:
 
     def __init__(self, name, status, lines=()):
         self.name, self.status, self.lines = name, status, list(lines)
+        self.crashed = False       # the process broke, or a sanitizer spoke
+        self.differed_once = None  # the lines of a first run, where the second one agreed
 
     @property
     def failed(self):
         return self.status == "failed"
+
+    @property
+    def may_repeat(self):
+        return self.failed and not self.crashed
 
 
 def _walk(tree, path):

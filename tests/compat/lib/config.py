@@ -23,13 +23,23 @@ PATCHES = ("bootstrap", "listener", "chain", "hcm", "router", "route_config", "v
            "downstream_tls", "upstream_tls", "tcp", "before", "alone")
 
 
+# LibYAML's, where PyYAML was built with it: ten times as fast as the same in Python.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def load_yaml(text):
+    return yaml.load(text, Loader=LOADER)
+
+
 @functools.lru_cache(maxsize=None)
-def _base_text(name):
-    return (BASES / f"{name}.yaml").read_text()
+def _base(name):
+    return load_yaml((BASES / f"{name}.yaml").read_text())
 
 
 def load_base(name):
-    return yaml.safe_load(_base_text(name))
+    """A base's tree, the caller's own."""
+    return copy.deepcopy(_base(name))
 
 
 def merge(into, patch):
@@ -81,7 +91,7 @@ def _transport(place, kind, patch):
 
 def _more_clusters(clusters, names):
     for name in names:
-        extra = copy.deepcopy(load_base("proxy")["static_resources"]["clusters"][0])
+        extra = load_base("proxy")["static_resources"]["clusters"][0]
         if isinstance(name, dict):  # {name: ..., patch...}
             merge(extra, name)
             name = name["name"]
@@ -144,7 +154,7 @@ def template(case):
     """What the server is given, with placeholders: the text of the configuration file."""
     if "config" in case:
         return case["config"]
-    return yaml.safe_dump(build(case), sort_keys=False, width=4096)
+    return yaml.dump(build(case), Dumper=DUMPER, sort_keys=False, width=4096)
 
 
 def fill(text, values):

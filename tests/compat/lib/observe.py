@@ -18,6 +18,7 @@ from .wire import reserve_port
 
 SETTLE_SECONDS = 0.03
 SETTLE_LIMIT = 5
+PATIENCE_SECONDS = 2
 
 
 class Run:
@@ -96,15 +97,20 @@ class Run:
         return names
 
 
-def observe(case, program):
-    """Gives (observed, trouble): trouble is None when every step got what it waited for."""
+def observe(case, program, agrees=None):
+    """Gives (observed, trouble): trouble is None when every step got what it waited for.
+
+    On a busy machine the server may need more than the usual moments. agrees(part=seen) says whether a
+    part of the observation is as it should be; one that is not yet is waited for, within a limit. The
+    recorder has nothing to agree with, and knows the case to be stable by its second run.
+    """
     run = Run(case, program)
     try:
         if case.kind == "validate":
             return _observe_validate(run)
         if case.kind == "exit":
             return _observe_exit(run)
-        return _observe_proxy(run)
+        return _observe_proxy(run, agrees or (lambda **seen: True))
     finally:
         run.close()
 
@@ -156,13 +162,13 @@ def _envoy_error(stderr):
     return re.sub(r"near 1:\d+ \(offset \d+\)", "near ...", text)[:600]
 
 
-def _observe_proxy(run):
+def _observe_proxy(run, agrees):
     for upstream in run.upstreams.values():
         upstream.start()
     server = run.start()
     try:
         server.wait_ready(run.ports["admin"])
-        return _exchange(run, server)
+        return _exchange(run, server, agrees)
     except StartFailure as failure:
         return {"start": "failed"}, str(failure)
     except OSError as failure:  # its admin port is gone
@@ -172,14 +178,32 @@ def _observe_proxy(run):
         server.stop()
 
 
-def _exchange(run, server):
+def _seen_by_client(run, client, agrees):
+    """What the client's connections received and how they stand: (raw, normalised)."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        raw = client.linger()
+        names = run.port_names(client)
+        seen = {name: _connection(apply_views(one, client.views.get(name, [])), names)
+                for name, one in raw.items()}
+        if agrees(client=seen) or time.monotonic() > deadline:
+            return raw, seen
+
+
+def _exchange(run, server, agrees):
     admin, ends = run.ports["admin"], run.case.spec.get("ends", False)
     before = _counted_from(run.case.spec.get("since"), read_stats(admin))
     client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal,
                     run.replace_file)
     trouble = client.run(run.client_steps())
-    seen_by_client = client.finish()
-    after = before if ends else _settle(admin)
+    raw, seen_by_client = _seen_by_client(run, client, agrees)
+    client.close()
+
+    def moved(stats):
+        return _moved(before, stats, run.port_names(client), _service_time_slack(raw),
+                      _compressed_sides(run.case.spec))
+
+    after = before if ends else _settle(admin, lambda stats: agrees(stats=moved(stats)))
     exit_code = server.wait_exit() if ends else None
     seen_by_upstreams = {name: up.finish() for name, up in run.upstreams.items()
                          if up.mode == "serve"}
@@ -187,13 +211,11 @@ def _exchange(run, server):
         exit_code = server.stop()
     names = run.port_names(client)
     observed = {
-        "client": {name: _connection(apply_views(seen, client.views.get(name, [])), names)
-                   for name, seen in seen_by_client.items()},
+        "client": seen_by_client,
         "upstream": {name: [_connection(seen, names) for seen in connections]
                      for name, connections in seen_by_upstreams.items()},
         "log": _log_lines(run, names),
-        "stats": _moved(before, after, names, _service_time_slack(seen_by_client),
-                        _compressed_sides(run.case.spec)),
+        "stats": moved(after),
         "exit": exit_code,
     }
     troubles = [trouble, *(t for up in run.upstreams.values() for t in up.troubles)]
@@ -202,15 +224,21 @@ def _exchange(run, server):
     return observed, "; ".join(filter(None, troubles)) or None
 
 
-def _settle(admin):
-    """Reads the statistics until no connection is open downstream and nothing moves any more."""
+def _settle(admin, agrees):
+    """Reads the statistics until no connection is open downstream and nothing moves any more; then, if
+    they are not as they should be, until they are or nothing moves for a longer while."""
     deadline, last = time.monotonic() + SETTLE_LIMIT, None
+    moved_at = time.monotonic()
     while True:
         stats = {name: value for name, value in read_stats(admin).items()
                  if not normalise.is_ignored_stat(name)}
         active = any(value for name, value in stats.items()
-                     if re.fullmatch(r"(listener|http)\..*\.downstream_(cx|rq)_active", name))
-        if time.monotonic() > deadline or (stats == last and not active):
+                     if re.fullmatch(r"(listener|http)\..*\.downstream_(cx|pre_cx|rq)_active", name))
+        now = time.monotonic()
+        if stats != last:
+            moved_at = now
+        is_quiet = stats == last and not active
+        if now > deadline or (is_quiet and (agrees(stats) or now > moved_at + PATIENCE_SECONDS)):
             return stats
         last = stats
         time.sleep(SETTLE_SECONDS)

@@ -251,13 +251,14 @@ class Client:
                 raise StepTimeout(f"{name} is {self.read_stats().get(name, 0)}, not {value}")
             time.sleep(0.01)
 
-    def finish(self):
+    def linger(self):
         """Gives the proxy a moment to add something, then says how each connection stands."""
         deadline = time.monotonic() + GRACE_SECONDS
         for peer in self.peers.values():
             while peer.end == "open" and peer.fill(deadline - time.monotonic()):
                 pass
-        seen = {name: peer.ended() for name, peer in self.peers.items()}
+        return {name: peer.ended() for name, peer in self.peers.items()}
+
+    def close(self):
         for peer in self.peers.values():
             peer.close()
-        return seen

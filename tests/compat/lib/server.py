@@ -8,12 +8,14 @@ import importlib.util
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import subprocess
 import time
 
 START_SECONDS = 20
+STOP_SECONDS = 5
 
 
 class StartFailure(Exception):
@@ -109,8 +111,19 @@ class Server:
     def send_signal(self, name):
         self.process.send_signal(getattr(signal, f"SIG{name}"))
 
+    def _wait(self, seconds):
+        """Waits for the exit on a descriptor: Popen.wait with a limit asks again every 50 ms."""
+        if self.process.poll() is not None:
+            return self.process.returncode
+        process = os.pidfd_open(self.process.pid)
+        try:
+            select.select([process], [], [], seconds)
+        finally:
+            os.close(process)
+        return self.process.wait(0)
+
     def wait_exit(self):
-        code = self.process.wait(START_SECONDS)
+        code = self._wait(START_SECONDS)
         self._close()
         return code
 
@@ -119,7 +132,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(5)
+            self._wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
