@@ -4,8 +4,7 @@
 
 #include "http/grpc.h"
 
-#define CONTROL_NAMES(X) \
-    X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS) \
+#define OTHER_NAMES(X) \
     X(X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS) \
     X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_ALT_RESPONSE) \
     X(X_ENVOY_UPSTREAM_STREAM_DURATION_MS) \
@@ -17,7 +16,13 @@
     X(X_ENVOY_RETRIABLE_HEADER_NAMES) \
     X(X_ENVOY_UPSTREAM_ALT_STAT_NAME)
 
+#define CONTROL_NAMES(X) \
+    X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS) \
+    OTHER_NAMES(X)
+
 const struct nu_header_set nu_router_control_headers = NU_HEADER_SET_OF(CONTROL_NAMES);
+/* Where the expected timeout was read: Envoy leaves the other one to whom comes next. */
+static const struct nu_header_set other_headers = NU_HEADER_SET_OF(OTHER_NAMES);
 
 void nu_router_set_number(struct nu_headers *headers, enum nu_header_id id, uint64_t value)
 {
@@ -198,12 +203,14 @@ void nu_router_limits_read_all(struct nu_router_limits *limits, const struct nu_
     };
     if (limits->tells_grpc)
         read_grpc_timeout(limits, route, headers);
-    if (number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS, &asked))
-        limits->timeout_ms = asked;
-    if (input->respects_expected &&
-        number_header(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, &asked))
+    bool has_expected = input->respects_expected &&
+                        nu_headers_has_id(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS);
+    if (number_header(headers,
+                      has_expected ? NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS
+                                   : NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS,
+                      &asked))
         limits->timeout_ms = asked;
     limits->rules = read_rules(route, headers, limits->timeout_ms, input);
-    nu_headers_remove_set(headers, &nu_router_control_headers);
+    nu_headers_remove_set(headers, has_expected ? &other_headers : &nu_router_control_headers);
     nu_router_limits_tell(limits, headers, 0, input->tells_upstream);
 }
