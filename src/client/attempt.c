@@ -148,7 +148,7 @@ static struct nu_attempt_timers *timers_of(struct nu_attempt *attempt)
     return timers;
 }
 
-void nu_attempt_time(struct nu_attempt *attempt)
+void nu_attempt_arm_timers(struct nu_attempt *attempt)
 {
     const struct nu_retry_rules *rules = attempt->exchange->params.retry;
     struct nu_loop *loop = nu_exchange_loop(attempt->exchange);
@@ -290,7 +290,7 @@ void nu_attempt_set_ready(struct nu_attempt *attempt, struct nu_stream_encoder *
         max_ms = rules->max_duration_ms;
     if (nu_unlikely(max_ms))
         nu_timer_arm(nu_exchange_loop(exchange), &timers_of(attempt)->duration, max_ms);
-    if (nu_unlikely(exchange->tries != NULL) && nu_exchange_is_request_over(exchange))
+    if (nu_exchange_is_request_over(exchange))
         nu_attempt_time(attempt);
     nu_exchange_on_ready(exchange);
 }
@@ -419,7 +419,7 @@ enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt)
     if (nu_unlikely(!chosen))
         return overflow ? NU_ATTEMPT_OVERFLOW : NU_ATTEMPT_NO_HOST;
     note_host(attempt);
-    if (nu_unlikely(attempt->exchange->tries != NULL))
+    if (nu_exchange_has_tries(attempt->exchange))
         nu_tries_note_host(attempt);
     return NU_ATTEMPT_STARTED;
 }

@@ -91,8 +91,6 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     nu_timer_init(&exchange->timeout, nu_exchange_on_timeout);
     nu_attempt_init(&exchange->first, exchange);
     exchange->tries = NULL;
-    if (nu_unlikely(params->retry != NULL))
-        nu_tries_init(exchange);
 }
 
 void nu_exchange_fail_without_host(struct nu_exchange *exchange)

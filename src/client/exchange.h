@@ -83,7 +83,8 @@ struct nu_exchange_params {
     enum nu_tunnel tunnel;
     /* The request's body goes to the host as it is, and comes back so; NULL: HTTP is spoken. */
     const struct nu_route_connect *raw;
-    const struct nu_retry_rules *retry; /* borrowed: the arena's; NULL: one try without limits */
+    const struct nu_retry_rules *retry; /* borrowed; NULL: one try without limits */
+    uint64_t body_limit;                /* bytes of the request that are kept for another try */
     /* METADATA that follows the request's head; borrowed, NULL for none. */
     struct nu_frame_metadata_queue *metadata;
 };
@@ -100,7 +101,7 @@ struct nu_exchange {
     struct nu_cluster_traffic_stats *stats;
     struct nu_attempt *attempt; /* the newest; the one that is answered once a response began */
     struct nu_attempt first;
-    struct nu_tries *tries; /* in the arena; NULL without params.retry */
+    struct nu_tries *tries; /* in the arena; NULL before another try was in question */
     struct nu_headers *request_headers;
     struct nu_headers *request_trailers;
     struct nu_buf pending; /* of the request, while there is no connection */

@@ -123,7 +123,13 @@ void nu_attempt_begin(struct nu_attempt *attempt);
 /* Its connection is there, and noted. */
 void nu_attempt_set_ready(struct nu_attempt *attempt, struct nu_stream_encoder *encoder);
 /* Starts the clocks of a try: the request is complete, and a connection is there. */
-void nu_attempt_time(struct nu_attempt *attempt);
+void nu_attempt_arm_timers(struct nu_attempt *attempt);
+static inline void nu_attempt_time(struct nu_attempt *attempt)
+{
+    const struct nu_retry_rules *rules = attempt->exchange->params.retry;
+    if (nu_unlikely(rules && (rules->per_try_timeout_ms || rules->per_try_idle_timeout_ms)))
+        nu_attempt_arm_timers(attempt);
+}
 /* Nothing limits its time any more. */
 void nu_attempt_cancel_timers(struct nu_attempt *attempt);
 static inline void nu_attempt_stop_timers(struct nu_attempt *attempt)
@@ -138,7 +144,10 @@ void nu_attempt_drop(struct nu_attempt *attempt);
 
 /* --- exchange_retry.c ------------------------------------------------------------------------- */
 
-/* The tries of an exchange that has rules for them. */
+/*
+ * The tries of an exchange whose rules have conditions. Most requests need one try and no more, so
+ * these are made when something is to be kept for another one, or remembered of the first.
+ */
 struct nu_tries {
     struct nu_exchange *exchange; /* borrowed: whose tries they are */
     struct nu_retry_state retry;
@@ -157,10 +166,26 @@ struct nu_tries {
     bool after_timeout; /* why the next try begins */
 };
 
-void nu_tries_init(struct nu_exchange *exchange);
+/* Whether another try may be in question. */
+static inline bool nu_exchange_has_tries(const struct nu_exchange *exchange)
+{
+    return nu_unlikely(exchange->params.retry != NULL) && exchange->params.retry->conditions;
+}
+/* Those of an exchange that has some; makes them if need be. */
+struct nu_tries *nu_tries_of(struct nu_exchange *exchange);
 /* The answer of an attempt: true if it is not to be passed on, since another try begins or may
  * still answer; else the attempt is the only one left. */
-bool nu_tries_take_headers(struct nu_attempt *attempt, uint32_t status, bool ended);
+bool nu_tries_settle_headers(struct nu_attempt *attempt, uint32_t status, bool ended,
+                             bool is_wanted);
+static inline bool nu_tries_take_headers(struct nu_attempt *attempt, uint32_t status, bool ended)
+{
+    const struct nu_exchange *exchange = attempt->exchange;
+    bool is_wanted =
+        nu_retry_wants_response(exchange->params.retry, status, &attempt->response_headers);
+    if (nu_likely(!exchange->tries && !is_wanted))
+        return false; /* the first try's, and good */
+    return nu_tries_settle_headers(attempt, status, ended, is_wanted);
+}
 /* An attempt has an interim answer: it is the one that counts. */
 void nu_tries_take_interim(struct nu_attempt *attempt);
 /* An attempt failed: true if another one begins. The attempt is over then. */
@@ -184,7 +209,13 @@ struct nu_tried_host {
 };
 
 /* Remembers the host of an attempt, where the rules want that. */
-void nu_tries_note_host(const struct nu_attempt *attempt);
+void nu_tries_add_host(const struct nu_attempt *attempt);
+static inline void nu_tries_note_host(const struct nu_attempt *attempt)
+{
+    const struct nu_retry_policy *policy = attempt->exchange->params.retry->policy;
+    if (nu_unlikely(policy->avoids_previous_hosts || policy->priority_update_frequency))
+        nu_tries_add_host(attempt);
+}
 /* What the choice of the next host depends on. */
 void nu_tries_fill_context(struct nu_exchange *exchange);
 

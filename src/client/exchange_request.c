@@ -132,7 +132,7 @@ void nu_exchange_end_request(struct nu_exchange *exchange)
     exchange->flags |= NU_EXCHANGE_REQUEST_ENDED | NU_EXCHANGE_TIMED;
     exchange->request_end_us = nu_loop_now_us(nu_exchange_loop(exchange));
     nu_exchange_arm_timeout(exchange);
-    if (nu_unlikely(exchange->tries != NULL) && nu_exchange_encoder(exchange))
+    if (nu_exchange_encoder(exchange))
         nu_attempt_time(exchange->attempt);
 }
 
@@ -152,7 +152,7 @@ void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bo
     }
     if (ended)
         nu_exchange_end_request(exchange);
-    if (nu_unlikely(exchange->tries != NULL) && !nu_tries_keep(exchange, data))
+    if (nu_exchange_has_tries(exchange) && !nu_tries_keep(exchange, data))
         return;
     struct nu_stream_encoder *encoder = nu_exchange_encoder(exchange);
     if (nu_unlikely(!encoder || (exchange->flags & NU_EXCHANGE_WAITING))) {

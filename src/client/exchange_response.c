@@ -73,7 +73,7 @@ void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended)
     uint32_t status = status_of(&attempt->response_headers);
     if (nu_likely(!is_not_upgraded(exchange, status)))
         nu_attempt_report_answer(attempt, status);
-    if (nu_unlikely(exchange->tries != NULL) && nu_tries_take_headers(attempt, status, ended))
+    if (nu_exchange_has_tries(exchange) && nu_tries_take_headers(attempt, status, ended))
         return;
     if (nu_unlikely(exchange->flags & NU_EXCHANGE_WAITING))
         on_tunnel_answer(exchange, status, ended);
@@ -102,7 +102,7 @@ void nu_exchange_on_trailers(struct nu_exchange *exchange, struct nu_headers *tr
 void nu_exchange_on_1xx(struct nu_attempt *attempt, struct nu_headers *headers)
 {
     struct nu_exchange *exchange = attempt->exchange;
-    if (nu_unlikely(exchange->tries != NULL))
+    if (nu_exchange_has_tries(exchange))
         nu_tries_take_interim(attempt);
     nu_attempt_charge(attempt, status_of(headers), headers);
     if (exchange->ops->on_1xx)
@@ -115,7 +115,7 @@ void nu_exchange_on_1xx(struct nu_attempt *attempt, struct nu_headers *headers)
 static bool goes_on(struct nu_attempt *attempt, enum nu_reset_reason reason, bool is_timeout)
 {
     struct nu_exchange *exchange = attempt->exchange;
-    return nu_unlikely(exchange->tries != NULL) && !nu_exchange_is_answered(exchange) &&
+    return nu_exchange_has_tries(exchange) && !nu_exchange_is_answered(exchange) &&
            nu_tries_take_failure(attempt, reason, is_timeout);
 }
 

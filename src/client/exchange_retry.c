@@ -169,7 +169,7 @@ static void take_answer(struct nu_attempt *attempt)
 {
     struct nu_exchange *exchange = attempt->exchange;
     uint32_t count = exchange->info->upstream.attempt_count;
-    nu_tries_close(exchange->tries);
+    nu_tries_close(nu_tries_of(exchange));
     for (struct nu_attempt *a = exchange->attempt; a; a = a->older) {
         if (a != attempt)
             nu_attempt_drop(a);
@@ -188,13 +188,13 @@ void nu_tries_take_interim(struct nu_attempt *attempt)
     take_answer(attempt);
 }
 
-bool nu_tries_take_headers(struct nu_attempt *attempt, uint32_t status, bool ended)
+bool nu_tries_settle_headers(struct nu_attempt *attempt, uint32_t status, bool ended,
+                             bool is_wanted)
 {
     struct nu_exchange *exchange = attempt->exchange;
-    struct nu_tries *tries = exchange->tries;
     const struct nu_headers *headers = &attempt->response_headers;
+    struct nu_tries *tries = nu_tries_of(exchange);
     if (tries->is_open) {
-        bool is_wanted = nu_retry_wants_response(rules_of(exchange), status, headers);
         enum decision decision = NO_RETRY;
         if (!attempt->is_retried)
             decision = decide(tries, is_wanted);
@@ -218,7 +218,7 @@ bool nu_tries_take_headers(struct nu_attempt *attempt, uint32_t status, bool end
 bool nu_tries_take_failure(struct nu_attempt *attempt, enum nu_reset_reason reason, bool is_timeout)
 {
     struct nu_exchange *exchange = attempt->exchange;
-    struct nu_tries *tries = exchange->tries;
+    struct nu_tries *tries = nu_tries_of(exchange);
     if (!tries->is_open || attempt->is_retried)
         return false;
     tries->had_begun |= attempt->decoder.info->upstream.first_tx_us != 0;
@@ -233,11 +233,13 @@ bool nu_tries_take_failure(struct nu_attempt *attempt, enum nu_reset_reason reas
 void nu_tries_hedge(struct nu_attempt *attempt)
 {
     struct nu_exchange *exchange = attempt->exchange;
-    struct nu_tries *tries = exchange->tries;
     nu_attempt_report_timeout(attempt);
     if (attempt->is_retried) /* it is idle as well: that is one retry, which may not have begun */
         return;
-    if (nu_exchange_is_answered(exchange) || !tries->is_open || decide(tries, true) != RETRY)
+    if (nu_exchange_is_answered(exchange) || !nu_exchange_has_tries(exchange))
+        return;
+    struct nu_tries *tries = nu_tries_of(exchange);
+    if (!tries->is_open || decide(tries, true) != RETRY)
         return;
     attempt->is_retried = true;
     schedule(tries, 0, true);
@@ -259,9 +261,11 @@ static bool abandon(struct nu_exchange *exchange)
 
 bool nu_tries_keep(struct nu_exchange *exchange, struct nu_buf *data)
 {
-    struct nu_tries *tries = exchange->tries;
+    if (!exchange->tries && nu_exchange_is_answered(exchange))
+        return true;
+    struct nu_tries *tries = nu_tries_of(exchange);
     if (tries->is_open) {
-        if (tries->body.len + data->len <= rules_of(exchange)->body_limit)
+        if (tries->body.len + data->len <= exchange->params.body_limit)
             nu_buf_collect_shared(&tries->body, data);
         else if (!abandon(exchange))
             goto dropped;
@@ -275,14 +279,16 @@ dropped:
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-void nu_tries_init(struct nu_exchange *exchange)
+struct nu_tries *nu_tries_of(struct nu_exchange *exchange)
 {
+    if (exchange->tries)
+        return exchange->tries;
     struct nu_tries *tries = nu_arena_calloc(exchange->arena, sizeof(*tries));
     tries->exchange = exchange;
-    tries->is_open = rules_of(exchange)->conditions != 0;
+    tries->is_open = true;
     nu_retry_init(&tries->retry, rules_of(exchange), nu_exchange_loop(exchange)->runtime);
     nu_timer_init(&tries->pause, begin_next);
-    exchange->tries = tries;
+    return exchange->tries = tries;
 }
 
 void nu_tries_close(struct nu_tries *tries)

@@ -11,25 +11,6 @@
 
 struct nu_runtime;
 
-/* What one request's tries may do: its route's policy, changed by its own headers. In the stream's
- * arena, constant once the exchange is started. */
-struct nu_retry_rules {
-    const struct nu_retry_policy *policy; /* borrowed: the route table's */
-    unsigned conditions;                  /* set of enum nu_retry_on; 0: nothing is tried again */
-    uint32_t max_retries;
-    uint64_t per_try_timeout_ms;      /* 0: none */
-    uint64_t per_try_idle_timeout_ms; /* 0: none */
-    uint64_t body_limit;              /* bytes of the request that are kept */
-    uint64_t max_duration_ms;         /* of each try, where `has_max_duration`; 0: none */
-    bool has_max_duration;            /* in place of the cluster's max_stream_duration */
-    bool hedges;                      /* a try that takes too long goes on beside the next one */
-    /* Beside the policy's. */
-    const uint32_t *status_codes;
-    size_t status_code_count;
-    const struct nu_str *header_names; /* lower case: a response that has one of them */
-    size_t header_name_count;
-};
-
 /* What is left of the retries of one request. */
 struct nu_retry_state {
     const struct nu_retry_rules *rules; /* borrowed */

@@ -145,13 +145,10 @@ static const struct nu_priority_load *loads_of(const struct nu_lb_context *conte
 
 /* --- Both ------------------------------------------------------------------------------------- */
 
-void nu_tries_note_host(const struct nu_attempt *attempt)
+void nu_tries_add_host(const struct nu_attempt *attempt)
 {
     struct nu_exchange *exchange = attempt->exchange;
-    struct nu_tries *tries = exchange->tries;
-    const struct nu_retry_policy *policy = exchange->params.retry->policy;
-    if (!policy->avoids_previous_hosts && !policy->priority_update_frequency)
-        return;
+    struct nu_tries *tries = nu_tries_of(exchange);
     if (tries->host_count == tries->host_cap) {
         uint32_t cap = tries->host_cap ? tries->host_cap * 2 : 4;
         struct nu_tried_host *hosts = nu_arena_alloc(exchange->arena, cap * sizeof(*hosts));

@@ -6,6 +6,7 @@
 #include "http/metadata_from_proto.h"
 #include "match/hash_policy.h"
 #include "route/build_internal.h"
+#include "route/retry_policy.h"
 
 #define CLUSTER(name) ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_##name
 #define HOST(name) ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_##name
@@ -169,12 +170,8 @@ static void build_timeouts(struct nu_route_build *build, struct nu_route *route,
     route->max_grpc_timeout = duration(build, proto, "max_grpc_timeout", proto->max_grpc_timeout);
     route->max_grpc_timeout_offset_ms = nu_config_duration_ms(
         build->match.ctx, proto, "grpc_timeout_offset", proto->grpc_timeout_offset, 0);
-    if (!max) {
-        if (route->timeout_ms)
-            route->timeout_text = nu_str_from(
-                nu_arena_printf(build->match.arena, "%llu", (unsigned long long)route->timeout_ms));
+    if (!max)
         return;
-    }
     route->has_duration_rules = true;
     route->timeout_ms = 0;
     route->max_stream_duration =
@@ -249,8 +246,22 @@ static void build_retries(struct nu_route_build *build, struct nu_route_entry *e
         proto->retry_policy ? nu_build_retry_policy(build, proto->retry_policy) : host->retry;
     entry->route.hedges =
         proto->hedge_policy ? proto->hedge_policy->hedge_on_per_try_timeout : host->hedges;
-    entry->route.has_try_rules =
-        entry->route.retry || entry->route.hedges || proto->max_grpc_timeout;
+}
+
+/* Computed once, since most requests change nothing of it. */
+static void build_rules(struct nu_route_build *build, struct nu_route *route)
+{
+    if (route->retry) {
+        struct nu_retry_rules *rules = nu_arena_alloc(build->match.arena, sizeof(*rules));
+        nu_retry_rules_init(rules, route->retry, route->hedges, route->timeout_ms);
+        route->rules = nu_retry_rules_are_plain(rules) ? NULL : rules;
+    }
+    route->looks_at_requests =
+        route->max_grpc_timeout.is_set || (route->retry && route->retry->request_header_count);
+    uint64_t expected = nu_retry_expected_ms(route->rules, route->timeout_ms);
+    if (expected)
+        route->expected_text =
+            nu_str_from(nu_arena_printf(build->match.arena, "%llu", (unsigned long long)expected));
 }
 
 static uint32_t not_found_status(const action_proto *proto)
@@ -284,6 +295,7 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
     route->hash_policy =
         nu_hash_policy_from_protos(&build->match, proto->hash_policy, proto->n_hash_policy);
     build_retries(build, entry, proto);
+    build_rules(build, route);
     route->mirrors =
         nu_build_mirrors(build, proto->request_mirror_policies, proto->n_request_mirror_policies);
     if (!route->mirrors)

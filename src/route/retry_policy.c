@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of retry conditions. */
+/* The words of retry conditions, and what rules come to. */
 #include "route/retry_policy.h"
 
 struct word {
@@ -62,3 +62,22 @@ unsigned nu_retry_grpc_on_parse(struct nu_str list, bool *unknown)
 }
 
 const struct nu_retry_policy nu_retry_policy_none = {.max_retries = 1, .host_attempts = 1};
+
+void nu_retry_rules_init(struct nu_retry_rules *rules, const struct nu_retry_policy *policy,
+                         bool hedges, uint64_t timeout_ms)
+{
+    *rules = (struct nu_retry_rules){
+        .policy = policy,
+        .conditions = policy->conditions,
+        .max_retries = policy->max_retries,
+        .per_try_timeout_ms = nu_retry_try_timeout(policy->per_try_timeout_ms, timeout_ms),
+        .per_try_idle_timeout_ms = policy->per_try_idle_timeout_ms,
+        .hedges = hedges,
+    };
+}
+
+bool nu_retry_rules_are_plain(const struct nu_retry_rules *rules)
+{
+    return !rules->conditions && !rules->per_try_timeout_ms && !rules->per_try_idle_timeout_ms &&
+           !rules->has_max_duration;
+}

@@ -71,4 +71,39 @@ struct nu_retry_policy {
 /* What holds where a request's headers alone ask for retries. */
 extern const struct nu_retry_policy nu_retry_policy_none;
 
+/* What one request's tries may do: its route's policy, perhaps changed by its own headers. Constant
+ * once it is made. */
+struct nu_retry_rules {
+    const struct nu_retry_policy *policy; /* borrowed: the route table's */
+    unsigned conditions;                  /* set of enum nu_retry_on; 0: nothing is tried again */
+    uint32_t max_retries;
+    uint64_t per_try_timeout_ms;      /* 0: none */
+    uint64_t per_try_idle_timeout_ms; /* 0: none */
+    uint64_t max_duration_ms;         /* of each try, where `has_max_duration`; 0: none */
+    bool has_max_duration;            /* in place of the cluster's max_stream_duration */
+    bool hedges;                      /* a try that takes too long goes on beside the next one */
+    /* Beside the policy's. */
+    const uint32_t *status_codes;
+    size_t status_code_count;
+    const struct nu_str *header_names; /* lower case: a response that has one of them */
+    size_t header_name_count;
+};
+
+/* The rules of a request that says nothing itself. `timeout_ms`: of all tries, or 0. */
+void nu_retry_rules_init(struct nu_retry_rules *rules, const struct nu_retry_policy *policy,
+                         bool hedges, uint64_t timeout_ms);
+/* A try's timeout that is not below that of all is none. */
+static inline uint64_t nu_retry_try_timeout(uint64_t per_try_ms, uint64_t timeout_ms)
+{
+    return timeout_ms && per_try_ms >= timeout_ms ? 0 : per_try_ms;
+}
+/* Whether they come to one try without limits. */
+bool nu_retry_rules_are_plain(const struct nu_retry_rules *rules);
+/* The time that a host has for a try, of `timeout_ms` for all of them; `rules` may be NULL. */
+static inline uint64_t nu_retry_expected_ms(const struct nu_retry_rules *rules, uint64_t timeout_ms)
+{
+    return rules && rules->per_try_timeout_ms && !rules->hedges ? rules->per_try_timeout_ms
+                                                                : timeout_ms;
+}
+
 #endif

@@ -21,6 +21,7 @@ struct nu_headers;
 struct nu_metadata;
 struct nu_mirror_policies; /* route/mirror_policy.h */
 struct nu_retry_policy;    /* route/retry_policy.h */
+struct nu_retry_rules;
 struct nu_route_table;
 struct nu_runtime;
 struct nu_stat_set;
@@ -66,8 +67,7 @@ struct nu_route {
     uint32_t cluster_not_found_status; /* CLUSTER, NON_FORWARDING: 503 by default */
 
     /* CLUSTER */
-    uint64_t timeout_ms;        /* 15000 by default; 0: none, as where there are duration rules */
-    struct nu_str timeout_text; /* the same; empty for 0 */
+    uint64_t timeout_ms; /* 15000 by default; 0: none, as where there are duration rules */
     struct nu_route_duration idle_timeout;
     struct nu_route_duration flush_timeout; /* of an answer that ended, with HTTP/2 */
     /* max_stream_duration stands there: it alone, and no route timeout, limits a stream. */
@@ -80,8 +80,12 @@ struct nu_route {
     struct nu_route_duration max_grpc_timeout;
     uint64_t max_grpc_timeout_offset_ms;
     const struct nu_retry_policy *retry; /* the virtual host's where there is none; may be NULL */
-    bool has_try_rules;                  /* max_grpc_timeout, retry or hedges is set */
-    bool hedges;         /* a try that takes too long is not given up for the next */
+    /* What that comes to for a request whose headers say nothing; NULL: one try without limits. */
+    const struct nu_retry_rules *rules;
+    bool looks_at_requests; /* the rest of their headers matters for rules and times */
+    bool hedges;            /* a try that takes too long is not given up for the next */
+    /* Milliseconds that the upstream is told it has, where the headers say nothing; empty: any. */
+    struct nu_str expected_text;
     uint64_t body_limit; /* bytes kept for another try; NU_ROUTE_NO_LIMIT: the connection's */
     const struct nu_mirror_policies *mirrors; /* the virtual host's, or the table's, where there
                                                  are none; may be NULL */

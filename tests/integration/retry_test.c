@@ -21,6 +21,7 @@ enum { PAUSE_MS = 100000 };
 struct tried {
     struct fixture base;
     uint64_t timeout_ms;
+    uint64_t body_limit;
     struct nu_retry_policy policy;
     struct nu_retry_rules rules;
     struct exchange_client client;
@@ -37,15 +38,21 @@ static void tried_init(struct tried *t, const char *script, unsigned conditions)
         .policy = &t->policy,
         .conditions = conditions,
         .max_retries = 1,
-        .body_limit = 1000,
     };
+    t->body_limit = 1000;
+}
+
+static void tried_open(struct tried *t)
+{
+    fixture_start(&t->base);
+    t->base.params.retry = &t->rules;
+    t->base.params.body_limit = t->body_limit;
+    t->base.params.timeout_ms = t->timeout_ms;
 }
 
 static void tried_start(struct tried *t, bool end)
 {
-    fixture_start(&t->base);
-    t->base.params.retry = &t->rules;
-    t->base.params.timeout_ms = t->timeout_ms;
+    tried_open(t);
     exchange_prepare(&t->client, end ? "GET" : "POST");
     if (!end)
         nu_headers_add(&t->client.headers, NU_STR("content-length"), NU_STR("10"));
@@ -69,7 +76,7 @@ static void tried_finish(struct tried *t)
 
 static bool is_pausing(const struct tried *t)
 {
-    return t->client.exchange.tries->is_pending;
+    return t->client.exchange.tries && t->client.exchange.tries->is_pending;
 }
 
 static bool is_over_or_pausing(void *arg)
@@ -522,7 +529,7 @@ TEST(body_over_the_limit_goes_on_and_is_not_tried_again)
 {
     struct tried t;
     tried_init(&t, "< 0123456789 | close", ALL);
-    t.rules.body_limit = 9;
+    t.body_limit = 9;
     tried_start(&t, false);
     exchange_send(&t.client, "01234", false);
     assert_int_equal(t.client.exchange.tries->body.len, 5);
@@ -538,7 +545,7 @@ TEST(body_over_the_limit_between_two_tries_fails)
 {
     struct tried t;
     tried_init(&t, "< 01234 | close", ALL);
-    t.rules.body_limit = 9;
+    t.body_limit = 9;
     tried_start(&t, false);
     exchange_send(&t.client, "01234", false);
     wait_pausing(&t);
@@ -594,10 +601,9 @@ TEST(owner_is_let_go_when_the_try_that_held_it_is_gone)
     enum { CHUNK = 64 * 1024, MOST = 64 * 1024 * 1024 };
     struct tried t;
     tried_init(&t, "pause | reset", NU_RETRY_ON_RESET);
-    t.rules.body_limit = NU_ROUTE_NO_LIMIT;
+    t.body_limit = NU_ROUTE_NO_LIMIT;
     t.base.base.cluster->options.buffer_limit_bytes = CHUNK;
-    fixture_start(&t.base);
-    t.base.params.retry = &t.rules;
+    tried_open(&t);
     exchange_prepare(&t.client, "POST");
     exchange_begin(&t.client, &t.base.params, false);
     wait_held(&t);
@@ -850,10 +856,8 @@ TEST(tunnel_that_was_not_granted_is_tried_again_with_its_first_words)
                         " | < hello | > bye | close",
                NU_RETRY_ON_RESET);
     upstream_script(&t.base.upstream, 0, HEAD_END "close");
-    fixture_start(&t.base);
-    t.base.params.retry = &t.rules;
+    tried_open(&t);
     t.base.params.tunnel = NU_TUNNEL_WEBSOCKET;
-    t.base.params.timeout_ms = 0;
     exchange_prepare(&t.client, "GET");
     nu_headers_add(&t.client.headers, NU_STR("connection"), NU_STR("upgrade"));
     nu_headers_add(&t.client.headers, NU_STR("upgrade"), NU_STR("websocket"));

@@ -103,44 +103,23 @@ static bool read_hedges(const struct nu_route *route, const struct nu_headers *h
     return route->hedges && !nu_str_eq(text, NU_STR("false"));
 }
 
-/* One that is not below that of all tries is none. */
-static uint64_t read_per_try_timeout(const struct nu_retry_policy *policy,
-                                     const struct nu_headers *headers, uint64_t timeout_ms)
-{
-    uint64_t per_try = policy->per_try_timeout_ms;
-    uint64_t asked;
-    if (number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS, &asked))
-        per_try = asked;
-    return timeout_ms && per_try >= timeout_ms ? 0 : per_try;
-}
-
-static bool is_plain(const struct nu_retry_rules *rules)
-{
-    return !rules->conditions && !rules->per_try_timeout_ms && !rules->per_try_idle_timeout_ms &&
-           !rules->has_max_duration;
-}
-
 static const struct nu_retry_rules *read_rules(const struct nu_route *route,
-                                               struct nu_headers *headers, uint64_t timeout_ms,
-                                               const struct nu_router_limits_input *input)
+                                               struct nu_headers *headers, uint64_t timeout_ms)
 {
     const struct nu_retry_policy *policy = route->retry ? route->retry : &nu_retry_policy_none;
-    struct nu_retry_rules *rules = nu_arena_calloc(headers->arena, sizeof(*rules));
-    uint64_t retries;
-    rules->policy = policy;
+    struct nu_retry_rules *rules = nu_arena_alloc(headers->arena, sizeof(*rules));
+    uint64_t asked;
+    nu_retry_rules_init(rules, policy, read_hedges(route, headers), timeout_ms);
     rules->conditions = read_conditions(policy, headers);
-    rules->max_retries = policy->max_retries;
-    if (number_header(headers, NU_HEADER_X_ENVOY_MAX_RETRIES, &retries))
-        rules->max_retries = retries < UINT32_MAX ? (uint32_t)retries : UINT32_MAX;
-    rules->per_try_timeout_ms = read_per_try_timeout(policy, headers, timeout_ms);
-    rules->per_try_idle_timeout_ms = policy->per_try_idle_timeout_ms;
-    rules->hedges = read_hedges(route, headers);
-    rules->body_limit = nu_router_body_limit(route, input->buffer_limit);
+    if (number_header(headers, NU_HEADER_X_ENVOY_MAX_RETRIES, &asked))
+        rules->max_retries = asked < UINT32_MAX ? (uint32_t)asked : UINT32_MAX;
+    if (number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_RQ_PER_TRY_TIMEOUT_MS, &asked))
+        rules->per_try_timeout_ms = nu_retry_try_timeout(asked, timeout_ms);
     rules->has_max_duration = number_header(headers, NU_HEADER_X_ENVOY_UPSTREAM_STREAM_DURATION_MS,
                                             &rules->max_duration_ms);
     read_status_codes(rules, headers);
     read_header_names(rules, headers);
-    return is_plain(rules) ? NULL : rules;
+    return nu_retry_rules_are_plain(rules) ? NULL : rules;
 }
 
 /* --- Times ------------------------------------------------------------------------------------ */
@@ -170,11 +149,8 @@ static bool has_grpc_timeout(const struct nu_route *route, const struct nu_heade
 void nu_router_limits_tell(const struct nu_router_limits *limits, struct nu_headers *headers,
                            uint64_t elapsed_ms, bool tells_upstream)
 {
-    const struct nu_retry_rules *rules = limits->rules;
     uint64_t timeout = limits->timeout_ms;
-    uint64_t expected = timeout;
-    if (rules && rules->per_try_timeout_ms && !rules->hedges)
-        expected = rules->per_try_timeout_ms;
+    uint64_t expected = nu_retry_expected_ms(limits->rules, timeout);
     if (!expected)
         return;
     if (timeout && elapsed_ms >= timeout)
@@ -210,7 +186,7 @@ void nu_router_limits_read_all(struct nu_router_limits *limits, const struct nu_
                                    : NU_HEADER_X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS,
                       &asked))
         limits->timeout_ms = asked;
-    limits->rules = read_rules(route, headers, limits->timeout_ms, input);
+    limits->rules = read_rules(route, headers, limits->timeout_ms);
     nu_headers_remove_set(headers, has_expected ? &other_headers : &nu_router_control_headers);
     nu_router_limits_tell(limits, headers, 0, input->tells_upstream);
 }

@@ -10,8 +10,10 @@
 #include "route/route.h"
 
 struct nu_router_limits {
-    uint64_t timeout_ms;                /* of all tries; 0: none */
-    const struct nu_retry_rules *rules; /* in the stream's arena; NULL: one try without limits */
+    uint64_t timeout_ms; /* of all tries; 0: none */
+    const struct nu_retry_rules
+        *rules;        /* the route's, or the request's own, in its arena; NULL: one
+                                           try without limits */
     bool alt_response; /* x-envoy-upstream-rq-timeout-alt-response: a timeout is 204 */
     bool tells_grpc;   /* grpc-timeout is rewritten with what the upstream is told */
 };
@@ -20,7 +22,6 @@ struct nu_router_limits {
 struct nu_router_limits_input {
     bool respects_expected; /* x-envoy-expected-rq-timeout-ms of the request goes before all */
     bool tells_upstream;    /* by the same header */
-    uint64_t buffer_limit;  /* of the request's body, where the route sets none */
 };
 
 /* How many bytes of a request's body the route lets be kept, or else the connection's limit does;
@@ -35,7 +36,7 @@ static inline uint64_t nu_router_body_limit(const struct nu_route *route, uint64
 /* Headers that are for us and nobody behind us. */
 extern const struct nu_header_set nu_router_control_headers;
 
-/* The same where there is more to it than the route's timeout. */
+/* The same where a request's own headers matter. */
 void nu_router_limits_read_all(struct nu_router_limits *limits, const struct nu_route *route,
                                struct nu_headers *headers,
                                const struct nu_router_limits_input *input);
@@ -45,14 +46,14 @@ static inline void nu_router_limits_read(struct nu_router_limits *limits,
                                          const struct nu_route *route, struct nu_headers *headers,
                                          const struct nu_router_limits_input *input)
 {
-    if (nu_unlikely(route->has_try_rules || input->respects_expected ||
+    if (nu_unlikely(route->looks_at_requests || input->respects_expected ||
                     nu_headers_has_any(headers, &nu_router_control_headers))) {
         nu_router_limits_read_all(limits, route, headers, input);
         return;
     }
-    *limits = (struct nu_router_limits){.timeout_ms = route->timeout_ms};
-    if (route->timeout_ms && input->tells_upstream)
-        nu_headers_set_id(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, route->timeout_text);
+    *limits = (struct nu_router_limits){.timeout_ms = route->timeout_ms, .rules = route->rules};
+    if (route->expected_text.len && input->tells_upstream)
+        nu_headers_set_id(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, route->expected_text);
 }
 
 /* The headers for another try; the request has been complete for `elapsed_ms`, or 0. */

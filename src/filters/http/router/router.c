@@ -267,7 +267,6 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
     const struct nu_router_limits_input input = {
         .respects_expected = nu_router_config_of(router)->respect_expected_rq_timeout,
         .tells_upstream = !suppress,
-        .buffer_limit = nu_filter_decoder_buffer_limit(&router->base),
     };
     nu_router_limits_read(&router->limits, route, headers, &input);
     if (nu_unlikely(match->virtual_host->include_request_attempt_count))
@@ -284,6 +283,7 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
         .tunnel = (enum nu_tunnel)chain->info->tunnel,
         .raw = raw_of(router, route, headers),
         .retry = router->limits.rules,
+        .body_limit = nu_router_body_limit(route, nu_filter_decoder_buffer_limit(&router->base)),
         .metadata = router->metadata,
     };
     router->exchange.ops = &exchange_ops;
