@@ -33,6 +33,7 @@ struct nu_cluster_manager;
 struct nu_discovery;
 struct nu_dns_cache_local;
 struct nu_init_target;
+struct nu_named_host_settings;
 struct nu_pool;
 struct nu_zone_stats;
 
@@ -137,10 +138,11 @@ struct nu_cluster {
     struct nu_transport_match *transport_matches; /* for hosts that fit; in order */
     size_t transport_match_count;
     const struct nu_lb_class *lb_class;
-    const struct nu_lb_settings *lb;         /* in the arena, or the default */
-    const struct nu_hash_lb_settings *hash;  /* in the arena; NULL unless it balances by hash */
-    const struct nu_subset_settings *subset; /* the same; NULL unless there are subsets */
-    const struct nu_metadata *metadata;      /* may be NULL */
+    const struct nu_lb_settings *lb;            /* in the arena, or the default */
+    const struct nu_hash_lb_settings *hash;     /* in the arena; NULL unless it balances by hash */
+    const struct nu_subset_settings *subset;    /* the same; NULL unless there are subsets */
+    const struct nu_named_host_settings *named; /* the same; NULL unless requests name hosts */
+    const struct nu_metadata *metadata;         /* may be NULL */
     struct nu_breakers breakers[NU_PRIORITY_COUNT];
     struct nu_cluster_sets sets;
     _Atomic uint64_t members;           /* struct nu_cluster_members; by the main thread */

@@ -101,6 +101,14 @@ void nu_cluster_set_hash(struct nu_cluster *cluster, const struct nu_hash_lb_set
     cluster->hash = copy;
 }
 
+void nu_cluster_ignore_locality_hash(struct nu_cluster *cluster)
+{
+    struct nu_hash_lb_settings *copy = nu_arena_alloc(&cluster->arena, sizeof(*copy));
+    *copy = *cluster->hash;
+    copy->by_locality = false;
+    cluster->hash = copy;
+}
+
 const struct nu_lb_class *nu_cluster_set_subsets(struct nu_cluster *cluster,
                                                  const struct nu_subset_settings *settings)
 {

@@ -40,6 +40,8 @@ void nu_cluster_need_http2_stats(struct nu_cluster *cluster);
 /* How tables for balancing by hash are made (`settings` is copied); with their statistics. */
 void nu_cluster_set_hash(struct nu_cluster *cluster, const struct nu_hash_lb_settings *settings,
                          enum nu_hash_table_kind kind);
+/* Locality weights are nothing to that: inside of subsets there may be none. */
+void nu_cluster_ignore_locality_hash(struct nu_cluster *cluster);
 /* How hosts are divided into subsets (`settings` is copied); returns the class that the cluster then
  * balances by. */
 const struct nu_lb_class *nu_cluster_set_subsets(struct nu_cluster *cluster,

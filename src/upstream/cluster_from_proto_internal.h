@@ -96,5 +96,20 @@ const struct nu_lb_class *nu_maglev_from_policy(struct nu_factory *factory,
                                                 struct nu_cluster *cluster,
                                                 struct nu_lb_settings *common,
                                                 const ProtobufCMessage *config);
+/* The same for Subset, and for OverrideHost, whose class is that of its fallback. */
+const struct nu_lb_class *nu_subset_from_policy(struct nu_factory *factory,
+                                                struct nu_cluster *cluster,
+                                                struct nu_lb_settings *common,
+                                                const ProtobufCMessage *config);
+const struct nu_lb_class *nu_named_hosts_from_policy(struct nu_factory *factory,
+                                                     struct nu_cluster *cluster,
+                                                     struct nu_lb_settings *common,
+                                                     const ProtobufCMessage *config);
+/* The class of the first policy of a list that is known; errors are at the field of `owner`, whose
+ * list it is. */
+const struct nu_lb_class *
+nu_lb_from_policies(struct nu_factory *factory, struct nu_cluster *cluster,
+                    struct nu_lb_settings *common, const void *owner, const char *field,
+                    const struct Envoy__Config__Cluster__V3__LoadBalancingPolicy *list);
 
 #endif

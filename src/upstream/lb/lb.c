@@ -3,6 +3,7 @@
 #include "upstream/lb/lb.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "upstream/cluster.h"
 #include "upstream/lb/edf.h"
 #include "upstream/lb/lb_locality.h"
@@ -67,14 +68,54 @@ void nu_lb_destroy(struct nu_lb **lb)
 
 /* --- Choosing --------------------------------------------------------------------------------- */
 
-static int32_t find_override(const struct nu_lb *lb, struct nu_str address)
+/* The first host of each address. Keys are the addresses that hosts were made with, which stay. */
+static void index_addresses(struct nu_lb *lb)
 {
+    lb->by_address = nu_calloc(1, sizeof(*lb->by_address));
+    for (uint32_t i = 0; i < lb->hosts->count; i++) {
+        struct nu_str address = lb->hosts->hosts[i]->address_text;
+        if (!nu_map_get(lb->by_address, address))
+            nu_map_put(lb->by_address, address, (void *)((uintptr_t)i + 1));
+    }
+}
+
+static int32_t find_among_many(struct nu_lb *lb, struct nu_str address)
+{
+    if (!lb->by_address)
+        index_addresses(lb);
+    uintptr_t found = (uintptr_t)nu_map_get(lb->by_address, address);
+    return found ? (int32_t)(found - 1) : NU_LB_NONE;
+}
+
+/* The host of this address. That of a host may change where there is only one (LOGICAL_DNS). */
+static int32_t find_host(struct nu_lb *lb, struct nu_str address)
+{
+    enum { MANY = 8 };
     const struct nu_host_set *set = lb->hosts;
+    if (set->count > MANY)
+        return find_among_many(lb, address);
     for (uint32_t i = 0; i < set->count; i++) {
-        if (!nu_str_eq(nu_host_address_text(set->hosts[i]), address))
-            continue;
-        bool allowed = lb->settings->override_statuses & 1U << nu_host_health_status(set->hosts[i]);
-        return allowed ? (int32_t)i : NU_LB_NONE;
+        if (nu_str_eq(nu_host_address_text(set->hosts[i]), address))
+            return (int32_t)i;
+    }
+    return NU_LB_NONE;
+}
+
+static int32_t find_override(struct nu_lb *lb, struct nu_str address)
+{
+    int32_t index = find_host(lb, address);
+    if (index == NU_LB_NONE)
+        return NU_LB_NONE;
+    enum nu_eds_health status = nu_host_health_status(lb->hosts->hosts[index]);
+    return lb->settings->override_statuses & 1U << status ? index : NU_LB_NONE;
+}
+
+static int32_t take_named(struct nu_lb *lb, struct nu_lb_named_hosts *named)
+{
+    while (named->next < named->count) {
+        int32_t index = find_host(lb, named->addresses[named->next++]);
+        if (index != NU_LB_NONE)
+            return index;
     }
     return NU_LB_NONE;
 }
@@ -100,13 +141,18 @@ static NU_NOINLINE int32_t choose_with_care(struct nu_lb *lb, const struct nu_lb
         if (index != NU_LB_NONE)
             return index;
     }
+    if (context->named) {
+        int32_t index = take_named(lb, context->named);
+        if (index != NU_LB_NONE)
+            return index;
+    }
     int32_t index = lb->cls->choose(lb, context);
     return context->accepts ? choose_until_accepted(lb, context, index) : index;
 }
 
 int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context)
 {
-    if (nu_unlikely(context->override_host.len || context->accepts))
+    if (nu_unlikely(context->override_host.len || context->accepts || context->named))
         return choose_with_care(lb, context);
     return lb->cls->choose(lb, context);
 }

@@ -17,6 +17,7 @@ struct nu_lb;
 struct nu_lb_context;
 struct nu_lb_foreseen;
 struct nu_lb_zones;
+struct nu_map;
 
 /* Whether a host will do; asked after a choice. */
 typedef bool nu_lb_accepts_fn(const struct nu_lb_context *context, const struct nu_host *host);
@@ -29,9 +30,17 @@ typedef const struct nu_priority_load *nu_lb_loads_fn(const struct nu_lb_context
 typedef void nu_lb_complete_fn(const struct nu_lb_context *context, struct nu_lb_context *inner,
                                struct nu_cluster_local *cluster);
 
+/* Hosts that a request names, as a cluster's policy override_host has it. */
+struct nu_lb_named_hosts {
+    const struct nu_str *addresses; /* "ip:port", best first */
+    uint32_t count;
+    uint32_t next; /* each choice takes one */
+};
+
 /* What a choice may depend on. */
 struct nu_lb_context {
     struct nu_str override_host;     /* "ip:port" that a filter asks for; empty: none */
+    struct nu_lb_named_hosts *named; /* NULL: the request names none */
     uint64_t hash;                   /* what hashing balancers choose by */
     bool has_hash;                   /* else they take a random number */
     const struct nu_value *criteria; /* a struct: which subset of hosts; NULL: none is asked for */
@@ -84,8 +93,9 @@ struct nu_lb {
     const struct nu_lb_settings *settings; /* borrowed: the cluster's */
     struct nu_lb_zones *zones;             /* owned; NULL unless requests are kept in our zone */
     struct nu_edf *localities;             /* owned: turns of localities; NULL until there is one */
-    struct nu_lb_foreseen *foreseen;       /* owned: choices ahead; NULL until there is one */
-    uint32_t attempt; /* how many choices were not accepted; those by hash differ */
+    struct nu_map *by_address;       /* owned: indices of many hosts; NULL until one is asked for */
+    struct nu_lb_foreseen *foreseen; /* owned: choices ahead; NULL until there is one */
+    uint32_t attempt;                /* how many choices were not accepted; those by hash differ */
 };
 
 /* Round robin; with weights that differ, each host's share follows its weight. */
@@ -110,8 +120,8 @@ void nu_lb_init(struct nu_lb *lb, const struct nu_lb_class *cls, struct nu_clust
                 const struct nu_host_set *hosts);
 void nu_lb_finish(struct nu_lb *lb);
 
-/* The asked-for override host if the set has it in a state that the cluster allows, else what the
- * class chooses: again, as long as the context does not accept it and allows more attempts. */
+/* The asked-for override host if the set has it in a state that the cluster allows, else the next
+ * one that the request names and the set has, whatever its state, else what the class chooses: again, as long as the context does not accept it and allows more attempts. */
 int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context);
 
 #endif

@@ -11,9 +11,11 @@
 #include "envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb-c.h"
+#include "envoy/extensions/load_balancing_policies/override_host/v3/override_host.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb-c.h"
+#include "envoy/extensions/load_balancing_policies/subset/v3/subset.pb-c.h"
 
 typedef Envoy__Config__Cluster__V3__Cluster cluster_proto;
 typedef Envoy__Config__Cluster__V3__Cluster__CommonLbConfig common_proto;
@@ -269,6 +271,10 @@ static const struct {
      nu_maglev_from_policy},
     {&envoy__extensions__load_balancing_policies__cluster_provided__v3__cluster_provided__descriptor,
      read_provided},
+    {&envoy__extensions__load_balancing_policies__subset__v3__subset__descriptor,
+     nu_subset_from_policy},
+    {&envoy__extensions__load_balancing_policies__override_host__v3__override_host__descriptor,
+     nu_named_hosts_from_policy},
 };
 
 static policy_fn *find_policy(const ProtobufCMessage *config)
@@ -289,30 +295,39 @@ static void check_beside(struct nu_factory *factory, const common_proto *common)
                         "belong into the policy");
 }
 
+const struct nu_lb_class *
+nu_lb_from_policies(struct nu_factory *factory, struct nu_cluster *cluster,
+                    struct nu_lb_settings *common, const void *owner, const char *field,
+                    const Envoy__Config__Cluster__V3__LoadBalancingPolicy *list)
+{
+    struct nu_strbuf names = {0};
+    const struct nu_lb_class *found = NULL;
+    for (size_t i = 0; list && !found && i < list->n_policies; i++) {
+        const Envoy__Config__Core__V3__TypedExtensionConfig *policy =
+            list->policies[i]->typed_extension_config;
+        const ProtobufCMessage *config =
+            policy ? nu_config_any(factory->ctx, policy->typed_config) : NULL;
+        policy_fn *read = find_policy(config);
+        if (read)
+            found = read(factory, cluster, common, config);
+        nu_strbuf_addf(&names, "%s%s", i ? ", " : "", policy ? policy->name : "");
+    }
+    if (!found)
+        nu_config_error(factory->ctx, owner, field,
+                        "none of these is a load balancing policy: [%.*s]",
+                        NU_STR_ARG(nu_strbuf_str(&names)));
+    nu_strbuf_finish(&names);
+    return found ? found : &nu_lb_round_robin;
+}
+
 static const struct nu_lb_class *read_policies(struct nu_factory *factory,
                                                struct nu_cluster *cluster,
                                                struct nu_lb_settings *settings,
                                                const cluster_proto *proto)
 {
-    struct nu_strbuf names = {0};
-    const struct nu_lb_class *found = NULL;
     check_beside(factory, proto->common_lb_config);
-    for (size_t i = 0; !found && i < proto->load_balancing_policy->n_policies; i++) {
-        const Envoy__Config__Core__V3__TypedExtensionConfig *policy =
-            proto->load_balancing_policy->policies[i]->typed_extension_config;
-        const ProtobufCMessage *config =
-            policy ? nu_config_any(factory->ctx, policy->typed_config) : NULL;
-        policy_fn *read = find_policy(config);
-        if (read)
-            found = read(factory, cluster, settings, config);
-        nu_strbuf_addf(&names, "%s%s", i ? ", " : "", policy ? policy->name : "");
-    }
-    if (!found)
-        nu_config_error(factory->ctx, proto, "load_balancing_policy",
-                        "none of these is a load balancing policy: [%.*s]",
-                        NU_STR_ARG(nu_strbuf_str(&names)));
-    nu_strbuf_finish(&names);
-    return found ? found : &nu_lb_round_robin;
+    return nu_lb_from_policies(factory, cluster, settings, proto, "load_balancing_policy",
+                               proto->load_balancing_policy);
 }
 
 /* --- The whole -------------------------------------------------------------------------------- */

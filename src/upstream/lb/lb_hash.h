@@ -11,9 +11,12 @@
 
 enum nu_hash_table_kind { NU_HASH_RING, NU_HASH_MAGLEV };
 
+struct nu_hash_policy;
+
 /* How a cluster hashes; from its configuration. Its class decides whether `ring` or `maglev_size`
  * counts. */
 struct nu_hash_lb_settings {
+    const struct nu_hash_policy *policy; /* goes before the route's; NULL: that decides */
     struct nu_hash_ring_params ring;
     uint32_t maglev_size;
     uint32_t balance_percent;  /* a host may have so much of its share; 0: any load */

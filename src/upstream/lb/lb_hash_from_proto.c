@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading how a cluster balances by hash, with Envoy's defaults. */
 #include "config/values.h"
+#include "match/hash_policy.h"
 #include "upstream/cluster_from_proto_internal.h"
 
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb-c.h"
@@ -138,10 +139,13 @@ typedef Envoy__Extensions__LoadBalancingPolicies__RingHash__V3__RingHash ring_pr
 #define MURMUR2 \
     ENVOY__EXTENSIONS__LOAD_BALANCING_POLICIES__RING_HASH__V3__RING_HASH__HASH_FUNCTION__MURMUR_HASH_2
 
-static void read_hashing(struct nu_hash_lb_settings *settings, const hashing_proto *proto)
+static void read_hashing(struct nu_factory *factory, struct nu_hash_lb_settings *settings,
+                         const hashing_proto *proto)
 {
+    const struct nu_match_factory match = {factory->ctx, factory->arena, factory->runtime};
     if (!proto)
         return;
+    settings->policy = nu_hash_policy_from_protos(&match, proto->hash_policy, proto->n_hash_policy);
     settings->by_hostname = proto->use_hostname_for_hashing;
     settings->balance_percent = nu_u32_or(proto->hash_balance_factor, 0);
 }
@@ -162,7 +166,7 @@ const struct nu_lb_class *nu_ring_hash_from_policy(struct nu_factory *factory,
                     proto->maximum_ring_size);
     if (proto->hash_function == MURMUR2)
         settings.ring.function = NU_HASH_MURMUR2;
-    read_hashing(&settings, proto->consistent_hashing_lb_config);
+    read_hashing(factory, &settings, proto->consistent_hashing_lb_config);
     return finish(cluster, &settings, NU_HASH_RING);
 }
 
@@ -176,6 +180,6 @@ const struct nu_lb_class *nu_maglev_from_policy(struct nu_factory *factory,
                                                proto->locality_weighted_lb_config != NULL};
     common->is_locality_weighted = settings.by_locality;
     read_table_size(factory, &settings, proto, proto->table_size);
-    read_hashing(&settings, proto->consistent_hashing_lb_config);
+    read_hashing(factory, &settings, proto->consistent_hashing_lb_config);
     return finish(cluster, &settings, NU_HASH_MAGLEV);
 }

@@ -7,6 +7,8 @@
 #include "upstream/cluster_from_proto_internal.h"
 #include "upstream/lb/lb_subset.h"
 
+#include "envoy/extensions/load_balancing_policies/subset/v3/subset.pb-c.h"
+
 typedef Envoy__Config__Cluster__V3__Cluster__LbSubsetConfig config_proto;
 typedef Envoy__Config__Cluster__V3__Cluster__LbSubsetConfig__LbSubsetSelector selector_proto;
 
@@ -82,8 +84,9 @@ static enum nu_subset_fallback selector_fallback(const selector_proto *proto)
     }
 }
 
+/* `where` is the message of the configuration, for errors. */
 static void check_selector(struct nu_factory *factory, const struct nu_subset_selector *selector,
-                           const selector_proto *proto)
+                           const void *where)
 {
     const char *wrong = NULL;
     if (selector->fallback != NU_SUBSET_FALLBACK_KEYS)
@@ -97,7 +100,7 @@ static void check_selector(struct nu_factory *factory, const struct nu_subset_se
     else if (selector->keys.count == selector->fallback_keys.count)
         wrong = "fallback_keys_subset cannot be equal to keys";
     if (wrong)
-        nu_config_error(factory->ctx, proto, "fallback_keys_subset", "%s", wrong);
+        nu_config_error(factory->ctx, where, "fallback_keys_subset", "%s", wrong);
 }
 
 /* As in Envoy, whose selectors make a tree: an earlier one that begins with the same keys keeps the
@@ -111,7 +114,7 @@ static void drop_hidden_fallback(struct nu_subset_selector *selectors, size_t in
 }
 
 static void read_selectors(struct nu_factory *factory, struct nu_subset_settings *settings,
-                           selector_proto *const *protos, size_t count)
+                           selector_proto *const *protos, size_t count, const void *const *wheres)
 {
     struct nu_subset_selector *selectors =
         nu_arena_calloc(factory->arena, (count + 1) * sizeof(*selectors));
@@ -123,7 +126,7 @@ static void read_selectors(struct nu_factory *factory, struct nu_subset_settings
             .fallback = selector_fallback(protos[i]),
             .is_single = protos[i]->single_host_per_subset,
         };
-        check_selector(factory, &selectors[i], protos[i]);
+        check_selector(factory, &selectors[i], wheres[i]);
         drop_hidden_fallback(selectors, i);
     }
     settings->selectors = selectors;
@@ -156,32 +159,112 @@ static bool has_fallback(const struct nu_subset_settings *settings,
     return false;
 }
 
+static const struct nu_lb_class *finish(struct nu_factory *factory, struct nu_cluster *cluster,
+                                        const config_proto *proto, const void *const *wheres,
+                                        struct nu_subset_settings *settings)
+{
+    settings->fallback = fallback_of(proto);
+    settings->default_subset = nu_struct_from_proto(proto->default_subset, factory->arena);
+    settings->panics_to_any = proto->panic_mode_any;
+    settings->list_is_any = proto->list_as_any;
+    settings->has_fallback_list =
+        proto->metadata_fallback_policy ==
+        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_SUBSET_CONFIG__LB_SUBSET_METADATA_FALLBACK_POLICY__FALLBACK_LIST;
+    settings->is_locality_aware = proto->locality_weight_aware;
+    settings->scales_locality_weights = proto->scale_locality_weight;
+    read_selectors(factory, settings, proto->subset_selectors, proto->n_subset_selectors, wheres);
+    settings->needs_any = settings->panics_to_any || has_fallback(settings, NU_SUBSET_FALLBACK_ANY);
+    settings->needs_default = has_fallback(settings, NU_SUBSET_FALLBACK_DEFAULT);
+    return nu_cluster_set_subsets(cluster, settings);
+}
+
 const struct nu_lb_class *nu_subset_from_cluster(struct nu_factory *factory,
                                                  struct nu_cluster *cluster,
                                                  const config_proto *proto,
                                                  const struct nu_lb_class *child)
 {
+    struct nu_subset_settings settings = {.child = child};
     if (!proto || proto->n_subset_selectors == 0)
         return child;
-    struct nu_subset_settings settings = {
-        .child = child,
-        .fallback = fallback_of(proto),
-        .default_subset = nu_struct_from_proto(proto->default_subset, factory->arena),
-        .panics_to_any = proto->panic_mode_any,
-        .list_is_any = proto->list_as_any,
-        .has_fallback_list =
-            proto->metadata_fallback_policy ==
-            ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_SUBSET_CONFIG__LB_SUBSET_METADATA_FALLBACK_POLICY__FALLBACK_LIST,
-        .is_locality_aware = proto->locality_weight_aware,
-        .scales_locality_weights = proto->scale_locality_weight,
-    };
-    read_selectors(factory, &settings, proto->subset_selectors, proto->n_subset_selectors);
-    if (settings.is_locality_aware && !cluster->lb->is_locality_weighted)
+    if (proto->locality_weight_aware && !cluster->lb->is_locality_weighted)
         nu_config_error(factory->ctx, proto, "locality_weight_aware",
                         "Locality weight aware subset LB requires that a "
                         "locality_weighted_lb_config be set in %.*s",
                         NU_STR_ARG(cluster->name));
-    settings.needs_any = settings.panics_to_any || has_fallback(&settings, NU_SUBSET_FALLBACK_ANY);
-    settings.needs_default = has_fallback(&settings, NU_SUBSET_FALLBACK_DEFAULT);
-    return nu_cluster_set_subsets(cluster, &settings);
+    return finish(factory, cluster, proto, (const void *const *)proto->subset_selectors, &settings);
+}
+
+/* --- As a policy ------------------------------------------------------------------------------ */
+
+typedef Envoy__Extensions__LoadBalancingPolicies__Subset__V3__Subset policy_proto;
+typedef Envoy__Extensions__LoadBalancingPolicies__Subset__V3__Subset__LbSubsetSelector
+    policy_selector_proto;
+
+static selector_proto *as_selector(struct nu_arena *arena, const policy_selector_proto *proto)
+{
+    selector_proto *out = nu_arena_alloc(arena, sizeof(*out));
+    *out = (selector_proto)
+        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_SUBSET_CONFIG__LB_SUBSET_SELECTOR__INIT;
+    out->keys = proto->keys;
+    out->n_keys = proto->n_keys;
+    out->single_host_per_subset = proto->single_host_per_subset;
+    out->fallback_policy =
+        (Envoy__Config__Cluster__V3__Cluster__LbSubsetConfig__LbSubsetSelector__LbSubsetSelectorFallbackPolicy)
+            proto->fallback_policy;
+    out->fallback_keys_subset = proto->fallback_keys_subset;
+    out->n_fallback_keys_subset = proto->n_fallback_keys_subset;
+    return out;
+}
+
+/* The same in the message of Cluster, whose numbers are the same. */
+static config_proto as_config(struct nu_arena *arena, const policy_proto *proto)
+{
+    config_proto out = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_SUBSET_CONFIG__INIT;
+    out.fallback_policy =
+        (Envoy__Config__Cluster__V3__Cluster__LbSubsetConfig__LbSubsetFallbackPolicy)
+            proto->fallback_policy;
+    out.default_subset = proto->default_subset;
+    out.n_subset_selectors = proto->n_subset_selectors;
+    out.subset_selectors =
+        nu_arena_alloc(arena, (proto->n_subset_selectors + 1) * sizeof(*out.subset_selectors));
+    for (size_t i = 0; i < proto->n_subset_selectors; i++)
+        out.subset_selectors[i] = as_selector(arena, proto->subset_selectors[i]);
+    out.locality_weight_aware = proto->locality_weight_aware;
+    out.scale_locality_weight = proto->scale_locality_weight;
+    out.panic_mode_any = proto->panic_mode_any;
+    out.list_as_any = proto->list_as_any;
+    out.metadata_fallback_policy =
+        (Envoy__Config__Cluster__V3__Cluster__LbSubsetConfig__LbSubsetMetadataFallbackPolicy)
+            proto->metadata_fallback_policy;
+    return out;
+}
+
+/* What a subset cannot have inside. */
+static void check_child(struct nu_factory *factory, const struct nu_cluster *cluster,
+                        const policy_proto *proto)
+{
+    if (cluster->subset || cluster->named || cluster->wants_provided_lb)
+        nu_config_error(factory->ctx, proto, "subset_lb_policy",
+                        "subset, override_host and cluster_provided are not implemented by nuncio "
+                        "inside of subsets");
+}
+
+const struct nu_lb_class *nu_subset_from_policy(struct nu_factory *factory,
+                                                struct nu_cluster *cluster,
+                                                struct nu_lb_settings *common,
+                                                const ProtobufCMessage *message)
+{
+    const policy_proto *proto = (const policy_proto *)message;
+    config_proto config = as_config(factory->arena, proto);
+    const struct nu_named_host_settings *named = cluster->named;
+    struct nu_subset_settings settings = {.drops_redundant_keys = proto->allow_redundant_keys};
+    cluster->named = NULL;
+    settings.child = nu_lb_from_policies(factory, cluster, common, proto, "subset_lb_policy",
+                                         proto->subset_lb_policy);
+    check_child(factory, cluster, proto);
+    cluster->named = named;
+    if (cluster->hash && !proto->locality_weight_aware)
+        nu_cluster_ignore_locality_hash(cluster);
+    return finish(factory, cluster, &config, (const void *const *)proto->subset_selectors,
+                  &settings);
 }

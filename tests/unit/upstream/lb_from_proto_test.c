@@ -13,6 +13,12 @@
 #define RANDOM(text) POLICY("ra", "random.v3.Random", text)
 #define RING_HASH(text) POLICY("rh", "ring_hash.v3.RingHash", text)
 #define MAGLEV(text) POLICY("ma", "maglev.v3.Maglev", text)
+#define SUBSET(text, inner) \
+    POLICY("su", "subset.v3.Subset", \
+           ", subset_selectors: [{keys: [k]}], subset_lb_policy: {policies: [" inner "]}" text)
+#define OVERRIDE(inner) \
+    POLICY("oh", "override_host.v3.OverrideHost", \
+           ", override_host_sources: [{header: X-To}], fallback_policy: {policies: [" inner "]}")
 #define NO_POLICY \
     "{typed_extension_config: {name: log, typed_config: {\"@type\": type.googleapis.com/" \
     "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog}}}"
@@ -41,6 +47,7 @@ static const struct class_case class_cases[] = {
     {"name: c\nlb_policy: MAGLEV\ncommon_lb_config: {consistent_hashing_lb_config: "
      "{hash_balance_factor: 150}}",
      &nu_lb_maglev_bounded},
+    {POLICIES(OVERRIDE(RANDOM(""))), &nu_lb_random},
     /* The first that is known counts, and goes before lb_policy. */
     {POLICIES(NO_POLICY "," RANDOM("") "," ROUND_ROBIN("")), &nu_lb_random},
     {"lb_policy: MAGLEV\n" POLICIES(RANDOM("")), &nu_lb_random},
@@ -55,6 +62,18 @@ TEST(balancer_is_found_by_policy)
         assert_ptr_equal(f.cluster->lb_class, class_cases[i].cls);
         cluster_config_finish(&f);
     }
+}
+
+TEST(subsets_as_a_policy_have_another_inside)
+{
+    struct cluster_config f;
+    cluster_config_build(&f, POLICIES(SUBSET(", allow_redundant_keys: true", MAGLEV(""))));
+    assert_config_errors(&f.config, "");
+    assert_non_null(f.cluster->subset);
+    assert_ptr_equal(f.cluster->subset->child, &nu_lb_maglev);
+    assert_true(f.cluster->subset->drops_redundant_keys);
+    assert_true(f.cluster->lb_class->uses_hash);
+    cluster_config_finish(&f);
 }
 
 TEST(most_clusters_share_the_default_settings)
@@ -237,6 +256,14 @@ static const struct refused_case refused[] = {
      "t:1:1: load_balancing_policy: value is required here"},
     {"name: c\nlb_policy: CLUSTER_PROVIDED",
      "t:2:12: lb_policy: the type of the cluster does not provide a balancer of its own"},
+    {POLICIES(OVERRIDE(OVERRIDE(RANDOM("")))),
+     "t:2:308: load_balancing_policy.policies[0].typed_extension_config.typed_config."
+     "fallback_policy.policies[0].typed_extension_config.typed_config: override_host inside of "
+     "override_host is not implemented by nuncio"},
+    {POLICIES(SUBSET("", OVERRIDE(RANDOM("")))),
+     "t:2:226: load_balancing_policy.policies[0].typed_extension_config.typed_config."
+     "subset_lb_policy: subset, override_host and cluster_provided are not implemented by nuncio "
+     "inside of subsets"},
     {POLICIES(POLICY("cp", "cluster_provided.v3.ClusterProvided", "")),
      "t:1:1: lb_policy: the type of the cluster does not provide a balancer of its own"},
     {POLICIES(""), "t:2:24: load_balancing_policy: none of these is a load balancing policy: []"},

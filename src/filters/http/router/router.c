@@ -13,6 +13,8 @@
 #include "http/status.h"
 #include "match/hash_policy.h"
 #include "stats/http_stats.h"
+#include "upstream/lb/lb_hash.h"
+#include "upstream/lb/named_hosts.h"
 
 static struct nu_router *router_of(struct nu_filter *self)
 {
@@ -205,8 +207,10 @@ static void complete_context(struct nu_router *router, struct nu_lb_context *con
 {
     struct nu_stream_info *info = nu_router_info(router);
     const struct nu_route_match *match = nu_router_match(router);
-    const struct nu_hash_policy *policy = match->route->hash_policy;
     const struct nu_lb_class *cls = cluster->cluster->lb_class;
+    const struct nu_hash_policy *policy = match->route->hash_policy;
+    if (nu_unlikely(cluster->cluster->hash && cluster->cluster->hash->policy))
+        policy = cluster->cluster->hash->policy;
     if (nu_unlikely(cluster->cluster->original_dst != NULL))
         context->destination = nu_original_dst_find(cluster, info, headers);
     if (nu_unlikely(cluster->cluster->forward_proxy != NULL))
@@ -218,6 +222,11 @@ static void complete_context(struct nu_router *router, struct nu_lb_context *con
         context->criteria = nu_lb_criteria_merge(nu_route_criteria(match),
                                                  nu_lb_criteria_of(info->dynamic_metadata),
                                                  router->base.chain->arena);
+    if (nu_unlikely(cluster->cluster->named != NULL)) {
+        if (!router->named)
+            router->named = nu_named_hosts_find(cluster->cluster->named, headers, info);
+        context->named = router->named;
+    }
 }
 
 /* The same for a cluster that an aggregate chose; a hash is kept for further tries. */

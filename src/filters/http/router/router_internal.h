@@ -28,8 +28,9 @@ struct nu_router {
     struct nu_list
         *shadows; /* that are to have the rest of the request; in the arena, NULL unless it
                                 is mirrored */
-    struct nu_str cluster_name;  /* which the route had when it was found */
-    struct nu_route_match match; /* as the request was sent: filters may change the stream's
+    struct nu_lb_named_hosts *named; /* hosts that the request names; NULL before it was asked */
+    struct nu_str cluster_name;      /* which the route had when it was found */
+    struct nu_route_match match;     /* as the request was sent: filters may change the stream's
                                     later */
     struct nu_router_limits limits;
     struct nu_route_stats *also[3]; /* of the virtual cluster and the route, up to a NULL */
