@@ -30,8 +30,11 @@ bool nu_attempt_look_up(struct nu_attempt *attempt)
     struct nu_exchange *exchange = attempt->exchange;
     struct nu_cluster_local *cluster = exchange->params.cluster;
     const struct nu_lb_context *context = &exchange->params.lb;
-    if (nu_likely(context->host_name.len && nu_lb_by_name_has(cluster->lb, context->host_name)))
+    if (nu_likely(context->host_name.len && nu_lb_by_name_has(cluster->lb, context->host_name))) {
+        /* Of a host that is unwell the cache knows nothing bad, and says so (Envoy's words). */
+        exchange->no_host = NU_STR("cares_success:Successful_completion");
         return false;
+    }
     struct nu_host_lookup *lookup = nu_arena_calloc(exchange->arena, sizeof(*lookup));
     lookup->attempt = attempt;
     lookup->wait.on_result = on_result;

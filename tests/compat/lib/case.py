@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 CASES, RECORDINGS = ROOT / "cases", ROOT / "recordings"
 DIFFERENCES = ROOT.parent.parent / "docs" / "differences.md"
 
-INPUT_KEYS = ("kind", "args", "env", "files", "file", "upstreams", "client", "ends", "pki", "since")
+INPUT_KEYS = ("kind", "args", "env", "files", "file", "upstreams", "client", "ends", "pki", "since", "dns")
 NUNCIO_KEYS = ("proves", "why", "nuncio", "differs", "not_yet", "unconfirmed", "expect", "one_worker")
 KNOWN_KEYS = {*INPUT_KEYS, *NUNCIO_KEYS, "base", "config", *config.PATCHES}
 

@@ -20,7 +20,7 @@ TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
 MESSAGES = {"rbac": "RBAC", "direct_response": "Config", "local_ratelimit": "LocalRateLimit"}
 PATCHES = ("bootstrap", "listener", "chain", "hcm", "router", "route_config", "vhost", "route",
            "action", "routes", "log", "cluster", "protocol", "clusters",
-           "downstream_tls", "upstream_tls", "tcp", "before", "alone")
+           "downstream_tls", "upstream_tls", "tcp", "before", "alone", "cache", "forward")
 
 
 # LibYAML's, where PyYAML was built with it: ten times as fast as the same in Python.
@@ -120,6 +120,16 @@ def _http_places(hcm):
             "action": vhost["routes"][0]["route"]}
 
 
+def _forward(hcm, cluster, case):
+    """Patches of a forward proxy (base: forward): its filter, and what filter and cluster both say
+    of the DNS cache."""
+    of_filter = hcm["http_filters"][0]["typed_config"]
+    merge(of_filter, case.get("forward", {}))
+    for owner in (of_filter, cluster["cluster_type"]["typed_config"]):
+        if "dns_cache_config" in owner:
+            merge(owner["dns_cache_config"], case.get("cache", {}))
+
+
 def build(case):
     """The configuration of a case as a tree, with its placeholders."""
     tree = load_base(case.get("base", "proxy"))
@@ -132,6 +142,8 @@ def build(case):
     places.update(_http_places(last) if "route_config" in last else {"tcp": last})
     for name, place in places.items():
         merge(place, case.get(name, {}))
+    if "cache" in case or "forward" in case:
+        _forward(last, cluster, case)
     if "before" in case:
         filters[:0] = _typed(case["before"])
     if "alone" in case:

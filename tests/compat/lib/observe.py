@@ -11,6 +11,7 @@ import time
 import normalise
 
 from . import config, tls
+from .dns import Dns
 from .script import Client, Signals, Upstream
 from .server import Server, StartFailure, read_stats
 from .view import apply_views
@@ -30,9 +31,12 @@ class Run:
         self.signals = Signals()
         self.upstreams = {name: Upstream(name, spec, self.signals)
                           for name, spec in self._upstream_specs().items()}
+        self.dns = Dns(case.spec["dns"]) if "dns" in case.spec else None
         self.held = {name: reserve_port() for name in ("proxy", "proxy2", "admin")}
         self.ports = {name: sock.getsockname()[1] for name, sock in self.held.items()}
         self.ports.update({name: up.port for name, up in self.upstreams.items()})
+        if self.dns:
+            self.ports["dns"] = self.dns.port
 
     def _upstream_specs(self):
         specs = dict(self.case.spec.get("upstreams") or {})
@@ -83,6 +87,8 @@ class Run:
             upstream.close()
         for sock in self.held.values():
             sock.close()
+        if self.dns:
+            self.dns.close()
         if os.environ.get("COMPAT_KEEP") is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -194,7 +200,7 @@ def _exchange(run, server, agrees):
     admin, ends = run.ports["admin"], run.case.spec.get("ends", False)
     before = _counted_from(run.case.spec.get("since"), read_stats(admin))
     client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal,
-                    run.replace_file)
+                    run.replace_file, run.dns and run.dns.answers)
     trouble = client.run(run.client_steps())
     raw, seen_by_client = _seen_by_client(run, client, agrees)
     client.close()
@@ -218,6 +224,8 @@ def _exchange(run, server, agrees):
         "stats": moved(after),
         "exit": exit_code,
     }
+    if run.dns:
+        observed["dns"] = list(run.dns.asked)
     troubles = [trouble, *(t for up in run.upstreams.values() for t in up.troubles)]
     if exit_code != 0:
         troubles.append(server.last_words())

@@ -183,9 +183,10 @@ class Upstream:
 class Client:
     """The client side of a case: named connections to the proxy or to its admin port."""
 
-    def __init__(self, ports, signals, read_stats, send_signal, write_file):
+    def __init__(self, ports, signals, read_stats, send_signal, write_file, answers=None):
         self.ports, self.signals = ports, signals
         self.read_stats, self.send_signal, self.write_file = read_stats, send_signal, write_file
+        self.answers = answers  # of the DNS server, if there is one
         self.peers, self.local_ports = {}, {}
         self.views = {}        # connection name -> [(from, to, view)]: see view.py
 
@@ -213,6 +214,8 @@ class Client:
             self._wait_stat(value)
         elif word == "process":
             self.send_signal(value)
+        elif word == "answer":
+            self.answers.update(value)
         elif word == "write":
             self.write_file(value, options["text"])
         elif not run_free(word, value, self.signals):
