@@ -11,6 +11,8 @@
 set -u
 cd "$(dirname "$0")" || exit 1
 jobs=$(nproc)
+# Most tests wait more than they compute; a search computes only.
+test_jobs=$((2 * jobs))
 folders= fuzz_skipped=
 if [ -z "${NUNCIO_CONFIGS:-}" ] && [ -d ../shared/configs ]; then
     NUNCIO_CONFIGS=$PWD/../shared/configs
@@ -39,7 +41,7 @@ run() { # folder ctest-options...
     shift
     echo "== testing in $folder/"
     rm -rf "$folder/junit"
-    ctest --test-dir "$folder" --parallel "$jobs" --timeout 600 --output-on-failure --no-tests=error \
+    ctest --test-dir "$folder" --parallel "$test_jobs" --timeout 600 --output-on-failure --no-tests=error \
         --test-output-size-passed 1000000 --test-output-size-failed 1000000 \
         --output-junit ctest.xml "$@" | grep -vE '^ +Start |^ *[0-9]+/[0-9]+ .* Passed '
 }
@@ -55,14 +57,14 @@ asan() {
 }
 
 tsan() {
-    build build-tsan all -DCMAKE_BUILD_TYPE=Debug -DNU_SANITIZE=thread || return
+    build build-tsan thread_tests -DCMAKE_BUILD_TYPE=Debug -DNU_SANITIZE=thread || return
     run build-tsan -L threads
 }
 
 fuzz() {
     build build-fuzz fuzzers -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DNU_TESTS=OFF \
         -DCMAKE_BUILD_TYPE=Debug -DNU_SANITIZE=address,undefined -DNU_FUZZ=ON || return
-    run build-fuzz -R fuzz/search
+    test_jobs=$jobs run build-fuzz -R fuzz/search
 }
 
 folder_of() { # kind

@@ -22,12 +22,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "compat")]
 from fleet import Fleet  # noqa: E402
 from peers import Origin  # noqa: E402
 from process import Nuncio  # noqa: E402
+from repeat import Repeat  # noqa: E402
 
 CONF = HERE.parent.parent / "conf"
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.pluginmanager.register(Repeat())
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-REPEATED = "differed once, agreed alone"  # the property that such a test leaves in its report
+# The properties that such a test leaves in its report: tests/compat/lib/judge.py, tests/e2e/repeat.py.
+REPEATED = ("differed once, agreed alone", "failed once, passed again")
 
 
 class Count:
@@ -35,8 +36,9 @@ class Count:
             else:
                 self.passed += 1
             for note in case.iter("property"):
-                if note.get("name") == REPEATED:
-                    self.repeated.append((f"{suite}/{case.get('name')}", note.get("value")))
+                if note.get("name") in REPEATED:
+                    self.repeated.append((note.get("name"), f"{suite}/{case.get('name')}",
+                                          note.get("value")))
 
     def add_cmocka(self, name, output):
         passed = re.findall(r"^\[  PASSED  \] (\d+) test\(s\)\.", output, re.M)
@@ -86,8 +88,8 @@ def main():
         else:
             print(f"no results in {folder}")
             missing += 1
-    for name, lines in count.repeated:
-        print(f"{REPEATED}: {name}\n    " + lines.replace("\n", "\n    "))
+    for how, name, lines in count.repeated:
+        print(f"{how}: {name}\n    " + lines.replace("\n", "\n    "))
     refused = 0
     for name, reason in sorted(set(count.skips)):
         is_allowed = name in allowed
