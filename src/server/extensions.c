@@ -11,6 +11,7 @@
 #include "filters/http/plugin/plugin.h"
 #include "filters/http/prime_authz/prime_authz.h"
 #include "filters/http/router/router_from_proto.h"
+#include "filters/http/wasm/wasm.h"
 #include "filters/listener/http_inspector/http_inspector.h"
 #include "filters/listener/original_dst/original_dst.h"
 #include "filters/listener/proxy_protocol/proxy_protocol.h"
@@ -28,8 +29,13 @@
 #include "tls/tls_from_proto.h"
 
 static const struct nu_filter_factory *const http_filters[] = {
-    &nu_dynamic_forward_proxy_factory, &nu_health_check_factory, &nu_plugin_factory,
-    &nu_prime_authz_factory,           &nu_router_factory,       NULL,
+    &nu_dynamic_forward_proxy_factory,
+    &nu_health_check_factory,
+    &nu_plugin_factory,
+    &nu_prime_authz_factory,
+    &nu_router_factory,
+    &nu_http_wasm_factory,
+    NULL,
 };
 
 static const struct nu_network_filter_factory *const network_filters[] = {

@@ -6,8 +6,7 @@
  * An engine is a shared object of its own (wasm/v8), which wasm/loader.h loads when a configuration
  * asks for wasm and not before. Two tables of function pointers cross the boundary: the engine's
  * (struct nu_wasm_engine), which is its only symbol, and the host's functions (struct
- * nu_wasm_import), which a guest imports. An engine uses no symbol of nuncio. Tests have an engine
- * in plain C (tests/harness/fake_engine.h).
+ * nu_wasm_import), which a guest imports. An engine uses no symbol of nuncio.
  *
  * Threads: compile, code_ref, code_unref and terminate may be called on any thread. An instance
  * belongs to the thread that made it; everything else about it happens there.

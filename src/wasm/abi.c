@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding what a module imports, and telling what is wrong with it. Somebody who built a filter for
+ * the wrong target sees the cause and not the symptom that happens to come first.
+ */
+#include "wasm/abi.h"
+
+static const char *const markers[NU_WASM_ABI_COUNT] = {
+    "proxy_abi_version_0_1_0",
+    "proxy_abi_version_0_2_0",
+    "proxy_abi_version_0_2_1",
+};
+
+static const struct {
+    const char *name;
+    const char *types[2];
+} callbacks[] = {
+#define X(id, name, type_0_1, type_0_2) {name, {type_0_1, type_0_2}},
+    NU_WASM_CALLBACKS(X)
+#undef X
+};
+
+const char *nu_wasm_abi_name(enum nu_wasm_abi abi)
+{
+    static const char *const names[NU_WASM_ABI_COUNT] = {"0.1.0", "0.2.0", "0.2.1"};
+    return names[abi];
+}
+
+const char *nu_wasm_callback_name(enum nu_wasm_callback callback)
+{
+    return callbacks[callback].name;
+}
+
+const char *nu_wasm_callback_type(enum nu_wasm_callback callback, enum nu_wasm_abi abi)
+{
+    return callbacks[callback].types[abi != NU_WASM_ABI_0_1_0];
+}
+
+/* --- Imports ---------------------------------------------------------------------------------- */
+
+static bool is_wasi(struct nu_str module)
+{
+    return nu_str_eq(module, NU_STR("wasi_snapshot_preview1")) ||
+           nu_str_eq(module, NU_STR("wasi_unstable"));
+}
+
+static const struct nu_wasm_import *find_in(const struct nu_wasm_import *table, struct nu_str name)
+{
+    for (; table->module; table++) {
+        if (nu_str_eq(nu_str_from(table->name), name))
+            return table;
+    }
+    return NULL;
+}
+
+const struct nu_wasm_import *nu_wasm_host_function(struct nu_str module, struct nu_str name)
+{
+    static const struct nu_wasm_import *const tables[] = {
+        nu_wasm_host_core, nu_wasm_host_maps, nu_wasm_host_buffers, nu_wasm_host_absent};
+    const struct nu_wasm_import *found = NULL;
+    if (is_wasi(module))
+        return find_in(nu_wasm_host_wasi, name);
+    if (!nu_str_eq(module, NU_STR("env")))
+        return NULL;
+    for (size_t i = 0; i < NU_ARRAY_LEN(tables) && !found; i++)
+        found = find_in(tables[i], name);
+    return found;
+}
+
+/* Why somebody imports what no proxy has. */
+static const char *cause_of(const struct nu_wasm_item *item)
+{
+    if (nu_str_starts_with(item->module, NU_STR("__wbindgen")) ||
+        nu_str_starts_with(item->name, NU_STR("__wbindgen")) ||
+        nu_str_starts_with(item->name, NU_STR("__wbg_")))
+        return "of wasm-bindgen: a crate was built for a browser (chrono, getrandom and uuid do so "
+               "for wasm32-unknown-unknown); build for wasm32-wasip1, or turn that feature off";
+    if (nu_str_eq(item->module, NU_STR("gojs")) || nu_str_eq(item->module, NU_STR("go")))
+        return "of Go for browsers: build with GOOS=wasip1 and -buildmode=c-shared, or with TinyGo "
+               "for wasip1";
+    if (nu_str_starts_with(item->module, NU_STR("wasi:")))
+        return "of WASI preview 2: build a core module for preview 1 (wasm32-wasip1)";
+    if (item->kind != NU_WASM_FUNCTION)
+        return "a guest has memory and tables of its own; do not link with --import-memory or "
+               "--import-table";
+    if (nu_str_starts_with(item->name, NU_STR("proxy_")))
+        return "no version of proxy-wasm up to 0.2.1 has it: built for a fork or a later draft?";
+    if (nu_str_eq(item->module, NU_STR("env")))
+        return "an undefined symbol of the program, which the linker took for an import";
+    return NULL;
+}
+
+static void name_item(const struct nu_wasm_item *item, struct nu_strbuf *out)
+{
+    nu_strbuf_addf(out, "%.*s.%.*s", NU_STR_ARG(item->module), NU_STR_ARG(item->name));
+}
+
+static void tell_missing(const struct nu_wasm_item *item, struct nu_strbuf *error)
+{
+    const char *cause = cause_of(item);
+    nu_strbuf_addf(error, "\n  missing import: ");
+    name_item(item, error);
+    if (item->kind != NU_WASM_FUNCTION)
+        nu_strbuf_addf(error, ", a %s", nu_wasm_kind_name(item->kind));
+    if (cause)
+        nu_strbuf_addf(error, " (%s)", cause);
+}
+
+static void tell_types(const char *what, const struct nu_wasm_item *item, const char *has,
+                       const char *wanted, struct nu_strbuf *error)
+{
+    nu_strbuf_addf(error, "\n  %s ", what);
+    if (item->module.len)
+        name_item(item, error);
+    else
+        nu_strbuf_add(error, item->name);
+    nu_strbuf_add_cstr(error, " has the wrong type: ");
+    nu_wasm_type_format(has, error);
+    nu_strbuf_add_cstr(error, ", not ");
+    nu_wasm_type_format(wanted, error);
+}
+
+static void find_imports(const struct nu_wasm_module *module, const struct nu_wasm_import **imports,
+                         struct nu_strbuf *error)
+{
+    for (size_t i = 0; i < module->import_count; i++) {
+        const struct nu_wasm_item *item = &module->imports[i];
+        imports[i] =
+            item->kind == NU_WASM_FUNCTION ? nu_wasm_host_function(item->module, item->name) : NULL;
+        if (!imports[i])
+            tell_missing(item, error);
+        else if (strcmp(imports[i]->type, item->type) != 0)
+            tell_types("import", item, item->type, imports[i]->type, error);
+    }
+}
+
+/* --- Exports ---------------------------------------------------------------------------------- */
+
+static bool has_function(const struct nu_wasm_module *module, const char *name)
+{
+    return nu_wasm_module_export(module, name, NU_WASM_FUNCTION) != NULL;
+}
+
+static bool find_abi(const struct nu_wasm_module *module, enum nu_wasm_abi *abi,
+                     struct nu_strbuf *error)
+{
+    for (size_t i = 0; i < NU_WASM_ABI_COUNT; i++) {
+        if (!has_function(module, markers[i]))
+            continue;
+        *abi = (enum nu_wasm_abi)i;
+        return true;
+    }
+    nu_strbuf_add_cstr(error, "\n  missing export: proxy_abi_version_0_2_1, _0_2_0 or _0_1_0, by "
+                              "which a module says that it is a proxy-wasm filter");
+    return false;
+}
+
+static void check_type(const struct nu_wasm_module *module, const char *name, const char *type,
+                       struct nu_strbuf *error)
+{
+    const struct nu_wasm_item *item = nu_wasm_module_export(module, name, NU_WASM_FUNCTION);
+    if (item && strcmp(item->type, type) != 0)
+        tell_types("export", item, item->type, type, error);
+}
+
+static void check_exports(const struct nu_wasm_module *module, enum nu_wasm_abi abi,
+                          struct nu_strbuf *error)
+{
+    for (size_t i = 0; i < NU_WASM_CALLBACK_COUNT; i++)
+        check_type(module, callbacks[i].name, nu_wasm_callback_type((enum nu_wasm_callback)i, abi),
+                   error);
+    check_type(module, "malloc", "i=i", error);
+    check_type(module, "proxy_on_memory_allocate", "i=i", error);
+    check_type(module, "_initialize", "=", error);
+    check_type(module, "_start", "=", error);
+    if (!has_function(module, "malloc") && !has_function(module, "proxy_on_memory_allocate"))
+        nu_strbuf_add_cstr(error, "\n  missing export: malloc or proxy_on_memory_allocate, with "
+                                  "which the host asks for the guest's memory (a linker drops what "
+                                  "is not exported by name)");
+    for (size_t i = 0; i < module->export_count; i++) {
+        if (module->exports[i].kind == NU_WASM_MEMORY)
+            return;
+    }
+    nu_strbuf_add_cstr(error, "\n  missing export: memory");
+}
+
+bool nu_wasm_abi_check(const struct nu_wasm_module *module, struct nu_arena *arena,
+                       enum nu_wasm_abi *abi, const struct nu_wasm_import *const **imports,
+                       struct nu_strbuf *error)
+{
+    size_t length = error->len;
+    const struct nu_wasm_import **found =
+        nu_arena_calloc(arena, (module->import_count + 1) * sizeof(struct nu_wasm_import *));
+    find_imports(module, found, error);
+    if (find_abi(module, abi, error))
+        check_exports(module, *abi, error);
+    *imports = found;
+    return error->len == length;
+}

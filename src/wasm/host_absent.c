@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Host functions that nuncio does not have yet. SDKs import all of them whether a filter uses them
+ * or not, so they are there; calling one ends the guest with a message that names it.
+ */
+#include "wasm/abi.h"
+
+#define ABSENT(X) \
+    X(proxy_get_status, "iii=i") \
+    X(proxy_get_shared_data, "iiiii=i") \
+    X(proxy_set_shared_data, "iiiii=i") \
+    X(proxy_register_shared_queue, "iii=i") \
+    X(proxy_resolve_shared_queue, "iiiii=i") \
+    X(proxy_dequeue_shared_queue, "iii=i") \
+    X(proxy_enqueue_shared_queue, "iii=i") \
+    X(proxy_http_call, "iiiiiiiiii=i") \
+    X(proxy_grpc_call, "iiiiiiiiiiii=i") \
+    X(proxy_grpc_stream, "iiiiiiiii=i") \
+    X(proxy_grpc_send, "iiii=i") \
+    X(proxy_grpc_close, "i=i") \
+    X(proxy_grpc_cancel, "i=i") \
+    X(proxy_define_metric, "iiii=i") \
+    X(proxy_increment_metric, "il=i") \
+    X(proxy_record_metric, "il=i") \
+    X(proxy_get_metric, "ii=i") \
+    X(proxy_call_foreign_function, "iiiiii=i") \
+    X(envoy_resolve_dns, "iii=i")
+
+#define X(name, type) \
+    static const char *call_##name(void *host, const union nu_wasm_value *args, \
+                                   union nu_wasm_value *result) \
+    { \
+        (void)host, (void)args, (void)result; \
+        return #name ": known to Envoy, not implemented by nuncio"; \
+    }
+ABSENT(X)
+#undef X
+
+const struct nu_wasm_import nu_wasm_host_absent[] = {
+#define X(name, type) {"env", #name, type, call_##name},
+    ABSENT(X)
+#undef X
+        {NULL, NULL, NULL, NULL},
+};

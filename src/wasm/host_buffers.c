@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Host functions about buffers: bodies, which may be changed, and configurations. */
+#include "wasm/http_stream.h"
+
+/* A buffer: of a stream, or bytes of a configuration. */
+struct view {
+    struct nu_buf *body; /* NULL: `bytes` */
+    struct nu_str bytes;
+};
+
+static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t number, struct view *view)
+{
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    *view = (struct view){0};
+    if ((uint32_t)number >= NU_WASM_BUFFER_COUNT)
+        return NU_WASM_BAD_ARGUMENT;
+    switch ((enum nu_wasm_buffer)number) {
+    case NU_WASM_REQUEST_BODY:
+    case NU_WASM_RESPONSE_BODY:
+        view->body = stream ? stream->bodies[number] : NULL;
+        return view->body ? NU_WASM_OK : NU_WASM_NOT_FOUND;
+    case NU_WASM_VM_CONFIGURATION:
+        view->bytes = vm->spec->configuration;
+        return NU_WASM_OK;
+    case NU_WASM_PLUGIN_CONFIGURATION:
+        view->bytes = vm->configured;
+        return vm->shows_configuration ? NU_WASM_OK : NU_WASM_NOT_FOUND;
+    default:
+        return NU_WASM_NOT_FOUND;
+    }
+}
+
+static size_t length_of(const struct view *view)
+{
+    return view->body ? nu_buf_length(view->body) : view->bytes.len;
+}
+
+static enum nu_wasm_status get_status(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct view view;
+    enum nu_wasm_status status = find(vm, args[0].i32, &view);
+    if (status != NU_WASM_OK)
+        return status;
+    bool ok = nu_wasm_vm_put_u32(vm, args[1].i32, (uint32_t)length_of(&view)) &&
+              nu_wasm_vm_put_u32(vm, args[2].i32, 0);
+    return ok ? NU_WASM_OK : NU_WASM_INVALID_MEMORY_ACCESS;
+}
+
+static enum nu_wasm_status get_bytes(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct view view;
+    size_t start = (uint32_t)args[1].i32;
+    size_t length = (uint32_t)args[2].i32;
+    enum nu_wasm_status status = find(vm, args[0].i32, &view);
+    if (status != NU_WASM_OK)
+        return status;
+    size_t size = length_of(&view);
+    length = start < size ? nu_min_size(length, size - start) : 0;
+    if (!view.body || length == 0)
+        return nu_wasm_vm_give(vm, nu_str_first(nu_str_skip(view.bytes, start), length),
+                               args[3].i32, args[4].i32);
+    uint8_t *out = nu_wasm_vm_allocate(vm, length, args[3].i32, args[4].i32);
+    if (!out)
+        return NU_WASM_INVALID_MEMORY_ACCESS;
+    nu_buf_copy_out(view.body, start, (char *)out, length);
+    return NU_WASM_OK;
+}
+
+static void prepend(struct nu_buf *body, struct nu_str bytes)
+{
+    struct nu_buf first;
+    nu_buf_init(&first);
+    nu_buf_append(&first, bytes);
+    nu_buf_prepend_all(body, &first);
+}
+
+/* At the start: in place of the first `length` bytes; behind the end: appended. */
+static enum nu_wasm_status set_bytes(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct view view;
+    struct nu_str bytes;
+    size_t start = (uint32_t)args[1].i32;
+    enum nu_wasm_status status = find(vm, args[0].i32, &view);
+    if (status != NU_WASM_OK)
+        return status;
+    if (!view.body)
+        return NU_WASM_BAD_ARGUMENT;
+    if (!nu_wasm_vm_read(vm, &args[3], &bytes))
+        return NU_WASM_INVALID_MEMORY_ACCESS;
+    if (start == 0) {
+        nu_buf_drain(view.body, (uint32_t)args[2].i32);
+        prepend(view.body, bytes);
+    } else if (start >= length_of(&view)) {
+        nu_buf_append(view.body, bytes);
+    } else {
+        return NU_WASM_BAD_ARGUMENT;
+    }
+    return NU_WASM_OK;
+}
+
+NU_WASM_HOST(get_status, "proxy_get_buffer_status", NU_WASM_ONLY_RUNNING)
+NU_WASM_HOST(get_bytes, "proxy_get_buffer_bytes", NU_WASM_ONLY_RUNNING)
+NU_WASM_HOST(set_bytes, "proxy_set_buffer_bytes", NU_WASM_ONLY_RUNNING)
+
+const struct nu_wasm_import nu_wasm_host_buffers[] = {
+    {"env", "proxy_get_buffer_status", "iii=i", call_get_status},
+    {"env", "proxy_get_buffer_bytes", "iiiii=i", call_get_bytes},
+    {"env", "proxy_set_buffer_bytes", "iiiii=i", call_set_bytes},
+    {NULL, NULL, NULL, NULL},
+};

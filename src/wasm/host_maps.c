@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Host functions about header maps. Request headers may be changed until the request goes on,
+ * response headers until the response does; at the stream's end all are there to be read.
+ */
+#include "base/log.h"
+#include "http/header_name.h"
+#include "wasm/http_stream.h"
+#include "wasm/pairs.h"
+
+struct nu_headers *nu_wasm_http_map(struct nu_wasm_http_stream *stream, enum nu_wasm_map map)
+{
+    if (!stream || map > NU_WASM_RESPONSE_TRAILERS)
+        return NULL;
+    if (!stream->in_log)
+        return stream->maps[map];
+    switch (map) {
+    case NU_WASM_REQUEST_HEADERS:
+        return nu_filter_request_headers(stream->filter);
+    case NU_WASM_RESPONSE_HEADERS:
+        return nu_filter_response_headers(stream->filter);
+    case NU_WASM_RESPONSE_TRAILERS:
+        return nu_filter_response_trailers(stream->filter);
+    default:
+        return NULL;
+    }
+}
+
+/* The map to change: trailers are made where a message is about to end without. */
+static struct nu_headers *map_to_change(struct nu_wasm_vm *vm, int32_t map, bool adds)
+{
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    if (!stream || stream->in_log || (uint32_t)map > NU_WASM_RESPONSE_TRAILERS)
+        return NULL;
+    bool is_response = map == NU_WASM_RESPONSE_TRAILERS;
+    bool is_trailers = is_response || map == NU_WASM_REQUEST_TRAILERS;
+    if (adds && is_trailers && !stream->maps[map] && stream->may_add_trailers[is_response])
+        stream->maps[map] = is_response ? nu_filter_add_encoded_trailers(stream->filter)
+                                        : nu_filter_add_decoded_trailers(stream->filter);
+    if (map == NU_WASM_REQUEST_HEADERS && stream->maps[map])
+        stream->route_changed = true;
+    return stream->maps[map];
+}
+
+/* Names are lower case in our maps: a copy that is. */
+static struct nu_str lower(struct nu_wasm_http_stream *stream, struct nu_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (nu_ascii_lower(name.ptr[i]) != name.ptr[i]) {
+            name = nu_filter_copy(stream->filter, name);
+            nu_header_name_lower(nu_unconst(name.ptr), name.len);
+            break;
+        }
+    }
+    return name;
+}
+
+static enum nu_wasm_status get_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    struct nu_str name;
+    if ((uint32_t)args[0].i32 >= NU_WASM_MAP_COUNT)
+        return NU_WASM_BAD_ARGUMENT;
+    if (!nu_wasm_vm_read(vm, &args[1], &name))
+        return NU_WASM_INVALID_MEMORY_ACCESS;
+    struct nu_headers *headers = nu_wasm_http_map(stream, (enum nu_wasm_map)args[0].i32);
+    if (!headers)
+        return stream && stream->in_log ? NU_WASM_NOT_FOUND : NU_WASM_BAD_ARGUMENT;
+    struct nu_str value = nu_headers_get(headers, lower(stream, name));
+    if (!value.ptr && vm->spec->abi != NU_WASM_ABI_0_1_0)
+        return NU_WASM_NOT_FOUND;
+    return nu_wasm_vm_give(vm, value, args[3].i32, args[4].i32);
+}
+
+/* The name and value that a change is about, and the map. */
+static enum nu_wasm_status read_change(struct nu_wasm_vm *vm, const union nu_wasm_value *args,
+                                       struct nu_headers **headers, struct nu_str *name,
+                                       struct nu_str *value)
+{
+    *headers = NULL;
+    if ((uint32_t)args[0].i32 >= NU_WASM_MAP_COUNT)
+        return NU_WASM_BAD_ARGUMENT;
+    if (!nu_wasm_vm_read(vm, &args[1], name) || (value && !nu_wasm_vm_read(vm, &args[3], value)))
+        return NU_WASM_INVALID_MEMORY_ACCESS;
+    *headers = map_to_change(vm, args[0].i32, value != NULL);
+    if (!*headers)
+        return NU_WASM_BAD_ARGUMENT;
+    *name = lower(nu_wasm_vm_stream(vm), *name);
+    return NU_WASM_OK;
+}
+
+static enum nu_wasm_status add_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct nu_headers *headers;
+    struct nu_str name;
+    struct nu_str value;
+    enum nu_wasm_status status = read_change(vm, args, &headers, &name, &value);
+    if (status == NU_WASM_OK)
+        nu_headers_add(headers, name, value);
+    return status;
+}
+
+static enum nu_wasm_status replace_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct nu_headers *headers;
+    struct nu_str name;
+    struct nu_str value;
+    enum nu_wasm_status status = read_change(vm, args, &headers, &name, &value);
+    if (status == NU_WASM_OK)
+        nu_headers_set(headers, name, value);
+    return status;
+}
+
+static enum nu_wasm_status remove_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct nu_headers *headers;
+    struct nu_str name;
+    enum nu_wasm_status status = read_change(vm, args, &headers, &name, NULL);
+    if (status == NU_WASM_OK)
+        nu_headers_remove(headers, name);
+    return status;
+}
+
+static enum nu_wasm_status get_pairs(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    if ((uint32_t)args[0].i32 >= NU_WASM_MAP_COUNT)
+        return NU_WASM_BAD_ARGUMENT;
+    struct nu_headers *headers =
+        nu_wasm_http_map(nu_wasm_vm_stream(vm), (enum nu_wasm_map)args[0].i32);
+    size_t size = headers ? nu_wasm_pairs_size(headers) : 0;
+    if (size == 0)
+        return nu_wasm_vm_give(vm, NU_STR(""), args[1].i32, args[2].i32);
+    uint8_t *out = nu_wasm_vm_allocate(vm, size, args[1].i32, args[2].i32);
+    if (!out)
+        return NU_WASM_INVALID_MEMORY_ACCESS;
+    nu_wasm_pairs_write(headers, out);
+    return NU_WASM_OK;
+}
+
+static void remove_all(struct nu_headers *headers)
+{
+    struct nu_str name;
+    struct nu_str value;
+    size_t cursor = 0;
+    while (nu_headers_next(headers, &cursor, &name, &value)) {
+        nu_headers_remove(headers, name);
+        cursor = 0;
+    }
+}
+
+static enum nu_wasm_status set_pairs(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct nu_str encoded;
+    struct nu_wasm_pairs walk;
+    struct nu_wasm_pair pair;
+    if ((uint32_t)args[0].i32 >= NU_WASM_MAP_COUNT)
+        return NU_WASM_BAD_ARGUMENT;
+    if (!nu_wasm_vm_read(vm, &args[1], &encoded))
+        return NU_WASM_INVALID_MEMORY_ACCESS;
+    struct nu_headers *headers = map_to_change(vm, args[0].i32, true);
+    if (!headers)
+        return NU_WASM_BAD_ARGUMENT;
+    if (!nu_wasm_pairs_begin(&walk, encoded))
+        nu_log(NU_LOG_WASM, NU_LOG_WARN, "a guest's header map does not add up: taken for empty");
+    remove_all(headers);
+    while (nu_wasm_pairs_next(&walk, &pair))
+        nu_headers_add(headers, pair.name, pair.value);
+    return NU_WASM_OK;
+}
+
+static enum nu_wasm_status get_size(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
+{
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    if ((uint32_t)args[0].i32 >= NU_WASM_MAP_COUNT)
+        return NU_WASM_BAD_ARGUMENT;
+    struct nu_headers *headers = nu_wasm_http_map(stream, (enum nu_wasm_map)args[0].i32);
+    if (!headers)
+        return NU_WASM_BAD_ARGUMENT;
+    return nu_wasm_vm_put_u32(vm, args[1].i32, (uint32_t)nu_headers_byte_size(headers))
+               ? NU_WASM_OK
+               : NU_WASM_INVALID_MEMORY_ACCESS;
+}
+
+NU_WASM_HOST(get_value, "proxy_get_header_map_value", NU_WASM_ONLY_RUNNING)
+NU_WASM_HOST(add_value, "proxy_add_header_map_value", NU_WASM_ONLY_RUNNING)
+NU_WASM_HOST(replace_value, "proxy_replace_header_map_value", NU_WASM_ONLY_RUNNING)
+NU_WASM_HOST(remove_value, "proxy_remove_header_map_value", NU_WASM_ONLY_RUNNING)
+NU_WASM_HOST(get_pairs, "proxy_get_header_map_pairs", NU_WASM_ONLY_RUNNING)
+NU_WASM_HOST(set_pairs, "proxy_set_header_map_pairs", NU_WASM_ONLY_RUNNING)
+NU_WASM_HOST(get_size, "proxy_get_header_map_size", NU_WASM_ONLY_RUNNING)
+
+const struct nu_wasm_import nu_wasm_host_maps[] = {
+    {"env", "proxy_get_header_map_value", "iiiii=i", call_get_value},
+    {"env", "proxy_add_header_map_value", "iiiii=i", call_add_value},
+    {"env", "proxy_replace_header_map_value", "iiiii=i", call_replace_value},
+    {"env", "proxy_remove_header_map_value", "iii=i", call_remove_value},
+    {"env", "proxy_get_header_map_pairs", "iii=i", call_get_pairs},
+    {"env", "proxy_set_header_map_pairs", "iii=i", call_set_pairs},
+    {"env", "proxy_get_header_map_size", "ii=i", call_get_size},
+    {NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What host functions see of a request, and what they leave there to be done when the guest has
+ * returned. The filter (filters/http/wasm) embeds it in its instance and says in each callback what
+ * there is.
+ */
+#ifndef NU_WASM_HTTP_STREAM_H
+#define NU_WASM_HTTP_STREAM_H
+
+#include "filter/chain.h"
+#include "wasm/vm.h"
+
+struct nu_wasm_http_stream {
+    struct nu_filter *filter; /* borrowed: it embeds this */
+    struct nu_wasm_context context;
+    /* What the guest may read and change now, by enum nu_wasm_map; NULL: not there. */
+    struct nu_headers *maps[NU_WASM_RESPONSE_TRAILERS + 1];
+    struct nu_buf *bodies[2]; /* by direction; NULL: not there */
+    bool is_calling;          /* one of the filter's callbacks is on the stack */
+    bool in_log;              /* maps are those of the stream's end, and only to be read */
+    bool may_add_trailers[2]; /* the message ends with the present data callback */
+    bool route_changed;       /* request headers were changed */
+    /* Asked for by the guest: */
+    bool goes_on[2];
+    bool resets;
+    bool replies;
+    bool has_replied;          /* of several replies the first stands */
+    struct nu_reply reply;     /* in stream memory */
+    struct nu_turn_task later; /* does it, when nothing of the filter is on the stack */
+};
+
+/* What was asked for must be done: at the turn's end, unless a callback of the filter runs, which
+ * does it itself. */
+void nu_wasm_http_stream_wake(struct nu_wasm_http_stream *stream);
+
+/* The stream of the context that host functions act for, or NULL. */
+static inline struct nu_wasm_http_stream *nu_wasm_vm_stream(const struct nu_wasm_vm *vm)
+{
+    return vm->effective->stream;
+}
+
+/* The map as the guest may read it now; NULL: it is not there. */
+struct nu_headers *nu_wasm_http_map(struct nu_wasm_http_stream *stream, enum nu_wasm_map map);
+
+/* A property by its path, "request\0path" and so on: the value lives in `scratch`, or as long as the
+ * stream. False if there is none. */
+bool nu_wasm_property_get(struct nu_wasm_vm *vm, struct nu_str path, struct nu_arena *scratch,
+                          struct nu_str *value);
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a VM: instantiate, start (its constructors and main), then for each plug-in a root
+ * context that is created, started and configured; then streams, until nobody needs it or it fails.
+ */
+#include "wasm/vm.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "wasm/http_stream.h"
+#include "wasm/pairs.h"
+
+static const uint64_t rebuild_after_us = 1000 * 1000;
+
+/* No other VM is made on this thread for a while. */
+static void put_off(struct nu_wasm_vm_spec *spec, struct nu_loop *loop)
+{
+    spec->retry_us[nu_thread_index()] = nu_loop_now_us(loop) + rebuild_after_us;
+}
+
+/* --- Contexts --------------------------------------------------------------------------------- */
+
+static struct nu_list *bucket_of(struct nu_wasm_vm *vm, uint32_t id)
+{
+    return &vm->contexts[id % NU_WASM_CONTEXT_BUCKETS];
+}
+
+struct nu_wasm_context *nu_wasm_vm_find(struct nu_wasm_vm *vm, uint32_t id)
+{
+    struct nu_wasm_context *context;
+    nu_list_for_each(context, bucket_of(vm, id), struct nu_wasm_context, link)
+    {
+        if (context->id == id)
+            return context;
+    }
+    return NULL;
+}
+
+/* Numbers go round after four billion streams: none is given twice at a time. */
+static void add_context(struct nu_wasm_vm *vm, struct nu_wasm_context *context)
+{
+    context->vm = vm;
+    do
+        context->id = ++vm->last_id;
+    while (context->id == 0 || nu_wasm_vm_find(vm, context->id));
+    nu_list_add_last(bucket_of(vm, context->id), &context->link);
+}
+
+void nu_wasm_context_open(struct nu_wasm_context *context, struct nu_wasm_context *root,
+                          struct nu_wasm_http_stream *stream)
+{
+    *context = (struct nu_wasm_context){
+        .root = root, .plugin = root->plugin, .stream = stream, .tick_ms = 0};
+    add_context(root->vm, context);
+    union nu_wasm_value args[] = {{.i32 = (int32_t)context->id}, {.i32 = (int32_t)root->id}};
+    nu_wasm_vm_call(context, NU_WASM_ON_CONTEXT_CREATE, args, 0);
+}
+
+void nu_wasm_context_close(struct nu_wasm_context *context)
+{
+    union nu_wasm_value id = {.i32 = (int32_t)context->id};
+    nu_wasm_vm_call(context, NU_WASM_ON_DONE, &id, 1);
+    nu_wasm_vm_call(context, NU_WASM_ON_DELETE, &id, 0);
+    nu_list_remove(&context->link);
+}
+
+static void on_tick(struct nu_timer *timer)
+{
+    struct nu_wasm_context *root = nu_container_of(timer, struct nu_wasm_context, tick);
+    union nu_wasm_value id = {.i32 = (int32_t)root->id};
+    nu_wasm_vm_call(root, NU_WASM_ON_TICK, &id, 0);
+    if (!nu_wasm_vm_is_dead(root->vm) && root->tick_ms && !nu_timer_is_armed(timer))
+        nu_timer_arm(root->vm->loop, timer, root->tick_ms);
+}
+
+void nu_wasm_context_set_tick(struct nu_wasm_context *root, uint32_t ms)
+{
+    root->tick_ms = ms;
+    nu_timer_cancel(&root->tick);
+    if (ms)
+        nu_timer_arm(root->vm->loop, &root->tick, ms);
+}
+
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+int32_t nu_wasm_vm_call(struct nu_wasm_context *context, enum nu_wasm_callback callback,
+                        const union nu_wasm_value *args, int32_t otherwise)
+{
+    struct nu_wasm_vm *vm = context->vm;
+    struct nu_wasm_context *current = vm->current;
+    struct nu_wasm_context *effective = vm->effective;
+    union nu_wasm_value result = {.i32 = otherwise};
+    if (!vm->callbacks[callback])
+        return otherwise;
+    vm->current = context;
+    vm->effective = context;
+    bool ok = nu_wasm_guest_call(&vm->guest, vm->callbacks[callback],
+                                 nu_wasm_callback_name(callback), args, &result);
+    vm->current = current;
+    vm->effective = effective;
+    return ok ? result.i32 : otherwise;
+}
+
+static void tell_failure(const struct nu_wasm_vm *vm)
+{
+    struct nu_str rest = nu_strbuf_str(&vm->guest.failure);
+    struct nu_str line = nu_str_split(&rest, '\n');
+    nu_log(NU_LOG_WASM, NU_LOG_ERROR, "Function: %.*s", NU_STR_ARG(line));
+    if (rest.ptr)
+        nu_log(NU_LOG_WASM, NU_LOG_ERROR, "Proxy-Wasm plugin in-VM backtrace:");
+    while (rest.ptr) {
+        line = nu_str_split(&rest, '\n');
+        nu_log(NU_LOG_WASM, NU_LOG_ERROR, "%.*s", NU_STR_ARG(line));
+    }
+}
+
+/* Streams that wait for the guest will wait no longer. */
+static void wake_streams(struct nu_wasm_vm *vm)
+{
+    for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++) {
+        struct nu_wasm_context *context;
+        nu_list_for_each(context, &vm->contexts[i], struct nu_wasm_context, link)
+        {
+            if (context->stream)
+                nu_wasm_http_stream_wake(context->stream);
+        }
+    }
+}
+
+bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm)
+{
+    if (!vm->guest.dead || vm->is_failure_told)
+        return vm->guest.dead;
+    vm->is_failure_told = true;
+    put_off(vm->spec, vm->loop);
+    tell_failure(vm);
+    wake_streams(vm);
+    return true;
+}
+
+/* --- The guest's memory ------------------------------------------------------------------------ */
+
+bool nu_wasm_vm_read(struct nu_wasm_vm *vm, const union nu_wasm_value *at, struct nu_str *out)
+{
+    uint32_t size = (uint32_t)at[1].i32;
+    const uint8_t *bytes = nu_wasm_guest_bytes(&vm->guest, (uint32_t)at[0].i32, size);
+    *out = nu_str_make((const char *)bytes, bytes ? size : 0);
+    return bytes != NULL;
+}
+
+bool nu_wasm_vm_put_u32(struct nu_wasm_vm *vm, int32_t at, uint32_t value)
+{
+    uint8_t *place = nu_wasm_guest_bytes(&vm->guest, (uint32_t)at, 4);
+    if (place)
+        nu_wasm_put_u32(place, value);
+    return place != NULL;
+}
+
+bool nu_wasm_vm_put_u64(struct nu_wasm_vm *vm, int32_t at, uint64_t value)
+{
+    uint8_t *place = nu_wasm_guest_bytes(&vm->guest, (uint32_t)at, 8);
+    if (place)
+        nu_wasm_put_u64(place, value);
+    return place != NULL;
+}
+
+/* The guest's allocator acts for the VM, and may ask for next to nothing. */
+static uint32_t call_allocator(struct nu_wasm_vm *vm, uint32_t size)
+{
+    struct nu_wasm_context *current = vm->current;
+    struct nu_wasm_context *effective = vm->effective;
+    union nu_wasm_value args = {.i32 = (int32_t)size};
+    union nu_wasm_value result = {.i32 = 0};
+    vm->current = vm->effective = &vm->own;
+    vm->allocating = true;
+    bool ok = nu_wasm_guest_call(&vm->guest, vm->allocate, "malloc", &args, &result);
+    vm->allocating = false;
+    vm->current = current;
+    vm->effective = effective;
+    return ok ? (uint32_t)result.i32 : 0;
+}
+
+uint8_t *nu_wasm_vm_allocate(struct nu_wasm_vm *vm, size_t size, int32_t pointer_at,
+                             int32_t size_at)
+{
+    if (size > UINT32_MAX)
+        return NULL;
+    uint32_t at = call_allocator(vm, (uint32_t)size);
+    uint8_t *bytes = at ? nu_wasm_guest_bytes(&vm->guest, at, (uint32_t)size) : NULL;
+    if (bytes && nu_wasm_vm_put_u32(vm, pointer_at, at) &&
+        nu_wasm_vm_put_u32(vm, size_at, (uint32_t)size))
+        return bytes;
+    return NULL;
+}
+
+enum nu_wasm_status nu_wasm_vm_give(struct nu_wasm_vm *vm, struct nu_str bytes, int32_t pointer_at,
+                                    int32_t size_at)
+{
+    if (bytes.len == 0) {
+        bool ok = nu_wasm_vm_put_u32(vm, pointer_at, 0) && nu_wasm_vm_put_u32(vm, size_at, 0);
+        return ok ? NU_WASM_OK : NU_WASM_INVALID_MEMORY_ACCESS;
+    }
+    uint8_t *out = nu_wasm_vm_allocate(vm, bytes.len, pointer_at, size_at);
+    if (!out)
+        return NU_WASM_INVALID_MEMORY_ACCESS;
+    memcpy(out, bytes.ptr, bytes.len);
+    return NU_WASM_OK;
+}
+
+const char *nu_wasm_vm_refuses(struct nu_wasm_vm *vm, const char *name, enum nu_wasm_when when)
+{
+    if (vm->allocating && when != NU_WASM_ALWAYS)
+        snprintf(vm->text, sizeof(vm->text), "%s is not for the guest's allocator", name);
+    else if (vm->starting && when == NU_WASM_ONLY_RUNNING)
+        snprintf(vm->text, sizeof(vm->text), "%s is not for code that starts the guest", name);
+    else
+        return NULL;
+    return vm->text;
+}
+
+/* --- Starting --------------------------------------------------------------------------------- */
+
+static void find_functions(struct nu_wasm_vm *vm)
+{
+    vm->allocate = nu_wasm_guest_find(&vm->guest, "malloc", "i=i");
+    if (!vm->allocate)
+        vm->allocate = nu_wasm_guest_find(&vm->guest, "proxy_on_memory_allocate", "i=i");
+    for (size_t i = 0; i < NU_WASM_CALLBACK_COUNT; i++) {
+        enum nu_wasm_callback callback = (enum nu_wasm_callback)i;
+        vm->callbacks[i] = nu_wasm_guest_find(&vm->guest, nu_wasm_callback_name(callback),
+                                              nu_wasm_callback_type(callback, vm->spec->abi));
+    }
+}
+
+/* Calls an export without a result that counts, if there is one of this type. */
+static bool run(struct nu_wasm_vm *vm, const char *name, const char *type)
+{
+    const struct nu_wasm_item *item =
+        nu_wasm_module_export(vm->spec->program.module, name, NU_WASM_FUNCTION);
+    union nu_wasm_value args[2] = {{.i32 = 0}, {.i32 = 0}};
+    union nu_wasm_value result;
+    if (strcmp(name, NU_WASM_START_EXPORT) != 0 && (!item || strcmp(item->type, type) != 0))
+        return false;
+    struct nu_wasm_function *function = nu_wasm_guest_find(&vm->guest, name, type);
+    if (!function)
+        return false;
+    vm->starting = true;
+    bool ok = nu_wasm_guest_call(&vm->guest, function, name, args, &result);
+    vm->starting = false;
+    return ok;
+}
+
+/* As a reactor (_initialize, then main), or else as a command (_start). */
+static void start(struct nu_wasm_vm *vm)
+{
+    const struct nu_wasm_module *module = vm->spec->program.module;
+    if (module->has_start)
+        run(vm, NU_WASM_START_EXPORT, "=");
+    if (!nu_wasm_module_export(module, "_initialize", NU_WASM_FUNCTION)) {
+        run(vm, "_start", "=");
+        return;
+    }
+    run(vm, "_initialize", "=");
+    if (!run(vm, "main", "ii=i"))
+        run(vm, "__main_void", "=i");
+}
+
+struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
+                                     struct nu_strbuf *error)
+{
+    struct nu_wasm_vm *vm = nu_calloc(1, sizeof(*vm));
+    vm->spec = spec;
+    vm->loop = loop;
+    vm->thread = nu_thread_index();
+    vm->references = 1;
+    vm->own.vm = vm;
+    vm->own.root = &vm->own;
+    vm->current = vm->effective = &vm->own;
+    for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++)
+        nu_list_init(&vm->contexts[i]);
+    if (nu_wasm_guest_init(&vm->guest, &spec->program, vm, error)) {
+        find_functions(vm);
+        start(vm);
+    }
+    if (vm->guest.instance && !vm->guest.dead)
+        return vm;
+    if (vm->guest.dead)
+        nu_strbuf_add(error, nu_strbuf_str(&vm->guest.failure));
+    nu_wasm_vm_unref(&vm);
+    return NULL;
+}
+
+struct nu_wasm_vm *nu_wasm_vm_get(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
+                                  struct nu_strbuf *error)
+{
+    struct nu_wasm_vm **slot = &spec->vms[nu_thread_index()];
+    if (*slot && nu_wasm_vm_is_dead(*slot))
+        nu_wasm_vm_unref(slot);
+    if (!*slot && nu_loop_now_us(loop) < spec->retry_us[nu_thread_index()])
+        return NULL;
+    if (!*slot)
+        *slot = nu_wasm_vm_create(spec, loop, error);
+    if (*slot)
+        nu_wasm_vm_ref(*slot);
+    else
+        put_off(spec, loop);
+    return *slot;
+}
+
+static struct nu_wasm_context *find_root(struct nu_wasm_vm *vm, const struct nu_wasm_plugin *plugin)
+{
+    for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++) {
+        struct nu_wasm_context *context;
+        nu_list_for_each(context, &vm->contexts[i], struct nu_wasm_context, link)
+        {
+            if (context->plugin == plugin && context->root == context)
+                return context;
+        }
+    }
+    return NULL;
+}
+
+/* The root's start and configuration; false if the guest says no or fails. */
+static bool configure(struct nu_wasm_context *root, struct nu_strbuf *error)
+{
+    struct nu_wasm_vm *vm = root->vm;
+    const struct nu_wasm_plugin *plugin = root->plugin;
+    union nu_wasm_value args[] = {{.i32 = (int32_t)root->id}, {.i32 = 0}};
+    const char *refused = NULL;
+    vm->configured = plugin->configuration;
+    vm->shows_configuration = true;
+    nu_wasm_vm_call(root, NU_WASM_ON_CONTEXT_CREATE, args, 0);
+    vm->shows_configuration = false;
+    args[1].i32 = (int32_t)vm->spec->configuration.len;
+    if (!nu_wasm_vm_call(root, NU_WASM_ON_VM_START, args, 1))
+        refused = "proxy_on_vm_start";
+    args[1].i32 = (int32_t)plugin->configuration.len;
+    vm->shows_configuration = true;
+    if (!refused && !nu_wasm_vm_call(root, NU_WASM_ON_CONFIGURE, args, 1))
+        refused = "proxy_on_configure";
+    vm->shows_configuration = false;
+    if (nu_wasm_vm_is_dead(vm))
+        nu_strbuf_add(error, nu_strbuf_str(&vm->guest.failure));
+    else if (refused)
+        nu_strbuf_addf(error, "%s returned false: the filter does not take its configuration",
+                       refused);
+    return !refused && !vm->guest.dead;
+}
+
+/* At the end of the process the thread is gone by now, with its loop and that one's timers. */
+static void free_root(struct nu_wasm_context *root)
+{
+    if (root->vm->thread == nu_thread_index())
+        nu_timer_cancel(&root->tick);
+    nu_list_remove(&root->link);
+    nu_free(root);
+}
+
+struct nu_wasm_context *nu_wasm_vm_root(struct nu_wasm_vm *vm, const struct nu_wasm_plugin *plugin,
+                                        struct nu_strbuf *error)
+{
+    struct nu_wasm_context *root = find_root(vm, plugin);
+    if (root)
+        return root;
+    root = nu_calloc(1, sizeof(*root));
+    root->root = root;
+    root->plugin = plugin;
+    nu_timer_init(&root->tick, on_tick);
+    add_context(vm, root);
+    if (configure(root, error))
+        return root;
+    free_root(root);
+    vm->guest.dead = true; /* a plug-in without its configuration must not run, nor beside it */
+    return NULL;
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+void nu_wasm_vm_ref(struct nu_wasm_vm *vm)
+{
+    vm->references++;
+}
+
+/* Streams hold references: what is left of contexts are roots. */
+static void destroy(struct nu_wasm_vm *vm)
+{
+    for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++) {
+        struct nu_wasm_context *root;
+        nu_list_for_each(root, &vm->contexts[i], struct nu_wasm_context, link) free_root(root);
+    }
+    nu_wasm_guest_finish(&vm->guest);
+    nu_free(vm);
+}
+
+void nu_wasm_vm_unref(struct nu_wasm_vm **vm)
+{
+    if (*vm && --(*vm)->references == 0)
+        destroy(*vm);
+    *vm = NULL;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A proxy-wasm VM: a guest with its contexts, on one thread. Context 0 is the VM itself, a root
+ * context stands for a plug-in's configuration, a stream context for a request.
+ *
+ *     nu_wasm_vm_spec    what VMs are made of: code, its configuration; immutable, all threads
+ *     nu_wasm_plugin     a plug-in's configuration; immutable, all threads
+ *     nu_wasm_vm         one thread's VM; counted: the plug-ins' and the streams' references
+ *     nu_wasm_context    a root (owned by its VM) or a stream (embedded in its owner)
+ *
+ * Host functions (host_*.c) run below a guest's call and change nothing that could call the guest
+ * again: what a guest asks for that may (going on, a reply, a reset) is noted in its stream, and
+ * done by who called the guest (wasm/http_stream.h).
+ */
+#ifndef NU_WASM_VM_H
+#define NU_WASM_VM_H
+
+#include "event/loop.h"
+#include "event/timer.h"
+#include "base/thread.h"
+#include "wasm/abi.h"
+#include "wasm/guest.h"
+
+struct nu_wasm_context;
+struct nu_wasm_http_stream;
+struct nu_wasm_vm;
+
+struct nu_wasm_vm_spec {
+    struct nu_wasm_program program;
+    enum nu_wasm_abi abi;
+    struct nu_str vm_id;
+    struct nu_str configuration;
+    const struct nu_str *environment; /* "NAME=value" */
+    size_t environment_count;
+    struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, or NULL */
+    uint64_t retry_us[NU_THREAD_MAX];      /* when a thread may make one again; its thread's */
+};
+
+struct nu_wasm_plugin {
+    struct nu_wasm_vm_spec *spec;
+    struct nu_str name;
+    struct nu_str root_id;
+    struct nu_str configuration;
+    bool fails_open;
+    bool stops_iteration; /* Pause in a headers callback leaves the body coming */
+};
+
+struct nu_wasm_context {
+    struct nu_list link; /* of the VM's contexts with ids like this one */
+    uint32_t id;
+    struct nu_wasm_vm *vm;
+    struct nu_wasm_context *root;        /* itself for a root context */
+    const struct nu_wasm_plugin *plugin; /* NULL for the VM's own context */
+    struct nu_wasm_http_stream *stream;  /* NULL unless it is a stream's */
+    struct nu_timer tick;                /* a root's */
+    uint32_t tick_ms;
+    bool waits_for_done; /* a root whose on_done returned false */
+};
+
+enum {
+    NU_WASM_CONTEXT_BUCKETS = 256,
+};
+
+struct nu_wasm_vm {
+    struct nu_wasm_guest guest;
+    struct nu_wasm_vm_spec *spec;
+    struct nu_loop *loop;
+    unsigned thread; /* its number */
+    uint32_t references;
+    uint32_t last_id;
+    struct nu_list contexts[NU_WASM_CONTEXT_BUCKETS];
+    struct nu_wasm_context own; /* id 0 */
+    struct nu_wasm_context *current;
+    struct nu_wasm_context *effective; /* on whose behalf host functions act */
+    struct nu_wasm_function *allocate;
+    struct nu_wasm_function *callbacks[NU_WASM_CALLBACK_COUNT]; /* NULL: not exported */
+    bool starting;            /* code runs that may ask for little */
+    bool allocating;          /* the guest's allocator runs */
+    bool is_failure_told;     /* its end was logged */
+    struct nu_str configured; /* what the plug-in configuration's buffer shows now */
+    bool shows_configuration;
+    char text[160]; /* of a host function that fails */
+};
+
+/* --- VMs -------------------------------------------------------------------------------------- */
+
+/*
+ * The thread's VM of `spec`, made and started if there is none; a reference for the caller. NULL,
+ * with a text in `error`, if it does not start; without one for a second after a failure.
+ */
+struct nu_wasm_vm *nu_wasm_vm_get(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
+                                  struct nu_strbuf *error);
+/* A VM that is no thread's: to try a configuration out. */
+struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
+                                     struct nu_strbuf *error);
+void nu_wasm_vm_ref(struct nu_wasm_vm *vm);
+/* Gives a reference back and clears the pointer; NULL inside is allowed. Never below a call. */
+void nu_wasm_vm_unref(struct nu_wasm_vm **vm);
+/* Whether it takes no more calls. Logs why, once. */
+bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm);
+
+/* --- Contexts --------------------------------------------------------------------------------- */
+
+/* The plug-in's root context, made, started and configured if it is not there. NULL, with a text in
+ * `error`, if the guest refuses or fails. */
+struct nu_wasm_context *nu_wasm_vm_root(struct nu_wasm_vm *vm, const struct nu_wasm_plugin *plugin,
+                                        struct nu_strbuf *error);
+/* A stream's context below a root; its id is told to the guest. */
+void nu_wasm_context_open(struct nu_wasm_context *context, struct nu_wasm_context *root,
+                          struct nu_wasm_http_stream *stream);
+/* Ends it: on_done and on_delete, if the guest lives. */
+void nu_wasm_context_close(struct nu_wasm_context *context);
+struct nu_wasm_context *nu_wasm_vm_find(struct nu_wasm_vm *vm, uint32_t id);
+/* Sets the period of a root's ticks; 0 ends them. */
+void nu_wasm_context_set_tick(struct nu_wasm_context *root, uint32_t ms);
+
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+/*
+ * Calls a callback on behalf of `context`, whose id comes first among `args`. A guest that does not
+ * export it returns `otherwise`. A dead one, too: ask nu_wasm_vm_is_dead.
+ */
+int32_t nu_wasm_vm_call(struct nu_wasm_context *context, enum nu_wasm_callback callback,
+                        const union nu_wasm_value *args, int32_t otherwise);
+
+/* --- The guest's memory, for host functions ---------------------------------------------------- */
+
+/* A view of `n` bytes; false if the guest has not so many there. Valid until the guest runs. */
+bool nu_wasm_vm_read(struct nu_wasm_vm *vm, const union nu_wasm_value *at, struct nu_str *out);
+/* Writes a number; false where there is no room. */
+bool nu_wasm_vm_put_u32(struct nu_wasm_vm *vm, int32_t at, uint32_t value);
+bool nu_wasm_vm_put_u64(struct nu_wasm_vm *vm, int32_t at, uint64_t value);
+/*
+ * Asks the guest for `size` bytes, more than none, and writes where they are and how many to the
+ * two places. NULL if it has none to give or the places are not in its memory. Calls the guest.
+ */
+uint8_t *nu_wasm_vm_allocate(struct nu_wasm_vm *vm, size_t size, int32_t pointer_at,
+                             int32_t size_at);
+/* Gives the guest a copy of `bytes`, which must not lie in its memory. */
+enum nu_wasm_status nu_wasm_vm_give(struct nu_wasm_vm *vm, struct nu_str bytes, int32_t pointer_at,
+                                    int32_t size_at);
+
+/* Writes a line as the context that runs, at a level of base/log.h. */
+void nu_wasm_log(struct nu_wasm_vm *vm, int level, struct nu_str message);
+
+/* --- For host functions' tables ---------------------------------------------------------------- */
+
+enum nu_wasm_when {
+    NU_WASM_ONLY_RUNNING,
+    NU_WASM_WHEN_STARTING, /* also while the guest starts */
+    NU_WASM_ALWAYS,        /* also from its allocator */
+};
+
+/* Why a host function may not run now, or NULL. */
+const char *nu_wasm_vm_refuses(struct nu_wasm_vm *vm, const char *name, enum nu_wasm_when when);
+
+/* A host function of the table, from `static enum nu_wasm_status NAME(vm, args)`. */
+#define NU_WASM_HOST(function, name, when) \
+    static const char *call_##function(void *host, const union nu_wasm_value *args, \
+                                       union nu_wasm_value *result) \
+    { \
+        struct nu_wasm_vm *vm = host; \
+        const char *refusal = nu_wasm_vm_refuses(vm, name, when); \
+        if (refusal) \
+            return refusal; \
+        result->i32 = (int32_t)function(vm, args); \
+        return vm->guest.dead ? "the guest has failed" : NULL; \
+    }
+
+#endif

@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""proxy-wasm filters, with guests of our own: tests/guests/http.c does what the path of a request says,
+and modules written here are broken in one way each. The answers are those of Envoy 1.36.4 to the same
+guest, but where a comment says otherwise."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from configs import PROXY
+from process import eventually
+
+BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build"))
+GUEST = BUILD / "tests/guests/http.wasm"
+WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
+STRING = "type.googleapis.com/google.protobuf.StringValue"
+
+
+@pytest.fixture(autouse=True)
+def tools():
+    if not (BUILD / "nuncio-wasm-v8.so").exists():
+        pytest.skip("needs libnode-dev")
+    if not GUEST.exists():
+        pytest.skip("needs clang and lld")
+    os.environ["TSAN_OPTIONS"] = "suppressions=" + str(
+        pathlib.Path(__file__).resolve().parents[1] / "tsan_suppressions.txt")
+
+
+def plugin(configuration="conf", code=GUEST, vm_id="vm", extra="", vm_configuration="vmconf"):
+    return f"""          - name: wasm
+            typed_config:
+              "@type": {WASM}
+              config:
+                name: one
+                root_id: root
+                configuration: {{"@type": {STRING}, value: "{configuration}"}}
+                {extra}
+                vm_config:
+                  vm_id: {vm_id}
+                  runtime: envoy.wasm.runtime.v8
+                  code: {{local: {{filename: {code}}}}}
+                  configuration: {{"@type": {STRING}, value: "{vm_configuration}"}}
+"""
+
+
+def behind(*plugins):
+    return PROXY.replace("          http_filters:\n", "          http_filters:\n" + "".join(plugins))
+
+
+@pytest.fixture
+def proxy(nuncio, origin):
+    def start(*plugins, script=None, arguments=("--concurrency", "1")):
+        upstream = origin(script)
+        process = nuncio(behind(*(plugins or (plugin(),))), *arguments, origin=upstream.port)
+        process.upstream = upstream
+        return process
+    return start
+
+
+def refusal(nuncio, **options):
+    """What a configuration with such a plug-in is refused with."""
+    process = nuncio(behind(plugin(**options)), ready=None, expect_exit=1, origin=1)
+    process.wait_exit()
+    return process.stderr.text
+
+
+def wat(folder, text):
+    if not shutil.which("wat2wasm"):
+        pytest.skip("needs wabt")
+    source, module = folder / "module.wat", folder / "module.wasm"
+    source.write_text(text)
+    subprocess.run(["wat2wasm", source, "-o", module], check=True)
+    return module
+
+
+# --- A request's way ------------------------------------------------------------------------------
+
+
+def test_callbacks_come_in_their_order(proxy):
+    running = proxy()
+    assert running.get("main", "/").status == 200
+    running.stderr.wait("one root vm: delete")
+    lines = [line.split("wasm log ")[1] for line in running.stderr.text.splitlines()
+             if "wasm log" in line]
+    start = ["vm: initialize", "one root vm: vm_start vmconf", "one root vm: configure conf"]
+    assert lines[:3] == start and lines[3:6] == start  # tried out, then on the worker
+    assert lines[6:] == ["one root vm: request_headers /", "one root vm: response_headers 200",
+                         "one root vm: log 200", "one root vm: done", "one root vm: delete"]
+
+
+def test_headers_are_read_and_changed(proxy):
+    running = proxy()
+    response = running.get("main", "/", {"X-Many": "a", "secret": "s"})
+    assert response.headers["x-guest"] == "was here"
+    received = running.upstream.received[0]
+    assert b"\r\nseen: conf\r\n" in received and b"\r\nx-first: a\r\n" in received
+    assert b"secret" not in received
+
+
+def test_a_path_and_a_status_are_changed(proxy):
+    running = proxy()
+    assert running.get("main", "/elsewhere").status == 200
+    assert running.upstream.received[0].startswith(b"GET /rewritten HTTP/1.1\r\n")
+    assert running.get("main", "/status").status == 202
+
+
+@pytest.mark.parametrize("path,status", [("/deny", 403), ("/twice", 403), ("/late-deny", 451)])
+def test_a_guest_answers_itself(proxy, path, status):
+    response = proxy().get("main", path)
+    assert (response.status, response.text) == (status, "no\n")
+    assert response.headers["from"] == "wat"
+
+
+def test_an_answer_may_come_from_the_body(proxy):
+    assert proxy().request("POST", "main", "/body-deny", b"x" * 100000).status == 400
+
+
+def test_going_on_at_once_is_going_on_once(proxy):
+    running = proxy()
+    assert running.get("main", "/now").status == 200
+    assert len(running.upstream.received[0].split(b"GET /now")) == 2
+
+
+def test_a_tick_lets_a_request_go_on(proxy):
+    assert proxy().get("main", "/wait").status == 200
+
+
+def test_a_body_is_kept_and_replaced(proxy):
+    running = proxy()
+    client = running.connect()
+    client.send(b"POST /whole HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+    for _ in range(4):
+        client.send(b"c350\r\n" + b"x" * 50000 + b"\r\n")
+    client.send(b"0\r\n\r\n")
+    client.wait_message(is_response=True)
+    assert b"<200000>" in running.upstream.received[0]
+
+
+def test_a_response_body_is_kept_and_changed(proxy):
+    response = proxy().get("main", "/shout")
+    assert response.text and response.text == response.text.upper()
+    assert response.headers["transfer-encoding"] == "chunked"
+
+
+def test_wrong_pointers_and_numbers_have_their_status(proxy):
+    running = proxy()
+    running.get("main", "/pointers")
+    assert b"\r\nverdict: ok\r\n" in running.upstream.received[0]
+
+
+@pytest.mark.parametrize("name,value", [
+    ("plugin_name", "one"), ("plugin_root_id", "root"), ("plugin_vm_id", "vm"),
+    ("request/protocol", "HTTP/1.1"), ("cluster_name", "origin"), ("nothing", "1"),
+    ("xds/virtual_host_name", "all"), ("response/headers/x-guest", "was here"),
+    ("connection/requested_server_name", "1"),
+])
+def test_properties(proxy, name, value):
+    assert proxy().get("main", "/property/" + name).headers["property"] == value
+
+
+def test_a_client_that_leaves_ends_a_paused_request(proxy):
+    running = proxy()
+    client = running.connect()
+    client.send(b"GET /wait-and-trap HTTP/1.1\r\nhost: a\r\n\r\n")
+    running.stderr.wait("request_headers /wait-and-trap")
+    client.close()
+    running.stderr.wait("one root vm: delete")
+    assert running.get("main", "/").status == 200
+
+
+def test_a_reset_gives_no_answer(proxy):
+    running = proxy()
+    client = running.connect()
+    client.send(b"GET /reset HTTP/1.1\r\nhost: a\r\n\r\n")
+    client.wait_end()
+    assert client.received == b""
+
+
+# --- Several plug-ins -----------------------------------------------------------------------------
+
+
+def test_plugins_of_one_vm_have_roots_of_their_own(proxy):
+    running = proxy(plugin("first"), plugin("second"))
+    response = running.get("main", "/")
+    assert response.status == 200
+    assert b"\r\nseen: second\r\n" in running.upstream.received[0]
+    assert running.stderr.text.count("vm: initialize") == 3  # two tried out, one on the worker
+
+
+def test_workers_have_vms_of_their_own(proxy):
+    running = proxy(arguments=("--concurrency", "4"))
+    for _ in range(40):
+        assert running.get("main", "/").status == 200
+
+
+# --- Failing well ---------------------------------------------------------------------------------
+
+
+def test_a_trap_is_503_and_a_backtrace_and_then_a_new_vm(proxy):
+    running = proxy()
+    response = running.get("main", "/trap")
+    assert (response.status, response.text) == (503, "")
+    running.stderr.wait("Function: proxy_on_request_headers failed: RuntimeError: unreachable")
+    end = running.stderr.wait("Proxy-Wasm plugin in-VM backtrace:")
+    running.stderr.wait("0: fall", end)
+    assert running.get("main", "/").status == 503
+    running.stderr.wait("1: on_request_headers", end)
+    # A second later there is a new one: Envoy makes one only under FAIL_RELOAD.
+    assert eventually(lambda: running.get("main", "/").status == 200)
+
+
+def test_a_trap_in_the_response_is_503(proxy):
+    assert proxy().get("main", "/response-trap").status == 503
+
+
+def test_requests_that_wait_for_a_guest_end_with_it(proxy):
+    running = proxy()
+    client = running.connect()
+    client.send(b"GET /wait-and-trap HTTP/1.1\r\nhost: a\r\n\r\n")
+    running.stderr.wait("request_headers /wait-and-trap")
+    assert running.get("main", "/trap").status == 503
+    client.wait_message(is_response=True)
+    assert client.received.startswith(b"HTTP/1.1 503 ")
+
+
+def test_a_plugin_that_fails_open_is_passed_over(proxy):
+    running = proxy(plugin(extra="failure_policy: FAIL_OPEN"))
+    assert running.get("main", "/trap").status == 200
+    assert "x-guest" not in running.get("main", "/").headers
+
+
+@pytest.mark.parametrize("path,why", [("/spin", "took longer than 1000 ms of CPU time"),
+                                      ("/deep", "out of bounds")])
+def test_a_guest_that_never_returns_is_ended_and_the_worker_lives(proxy, path, why):
+    running = proxy(plugin(), plugin(vm_id="other"))
+    assert running.get("main", path).status == 503
+    running.stderr.wait(why)
+    assert eventually(lambda: running.get("main", "/").status == 200)
+
+
+# --- Configurations that are refused --------------------------------------------------------------
+
+
+def test_what_a_module_lacks_is_told_at_once(nuncio, tmp_path):
+    module = wat(tmp_path, """(module
+      (import "env" "proxy_log" (func (param i32) (result i32)))
+      (import "env" "proxy_get_the_moon" (func))
+      (import "__wbindgen_placeholder__" "__wbindgen_describe" (func (param i32)))
+      (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+      (func (export "proxy_abi_version_0_2_0"))
+      (func (export "proxy_on_request_headers") (param i32 i32) (result i32) i32.const 0))""")
+    text = refusal(nuncio, code=module)
+    for line in ("import env.proxy_log has the wrong type: (i32) -> i32, not (i32, i32, i32) -> i32",
+                 "missing import: env.proxy_get_the_moon (no version of proxy-wasm",
+                 "missing import: __wbindgen_placeholder__.__wbindgen_describe (of wasm-bindgen",
+                 "export proxy_on_request_headers has the wrong type: (i32, i32) -> i32, not "
+                 "(i32, i32, i32) -> i32",
+                 "missing export: malloc", "missing export: memory"):
+        assert "the module cannot be used: " + line in text
+    assert "fd_write" not in text
+
+
+@pytest.mark.parametrize("options,why", [
+    ({"configuration": "refuse"}, "proxy_on_configure returned false"),
+    ({"configuration": "trap"}, "proxy_on_configure failed: RuntimeError: unreachable"),
+    ({"vm_configuration": "refuse"}, "proxy_on_vm_start returned false"),
+    ({"code": "/no/such.wasm"}, "/no/such.wasm"),
+    ({"code": __file__}, "it is no WebAssembly module"),
+    ({"extra": "fail_open: true\n                failure_policy: FAIL_OPEN"},
+     "only one of fail_open and failure_policy can be set"),
+    ({"extra": "reload_config: {}"}, "known to Envoy, not implemented by nuncio"),
+])
+def test_a_plugin_that_does_not_start_is_an_error_of_the_configuration(nuncio, options, why):
+    assert why in refusal(nuncio, **options)
+
+
+def test_code_that_starts_may_ask_for_little(nuncio, tmp_path):
+    module = wat(tmp_path, """(module
+      (import "env" "proxy_get_header_map_size" (func $f (param i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (func (export "proxy_abi_version_0_2_0"))
+      (func (export "malloc") (param i32) (result i32) i32.const 8)
+      (func $s (drop (call $f (i32.const 0) (i32.const 0))))
+      (start $s))""")
+    assert "proxy_get_header_map_size is not for code that starts" in refusal(nuncio, code=module)
+
+
+def test_a_function_that_is_not_there_yet_ends_the_guest_by_name(nuncio, tmp_path):
+    module = wat(tmp_path, """(module
+      (import "env" "proxy_define_metric" (func $f (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (func (export "proxy_abi_version_0_2_0"))
+      (func (export "malloc") (param i32) (result i32) i32.const 8)
+      (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
+        (call $f (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))""")
+    assert "proxy_define_metric: known to Envoy, not implemented by nuncio" in refusal(
+        nuncio, code=module)
+
+
+def test_without_wasm_nothing_of_v8_is_loaded(nuncio, origin):
+    running = nuncio(PROXY, origin=origin().port)
+    maps = pathlib.Path(f"/proc/{running.pid}/maps").read_text()
+    assert "libnode" not in maps and "wasm-v8" not in maps

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The proxy-wasm ABI 0.2.1 for guests in plain C, built with clang --target=wasm32 and no library: a
+ * filter includes this once, defines the callbacks it wants with PROXY_EXPORT, and that is all.
+ */
+#ifndef PROXY_WASM_H
+#define PROXY_WASM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROXY_EXPORT(name) __attribute__((export_name(#name), visibility("default")))
+#define PROXY_IMPORT(name) __attribute__((import_module("env"), import_name(#name)))
+
+enum { LOG_INFO = 2, LOG_WARN, LOG_ERROR };
+enum { REQUEST_BODY, RESPONSE_BODY, VM_CONFIGURATION = 6, PLUGIN_CONFIGURATION };
+enum { REQUEST_HEADERS, REQUEST_TRAILERS, RESPONSE_HEADERS, RESPONSE_TRAILERS };
+enum { CONTINUE, PAUSE };
+
+PROXY_IMPORT(proxy_log) int proxy_log(int level, const char *text, size_t size);
+PROXY_IMPORT(proxy_get_header_map_value)
+int proxy_get_header_map_value(int map, const char *key, size_t key_size, char **value,
+                               size_t *value_size);
+PROXY_IMPORT(proxy_add_header_map_value)
+int proxy_add_header_map_value(int map, const char *key, size_t key_size, const char *value,
+                               size_t value_size);
+PROXY_IMPORT(proxy_replace_header_map_value)
+int proxy_replace_header_map_value(int map, const char *key, size_t key_size, const char *value,
+                                   size_t value_size);
+PROXY_IMPORT(proxy_remove_header_map_value)
+int proxy_remove_header_map_value(int map, const char *key, size_t key_size);
+PROXY_IMPORT(proxy_get_header_map_pairs)
+int proxy_get_header_map_pairs(int map, char **pairs, size_t *size);
+PROXY_IMPORT(proxy_set_header_map_pairs)
+int proxy_set_header_map_pairs(int map, const char *pairs, size_t size);
+PROXY_IMPORT(proxy_get_buffer_status)
+int proxy_get_buffer_status(int buffer, size_t *size, int *flags);
+PROXY_IMPORT(proxy_get_buffer_bytes)
+int proxy_get_buffer_bytes(int buffer, size_t start, size_t max, char **bytes, size_t *size);
+PROXY_IMPORT(proxy_set_buffer_bytes)
+int proxy_set_buffer_bytes(int buffer, size_t start, size_t length, const char *bytes, size_t size);
+PROXY_IMPORT(proxy_get_property)
+int proxy_get_property(const char *path, size_t path_size, char **value, size_t *size);
+PROXY_IMPORT(proxy_set_property)
+int proxy_set_property(const char *path, size_t path_size, const char *value, size_t size);
+PROXY_IMPORT(proxy_send_local_response)
+int proxy_send_local_response(int status, const char *details, size_t details_size,
+                              const char *body, size_t body_size, const char *headers,
+                              size_t headers_size, int grpc_status);
+PROXY_IMPORT(proxy_continue_stream) int proxy_continue_stream(int type);
+PROXY_IMPORT(proxy_close_stream) int proxy_close_stream(int type);
+PROXY_IMPORT(proxy_set_effective_context) int proxy_set_effective_context(uint32_t context);
+PROXY_IMPORT(proxy_set_tick_period_milliseconds)
+int proxy_set_tick_period_milliseconds(uint32_t period);
+
+PROXY_EXPORT(proxy_abi_version_0_2_1) void proxy_abi_version_0_2_1(void)
+{
+}
+
+/* What the host puts into the guest's memory is never given back: one megabyte, round and round. */
+static char heap_[1024 * 1024] __attribute__((aligned(16)));
+static size_t heap_used_;
+
+PROXY_EXPORT(malloc) void *proxy_malloc_(size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    if (size > sizeof(heap_))
+        return NULL;
+    if (heap_used_ + size > sizeof(heap_))
+        heap_used_ = 0;
+    void *at = heap_ + heap_used_;
+    heap_used_ += size;
+    return at;
+}
+
+/* What the compiler may call. */
+void *memcpy(void *to, const void *from, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        ((volatile char *)to)[i] = ((const char *)from)[i];
+    return to;
+}
+
+struct text {
+    char *ptr;
+    size_t size;
+};
+
+static inline size_t length_(const char *s)
+{
+    size_t n = 0;
+    while (s[n])
+        n++;
+    return n;
+}
+
+static inline bool is(struct text text, const char *s)
+{
+    size_t n = length_(s);
+    if (text.size != n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (text.ptr[i] != s[i])
+            return false;
+    }
+    return true;
+}
+
+static inline bool begins(struct text text, const char *s)
+{
+    size_t n = length_(s);
+    return text.size >= n && is((struct text){text.ptr, n}, s);
+}
+
+#define LITERAL(s) s, sizeof(s) - 1
+
+/* A line of the log: several texts in a row. */
+static inline void log_(const char *a, struct text b)
+{
+    char line[512];
+    size_t n = 0;
+    for (; *a && n < sizeof(line); a++)
+        line[n++] = *a;
+    for (size_t i = 0; i < b.size && n < sizeof(line); i++)
+        line[n++] = b.ptr[i];
+    proxy_log(LOG_INFO, line, n);
+}
+
+/* A number as text, in a place that the next call uses again. */
+static inline struct text number(uint64_t n)
+{
+    static char digits[20];
+    size_t at = sizeof(digits);
+    do
+        digits[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    return (struct text){digits + at, sizeof(digits) - at};
+}
+
+static inline struct text header(int map, const char *name)
+{
+    struct text value = {0};
+    if (proxy_get_header_map_value(map, name, length_(name), &value.ptr, &value.size) != 0)
+        value.ptr = NULL;
+    return value;
+}
+
+#endif
