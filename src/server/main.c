@@ -9,6 +9,7 @@
 #include "server/log_setup.h"
 #include "server/process.h"
 #include "server/server.h"
+#include "server/wasm_tool.h"
 
 static int validate(const struct nu_options *options)
 {
@@ -36,6 +37,8 @@ int main(int argc, char **argv)
     struct nu_options options;
     if (argc > 1 && strcmp(argv[1], "health") == 0)
         return nu_health_main(argc, argv);
+    if (argc > 1 && strcmp(argv[1], "wasm") == 0)
+        return nu_wasm_tool_main(argc, argv);
     switch (nu_options_parse(argc, argv, &options)) {
     case NU_OPTIONS_EXIT_OK:
         return 0;

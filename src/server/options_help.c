@@ -54,13 +54,15 @@ void nu_options_print_help(const char *path)
     const char *slash = strrchr(path, '/');
     const char *program = slash ? slash + 1 : path;
     struct nu_strbuf out = {0};
-    nu_strbuf_addf(&out,
-                   "nuncio " NU_VERSION ", an Envoy-compatible reverse proxy\n\n"
-                   "usage: %s -c FILE [options]                  run\n"
-                   "       %s --mode validate -c FILE            check a configuration\n"
-                   "       %s health [-c FILE | --url URL]       ask a running nuncio whether it "
-                   "is ready\n",
-                   program, program, program);
+    nu_strbuf_addf(
+        &out,
+        "nuncio " NU_VERSION ", an Envoy-compatible reverse proxy\n\n"
+        "usage: %s -c FILE [options]                  run\n"
+        "       %s --mode validate -c FILE            check a configuration\n"
+        "       %s health [-c FILE | --url URL]       ask a running nuncio whether it "
+        "is ready\n"
+        "       %s wasm inspect FILE                  show what a proxy-wasm module is\n",
+        program, program, program, program);
     for (size_t i = 0; i < nu_option_count; i++) {
         const struct nu_option *option = &nu_option_table[i];
         if (option->kind == NU_OPTION_HEADING)

@@ -303,3 +303,45 @@ def test_without_wasm_nothing_of_v8_is_loaded(nuncio, origin):
     running = nuncio(PROXY, origin=origin().port)
     maps = pathlib.Path(f"/proc/{running.pid}/maps").read_text()
     assert "libnode" not in maps and "wasm-v8" not in maps
+
+
+# --- nuncio wasm inspect ----------------------------------------------------------------------------
+
+
+def inspect(binary, module):
+    done = subprocess.run([binary, "wasm", "inspect", module], capture_output=True, text=True,
+                          check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_inspect_shows_what_a_module_is(nuncio_binary):
+    code, text = inspect(nuncio_binary, GUEST)
+    assert code == 0
+    for line in ("  env.proxy_log (i32, i32, i32) -> i32\n", "  memory memory\n",
+                 "  proxy_on_request_headers (i32, i32, i32) -> i32\n", "start: _initialize\n",
+                 "proxy-wasm ABI: 0.2.1\n", "verdict: nuncio can use it\n"):
+        assert line in text
+
+
+def test_inspect_tells_what_is_in_the_way(nuncio_binary, tmp_path):
+    code, text = inspect(nuncio_binary, wat(tmp_path, """(module
+      (import "env" "memory" (memory 1))
+      (import "env" "proxy_http_call" (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+                                            (result i32)))
+      (func (export "malloc") (param i32) (result i32) i32.const 8))"""))
+    assert code == 1
+    for line in ("proxy-wasm ABI: none\n", "ends the guest when called: proxy_http_call\n",
+                 "verdict: nuncio cannot use it\n  missing import: env.memory, a memory (a guest has",
+                 "  missing export: proxy_abi_version_0_2_1, _0_2_0 or _0_1_0"):
+        assert line in text
+
+
+@pytest.mark.parametrize("arguments,why", [
+    (("inspect",), "usage:"), (("run", "x"), "usage:"),
+    (("inspect", "/no/such"), "cannot open '/no/such': No such file or directory"),
+    (("inspect", __file__), "verdict: nuncio cannot use it: it is no WebAssembly module"),
+])
+def test_inspect_says_what_it_cannot_do(nuncio_binary, arguments, why):
+    done = subprocess.run([nuncio_binary, "wasm", *arguments], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 1 and why in done.stdout + done.stderr

@@ -15,6 +15,7 @@ PAGE = """# The command line
     nuncio -c FILE [options]
     nuncio --mode validate -c FILE
     nuncio health [-c FILE | --url URL]
+    nuncio wasm inspect FILE
 
 The options are Envoy's, and a few more; `--name value` and `--name=value` mean the same. This is what `nuncio --help` prints.
 """
