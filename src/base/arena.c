@@ -84,7 +84,7 @@ struct nu_arena *nu_arena_create(void)
 
 struct nu_arena *nu_arena_create_behind(struct nu_block *block)
 {
-    enum { WORTH_SHARING = 3072 };
+    enum { WORTH_SHARING = 5120 };
     if (block->block_class != NU_BLOCK_SMALL || nu_block_room(block) < WORTH_SHARING)
         return nu_arena_create();
     uintptr_t data = (uintptr_t)block->data;

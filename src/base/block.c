@@ -8,17 +8,20 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-/* Header and data of a block fill a power of two, which is what the heap likes best. */
+/* Header and data of a block together. */
 #define BLOCK_BYTES(total) ((total) - sizeof(struct nu_block))
 
+/* An ordinary request, its stream and its exchange with an upstream fit into one of 6 KiB. */
+enum { SMALL_BYTES = 6144 };
+
 static const size_t class_sizes[NU_BLOCK_CLASS_COUNT] = {
-    [NU_BLOCK_SMALL] = BLOCK_BYTES(4096),
+    [NU_BLOCK_SMALL] = BLOCK_BYTES(SMALL_BYTES),
     [NU_BLOCK_MEDIUM] = BLOCK_BYTES(16384),
     [NU_BLOCK_LARGE] = BLOCK_BYTES(65536),
 };
 
 /* How many free blocks a thread keeps of each class: 4 MiB, 2 MiB and 4 MiB. */
-static const uint32_t class_keep[NU_BLOCK_CLASS_COUNT] = {1024, 128, 64};
+static const uint32_t class_keep[NU_BLOCK_CLASS_COUNT] = {682, 128, 64};
 
 static _Thread_local struct {
     struct nu_block *free;
@@ -56,7 +59,7 @@ struct nu_block *nu_block_get(enum nu_block_class block_class)
 
 struct nu_block *nu_block_get_size(size_t size)
 {
-    if (nu_likely(size <= BLOCK_BYTES(4096)))
+    if (nu_likely(size <= BLOCK_BYTES(SMALL_BYTES)))
         return nu_block_get(NU_BLOCK_SMALL);
     for (enum nu_block_class c = NU_BLOCK_SMALL; c < NU_BLOCK_CLASS_COUNT; c++) {
         if (size <= class_sizes[c])

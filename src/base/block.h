@@ -14,7 +14,7 @@
 #include "base/compiler.h"
 
 enum nu_block_class {
-    NU_BLOCK_SMALL,  /* 4 KiB: a request head, a stream arena */
+    NU_BLOCK_SMALL,  /* 6 KiB: a request head and all that its stream takes */
     NU_BLOCK_MEDIUM, /* 16 KiB */
     NU_BLOCK_LARGE,  /* 64 KiB: bodies */
     NU_BLOCK_CLASS_COUNT,

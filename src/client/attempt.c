@@ -369,9 +369,8 @@ static void name_purpose(const struct nu_exchange *exchange, struct nu_pool_purp
     purpose->checks_name = options->auto_san;
 }
 
-/* One for everybody, unless the client or the name sets its connections apart. */
-static struct nu_pool *find_pool(struct nu_exchange *exchange, struct nu_cluster_local *cluster,
-                                 uint32_t index)
+static NU_NOINLINE struct nu_pool *find_own_pool(struct nu_exchange *exchange,
+                                                 struct nu_cluster_local *cluster, uint32_t index)
 {
     struct nu_stream_info *info = exchange->info;
     struct nu_pool_purpose purpose = {0};
@@ -385,6 +384,18 @@ static struct nu_pool *find_pool(struct nu_exchange *exchange, struct nu_cluster
     if (nu_unlikely(cluster->cluster->options.pools_per_connection) && info->connection)
         purpose.connection = &info->connection->id;
     return nu_pool_get(cluster, index, exchange->params.priority, info->protocol, &purpose);
+}
+
+/* One for everybody, unless the client or the name sets its connections apart. */
+static inline struct nu_pool *find_pool(struct nu_exchange *exchange,
+                                        struct nu_cluster_local *cluster, uint32_t index)
+{
+    const struct nu_cluster_options *names = &exchange->params.cluster->cluster->options;
+    const struct nu_cluster *of = cluster->cluster;
+    if (nu_unlikely(names->auto_sni || names->auto_san || of->options.pools_per_connection ||
+                    nu_cluster_names_client(of, cluster->hosts->hosts[index])))
+        return find_own_pool(exchange, cluster, index);
+    return nu_pool_get(cluster, index, exchange->params.priority, exchange->info->protocol, NULL);
 }
 
 /* The pool of a host. False if there is no host, or no more pools are allowed. */

@@ -41,8 +41,7 @@ static NU_NOINLINE void write_access_log(struct nu_hcm_stream *stream)
 static void free_stream(void *obj)
 {
     struct nu_hcm_stream *stream = obj;
-    struct nu_arena *arena = stream->arena;
-    nu_arena_destroy(&arena);
+    nu_arena_destroy(&stream->arena); /* which has the stream as well */
 }
 
 static void count_end(struct nu_hcm_stream *stream)

@@ -460,7 +460,7 @@ struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
                             const struct nu_pool_purpose *purpose)
 {
     enum nu_pool_kind kind = kind_for(cluster, downstream);
-    bool is_own = purpose->client || purpose->connection || purpose->server_name.len;
+    bool is_own = purpose && (purpose->client || purpose->connection || purpose->server_name.len);
     struct nu_pool *pool = nu_unlikely(is_own) ? get_own(cluster, index, priority, kind, purpose)
                                                : get_of_host(cluster, index, priority, kind);
     if (nu_likely(pool->in_use) || begin_use(pool))

@@ -123,8 +123,8 @@ struct nu_pool_purpose {
 };
 
 /* The pool of the cluster's host at `index` for a request that came by `downstream`, made on first
- * use; NULL if the cluster may not use one more. One that has a purpose goes when it has nothing to
- * do, or when another purpose needs its place. nu_pool_start follows. */
+ * use; NULL if the cluster may not use one more. `purpose` may be NULL. One that has a purpose goes
+ * when it has nothing to do, or when another purpose needs its place. nu_pool_start follows. */
 struct nu_pool *nu_pool_get(struct nu_cluster_local *cluster, uint32_t index,
                             enum nu_priority priority, enum nu_protocol downstream,
                             const struct nu_pool_purpose *purpose);

@@ -7,11 +7,11 @@
 
 static const enum nu_block_class classes[] = {NU_BLOCK_SMALL, NU_BLOCK_MEDIUM, NU_BLOCK_LARGE};
 
-TEST(header_and_data_fill_a_power_of_two)
+TEST(header_and_data_are_whole_pieces_of_two_kilobytes)
 {
     for (size_t i = 0; i < NU_ARRAY_LEN(classes); i++) {
         size_t total = nu_block_size(classes[i]) + sizeof(struct nu_block);
-        assert_int_equal(total & (total - 1), 0);
+        assert_int_equal(total % 2048, 0);
     }
 }
 
@@ -96,7 +96,7 @@ TEST(free_lists_are_bounded_after_a_burst)
             blocks[j] = nu_block_get(classes[i]);
         for (int j = 0; j < BURST; j++)
             nu_block_unref(blocks[j]);
-        assert_int_equal(nu_block_cache_bytes(), most[i]);
+        assert_in_range(nu_block_cache_bytes(), most[i] - nu_block_size(classes[i]), most[i]);
         nu_block_cache_clear();
         assert_int_equal(nu_block_cache_bytes(), 0);
     }

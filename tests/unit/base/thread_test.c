@@ -75,7 +75,7 @@ static void *use_and_leave(void *out)
     nu_buf_clear(&buf);
     size_t before = nu_block_cache_bytes();
     nu_thread_leave();
-    *(bool *)out = before == 4096 && nu_block_cache_bytes() == 0;
+    *(bool *)out = before == 6144 && nu_block_cache_bytes() == 0;
     return NULL;
 }
 
