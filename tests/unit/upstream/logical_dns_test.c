@@ -1,61 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LOGICAL_DNS with a resolver that answers when the test says so, on the fake clock. */
-#include "harness/cluster.h"
-#include "harness/fake_resolver.h"
+#include "harness/dns_cluster.h"
 
-#include "base/random.h"
-#include "upstream/discovery/discovery.h"
 #include "upstream/discovery/logical_dns.h"
 
-struct fixture {
-    struct cluster_fixture base;
-    struct fake_resolver resolver;
-    struct nu_strict_dns_params params;
-    struct nu_dns_endpoint endpoint;
-    struct nu_init_manager init;
-    bool is_warm;
-};
-
-static void on_warm(struct nu_init_manager *manager)
-{
-    nu_container_of(manager, struct fixture, init)->is_warm = true;
-}
-
+/* One name. */
 static void fixture_init(struct fixture *f)
 {
-    nu_clock_fake_install(1000000, 1700000000000000);
-    nu_random_seed(1);
-    memset(f, 0, sizeof(*f));
-    cluster_fixture_init(&f->base);
-    f->resolver.base.cls = &fake_class;
-    f->endpoint = (struct nu_dns_endpoint){
-        NU_STR("a.test"), 80, {.hostname = NU_STR_INIT("a.test"), .weight = 5}};
-    f->params = (struct nu_strict_dns_params){
-        .resolver = &f->resolver.base,
-        .family = NU_DNS_ALL,
-        .pace = {.refresh_ms = 5000},
-        .wait_for_warm = true,
-        .endpoints = &f->endpoint,
-        .endpoint_count = 1,
-    };
+    dns_fixture_init(f, 1);
+    f->params.family = NU_DNS_ALL;
 }
 
 static void fixture_start(struct fixture *f)
 {
     struct cluster_fixture *base = &f->base;
-    base->cluster->discovery =
-        nu_logical_dns_create(base->cluster, base->keeper, base->loop, &f->params);
-    cluster_fixture_start(base, nu_host_set_create(NULL, 0));
-    nu_init_manager_init(&f->init, "test");
-    nu_cluster_start_discovery(base->cluster, &f->init);
-    nu_init_manager_start(&f->init, on_warm);
-}
-
-static void fixture_finish(struct fixture *f)
-{
-    nu_init_manager_finish(&f->init);
-    cluster_fixture_finish(&f->base);
-    nu_clock_fake_remove();
+    dns_fixture_start(f,
+                      nu_logical_dns_create(base->cluster, base->keeper, base->loop, &f->params));
 }
 
 /* The one host of the worker's table. */

@@ -1,66 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STRICT_DNS with a resolver that answers when the test says so, on the fake clock. */
-#include "harness/cluster.h"
-#include "harness/fake_resolver.h"
-
-#include "base/random.h"
-#include "upstream/discovery/discovery.h"
-#include "upstream/discovery/strict_dns.h"
-
-/* --- The fixture ------------------------------------------------------------------------------ */
-
-struct fixture {
-    struct cluster_fixture base;
-    struct fake_resolver resolver;
-    struct nu_strict_dns_params params;
-    struct nu_dns_endpoint endpoints[2];
-    struct nu_init_manager init;
-    bool is_warm;
-};
-
-static void on_warm(struct nu_init_manager *manager)
-{
-    nu_container_of(manager, struct fixture, init)->is_warm = true;
-}
-
-/* Two names at most: a.test:80 and b.test:81. */
-static void fixture_init(struct fixture *f, size_t endpoints)
-{
-    nu_clock_fake_install(1000000, 1700000000000000);
-    nu_random_seed(1);
-    memset(f, 0, sizeof(*f));
-    cluster_fixture_init(&f->base);
-    f->resolver.base.cls = &fake_class;
-    f->endpoints[0] = (struct nu_dns_endpoint){
-        NU_STR("a.test"), 80, {.hostname = NU_STR_INIT("a.test"), .weight = 5}};
-    f->endpoints[1] = (struct nu_dns_endpoint){
-        NU_STR("b.test"), 81, {.hostname = NU_STR_INIT("other"), .weight = 3}};
-    f->params = (struct nu_strict_dns_params){
-        .resolver = &f->resolver.base,
-        .family = NU_DNS_V4_PREFERRED,
-        .pace = {.refresh_ms = 5000},
-        .wait_for_warm = true,
-        .endpoints = f->endpoints,
-        .endpoint_count = endpoints,
-    };
-}
+#include "harness/dns_cluster.h"
 
 static void fixture_start(struct fixture *f)
 {
     struct cluster_fixture *base = &f->base;
-    base->cluster->discovery =
-        nu_strict_dns_create(base->cluster, base->keeper, base->loop, &f->params);
-    cluster_fixture_start(base, nu_host_set_create(NULL, 0));
-    nu_init_manager_init(&f->init, "test");
-    nu_cluster_start_discovery(base->cluster, &f->init);
-    nu_init_manager_start(&f->init, on_warm);
-}
-
-static void fixture_finish(struct fixture *f)
-{
-    nu_init_manager_finish(&f->init);
-    cluster_fixture_finish(&f->base);
-    nu_clock_fake_remove();
+    dns_fixture_start(f, nu_strict_dns_create(base->cluster, base->keeper, base->loop, &f->params));
 }
 
 /* The hosts as the worker's table has them: "1.2.3.4:80 ...". */
@@ -87,7 +32,7 @@ static void advance(struct fixture *f, uint64_t ms)
 TEST(every_address_is_a_host_with_the_endpoints_settings)
 {
     struct fixture f;
-    fixture_init(&f, 2);
+    dns_fixture_init(&f, 2);
     fixture_start(&f);
     answer(&f.resolver, "b.test", "1.0.0.9");
     answer(&f.resolver, "a.test", "1.0.0.1 1.0.0.2");
@@ -108,7 +53,7 @@ TEST(every_address_is_a_host_with_the_endpoints_settings)
 TEST(duplicates_of_one_name_are_one_host_those_of_two_names_are_two)
 {
     struct fixture f;
-    fixture_init(&f, 2);
+    dns_fixture_init(&f, 2);
     f.endpoints[1].port = 80;
     fixture_start(&f);
     answer(&f.resolver, "a.test", "1.0.0.1 1.0.0.1 1.0.0.2");
@@ -151,7 +96,7 @@ TEST(answers_replace_hosts_and_failures_keep_them)
     for (size_t i = 0; i < NU_ARRAY_LEN(answer_cases); i++) {
         const struct answer_case *c = &answer_cases[i];
         struct fixture f;
-        fixture_init(&f, 1);
+        dns_fixture_init(&f, 1);
         fixture_start(&f);
         give(&f, c->first);
         advance(&f, 5001);
@@ -170,7 +115,7 @@ TEST(answers_replace_hosts_and_failures_keep_them)
 TEST(hosts_that_stay_keep_their_identity)
 {
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     fixture_start(&f);
     answer(&f.resolver, "a.test", "1.0.0.1 1.0.0.2");
     assert_hosts(&f, "1.0.0.1:80 1.0.0.2:80");
@@ -187,7 +132,7 @@ TEST(hosts_that_stay_keep_their_identity)
 TEST(host_that_failed_its_check_comes_back_when_it_is_named_again)
 {
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     f.base.cluster->is_checked = f.base.cluster->keeps_passing_hosts = true;
     fixture_start(&f);
     answer(&f.resolver, "a.test", "1.0.0.1 1.0.0.2");
@@ -221,7 +166,7 @@ static void assert_asks_after(struct fixture *f, uint64_t ms)
 TEST(names_are_asked_again_after_the_refresh_rate)
 {
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     fixture_start(&f);
     assert_int_equal(f.resolver.count, 1);
     advance(&f, 100000);
@@ -237,7 +182,7 @@ TEST(names_are_asked_again_after_the_refresh_rate)
 TEST(ttl_sets_the_pace_only_when_asked_to_and_not_when_zero)
 {
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     f.params.pace.respect_ttl = true;
     fixture_start(&f);
     answer_with_ttl(&f.resolver, "a.test", "1.0.0.1 1.0.0.2", 2);
@@ -252,7 +197,7 @@ TEST(ttl_sets_the_pace_only_when_asked_to_and_not_when_zero)
 TEST(jitter_delays_by_less_than_its_bound)
 {
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     f.params.pace.jitter_ms = 1000;
     fixture_start(&f);
     unsigned asked_early = 0;
@@ -285,7 +230,7 @@ TEST(failures_back_off_up_to_the_bound_and_start_over_after_an_answer)
 {
     static const uint64_t bounds[] = {100, 200, 400, 800, 1000, 1000, 1000};
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     f.params.pace.failure_base_ms = 100;
     f.params.pace.failure_max_ms = 1000;
     fixture_start(&f);
@@ -305,7 +250,7 @@ TEST(failures_back_off_up_to_the_bound_and_start_over_after_an_answer)
 TEST(names_go_their_own_pace)
 {
     struct fixture f;
-    fixture_init(&f, 2);
+    dns_fixture_init(&f, 2);
     fixture_start(&f);
     answer(&f.resolver, "a.test", "1.0.0.1");
     advance(&f, 2000);
@@ -324,7 +269,7 @@ TEST(names_go_their_own_pace)
 TEST(cluster_is_warm_after_the_first_answer)
 {
     struct fixture f;
-    fixture_init(&f, 2);
+    dns_fixture_init(&f, 2);
     fixture_start(&f);
     assert_false(f.is_warm);
     answer(&f.resolver, "b.test", "1.0.0.1");
@@ -335,7 +280,7 @@ TEST(cluster_is_warm_after_the_first_answer)
 TEST(cluster_is_warm_after_a_failure)
 {
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     fixture_start(&f);
     fail_question(&f.resolver, "a.test");
     assert_true(f.is_warm);
@@ -345,7 +290,7 @@ TEST(cluster_is_warm_after_a_failure)
 TEST(cluster_without_names_is_warm_at_once)
 {
     struct fixture f;
-    fixture_init(&f, 0);
+    dns_fixture_init(&f, 0);
     fixture_start(&f);
     assert_true(f.is_warm);
     fixture_finish(&f);
@@ -354,7 +299,7 @@ TEST(cluster_without_names_is_warm_at_once)
 TEST(nobody_waits_when_told_not_to)
 {
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     f.params.wait_for_warm = false;
     fixture_start(&f);
     assert_true(f.is_warm);
@@ -367,7 +312,7 @@ TEST(nobody_waits_when_told_not_to)
 TEST(end_cancels_questions_and_frees_an_own_resolver)
 {
     struct fixture f;
-    fixture_init(&f, 2);
+    dns_fixture_init(&f, 2);
     f.params.owns_resolver = true;
     fixture_start(&f);
     answer(&f.resolver, "a.test", "1.0.0.1");
@@ -379,7 +324,7 @@ TEST(end_cancels_questions_and_frees_an_own_resolver)
 TEST(end_leaves_a_shared_resolver)
 {
     struct fixture f;
-    fixture_init(&f, 1);
+    dns_fixture_init(&f, 1);
     fixture_start(&f);
     fixture_finish(&f);
     assert_false(f.resolver.destroyed);
