@@ -260,6 +260,8 @@ static void print_locality(struct nu_json *json, const struct nu_locality *local
 
 static struct nu_str eds_health_name(const struct nu_host *host)
 {
+    if (nu_host_has_flag(host, NU_HOST_EDS_STATUS_DRAINING))
+        return NU_STR("DRAINING");
     if (nu_host_has_flag(host, NU_HOST_FAILED_EDS_HEALTH))
         return NU_STR("UNHEALTHY");
     if (nu_host_has_flag(host, NU_HOST_DEGRADED_EDS_HEALTH))

@@ -102,7 +102,7 @@ static void on_timeout(struct nu_timer *timer)
 {
     struct nu_attempt *attempt = nu_container_of(timer, struct nu_attempt_timers, timeout)->attempt;
     struct nu_exchange *exchange = attempt->exchange;
-    if (nu_exchange_is_answered(exchange))
+    if (nu_exchange_has_begun(exchange))
         return;
     if (exchange->params.retry->hedges) {
         nu_tries_hedge(attempt);

@@ -33,6 +33,7 @@ enum nu_exchange_flag {
     NU_EXCHANGE_TIMED = 1 << 9,      /* the clock of its timeout may run */
     NU_EXCHANGE_RUNNING = 1 << 10,   /* it was started */
     NU_EXCHANGE_GRPC = 1 << 8,       /* a request of gRPC: its answer has a status of its own */
+    NU_EXCHANGE_INTERIM = 1 << 11,   /* an interim answer came */
 };
 
 static inline struct nu_loop *nu_exchange_loop(const struct nu_exchange *exchange)
@@ -43,6 +44,13 @@ static inline struct nu_loop *nu_exchange_loop(const struct nu_exchange *exchang
 static inline bool nu_exchange_is_answered(const struct nu_exchange *exchange)
 {
     return exchange->flags & NU_EXCHANGE_RESPONSE_STARTED;
+}
+
+/* Something was passed on, if only an interim answer: a try has begun that stands, and what becomes
+ * of it is not charged as an answer of its own (Envoy's rule). */
+static inline bool nu_exchange_has_begun(const struct nu_exchange *exchange)
+{
+    return exchange->flags & (NU_EXCHANGE_RESPONSE_STARTED | NU_EXCHANGE_INTERIM);
 }
 
 static inline bool nu_exchange_is_request_over(const struct nu_exchange *exchange)

@@ -104,6 +104,7 @@ void nu_exchange_on_1xx(struct nu_attempt *attempt, struct nu_headers *headers)
     struct nu_exchange *exchange = attempt->exchange;
     if (nu_exchange_has_tries(exchange))
         nu_tries_take_interim(attempt);
+    exchange->flags |= NU_EXCHANGE_INTERIM;
     nu_attempt_charge(attempt, status_of(headers), headers);
     if (exchange->ops->on_1xx)
         exchange->ops->on_1xx(exchange, headers);
@@ -137,7 +138,7 @@ void nu_exchange_on_reset(struct nu_attempt *attempt, enum nu_reset_reason reaso
     nu_attempt_report(attempt, NU_OUTLIER_FAILED, 0);
     if (goes_on(attempt, reason, false))
         return;
-    if (!nu_exchange_is_answered(exchange)) {
+    if (!nu_exchange_has_begun(exchange)) {
         nu_attempt_charge(attempt, reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503, NULL);
         nu_attempt_charge_host(attempt, false);
     }
@@ -179,7 +180,7 @@ void nu_exchange_on_try_over(struct nu_attempt *attempt, enum nu_exchange_failur
         nu_attempt_report_timeout(attempt);
     if (goes_on(attempt, NU_RESET_LOCAL, is_timeout))
         return;
-    if (!nu_exchange_is_answered(exchange) && is_timeout) {
+    if (!nu_exchange_has_begun(exchange) && is_timeout) {
         nu_attempt_charge(attempt, exchange->params.timeout_status, NULL);
         nu_attempt_charge_host(attempt, false);
     }
@@ -198,6 +199,8 @@ static void count_timeout(struct nu_attempt *attempt)
     if (nu_unlikely(attempt->meter != NULL))
         attempt->meter->hides_time = true;
     nu_attempt_report_timeout(attempt);
+    if (nu_exchange_has_begun(exchange))
+        return;
     nu_attempt_charge(attempt, exchange->params.timeout_status, NULL);
     nu_attempt_charge_host(attempt, false);
 }

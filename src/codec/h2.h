@@ -66,7 +66,8 @@ struct nu_h2_options {
     uint32_t max_window_updates_per_data_frame;
     const struct nu_h2_setting *settings; /* beside the above; borrowed */
     size_t setting_count;
-    uint64_t max_metadata_bytes; /* of METADATA in a stream's life, and of a block decoded */
+    uint64_t max_metadata_bytes; /* of METADATA in a stream's life, of a block decoded, and of all
+                                    blocks that are coming */
     bool allow_metadata;         /* METADATA frames are read and sent */
     bool allow_connect;          /* extended CONNECT (RFC 8441) */
     bool stream_error_on_invalid_message; /* a bad message resets its stream, not the connection */

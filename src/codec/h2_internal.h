@@ -131,6 +131,7 @@ struct nu_h2_session {
     struct nu_list due;                      /* those whose decoder is to be told something */
     struct nu_list later;                    /* those whose head is to be told in another turn */
     struct nu_frame_metadata_queue metadata; /* that nghttp2 is to send */
+    uint64_t metadata_coming; /* bytes of blocks that are not complete, over all streams */
     struct nu_turn_task task;
     struct nu_turn_task later_task;
     uint32_t max_heads; /* to be told in a turn */

@@ -2,8 +2,8 @@
 /*
  * METADATA frames, an extension of Envoy's: pairs of texts beside a stream's message. Each block of
  * them is a header block with a table of its own, in one frame or in several of which the last is
- * marked. They know no flow control: what a stream may bring of them in its life is bounded, and so
- * is what may wait to be sent.
+ * marked. They know no flow control: what a stream may bring of them in its life is bounded, as is
+ * what all streams of a connection have of blocks that are not complete, and what waits to be sent.
  *
  * What comes is decoded and written anew, in literals: what the next peer reads is what we have read.
  */
@@ -51,6 +51,13 @@ static void drop(struct block *block)
     *block = (struct block){0};
 }
 
+/* The block that is coming is complete, or nobody wants it any more. */
+static void drop_coming(struct nu_h2_stream *stream)
+{
+    stream->session->metadata_coming -= stream->metadata->in.len;
+    drop(&stream->metadata->in);
+}
+
 static struct nu_h2_metadata *metadata_of(struct nu_h2_stream *stream)
 {
     if (stream->metadata)
@@ -65,7 +72,7 @@ void nu_h2_metadata_forget(struct nu_h2_stream *stream)
 {
     if (nu_likely(!stream->metadata))
         return;
-    drop(&stream->metadata->in);
+    drop_coming(stream);
     nu_frame_metadata_queue_clear(&stream->metadata->told);
 }
 
@@ -92,9 +99,12 @@ bool nu_h2_metadata_take(struct nu_h2_stream *stream, struct nu_str part)
     if (!is_read(stream))
         return true;
     struct nu_h2_metadata *metadata = metadata_of(stream);
+    struct nu_h2_session *session = stream->session;
+    uint64_t most = session->options->max_metadata_bytes;
     metadata->total += part.len;
-    if (metadata->total > stream->session->options->max_metadata_bytes)
+    if (metadata->total > most || session->metadata_coming + part.len > most)
         return false;
+    session->metadata_coming += part.len;
     put(&metadata->in, part.ptr, part.len);
     return true;
 }
@@ -178,7 +188,7 @@ bool nu_h2_metadata_end(struct nu_h2_stream *stream, uint8_t flags)
     bool is_good = decode(&metadata->in, &out, stream->session->options->max_metadata_bytes) &&
                    keep(stream, &out);
     drop(&out);
-    drop(&metadata->in);
+    drop_coming(stream);
     return is_good;
 }
 

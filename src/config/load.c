@@ -33,15 +33,30 @@ static enum nu_result read_all(int fd, struct nu_strbuf *out)
     }
 }
 
-/* A whole file into `arena`. On failure returns what is wrong, a constant or strerror's text. */
-static const char *read_file(const char *path, struct nu_arena *arena, struct nu_str *out)
+/* The descriptor, or -1 with what is wrong. Where nobody is waited for it must be a file: a pipe
+ * keeps its reader until somebody writes. */
+static int open_file(const char *path, bool waits, const char **problem)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK));
+    *problem = fd < 0 || fstat(fd, &info) != 0 ? strerror(errno) : NULL;
+    if (!*problem && !waits && !S_ISREG(info.st_mode))
+        *problem = S_ISDIR(info.st_mode) ? strerror(EISDIR) : "not a regular file";
+    if (*problem && fd >= 0)
+        close(fd);
+    return *problem ? -1 : fd;
+}
+
+/* A whole file into `arena`. On failure returns what is wrong, a constant or strerror's text. */
+static const char *read_file(const char *path, bool waits, struct nu_arena *arena,
+                             struct nu_str *out)
+{
+    const char *problem;
+    int fd = open_file(path, waits, &problem);
     if (fd < 0)
-        return strerror(errno);
+        return problem;
     struct nu_strbuf bytes = {0};
     enum nu_result result = read_all(fd, &bytes);
-    const char *problem = NULL;
     if (result == NU_TOO_LARGE)
         problem = "larger than 512 MiB";
     else if (result != NU_OK)
@@ -73,7 +88,7 @@ static bool has_ending(const char *path, const char *ending)
     return nu_str_ends_with_nocase(nu_str_from(path), nu_str_from(ending));
 }
 
-ProtobufCMessage *nu_config_read_file(struct nu_config_ctx *ctx, const char *path,
+static ProtobufCMessage *read_message(struct nu_config_ctx *ctx, const char *path, bool waits,
                                       const ProtobufCMessageDescriptor *descriptor)
 {
     struct nu_position at = {.source = path};
@@ -84,7 +99,7 @@ ProtobufCMessage *nu_config_read_file(struct nu_config_ctx *ctx, const char *pat
         return NULL;
     }
     struct nu_str bytes;
-    const char *problem = read_file(path, &ctx->scratch, &bytes);
+    const char *problem = read_file(path, waits, &ctx->scratch, &bytes);
     if (problem) {
         nu_error_add(&ctx->errors, at, NULL, "unable to read file: %s", problem);
         return NULL;
@@ -103,11 +118,17 @@ ProtobufCMessage *nu_config_read_file(struct nu_config_ctx *ctx, const char *pat
     return message;
 }
 
+ProtobufCMessage *nu_config_read_file(struct nu_config_ctx *ctx, const char *path,
+                                      const ProtobufCMessageDescriptor *descriptor)
+{
+    return read_message(ctx, path, false, descriptor);
+}
+
 ProtobufCMessage *nu_config_load(struct nu_config_ctx *ctx, const char *path,
                                  const char *config_yaml,
                                  const ProtobufCMessageDescriptor *descriptor)
 {
-    ProtobufCMessage *message = path ? nu_config_read_file(ctx, path, descriptor) : NULL;
+    ProtobufCMessage *message = path ? read_message(ctx, path, true, descriptor) : NULL;
     if (!path && !config_yaml)
         nu_error_add(&ctx->errors, (struct nu_position){0}, NULL,
                      "at least one of --config-path and --config-yaml is needed");
@@ -137,7 +158,7 @@ nu_config_load_bootstrap(struct nu_config_ctx *ctx, const char *path, const char
 static bool read_data_file(struct nu_config_ctx *ctx,
                            const Envoy__Config__Core__V3__DataSource *source, struct nu_str *out)
 {
-    const char *problem = read_file(source->filename, ctx->arena, out);
+    const char *problem = read_file(source->filename, true, ctx->arena, out);
     if (problem)
         nu_config_error(ctx, source, "filename", "%s: %s", source->filename, problem);
     return !problem;

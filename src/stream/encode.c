@@ -114,9 +114,8 @@ void nu_hcm_send_1xx(struct nu_hcm_stream *stream, const struct nu_headers *head
 void nu_hcm_encode_1xx(struct nu_filter_chain *chain, struct nu_headers *headers)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
-    /* Of the upstream's interim responses only 100 goes on, and only where it is asked for. */
-    bool is_100 = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS)) == 100;
-    if (stream->conn && stream->config->proxy_100_continue && is_100)
+    /* The upstream's interim responses go on only where that is asked for. */
+    if (stream->conn && stream->config->proxy_100_continue)
         nu_hcm_send_1xx(stream, headers);
 }
 

@@ -59,9 +59,6 @@ void nu_original_dst_from_proto(struct nu_factory *factory, struct nu_cluster *c
     if (proto->load_assignment)
         nu_config_error(factory->ctx, proto, "load_assignment",
                         "ORIGINAL_DST clusters must have no load assignment configured");
-    if (proto->outlier_detection)
-        nu_config_error(factory->ctx, proto, "outlier_detection",
-                        "is known to Envoy, not implemented by nuncio for ORIGINAL_DST clusters");
     read_config(factory, config, proto);
     config->cleanup_ms = nu_config_duration_ms(factory->ctx, proto, "cleanup_interval",
                                                proto->cleanup_interval, DEFAULT_CLEANUP_MS);

@@ -17,7 +17,8 @@ static void free_metadata(void *obj);
 static void destroy_host(struct nu_host *host)
 {
     nu_stat_set_destroy(&host->stats);
-    nu_host_outlier_destroy(&host->outlier);
+    struct nu_host_outlier *outlier = host->outlier;
+    nu_host_outlier_destroy(&outlier);
     nu_free(nu_unconst(host->address_text.ptr));
     nu_free(host->texts);
     nu_free(host->check_place);
@@ -65,11 +66,13 @@ void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
         .model = nu_stat_set_create_private(stats, &nu_host_stats_table),
     };
     nu_outlier_inbox_init(&keeper->outliers, loop);
+    nu_unwell_inbox_init(&keeper->unwell, loop);
 }
 
 void nu_host_keeper_finish(struct nu_host_keeper *keeper)
 {
     nu_outlier_inbox_finish(&keeper->outliers);
+    nu_unwell_inbox_finish(&keeper->unwell);
     bury(keeper);
     nu_stat_set_destroy(&keeper->model);
 }

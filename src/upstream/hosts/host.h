@@ -39,6 +39,7 @@ struct nu_host_keeper {
      * nobody else reads. */
     void (*retire)(struct nu_host_keeper *keeper, void (*fn)(void *obj), void *obj);
     struct nu_outlier_inbox outliers;
+    struct nu_unwell_inbox unwell;
 };
 
 void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
@@ -123,19 +124,22 @@ struct nu_host {
     struct nu_host_keeper *keeper; /* borrowed */
     struct nu_host *next_dead;     /* the keeper's */
     struct nu_address address;
-    struct nu_str address_text;      /* "1.2.3.4:80"; owned */
-    struct nu_str hostname;          /* owned; may be empty */
-    struct nu_locality locality;     /* owned */
-    char *texts;                     /* owned: what these point to */
-    _Atomic bool is_used;            /* it was chosen; only of hosts that are made by need */
-    bool is_announced;               /* observers know it before it is in a set. Main thread */
-    _Atomic uint64_t used_us;        /* when it was chosen last (monotonic); only of hosts that
+    struct nu_str address_text;  /* "1.2.3.4:80"; owned */
+    struct nu_str hostname;      /* owned; may be empty */
+    struct nu_locality locality; /* owned */
+    char *texts;                 /* owned: what these point to */
+    _Atomic bool is_used;        /* it was chosen; only of hosts that are made by need */
+    bool is_announced;           /* observers know it before it is in a set. Main thread */
+    _Atomic uint64_t used_us;    /* when it was chosen last (monotonic); only of hosts that
                                         requests name; 0: never */
-    struct nu_stat_set *stats;       /* cx_total, rq_total ...; owned; not rendered by /stats */
-    struct nu_host_outlier *outlier; /* owned; NULL without outlier detection */
-    struct nu_stat_set *zone_stats;  /* borrowed: the cluster's, of requests from our zone to that
+    struct nu_stat_set *stats;   /* cx_total, rq_total ...; owned; not rendered by /stats */
+    struct nu_host_outlier *_Atomic outlier; /* owned; NULL without outlier detection; of a host
+                                                that a worker made it comes later */
+    struct nu_stat_set *zone_stats; /* borrowed: the cluster's, of requests from our zone to that
                                         of the host; NULL where either is unknown */
     struct nu_host_check_place *check_place; /* owned; NULL: checked where it serves */
+    _Atomic bool is_told_unwell;             /* it is in the keeper's inbox of these */
+    struct nu_host *next_unwell;
     struct nu_host_monitor *monitor; /* borrowed: who checks it; NULL: nobody. Main thread */
     /* What an update may replace, and threads read through functions below: */
     const struct nu_host_addresses *_Atomic addresses;  /* owned; NULL: `address` */

@@ -57,25 +57,52 @@ struct nu_address nu_host_check_address(const struct nu_host *host)
 
 /* --- Word from workers ------------------------------------------------------------------------ */
 
-struct unwell_message {
-    struct nu_task task;
-    struct nu_host *host; /* one reference */
-};
-
-static void on_unwell_message(struct nu_task *task)
+/* From here on a worker may put the host there again. */
+static struct nu_host *take(struct nu_host **chain)
 {
-    struct unwell_message *message = nu_container_of(task, struct unwell_message, task);
-    struct nu_host *host = message->host;
-    nu_free(message);
-    if (host->monitor)
-        host->monitor->on_unwell(host->monitor);
-    nu_host_unref(host);
+    struct nu_host *host = *chain;
+    *chain = host->next_unwell;
+    atomic_store(&host->is_told_unwell, false);
+    return host;
 }
 
-void nu_host_tell_unwell(const struct nu_host *host)
+static void on_unwell(struct nu_task *task)
 {
-    struct unwell_message *message = nu_alloc(sizeof(*message));
-    message->task.fn = on_unwell_message;
-    message->host = nu_host_ref(nu_unconst(host));
-    nu_loop_post(host->keeper->loop, &message->task);
+    struct nu_unwell_inbox *inbox = nu_container_of(task, struct nu_unwell_inbox, task);
+    struct nu_host *chain = atomic_exchange(&inbox->head, NULL);
+    while (chain) {
+        struct nu_host *host = take(&chain);
+        if (host->monitor)
+            host->monitor->on_unwell(host->monitor);
+        nu_host_unref(host);
+    }
+}
+
+void nu_unwell_inbox_init(struct nu_unwell_inbox *inbox, struct nu_loop *loop)
+{
+    *inbox = (struct nu_unwell_inbox){.loop = loop, .task = {.fn = on_unwell}};
+}
+
+void nu_unwell_inbox_finish(struct nu_unwell_inbox *inbox)
+{
+    struct nu_host *chain = atomic_exchange(&inbox->head, NULL);
+    while (chain)
+        nu_host_unref(take(&chain));
+}
+
+/* A host that is unwell says so with each of its responses: it is in the inbox once. The first one
+ * in an empty inbox sends the message. */
+void nu_host_tell_unwell(const struct nu_host *told)
+{
+    struct nu_host *host = nu_unconst(told);
+    struct nu_unwell_inbox *inbox = &host->keeper->unwell;
+    if (atomic_exchange(&host->is_told_unwell, true))
+        return;
+    nu_host_ref(host);
+    struct nu_host *head = atomic_load_explicit(&inbox->head, memory_order_relaxed);
+    do {
+        host->next_unwell = head;
+    } while (!atomic_compare_exchange_weak(&inbox->head, &head, host));
+    if (!head)
+        nu_loop_post(inbox->loop, &inbox->task);
 }

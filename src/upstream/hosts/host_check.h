@@ -6,7 +6,10 @@
 #ifndef NU_UPSTREAM_HOST_CHECK_H
 #define NU_UPSTREAM_HOST_CHECK_H
 
+#include <stdatomic.h>
+
 #include "base/address.h"
+#include "event/loop.h"
 
 struct nu_host;
 
@@ -32,6 +35,18 @@ struct nu_host_monitor {
     /* A response to a client said that the host is to be taken out at once. */
     void (*on_unwell)(struct nu_host_monitor *monitor);
 };
+
+/* Hosts whose monitors are to be told, each at most once; a reference is held to them. One a process,
+ * owned by its nu_host_keeper. */
+struct nu_unwell_inbox {
+    struct nu_loop *loop;           /* borrowed: the main thread's */
+    struct nu_task task;            /* on its way while there are hosts */
+    _Atomic(struct nu_host *) head; /* newest first */
+};
+
+void nu_unwell_inbox_init(struct nu_unwell_inbox *inbox, struct nu_loop *loop);
+/* Drops what is in it. Main thread, when no worker runs. */
+void nu_unwell_inbox_finish(struct nu_unwell_inbox *inbox);
 
 /* Tells the host's monitor, if it has one by then, that it is unwell. Any numbered thread. */
 void nu_host_tell_unwell(const struct nu_host *host);

@@ -271,9 +271,9 @@ struct nu_outlier_rates nu_outlier_rates(const struct nu_outlier *detector,
 
 static void add_host(struct nu_outlier *detector, struct nu_host *host)
 {
-    if (!host->outlier)
-        host->outlier = nu_host_outlier_create(host);
     struct nu_host_outlier *outlier = host->outlier;
+    if (!outlier)
+        outlier = nu_host_outlier_create(host);
     for (int run = 0; run < NU_OUTLIER_RUN_COUNT; run++)
         outlier->limit[run] = (uint32_t)detector->config.values[run_settings[run]];
     for (int origin = 0; origin < NU_OUTLIER_ORIGIN_COUNT; origin++)
@@ -282,6 +282,7 @@ static void add_host(struct nu_outlier *detector, struct nu_host *host)
     outlier->detector = detector;
     nu_list_add_last(&detector->hosts, &outlier->link);
     detector->host_count++;
+    host->outlier = outlier; /* workers may have the host, and count from here on */
 }
 
 static void remove_host(struct nu_host_outlier *outlier)

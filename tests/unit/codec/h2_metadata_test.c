@@ -243,6 +243,28 @@ TEST(a_stream_that_brings_too_much_ends_its_connection)
     h2_pair_finish(&pair);
 }
 
+TEST(blocks_that_are_coming_are_bounded_over_all_streams)
+{
+    struct h2_pair pair;
+    struct h2_heard *server;
+    init(&pair);
+    pair.server.options.max_metadata_bytes = 12;
+    h2_pair_start(&pair);
+    begin(&pair, &server);
+    begin(&pair, &server);
+    /* Eight bytes of a block that goes on, on each stream. */
+    receive(&pair, nu_str_make("\0\0\x08\x4d\0\0\0\0\1abcdefgh", 17));
+    assert_false(pair.server.failed);
+    /* One of them ends, as far as it counts. */
+    receive(&pair, nu_str_make("\0\0\4\x03\0\0\0\0\1\0\0\0\x08", 13));
+    receive(&pair, nu_str_make("\0\0\x08\x4d\0\0\0\0\3abcdefgh", 17));
+    assert_false(pair.server.failed);
+    begin(&pair, &server);
+    receive(&pair, nu_str_make("\0\0\x08\x4d\0\0\0\0\5abcdefgh", 17));
+    assert_true(pair.server.failed);
+    h2_pair_finish(&pair);
+}
+
 TEST(a_table_makes_no_more_of_a_block_than_is_allowed)
 {
     enum { ENTRY = 1000, TIMES = 200 };

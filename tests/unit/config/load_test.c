@@ -3,6 +3,7 @@
 #include "harness/config.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
@@ -45,6 +46,22 @@ static void check_file(const char *name, struct nu_str content, const char *id, 
 {
     const char *path = put_file(name, content);
     check(path, NULL, id, error);
+    unlink(path);
+}
+
+/* Files that are read while others are served. */
+TEST(a_pipe_is_not_waited_for)
+{
+    struct config_fixture f;
+    const char *path = put_file("pipe.yaml", NU_STR(""));
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    config_open(&f);
+    assert_null(
+        nu_config_read_file(&f.ctx, path, &envoy__config__bootstrap__v3__bootstrap__descriptor));
+    assert_int_equal(f.ctx.errors.count, 1);
+    assert_string_equal(f.ctx.errors.items[0].message, "unable to read file: not a regular file");
+    config_close(&f);
     unlink(path);
 }
 

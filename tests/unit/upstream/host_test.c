@@ -207,4 +207,47 @@ TEST(addresses_may_be_replaced)
     fixture_finish(&f);
 }
 
+/* --- Word from workers ------------------------------------------------------------------------ */
+
+struct listener {
+    struct nu_host_monitor monitor;
+    unsigned told;
+};
+
+static void on_unwell(struct nu_host_monitor *monitor)
+{
+    nu_container_of(monitor, struct listener, monitor)->told++;
+}
+
+TEST(a_host_that_is_unwell_again_and_again_is_told_once)
+{
+    struct fixture f;
+    struct listener listener = {.monitor = {.on_unwell = on_unwell}};
+    fixture_init(&f);
+    f.host->monitor = &listener.monitor;
+    for (int i = 0; i < 100; i++)
+        nu_host_tell_unwell(f.host);
+    nu_loop_run_once(f.base.loop);
+    assert_int_equal(listener.told, 1);
+    nu_host_tell_unwell(f.host);
+    nu_loop_run_once(f.base.loop);
+    assert_int_equal(listener.told, 2);
+    f.host->monitor = NULL;
+    fixture_finish(&f);
+}
+
+/* A leak is found by sanitizers. */
+TEST(word_of_a_host_that_nobody_hears_any_more_lets_go_of_it)
+{
+    struct fixture f;
+    fixture_init(&f);
+    nu_host_tell_unwell(f.host);
+    assert_int_equal(atomic_load(&f.host->refs), 2);
+    nu_host_unref(f.host);
+    nu_cluster_table_finish(&f.base.table);
+    nu_cluster_manager_destroy(&f.base.manager);
+    nu_loop_destroy(&f.base.loop);
+    nu_stats_destroy(&f.base.stats);
+}
+
 TEST_MAIN()
