@@ -13,7 +13,8 @@ install(FILES README.md SECURITY.md DESTINATION ${doc_dir})
 install(DIRECTORY docs/ DESTINATION ${doc_dir}/docs FILES_MATCHING PATTERN "*.md")
 # Not what trying them out has left there.
 install(DIRECTORY examples DESTINATION ${doc_dir} FILES_MATCHING PATTERN "*.md" PATTERN "*.yaml"
-        PATTERN "*.c" PATTERN "*.sh" PATTERN "CMakeLists.txt" PATTERN "build" EXCLUDE)
+        PATTERN "*.c" PATTERN "*.h" PATTERN "*.rs" PATTERN "Cargo.*" PATTERN "*.sh"
+        PATTERN "CMakeLists.txt" PATTERN "build" EXCLUDE PATTERN "target" EXCLUDE)
 install(DIRECTORY src/filters DESTINATION ${doc_dir}/src FILES_MATCHING PATTERN "README.md")
 install(FILES LICENSE DESTINATION ${doc_dir} RENAME copyright)
 install(FILES docs/nuncio.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)

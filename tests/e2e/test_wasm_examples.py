@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The article's job with filters that are built here: examples/wasm as its README builds it, in C and in
+Rust, behind its own configuration and behind the article's."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples/wasm"
+BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build"))
+
+# The article's configuration, but for its two ports, the upstream's address and the path of the module.
+ARTICLE = """static_resources:
+  listeners:
+  - name: main
+    address:
+      socket_address:
+        address: 0.0.0.0
+        port_value: @main@
+    filter_chains:
+      - filters:
+          - name: envoy.filters.network.http_connection_manager
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+              stat_prefix: ingress_http
+              route_config:
+                name: local_route
+                virtual_hosts:
+                  - name: local_service
+                    domains:
+                      - "*"
+                    routes:
+                      - match:
+                          prefix: "/"
+                        route:
+                          cluster: web_service
+              http_filters:
+                - name: envoy.filters.http.wasm
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+                    config:
+                      name: prime_auth
+                      root_id: prime_auth
+                      vm_config:
+                        vm_id: vm.sentinel.prime_auth
+                        runtime: envoy.wasm.runtime.v8
+                        code:
+                          local:
+                            filename: @module@
+                        allow_precompiled: true
+                - name: envoy.filters.http.router
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+  clusters:
+    - name: web_service
+      connect_timeout: 0.25s
+      type: STRICT_DNS
+      lb_policy: round_robin
+      load_assignment:
+        cluster_name: web_service
+        endpoints:
+        - lb_endpoints:
+          - endpoint:
+              address:
+                socket_address:
+                  address: 127.0.0.1
+                  port_value: @origin@
+
+admin:
+  access_log_path: "/dev/null"
+  address:
+    socket_address:
+      address: 0.0.0.0
+      port_value: @admin@
+"""
+
+
+def lacks(language):
+    if not (BUILD / "nuncio-wasm-v8.so").exists():
+        return "libnode-dev"
+    if language == "c":
+        tools = shutil.which("clang") and shutil.which("wasm-ld")
+        return None if tools else "clang and lld"
+    if not shutil.which("cargo"):
+        return "cargo"
+    sysroot = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True,
+                             check=False).stdout.strip()
+    target = pathlib.Path(sysroot) / "lib/rustlib/wasm32-wasip1"
+    return None if target.exists() else "Rust's target wasm32-wasip1"
+
+
+@pytest.fixture(scope="module", params=["c", "rust"])
+def module(request, tmp_path_factory):
+    """The module, made by the commands of the README; cargo may have no way to its registry."""
+    missing = lacks(request.param)
+    if missing:
+        pytest.skip(f"needs {missing}")
+    folder = tmp_path_factory.mktemp("wasm") / "wasm"
+    shutil.copytree(EXAMPLE, folder)
+    (block,) = re.findall(rf"```sh {request.param}\n(.*?)```", (EXAMPLE / "README.md").read_text(),
+                          re.S)
+    commands = re.sub("rustup target add.*\n", "", block)
+    done = subprocess.run(["sh", "-ec", commands], cwd=folder, capture_output=True, text=True,
+                          check=False)
+    if done.returncode and request.param == "rust" and "registry" in done.stderr:
+        pytest.skip("needs a way to the registry of crates")
+    assert done.returncode == 0, done.stderr
+    return folder / "prime_authorizer.wasm"
+
+
+@pytest.fixture(autouse=True)
+def suppressions(monkeypatch):
+    monkeypatch.setenv("TSAN_OPTIONS",
+                       f"suppressions={ROOT / 'tests/tsan_suppressions.txt'}")
+
+
+def curl(token, port):
+    header = ["-H", f'token:{token}'] if token is not None else []
+    done = subprocess.run(["curl", "-s", "-i", *header, f"0.0.0.0:{port}"], capture_output=True,
+                          text=True, check=True)
+    head, _, body = done.stdout.partition("\n\n")
+    return head + "\n", body
+
+
+def check_gate(port, passed):
+    for token in ("323232", "", "x", "-7", "18446744073709551616", None):
+        head, body = curl(token, port)
+        assert head.startswith("HTTP/1.1 403 ") and "\npowered-by: proxy-wasm\n" in head
+        assert body == "Access forbidden.\n"
+    for token in ("32323", "2", "4294967291"):
+        head, body = curl(token, port)
+        assert head.startswith("HTTP/1.1 200 ") and body == passed
+
+
+def test_the_articles_two_lines(nuncio, origin, module):
+    running = nuncio(ARTICLE, module=module, origin=origin().port)
+    check_gate(running.port("main"), "ok")
+
+
+def test_the_example_with_its_configuration(nuncio, module):
+    text = (EXAMPLE / "prime_authorizer.yaml").read_text().replace("18090", "@main@").replace(
+        "18091", "@welcome@").replace("filename: prime_authorizer.wasm", f"filename: {module}")
+    check_gate(nuncio(text).port("main"), "Welcome\n")
