@@ -87,6 +87,8 @@ static void init(struct nu_exchange *exchange, const struct nu_exchange_params *
     exchange->flags = NU_EXCHANGE_STARTED;
     if (nu_unlikely(nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE))))
         exchange->flags |= NU_EXCHANGE_GRPC;
+    if (nu_unlikely(params->asks_first))
+        exchange->flags |= NU_EXCHANGE_ASKS;
     nu_buf_init(&exchange->pending);
     nu_timer_init(&exchange->timeout, nu_exchange_on_timeout);
     nu_attempt_init(&exchange->first, exchange);

@@ -51,6 +51,9 @@ struct nu_exchange_ops {
     /* A host was chosen; the request's headers may still be changed. May be NULL. */
     void (*on_host)(struct nu_exchange *exchange, const struct nu_host *host);
     void (*on_1xx)(struct nu_exchange *exchange, struct nu_headers *headers); /* may be NULL */
+    /* With params.asks_first: an answer came that is not tried again. True if the owner takes it for
+     * something else than an answer: then it is not counted, and the exchange is over. */
+    bool (*diverts)(struct nu_exchange *exchange, struct nu_headers *headers);
     void (*on_headers)(struct nu_exchange *exchange, struct nu_headers *headers, bool end);
     void (*on_data)(struct nu_exchange *exchange, struct nu_buf *data, bool end);
     void (*on_trailers)(struct nu_exchange *exchange, struct nu_headers *trailers);
@@ -81,6 +84,7 @@ struct nu_exchange_params {
      * for nowhere. */
     struct nu_route_stats *const *also;
     enum nu_tunnel tunnel;
+    bool asks_first; /* ops->diverts */
     /* The request's body goes to the host as it is, and comes back so; NULL: HTTP is spoken. */
     const struct nu_route_connect *raw;
     const struct nu_retry_rules *retry; /* borrowed; NULL: one try without limits */

@@ -34,6 +34,7 @@ enum nu_exchange_flag {
     NU_EXCHANGE_RUNNING = 1 << 10,   /* it was started */
     NU_EXCHANGE_GRPC = 1 << 8,       /* a request of gRPC: its answer has a status of its own */
     NU_EXCHANGE_INTERIM = 1 << 11,   /* an interim answer came */
+    NU_EXCHANGE_ASKS = 1 << 12,      /* the owner may make something else of an answer */
 };
 
 static inline struct nu_loop *nu_exchange_loop(const struct nu_exchange *exchange)

@@ -22,16 +22,21 @@ static uint32_t status_of(const struct nu_headers *headers)
     return nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
 }
 
+static void note_head(struct nu_exchange *exchange, bool ended)
+{
+    struct nu_upstream_info *info = &exchange->info->upstream;
+    info->first_rx_us = nu_loop_now_us(nu_exchange_loop(exchange));
+    if (ended)
+        info->last_rx_us = info->first_rx_us;
+}
+
 static void pass_headers(struct nu_exchange *exchange, uint32_t status, bool ended)
 {
     struct nu_attempt *attempt = exchange->attempt;
-    struct nu_upstream_info *info = &exchange->info->upstream;
     exchange->flags |=
         NU_EXCHANGE_RESPONSE_STARTED | (ended ? (unsigned)NU_EXCHANGE_RESPONSE_ENDED : 0);
-    info->first_rx_us = nu_loop_now_us(nu_exchange_loop(exchange));
+    note_head(exchange, ended);
     nu_exchange_charge_answer(exchange, attempt, status, ended);
-    if (ended)
-        info->last_rx_us = info->first_rx_us;
     end_if_complete(exchange);
     exchange->ops->on_headers(exchange, &attempt->response_headers, ended);
 }
@@ -67,6 +72,20 @@ static void on_tunnel_answer(struct nu_exchange *exchange, uint32_t status, bool
     }
 }
 
+/* What there is behind the head is nobody's: a connection that still has some to read ends. */
+static bool divert(struct nu_attempt *attempt, bool ended)
+{
+    struct nu_exchange *exchange = attempt->exchange;
+    if (!exchange->ops->diverts(exchange, &attempt->response_headers))
+        return false;
+    if (!ended || !nu_exchange_is_request_over(exchange))
+        nu_attempt_release(attempt);
+    attempt->is_over = true;
+    note_head(exchange, ended);
+    nu_exchange_finish(exchange);
+    return true;
+}
+
 void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended)
 {
     struct nu_exchange *exchange = attempt->exchange;
@@ -74,6 +93,8 @@ void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended)
     if (nu_likely(!is_not_upgraded(exchange, status)))
         nu_attempt_report_answer(attempt, status);
     if (nu_exchange_has_tries(exchange) && nu_tries_take_headers(attempt, status, ended))
+        return;
+    if (nu_unlikely(exchange->flags & NU_EXCHANGE_ASKS) && divert(attempt, ended))
         return;
     if (nu_unlikely(exchange->flags & NU_EXCHANGE_WAITING))
         on_tunnel_answer(exchange, status, ended);

@@ -289,6 +289,7 @@ void nu_chain_open(struct nu_filter_chain *chain, const struct nu_filter_chain_c
     chain->info = info;
     chain->override_host = nu_str_make(NULL, 0);
     chain->decode_metadata = NULL;
+    chain->received_before = info->bytes_received;
     chain->downstream_high = 0;
     chain->request_holds = 0;
     chain->opening = true;

@@ -97,8 +97,9 @@ struct nu_filter_chain_ops {
     /* Whether the request may be started over once more. */
     bool (*can_recreate)(struct nu_filter_chain *chain);
     /* Starts the request over, later: see nu_filter_recreate_stream. The chain was aborted; `body`
-     * is taken. */
-    void (*recreate)(struct nu_filter_chain *chain, struct nu_buf *body);
+     * is taken. `response`: the head of the upstream's answer that asked for it, or NULL. */
+    void (*recreate)(struct nu_filter_chain *chain, struct nu_buf *body,
+                     struct nu_headers *response);
 };
 
 /* What one filter stopped. */
@@ -141,6 +142,7 @@ struct nu_filter_chain {
     /* The terminal filter's, where it wants the request's METADATA, which it takes; set while it is
      * opened. No other filter sees any. */
     void (*decode_metadata)(struct nu_filter *terminal, struct nu_frame_metadata *metadata);
+    uint64_t received_before; /* body bytes that info had counted when the chain was opened */
     struct nu_list timers;    /* armed ones of filters */
     struct nu_list calls;     /* of struct nu_filter_call */
     uint32_t downstream_high; /* nested high watermarks of the client's side */
@@ -173,6 +175,12 @@ void nu_chain_encode_data(struct nu_filter *self, struct nu_buf *data, bool end)
 void nu_chain_encode_trailers(struct nu_filter *self, struct nu_headers *trailers);
 /* METADATA beside the response; takes it. */
 void nu_chain_encode_metadata(struct nu_filter *self, struct nu_frame_metadata *metadata);
+
+/* An answer of the upstream's is no answer, but asks for the request to be started over with its
+ * headers as they are: for the terminal filter, which has seen all of it and gives back its body,
+ * which is taken. Nothing of the answer may have been passed on. False, and nothing has happened, if
+ * that cannot be. */
+bool nu_chain_recreate(struct nu_filter *self, struct nu_buf *body, struct nu_headers *response);
 
 /* A local reply's head and body through all encode filters, or past them if they have begun to see
  * a response; the request goes no further. */

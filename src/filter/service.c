@@ -135,14 +135,26 @@ bool nu_filter_recreate_stream(struct nu_filter *self)
 {
     struct nu_filter_chain *chain = self->chain;
     const struct nu_chain_half *request = &chain->half[NU_DECODE];
-    bool whole = request->ended && body_bytes(chain) == chain->info->bytes_received;
+    uint64_t received = chain->info->bytes_received - chain->received_before;
+    bool whole = request->ended && body_bytes(chain) == received;
     if (!whole || is_over(chain, NU_DECODE) || chain->half[NU_ENCODE].headers ||
         !chain->ops->can_recreate(chain))
         return false;
     struct nu_buf body = {0};
     gather_body(chain, &body);
     nu_chain_abort(chain);
-    chain->ops->recreate(chain, &body);
+    chain->ops->recreate(chain, &body, NULL);
+    return true;
+}
+
+bool nu_chain_recreate(struct nu_filter *self, struct nu_buf *body, struct nu_headers *response)
+{
+    struct nu_filter_chain *chain = self->chain;
+    if (!chain->half[NU_DECODE].ended || is_over(chain, NU_DECODE) ||
+        chain->half[NU_ENCODE].headers || chain->info->tunnel != NU_TUNNEL_NONE)
+        return false;
+    nu_chain_abort(chain);
+    chain->ops->recreate(chain, body, response);
     return true;
 }
 

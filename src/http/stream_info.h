@@ -115,6 +115,19 @@ enum nu_tunnel {
     NU_TUNNEL_CONNECT,
 };
 
+/* A way that an internal redirect went, by names of routes. */
+struct nu_redirect_hop {
+    struct nu_redirect_hop *next;
+    struct nu_str from;
+    struct nu_str to;
+};
+
+/* What a request keeps through its internal redirects. */
+struct nu_redirects {
+    uint32_t count;
+    struct nu_redirect_hop *hops; /* in the arena, newest first */
+};
+
 struct nu_stream_info {
     struct nu_arena *arena;                /* borrowed: the stream's */
     struct nu_connection_info *connection; /* borrowed: the connection outlives its streams */
@@ -161,6 +174,7 @@ struct nu_stream_info {
 
     struct nu_metadata *dynamic_metadata;     /* in the arena; NULL while empty */
     struct nu_filter_state *filter_state;     /* in the arena; NULL while empty */
+    struct nu_redirects redirects;            /* followed so far */
     const struct nu_metadata *route_metadata; /* borrowed: configuration; may be NULL */
     const struct nu_metadata *virtual_host_metadata;
 };

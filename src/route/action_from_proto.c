@@ -296,6 +296,7 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
         nu_hash_policy_from_protos(&build->match, proto->hash_policy, proto->n_hash_policy);
     build_retries(build, entry, proto);
     build_rules(build, route);
+    route->internal_redirect = nu_build_internal_redirect(build, proto);
     route->mirrors =
         nu_build_mirrors(build, proto->request_mirror_policies, proto->n_request_mirror_policies);
     if (!route->mirrors)

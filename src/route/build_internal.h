@@ -60,6 +60,10 @@ void nu_build_cluster_action(struct nu_route_build *build, struct nu_route_entry
 const struct nu_retry_policy *
 nu_build_retry_policy(struct nu_route_build *build,
                       const Envoy__Config__Route__V3__RetryPolicy *proto);
+/* The redirects that a route follows; NULL for none. */
+const struct nu_internal_redirect *
+nu_build_internal_redirect(struct nu_route_build *build,
+                           const Envoy__Config__Route__V3__RouteAction *proto);
 /* Mirror policies; NULL for none. */
 const struct nu_mirror_policies *
 nu_build_mirrors(struct nu_route_build *build,

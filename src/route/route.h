@@ -18,6 +18,7 @@
 struct nu_format_context;
 struct nu_hash_policy; /* match/hash_policy.h */
 struct nu_headers;
+struct nu_internal_redirect; /* route/internal_redirect.h */
 struct nu_metadata;
 struct nu_mirror_policies; /* route/mirror_policy.h */
 struct nu_retry_policy;    /* route/retry_policy.h */
@@ -87,6 +88,7 @@ struct nu_route {
     /* Milliseconds that the upstream is told it has, where the headers say nothing; empty: any. */
     struct nu_str expected_text;
     uint64_t body_limit; /* bytes kept for another try; NU_ROUTE_NO_LIMIT: the connection's */
+    const struct nu_internal_redirect *internal_redirect; /* NULL: redirects go to the client */
     const struct nu_mirror_policies *mirrors; /* the virtual host's, or the table's, where there
                                                  are none; may be NULL */
     bool is_high_priority;

@@ -175,6 +175,17 @@ static void note_request(struct nu_hcm_stream *stream, bool end)
                        nu_h1_server_underscores(codec));
 }
 
+bool nu_hcm_reopen(struct nu_hcm_stream *stream)
+{
+    if (!check_host(stream) || !check_path(stream))
+        return false;
+    normalize_host(stream);
+    nu_hcm_find_route(stream);
+    nu_hcm_apply_route_timeouts(stream);
+    nu_hcm_open_chain(stream, &stream->config->filters);
+    return true;
+}
+
 void nu_hcm_look_at_request(struct nu_hcm_stream *stream, bool end)
 {
     bool is_tunnel = nu_unlikely(nu_hcm_asks_for_tunnel(&stream->request_headers));

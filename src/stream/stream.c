@@ -56,14 +56,9 @@ static void count_end(struct nu_hcm_stream *stream)
         nu_hcm_end_tunnel(stream);
 }
 
-void nu_hcm_stream_end(struct nu_hcm_stream *stream)
+void nu_hcm_stream_settle(struct nu_hcm_stream *stream)
 {
-    if (nu_stream_is_over(stream))
-        return;
-    stream->flags |= NU_STREAM_OVER;
     nu_hcm_stop_timers(stream);
-    if (nu_unlikely(stream->restart != NULL))
-        nu_hcm_drop_restart(stream);
     stream->info.end_us = nu_loop_now_us(stream->loop);
     count_end(stream);
     if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN)) {
@@ -74,6 +69,16 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
         write_access_log(stream);
     if (nu_stream_has(stream, NU_STREAM_CHAIN_OPEN))
         nu_chain_close(&stream->chain);
+}
+
+void nu_hcm_stream_end(struct nu_hcm_stream *stream)
+{
+    if (nu_stream_is_over(stream))
+        return;
+    stream->flags |= NU_STREAM_OVER;
+    if (nu_unlikely(stream->restart != NULL))
+        nu_hcm_drop_restart(stream);
+    nu_hcm_stream_settle(stream);
     struct nu_hcm_conn *conn = stream->conn;
     conn->linger = !may_close_at_once(stream);
     if (!nu_stream_has(stream, NU_STREAM_REQUEST_COMPLETE))

@@ -143,6 +143,9 @@ struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,
                                            struct nu_arena *arena);
 /* The connection broke the protocol before or in this stream: answers or resets it. */
 void nu_hcm_stream_codec_error(struct nu_hcm_stream *stream, const struct nu_codec_error *error);
+/* What the end of a stream comes to but for its connection: counts it, writes its log, closes its
+ * filters. */
+void nu_hcm_stream_settle(struct nu_hcm_stream *stream);
 /* Ends the stream: logs it, closes its filters, lets the connection go on or end. */
 void nu_hcm_stream_end(struct nu_hcm_stream *stream);
 /* Ends a stream whose response cannot be completed: the connection goes with it. */
@@ -152,6 +155,9 @@ void nu_hcm_stream_reset(struct nu_hcm_stream *stream);
 
 /* Checks the request's head, completes it, finds its route and opens its filters, or answers. */
 void nu_hcm_look_at_request(struct nu_hcm_stream *stream, bool end);
+/* The same with the head as it is now, which was completed before. False if it was answered, without
+ * a chain. */
+bool nu_hcm_reopen(struct nu_hcm_stream *stream);
 void nu_hcm_find_route(struct nu_hcm_stream *stream);
 void nu_hcm_open_chain(struct nu_hcm_stream *stream, const struct nu_filter_chain_config *filters);
 
@@ -171,7 +177,8 @@ extern const struct nu_filter_chain_ops nu_hcm_chain_ops;
 
 /* Those two of the chain's ops. */
 bool nu_hcm_can_recreate(struct nu_filter_chain *chain);
-void nu_hcm_recreate(struct nu_filter_chain *chain, struct nu_buf *body);
+void nu_hcm_recreate(struct nu_filter_chain *chain, struct nu_buf *body,
+                     struct nu_headers *response);
 /* The stream is over before it started over. */
 void nu_hcm_drop_restart(struct nu_hcm_stream *stream);
 

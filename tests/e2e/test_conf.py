@@ -39,10 +39,10 @@ def own_ports(config):
 class Example:
     """A running example: ports by the numbers that stand in the file."""
 
-    def __init__(self, name, nuncio, origin):
+    def __init__(self, name, nuncio, origin, scripts):
         text = (CONF / name).read_text()
         own = own_ports(yaml.safe_load(text))
-        self.origins = {number: origin() for number in
+        self.origins = {number: origin(scripts.get(number)) for number in
                         {int(found) for _, found in PORT.findall(text)} - own}
         values = {f"upstream_{number}": upstream.port
                   for number, upstream in self.origins.items()}
@@ -59,10 +59,10 @@ class Example:
 
 @pytest.fixture
 def example(nuncio, origin):
-    def start(name):
+    def start(name, scripts=None):
         if "ipv6" in name and not has_ipv6():
             pytest.skip("this machine has no IPv6")
-        return Example(name, nuncio, origin)
+        return Example(name, nuncio, origin, scripts or {})
 
     return start
 
@@ -231,3 +231,18 @@ def test_mirror(example):
     copy = running.origins[8002].received[0]
     assert b"-shadow:" in copy and b"x-copy: of " in copy and b"secret" not in copy
     assert b"secret" in running.origins[8001].received[0]
+
+
+def test_internal_redirect(example):
+    def redirects(peer):
+        for _ in range(2):
+            peer.wait_message(is_response=False)
+            peer.send(b"HTTP/1.1 302 Found\r\nlocation: http://x/files/a\r\nx-file-key: k\r\n"
+                      b"content-length: 0\r\n\r\n")
+        peer.wait_end()
+
+    running = example("internal-redirect.yaml", {8001: redirects})
+    assert running.get(18000, "/download/a").text == "ok"
+    assert running.origins[8002].received[0].startswith(b"GET /files/a HTTP/1.1\r\nhost: x\r\n")
+    assert b"\r\nx-file-key: k\r\n" in running.origins[8002].received[0]
+    assert running.get(18000, "/other").status == 302

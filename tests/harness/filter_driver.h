@@ -309,9 +309,11 @@ static inline bool driver_op_can_recreate(struct nu_filter_chain *chain)
     return driver_of_chain(chain)->recreated == 0;
 }
 
-static inline void driver_op_recreate(struct nu_filter_chain *chain, struct nu_buf *body)
+static inline void driver_op_recreate(struct nu_filter_chain *chain, struct nu_buf *body,
+                                      struct nu_headers *response)
 {
     struct driver *d = driver_of_chain(chain);
+    (void)response;
     d->recreated++;
     nu_buf_move_all(&d->recreated_body, body);
 }

@@ -26,10 +26,10 @@ static struct nu_router *router_of(struct nu_filter *self)
 /* Milliseconds from the end of the request to now; unknown while it has not ended. */
 static void set_service_time(struct nu_router *router, struct nu_headers *headers)
 {
-    const struct nu_stream_info *info = nu_router_info(router);
-    if (nu_router_config_of(router)->suppress_envoy_headers || !info->rx_end_us)
+    uint64_t end_us = router->exchange.request_end_us;
+    if (nu_router_config_of(router)->suppress_envoy_headers || !end_us)
         return;
-    uint64_t us = nu_loop_now_us(router->base.chain->loop) - info->rx_end_us;
+    uint64_t us = nu_loop_now_us(router->base.chain->loop) - end_us;
     nu_router_set_number(headers, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME, us / 1000);
 }
 
@@ -96,8 +96,8 @@ static void on_retry(struct nu_exchange *exchange, bool after_timeout)
     const struct nu_virtual_host *host = nu_router_match(router)->virtual_host;
     const struct nu_stream_info *info = nu_router_info(router);
     struct nu_headers *headers = exchange->request_headers;
-    uint64_t elapsed_us =
-        info->rx_end_us ? nu_loop_now_us(router->base.chain->loop) - info->rx_end_us : 0;
+    uint64_t end_us = exchange->request_end_us;
+    uint64_t elapsed_us = end_us ? nu_loop_now_us(router->base.chain->loop) - end_us : 0;
     if (host->include_request_attempt_count)
         nu_router_set_number(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
                              info->upstream.attempt_count);
@@ -110,6 +110,7 @@ static void on_retry(struct nu_exchange *exchange, bool after_timeout)
 
 static const struct nu_exchange_ops exchange_ops = {
     .on_retry = on_retry,
+    .diverts = nu_router_diverts,
     .on_host = on_host,
     .on_1xx = on_1xx,
     .on_headers = on_headers,
@@ -300,6 +301,9 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
     router->exchange.info = chain->info;
     router->match = *match;
     router->forwarding = true;
+    if (nu_unlikely(route->internal_redirect != NULL))
+        nu_router_redirect_prepare(router);
+    params.asks_first = router->redirect != NULL;
     if (nu_likely(!route->mirrors))
         nu_exchange_start(&router->exchange, &params, headers, end);
     else
@@ -376,6 +380,8 @@ static enum nu_data_status decode_data(struct nu_filter *self, struct nu_buf *da
     struct nu_router *router = router_of(self);
     if (nu_unlikely(router->shadows != NULL))
         nu_router_mirror_data(router, data, end);
+    if (nu_unlikely(router->redirect != NULL))
+        nu_router_redirect_keep(router, data);
     if (router->forwarding)
         nu_exchange_send_data(&router->exchange, data, end);
     return NU_DATA_STOP_NO_BUFFER;
@@ -447,6 +453,8 @@ static void close_filter(struct nu_filter *self)
     struct nu_router *router = router_of(self);
     if (nu_unlikely(router->shadows != NULL))
         nu_router_mirror_cancel(router);
+    if (nu_unlikely(router->redirect != NULL))
+        nu_router_redirect_drop(router);
     if (router->forwarding)
         nu_exchange_cancel(&router->exchange);
 }

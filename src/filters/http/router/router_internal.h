@@ -6,6 +6,7 @@
  *     answers.c          what it answers without asking an upstream
  *     failures.c         what it answers when the exchange failed
  *     mirror.c           copies of the request for other clusters
+ *     redirect.c         answers that the route follows by itself
  *     strict_headers.c   strict_check_headers
  *     limits.c           how long the request may take and how often it is tried
  */
@@ -25,9 +26,9 @@ struct nu_router {
     struct nu_made_cookie *cookies;           /* for the client, made by the route's hash policy */
     struct nu_cluster_local *cluster;         /* of the route; NULL for none, or an unknown one */
     struct nu_frame_metadata_queue *metadata; /* the request's; NULL before there is any */
-    struct nu_list
-        *shadows; /* that are to have the rest of the request; in the arena, NULL unless it
-                                is mirrored */
+    /* Copies that are to have the rest of the request; in the arena, NULL unless it is mirrored. */
+    struct nu_list *shadows;
+    struct nu_router_redirect *redirect; /* in the arena; NULL unless the route follows some */
     struct nu_lb_named_hosts *named; /* hosts that the request names; NULL before it was asked */
     struct nu_str cluster_name;      /* which the route had when it was found */
     struct nu_route_match match;     /* as the request was sent: filters may change the stream's
@@ -105,6 +106,16 @@ void nu_router_mirror_data(struct nu_router *router, const struct nu_buf *data, 
 void nu_router_mirror_trailers(struct nu_router *router, const struct nu_headers *trailers);
 /* There will be no rest. */
 void nu_router_mirror_cancel(struct nu_router *router);
+
+/* --- redirect.c ------------------------------------------------------------------------------- */
+
+/* The route follows redirects: the request's body is kept for the next request. */
+void nu_router_redirect_prepare(struct nu_router *router);
+/* router->redirect is set: more of the body, before the exchange takes it. */
+void nu_router_redirect_keep(struct nu_router *router, const struct nu_buf *data);
+void nu_router_redirect_drop(struct nu_router *router);
+/* nu_exchange_ops.diverts */
+bool nu_router_diverts(struct nu_exchange *exchange, struct nu_headers *answer);
 
 /* --- strict_headers.c ------------------------------------------------------------------------- */
 
