@@ -12,13 +12,13 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 
 bounds='
-keepalive-16 9150
-headers-20 16750
-gate-allowed 10950
-gate-denied 7100
+keepalive-16 9250
+headers-20 16700
+gate-allowed 11150
+gate-denied 7050
 newconn 11800
-hosts-100 9350
-hosts-10000 9600
+hosts-100 9450
+hosts-10000 9750
 '
 names=$(echo "$bounds" | awk 'NF { printf "%s%s", sep, $1; sep = "," }')
 ./bench.py instructions -p nuncio -s "$names" -o "$results"
