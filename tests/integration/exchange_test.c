@@ -355,50 +355,6 @@ TEST(cancel_in_flight_closes_the_connection)
     fixture_finish(&f);
 }
 
-/* --- Flow control ----------------------------------------------------------------------------- */
-
-TEST(body_that_waits_for_a_connection_is_bounded)
-{
-    struct fixture f;
-    struct exchange_client client;
-    fixture_init(&f, HEAD_END "< 0\r\n\r\n | " OK_2);
-    f.base.cluster->options.buffer_limit_bytes = 10;
-    fixture_start(&f);
-    exchange_start(&client, &f.params, "POST", false);
-    exchange_send(&client, "0123456789", false);
-    assert_int_equal(client.above_high, 0);
-    exchange_send(&client, "0", false);
-    assert_int_equal(client.above_high, 1);
-    wait_stat(&f, "upstream_rq_active", 1);
-    exchange_send(&client, "", true);
-    assert_true(exchange_wait(f.base.loop, &client));
-    assert_str(nu_strbuf_str(&client.events), "200 [ok] end");
-    assert_true(client.below_low >= 1);
-    exchange_finish(&client);
-    fixture_finish(&f);
-}
-
-TEST(held_response_comes_after_the_release)
-{
-    struct fixture f;
-    struct exchange_client client;
-    fixture_init(&f, HEAD_END OK_2);
-    fixture_start(&f);
-    exchange_start(&client, &f.params, "GET", true);
-    nu_exchange_hold_response(&client.exchange);
-    wait_stat(&f, "upstream_rq_active", 1);
-    for (int turn = 0; turn < 50; turn++)
-        nu_loop_run_once(f.base.loop);
-    assert_int_equal(client.events.len, 0);
-    nu_exchange_release_response(&client.exchange);
-    assert_true(exchange_wait(f.base.loop, &client));
-    assert_str(nu_strbuf_str(&client.events), "200 [ok] end");
-    assert_stats(&f, "upstream_flow_control_paused_reading_total=1 "
-                     "upstream_flow_control_resumed_reading_total=1");
-    exchange_finish(&client);
-    fixture_finish(&f);
-}
-
 TEST(cluster_without_hosts_has_no_answer)
 {
     struct fixture f;
