@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fails when a request costs more user instructions than the bounds below: bench/check.sh [NUNCIO]
+# Fails when a request costs more user instructions than the bounds below, or a cluster more than
+# 10 KiB: bench/check.sh [NUNCIO]
 # Needs valgrind, and a release build with link-time optimisation. The count of one build differs by
 # less than one in a hundred from run to run; a change that needs more than its bound says why.
 set -e
@@ -20,6 +21,9 @@ newconn 11800
 hosts-100 9450
 hosts-10000 9750
 '
+for format in yaml json; do
+    ./clusters.py --format $format --most 10
+done
 names=$(echo "$bounds" | awk 'NF { printf "%s%s", sep, $1; sep = "," }')
 ./bench.py instructions -p nuncio -s "$names" -o "$results"
 echo "$bounds" | /usr/bin/python3 -c '

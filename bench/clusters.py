@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs to load many clusters with one host each, two workers and no traffic yet.
 
-usage: clusters.py [--format yaml|json] [COUNT]     10,000 unless given otherwise
+usage: clusters.py [--format yaml|json] [--most KIB] [COUNT]     10,000 unless given otherwise
 
 Prints for nuncio (NUNCIO, or build/nuncio) and, where ENVOY names one, for Envoy: the CPU time until
 it is ready, the memory then, and what each cluster takes of it: the memory with so many of them, less
-that with one, by their number.
+that with one, by their number. With --most it fails when that is more for nuncio.
 """
 import argparse
 import json
@@ -82,6 +82,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--format", choices=("yaml", "json"), default="yaml")
+    parser.add_argument("--most", type=float, metavar="KIB")
     parser.add_argument("count", nargs="?", type=int, default=10000)
     chosen = parser.parse_args()
     servers = {"nuncio": [os.environ.get("NUNCIO", str(BUILT))]}
@@ -94,8 +95,10 @@ def main():
         for server, command in servers.items():
             base = measure(command, one, folder)[1]
             seconds, memory = measure(command, many, folder)
-            print(f"| {server} | {seconds:.2f} | {memory / 1024:.0f} "
-                  f"| {(memory - base) / chosen.count:.2f} |")
+            each = (memory - base) / chosen.count
+            print(f"| {server} | {seconds:.2f} | {memory / 1024:.0f} | {each:.2f} |")
+            if server == "nuncio" and chosen.most and each > chosen.most:
+                sys.exit(f"more than {chosen.most:g} KiB a cluster")
 
 
 main()

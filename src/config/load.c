@@ -98,10 +98,13 @@ static ProtobufCMessage *read_message(struct nu_config_ctx *ctx, const char *pat
                      "use .yaml, .yml, .json or .pb");
         return NULL;
     }
+    struct nu_arena text;
     struct nu_str bytes;
-    const char *problem = read_file(path, waits, &ctx->scratch, &bytes);
+    nu_arena_init(&text);
+    const char *problem = read_file(path, waits, &text, &bytes);
     if (problem) {
         nu_error_add(&ctx->errors, at, NULL, "unable to read file: %s", problem);
+        nu_arena_finish(&text);
         return NULL;
     }
     enum nu_config_format format = NU_CONFIG_JSON;
@@ -115,6 +118,7 @@ static ProtobufCMessage *read_message(struct nu_config_ctx *ctx, const char *pat
         nu_error_add(
             &ctx->errors, at, NULL,
             "read as JSON, since the name of the file ends in none of .yaml, .yml and .pb");
+    nu_arena_finish(&text);
     return message;
 }
 

@@ -30,6 +30,7 @@ struct reader {
     const struct nu_doc_input *in;
     yaml_parser_t parser;
     struct nu_map anchors; /* name -> node */
+    struct nu_map keys;    /* those that came so far -> where the tree has them */
     struct level levels[NU_DOC_MAX_DEPTH];
     size_t depth;
     uint64_t aliased_nodes;
@@ -155,15 +156,24 @@ static bool has_tag(const char *tag, const char *name)
     return tag && strcmp(tag, name) == 0;
 }
 
+static void type_scalar(const struct reader *r, const yaml_event_t *event, struct nu_doc_node *node)
+{
+    bool is_tagged = event->data.scalar.tag != NULL;
+    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE || is_tagged)
+        type_plain_scalar(r->in, node);
+}
+
+static struct nu_str text_of(const yaml_event_t *event)
+{
+    return nu_str_make((const char *)event->data.scalar.value, event->data.scalar.length);
+}
+
 static struct nu_doc_node *scalar_node(struct reader *r, const yaml_event_t *event)
 {
     struct nu_doc_node *node = nu_doc_node_create(r->in, NU_DOC_STRING, line_of(event->start_mark),
                                                   column_of(event->start_mark));
-    const char *bytes = (const char *)event->data.scalar.value;
-    node->text = nu_arena_dup(r->in->arena, nu_str_make(bytes, event->data.scalar.length));
-    bool is_tagged = event->data.scalar.tag != NULL;
-    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE || is_tagged)
-        type_plain_scalar(r->in, node);
+    node->text = nu_arena_dup(r->in->arena, text_of(event));
+    type_scalar(r, event, node);
     return node;
 }
 
@@ -176,17 +186,31 @@ static void remember_anchor(struct reader *r, const yaml_char_t *anchor, struct 
                    node);
 }
 
-/* What a key looks like in the tree: its text, whatever it would mean as a value. */
-static bool set_key(struct reader *r, struct level *level, const struct nu_doc_node *scalar,
-                    const yaml_event_t *event)
+static void set_key(struct level *level, struct nu_str key, const yaml_event_t *event)
 {
-    if (scalar->kind == NU_DOC_LIST || scalar->kind == NU_DOC_MAP)
-        return fail_at(r, event->start_mark, "YAML: a key must be a scalar");
-    level->key = scalar->kind == NU_DOC_NULL ? NU_STR("null") : scalar->text;
+    level->key = key;
     level->key_line = line_of(event->start_mark);
     level->key_column = column_of(event->start_mark);
     level->has_key = true;
-    return true;
+}
+
+/* A few names make up most keys of a configuration: each is in the tree once. */
+static struct nu_str keep_key(struct reader *r, struct nu_str text)
+{
+    if (text.len == 0)
+        return NU_STR("");
+    const char *known = nu_map_get(&r->keys, text);
+    if (known)
+        return nu_str_make(known, text.len);
+    struct nu_str kept = nu_arena_dup(r->in->arena, text);
+    nu_map_put(&r->keys, kept, nu_unconst(kept.ptr));
+    return kept;
+}
+
+/* What a key looks like in the tree: its text, whatever it would mean as a value. */
+static struct nu_str key_of(struct reader *r, enum nu_doc_kind kind, struct nu_str text)
+{
+    return kind == NU_DOC_NULL ? NU_STR("null") : keep_key(r, text);
 }
 
 /* Puts a value where the open collection wants it. */
@@ -214,21 +238,37 @@ static bool is_key_position(const struct reader *r)
            !r->levels[r->depth - 1].has_key;
 }
 
-static bool on_scalar(struct reader *r, const yaml_event_t *event)
+/* An alias may name a key: then it is a node as well. */
+static enum nu_doc_kind kind_of_key(struct reader *r, const yaml_event_t *event)
 {
+    struct nu_doc_node scalar = {.kind = NU_DOC_STRING, .text = text_of(event)};
+    if (event->data.scalar.anchor) {
+        struct nu_doc_node *node = scalar_node(r, event);
+        remember_anchor(r, event->data.scalar.anchor, node);
+        if (node->kind != NU_DOC_NULL)
+            node->text = nu_arena_dup(r->in->arena, text_of(event));
+        return (enum nu_doc_kind)node->kind;
+    }
+    type_scalar(r, event, &scalar);
+    return (enum nu_doc_kind)scalar.kind;
+}
+
+static void on_key(struct reader *r, const yaml_event_t *event)
+{
+    struct level *level = &r->levels[r->depth - 1];
+    level->ignore_value = has_tag((const char *)event->data.scalar.tag, "!ignore");
+    set_key(level, key_of(r, kind_of_key(r, event), text_of(event)), event);
+}
+
+static void on_scalar(struct reader *r, const yaml_event_t *event)
+{
+    if (is_key_position(r)) {
+        on_key(r, event);
+        return;
+    }
     struct nu_doc_node *node = scalar_node(r, event);
     remember_anchor(r, event->data.scalar.anchor, node);
-    if (!is_key_position(r)) {
-        place_value(r, node);
-        return true;
-    }
-    struct level *level = &r->levels[r->depth - 1];
-    struct nu_str text =
-        nu_str_make((const char *)event->data.scalar.value, event->data.scalar.length);
-    if (node->kind != NU_DOC_NULL)
-        node->text = nu_arena_dup(r->in->arena, text);
-    level->ignore_value = has_tag((const char *)event->data.scalar.tag, "!ignore");
-    return set_key(r, level, node, event);
+    place_value(r, node);
 }
 
 static bool on_alias(struct reader *r, const yaml_event_t *event)
@@ -243,8 +283,12 @@ static bool on_alias(struct reader *r, const yaml_event_t *event)
             return fail_at(r, event->start_mark,
                            "YAML: the alias \"%.*s\" stands inside its anchor", NU_STR_ARG(name));
     if (is_key_position(r)) {
+        if (target->kind == NU_DOC_LIST || target->kind == NU_DOC_MAP)
+            return fail_at(r, event->start_mark, "YAML: a key must be a scalar");
         r->levels[r->depth - 1].ignore_value = false;
-        return set_key(r, &r->levels[r->depth - 1], target, event);
+        set_key(&r->levels[r->depth - 1], key_of(r, (enum nu_doc_kind)target->kind, target->text),
+                event);
+        return true;
     }
     r->aliased_nodes += target->weight;
     if (r->aliased_nodes > MAX_ALIASED_NODES)
@@ -284,7 +328,8 @@ static bool on_event(struct reader *r, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_SCALAR_EVENT:
-        return on_scalar(r, event);
+        on_scalar(r, event);
+        return true;
     case YAML_ALIAS_EVENT:
         return on_alias(r, event);
     case YAML_SEQUENCE_START_EVENT:
@@ -360,6 +405,7 @@ struct nu_doc_node *nu_doc_parse_yaml(const struct nu_doc_input *in)
     bool ok = read_document(&r);
     yaml_parser_delete(&r.parser);
     nu_map_finish(&r.anchors);
+    nu_map_finish(&r.keys);
     if (!ok)
         return NULL;
     if (!r.root)
