@@ -7,8 +7,6 @@
 
 #define ABSENT(X) \
     X(proxy_get_status, "iii=i") \
-    X(proxy_get_shared_data, "iiiii=i") \
-    X(proxy_set_shared_data, "iiiii=i") \
     X(proxy_register_shared_queue, "iii=i") \
     X(proxy_resolve_shared_queue, "iiiii=i") \
     X(proxy_dequeue_shared_queue, "iii=i") \

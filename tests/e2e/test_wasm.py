@@ -4,6 +4,7 @@ and modules written here are broken in one way each. The answers are those of En
 guest, but where a comment says otherwise."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -193,6 +194,14 @@ def test_workers_have_vms_of_their_own(proxy):
     running = proxy(arguments=("--concurrency", "4"))
     for _ in range(40):
         assert running.get("main", "/").status == 200
+
+
+def test_workers_share_data(proxy):
+    running = proxy(arguments=("--concurrency", "4"))
+    for _ in range(40):
+        assert running.get("main", "/count").status == 200
+    seen = re.findall(rb"\r\ncount: (\d+)\r\n", b"".join(running.upstream.received))
+    assert sorted(map(int, seen)) == list(range(1, 41))
 
 
 # --- Failing well ---------------------------------------------------------------------------------

@@ -128,6 +128,21 @@ static int act_on_request(uint32_t id)
             waiting[waiting_count++] = id;
         return PAUSE;
     }
+    if (is(path, "/count")) { /* whatever worker it is: one more */
+        struct text seen = {0};
+        uint32_t cas = 0;
+        uint64_t count = 0;
+        struct text next;
+        do {
+            seen.size = 0;
+            proxy_get_shared_data(LITERAL("n"), &seen.ptr, &seen.size, &cas);
+            count = 0;
+            for (size_t i = 0; i < seen.size; i++)
+                count = count * 10 + (uint64_t)(seen.ptr[i] - '0');
+            next = number(count + 1);
+        } while (proxy_set_shared_data(LITERAL("n"), next.ptr, next.size, cas) == 8);
+        proxy_replace_header_map_value(REQUEST_HEADERS, LITERAL("count"), next.ptr, next.size);
+    }
     if (is(path, "/now")) /* as the article's filter does */
         proxy_continue_stream(0);
     return CONTINUE;

@@ -48,6 +48,12 @@ PROXY_IMPORT(proxy_send_local_response)
 int proxy_send_local_response(int status, const char *details, size_t details_size,
                               const char *body, size_t body_size, const char *headers,
                               size_t headers_size, int grpc_status);
+PROXY_IMPORT(proxy_get_shared_data)
+int proxy_get_shared_data(const char *key, size_t key_size, char **value, size_t *size,
+                          uint32_t *cas);
+PROXY_IMPORT(proxy_set_shared_data)
+int proxy_set_shared_data(const char *key, size_t key_size, const char *value, size_t size,
+                          uint32_t cas);
 PROXY_IMPORT(proxy_continue_stream) int proxy_continue_stream(int type);
 PROXY_IMPORT(proxy_close_stream) int proxy_close_stream(int type);
 PROXY_IMPORT(proxy_set_effective_context) int proxy_set_effective_context(uint32_t context);

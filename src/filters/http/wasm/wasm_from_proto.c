@@ -12,6 +12,7 @@
 #include "filters/http/wasm/wasm.h"
 #include "filters/http/wasm/wasm_internal.h"
 #include "wasm/loader.h"
+#include "wasm/shared_data.h"
 #include "wasm/vm.h"
 
 #include "envoy/extensions/filters/http/wasm/v3/wasm.pb-c.h"
@@ -99,6 +100,7 @@ static void finish_spec(void *obj)
     for (size_t i = 0; i < NU_THREAD_MAX; i++)
         nu_wasm_vm_unref(&spec->vms[i]);
     nu_wasm_program_finish(&spec->program);
+    nu_wasm_shared_data_unref(&spec->shared);
 }
 
 /* An error about the code, of one line or with more of them below it. */
@@ -200,6 +202,7 @@ static struct nu_wasm_vm_spec *find_or_build(struct nu_factory *factory, const v
     struct nu_wasm_vm_spec *other = nu_map_get(factory->shared, key);
     if (other)
         return other;
+    spec->shared = nu_wasm_shared_data_get(spec->vm_id);
     nu_arena_on_free(factory->arena, finish_spec, spec);
     if (!build(factory, proto, nu_arena_dup(factory->arena, code), spec))
         return NULL;

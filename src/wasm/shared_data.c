@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One lock for all: it is held for a look-up and a copy, and only by guests that share something. */
+#include "wasm/shared_data.h"
+
+#include <pthread.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/list.h"
+
+struct entry {
+    char *key; /* owned, as its value; the map's key is a view of it */
+    struct nu_strbuf value;
+    uint32_t cas;
+};
+
+struct nu_wasm_shared_data {
+    struct nu_list link;
+    struct nu_strbuf vm_id;
+    uint32_t references;
+    struct nu_map entries; /* of struct entry */
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct nu_list spaces;
+    uint32_t last_cas;
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER, .spaces = {&all.spaces, &all.spaces}};
+
+static struct nu_wasm_shared_data *find(struct nu_str vm_id)
+{
+    struct nu_wasm_shared_data *space;
+    nu_list_for_each(space, &all.spaces, struct nu_wasm_shared_data, link)
+    {
+        if (nu_str_eq(nu_strbuf_str(&space->vm_id), vm_id))
+            return space;
+    }
+    return NULL;
+}
+
+struct nu_wasm_shared_data *nu_wasm_shared_data_get(struct nu_str vm_id)
+{
+    pthread_mutex_lock(&all.lock);
+    struct nu_wasm_shared_data *space = find(vm_id);
+    if (!space) {
+        space = nu_calloc(1, sizeof(*space));
+        nu_strbuf_add(&space->vm_id, vm_id);
+        nu_list_add_last(&all.spaces, &space->link);
+    }
+    space->references++;
+    pthread_mutex_unlock(&all.lock);
+    return space;
+}
+
+static void destroy(struct nu_wasm_shared_data *space)
+{
+    nu_map_for_each(slot, &space->entries)
+    {
+        struct entry *entry = slot->value;
+        nu_strbuf_finish(&entry->value);
+        nu_free(entry->key);
+        nu_free(entry);
+    }
+    nu_map_finish(&space->entries);
+    nu_strbuf_finish(&space->vm_id);
+    nu_free(space);
+}
+
+void nu_wasm_shared_data_unref(struct nu_wasm_shared_data **space)
+{
+    if (!*space)
+        return;
+    pthread_mutex_lock(&all.lock);
+    bool is_last = --(*space)->references == 0;
+    if (is_last)
+        nu_list_remove(&(*space)->link);
+    pthread_mutex_unlock(&all.lock);
+    if (is_last)
+        destroy(*space);
+    *space = NULL;
+}
+
+enum nu_wasm_status nu_wasm_shared_data_read(struct nu_wasm_shared_data *space, struct nu_str key,
+                                             struct nu_strbuf *value, uint32_t *cas)
+{
+    pthread_mutex_lock(&all.lock);
+    const struct entry *entry = nu_map_get(&space->entries, key);
+    if (entry) {
+        nu_strbuf_add(value, nu_strbuf_str(&entry->value));
+        *cas = entry->cas;
+    }
+    pthread_mutex_unlock(&all.lock);
+    return entry ? NU_WASM_OK : NU_WASM_NOT_FOUND;
+}
+
+/* A number that no value has had: 0 means "whatever it is". */
+static uint32_t next_cas(void)
+{
+    if (++all.last_cas == 0)
+        ++all.last_cas;
+    return all.last_cas;
+}
+
+static struct entry *add(struct nu_wasm_shared_data *space, struct nu_str key)
+{
+    struct entry *entry = nu_calloc(1, sizeof(*entry));
+    entry->key = nu_strndup(key.ptr, key.len);
+    nu_map_put(&space->entries, nu_str_make(entry->key, key.len), entry);
+    return entry;
+}
+
+enum nu_wasm_status nu_wasm_shared_data_write(struct nu_wasm_shared_data *space, struct nu_str key,
+                                              struct nu_str value, uint32_t cas)
+{
+    enum nu_wasm_status status = NU_WASM_OK;
+    pthread_mutex_lock(&all.lock);
+    struct entry *entry = nu_map_get(&space->entries, key);
+    if (entry && cas && cas != entry->cas) {
+        status = NU_WASM_CAS_MISMATCH;
+    } else {
+        if (!entry)
+            entry = add(space, key);
+        nu_strbuf_clear(&entry->value);
+        nu_strbuf_add(&entry->value, value);
+        entry->cas = next_cas();
+    }
+    pthread_mutex_unlock(&all.lock);
+    return status;
+}
