@@ -239,7 +239,8 @@ NUNCIO_API struct nu_str nu_filter_route_name(struct nu_filter *self);
  * that is kept, as if it had just come: an internal redirect. It works while the whole request was
  * received, nothing of its body has gone past the filters, no response was begun, and at most ten
  * times; else false, and nothing has happened. After true the stream's filters are at their end:
- * log and close follow soon, then new instances see the request.
+ * log and close follow soon, then new instances see the request. Metadata and filter state go with
+ * the old ones.
  */
 NUNCIO_API bool nu_filter_recreate_stream(struct nu_filter *self);
 /* Asks the load balancer for this upstream ("1.2.3.4:80") if the cluster has it and it
