@@ -7,6 +7,7 @@
 
 #include "http/authority.h"
 #include "http/proxy_data.h"
+#include "upstream/lb/reported_weights.h"
 #include "upstream/lb/lb_foresight.h"
 
 static struct nu_attempt *attempt_of_decoder(struct nu_stream_decoder *decoder)
@@ -177,12 +178,28 @@ void nu_attempt_cancel_timers(struct nu_attempt *attempt)
 
 /* --- The response ----------------------------------------------------------------------------- */
 
+/* What the host says of its load beside the answer: once, in its headers or its trailers. */
+static NU_NOINLINE void read_report(struct nu_attempt *attempt, const struct nu_headers *headers)
+{
+    uint32_t weight;
+    struct nu_exchange *exchange = attempt->exchange;
+    const struct nu_reported_weights *reported = attempt->cluster->cluster->reported;
+    if (attempt->has_report || !reported)
+        return;
+    attempt->has_report =
+        nu_load_report_weight(headers, nu_reported_metrics(reported), exchange->arena, &weight);
+    if (attempt->has_report)
+        nu_host_report_note(nu_host_report(attempt->host), weight, now_us(attempt));
+}
+
 static void on_headers(struct nu_stream_decoder *decoder, bool ended)
 {
     struct nu_attempt *attempt = attempt_of_decoder(decoder);
     if (nu_unlikely(nu_headers_has_id(&attempt->response_headers,
                                       NU_HEADER_X_ENVOY_IMMEDIATE_HEALTH_CHECK_FAIL)))
         nu_host_tell_unwell(attempt->host);
+    if (nu_unlikely(nu_host_report(attempt->host) != NULL))
+        read_report(attempt, &attempt->response_headers);
     move_idle(attempt);
     nu_exchange_on_headers(attempt, ended);
 }
@@ -204,6 +221,8 @@ static void on_trailers(struct nu_stream_decoder *decoder, struct nu_headers *tr
 {
     struct nu_attempt *attempt = attempt_of_decoder(decoder);
     info_of(attempt)->last_rx_us = now_us(attempt);
+    if (nu_unlikely(nu_host_report(attempt->host) != NULL))
+        read_report(attempt, trailers);
     nu_exchange_on_trailers(attempt->exchange, trailers);
 }
 
@@ -465,6 +484,7 @@ void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange)
     attempt->is_above_high = false;
     attempt->is_late = false;
     attempt->awaits_grpc_status = false;
+    attempt->has_report = false;
     nu_headers_init(&attempt->response_headers, exchange->arena, 24);
     attempt->decoder = (struct nu_stream_decoder){
         .ops = &decoder_ops,
@@ -486,6 +506,7 @@ void nu_attempt_renew(struct nu_attempt *attempt)
     attempt->is_above_high = false;
     attempt->is_late = false;
     attempt->awaits_grpc_status = false;
+    attempt->has_report = false;
     attempt->pool_request.waiting = false;
     nu_headers_clear(&attempt->response_headers);
 }

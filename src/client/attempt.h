@@ -59,6 +59,7 @@ struct nu_attempt {
     bool is_above_high;      /* the exchange's owner was told to wait */
     bool is_late;            /* outlier detection knows that it did not answer in time */
     bool awaits_grpc_status; /* its host was not charged yet */
+    bool has_report;         /* its host reported its load */
 };
 
 #endif

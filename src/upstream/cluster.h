@@ -35,6 +35,7 @@ struct nu_dns_cache_local;
 struct nu_init_target;
 struct nu_named_host_settings;
 struct nu_pool;
+struct nu_reported_weights;
 struct nu_zone_stats;
 
 /* What is spoken to the hosts. */
@@ -145,18 +146,19 @@ struct nu_cluster {
     const struct nu_metadata *metadata;         /* may be NULL */
     struct nu_breakers breakers[NU_PRIORITY_COUNT];
     struct nu_cluster_sets sets;
-    _Atomic uint64_t members;           /* struct nu_cluster_members; by the main thread */
-    struct nu_host_set *hosts;          /* the present set; main thread */
-    struct nu_list observers;           /* of struct nu_cluster_observer; main thread */
-    struct nu_zone_stats *zone_stats;   /* owned: of each zone that hosts are in; main thread */
-    struct nu_cluster_updates updates;  /* main thread */
-    const struct nu_init_target *warm;  /* borrowed: ready once it is; NULL: from the start */
-    struct nu_turn_task health_task;    /* on its way while health changed; main thread */
-    struct nu_outlier *outlier;         /* an observer; NULL without outlier detection */
-    struct nu_discovery *discovery;     /* owned; NULL when the hosts are configured */
-    struct nu_cluster_manager *manager; /* borrowed; NULL until a manager has it */
-    bool is_checked;                    /* its hosts' health is checked */
-    bool keeps_passing_hosts;           /* and those that pass outlive what discovery says */
+    _Atomic uint64_t members;             /* struct nu_cluster_members; by the main thread */
+    struct nu_host_set *hosts;            /* the present set; main thread */
+    struct nu_list observers;             /* of struct nu_cluster_observer; main thread */
+    struct nu_zone_stats *zone_stats;     /* owned: of each zone that hosts are in; main thread */
+    struct nu_cluster_updates updates;    /* main thread */
+    const struct nu_init_target *warm;    /* borrowed: ready once it is; NULL: from the start */
+    struct nu_turn_task health_task;      /* on its way while health changed; main thread */
+    struct nu_outlier *outlier;           /* an observer; NULL without outlier detection */
+    struct nu_reported_weights *reported; /* the same; NULL unless hosts report their load */
+    struct nu_discovery *discovery;       /* owned; NULL when the hosts are configured */
+    struct nu_cluster_manager *manager;   /* borrowed; NULL until a manager has it */
+    bool is_checked;                      /* its hosts' health is checked */
+    bool keeps_passing_hosts;             /* and those that pass outlive what discovery says */
     bool added_via_api;
     bool wants_provided_lb; /* by its configuration: the balancer of its type */
     /* Hosts are made by need; NULL: they are not. */

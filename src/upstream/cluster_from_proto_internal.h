@@ -105,6 +105,17 @@ const struct nu_lb_class *nu_named_hosts_from_policy(struct nu_factory *factory,
                                                      struct nu_cluster *cluster,
                                                      struct nu_lb_settings *common,
                                                      const ProtobufCMessage *config);
+/* The same for ClientSideWeightedRoundRobin. */
+const struct nu_lb_class *nu_reported_weights_from_policy(struct nu_factory *factory,
+                                                          struct nu_cluster *cluster,
+                                                          struct nu_lb_settings *common,
+                                                          const ProtobufCMessage *config);
+struct Envoy__Extensions__LoadBalancingPolicies__Common__V3__SlowStartConfig;
+struct nu_lb_slow_start;
+/* What the message of policies says, which may be NULL. */
+void nu_slow_start_from_proto(
+    struct nu_factory *factory, struct nu_lb_slow_start *out,
+    const struct Envoy__Extensions__LoadBalancingPolicies__Common__V3__SlowStartConfig *proto);
 /* The class of the first policy of a list that is known; errors are at the field of `owner`, whose
  * list it is. */
 const struct nu_lb_class *

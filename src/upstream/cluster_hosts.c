@@ -248,8 +248,7 @@ void nu_cluster_add_observer(struct nu_cluster *cluster, struct nu_cluster_obser
     observer->on_hosts(observer, &change);
 }
 
-/* Without those that only a passed check has kept, and that failed it. */
-static struct nu_host_set *copy_set(const struct nu_host_set *old)
+struct nu_host_set *nu_cluster_copy_hosts(const struct nu_host_set *old)
 {
     struct nu_host **hosts = nu_alloc(old->count * sizeof(struct nu_host *));
     uint32_t count = 0;
@@ -266,7 +265,7 @@ static struct nu_host_set *copy_set(const struct nu_host_set *old)
 static void on_health_task(struct nu_turn_task *task)
 {
     struct nu_cluster *cluster = nu_container_of(task, struct nu_cluster, health_task);
-    struct nu_host_set *set = copy_set(cluster->hosts);
+    struct nu_host_set *set = nu_cluster_copy_hosts(cluster->hosts);
     nu_cluster_manager_set_hosts(cluster->manager, cluster, set);
     nu_host_set_unref(set);
 }

@@ -33,4 +33,8 @@ void nu_cluster_announce_host(struct nu_cluster *cluster, struct nu_host *host);
 uint32_t nu_cluster_publish_hosts(struct nu_cluster *cluster, const struct nu_host_set *old,
                                   const struct nu_cluster_surroundings *around);
 
+/* A new set of the same hosts, without those that only a passed check has kept, and that failed it.
+ * One reference. */
+struct nu_host_set *nu_cluster_copy_hosts(const struct nu_host_set *old);
+
 #endif

@@ -357,6 +357,15 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
     tell_tables(manager, cluster, changed > 0);
 }
 
+void nu_cluster_manager_reweigh(struct nu_cluster_manager *manager, struct nu_cluster *cluster)
+{
+    struct nu_host_set *old = cluster->hosts;
+    cluster->hosts = nu_cluster_copy_hosts(old);
+    uint32_t changed = publish(manager, cluster, old);
+    nu_host_set_unref(old);
+    tell_tables(manager, cluster, changed > 0);
+}
+
 /* --- Single hosts ----------------------------------------------------------------------------- */
 
 /* A host on its way to one table, which does something with it. */

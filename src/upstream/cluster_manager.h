@@ -63,6 +63,10 @@ void nu_cluster_manager_set_hosts(struct nu_cluster_manager *manager, struct nu_
 void nu_cluster_manager_add_host(struct nu_cluster_manager *manager, struct nu_cluster *cluster,
                                  struct nu_host *host);
 
+/* Weights of hosts changed, and nothing else: every table gets a new set of the same hosts at once.
+ * It is no update of the cluster, and not counted as one. */
+void nu_cluster_manager_reweigh(struct nu_cluster_manager *manager, struct nu_cluster *cluster);
+
 /* A host was found unwell: connections to it end when their streams do, idle ones at once, in every
  * thread. */
 void nu_cluster_manager_drain_host(struct nu_cluster_manager *manager, struct nu_cluster *cluster,

@@ -19,6 +19,7 @@ static void destroy_host(struct nu_host *host)
     nu_stat_set_destroy(&host->stats);
     struct nu_host_outlier *outlier = host->outlier;
     nu_host_outlier_destroy(&outlier);
+    nu_free(nu_host_report(host));
     nu_free(nu_unconst(host->address_text.ptr));
     nu_free(host->texts);
     nu_free(host->check_place);

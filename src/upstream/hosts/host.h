@@ -22,6 +22,7 @@
 #include "upstream/outlier/host_outlier.h"
 
 struct nu_host;
+struct nu_host_report;
 struct nu_transport_match;
 
 /*
@@ -135,6 +136,8 @@ struct nu_host {
     struct nu_stat_set *stats;   /* cx_total, rq_total ...; owned; not rendered by /stats */
     struct nu_host_outlier *_Atomic outlier; /* owned; NULL without outlier detection; of a host
                                                 that a worker made it comes later */
+    struct nu_host_report *_Atomic report;   /* owned; NULL where reports of load say nothing; of a
+                                              host that a worker made it comes later */
     struct nu_stat_set *zone_stats; /* borrowed: the cluster's, of requests from our zone to that
                                         of the host; NULL where either is unknown */
     struct nu_host_check_place *check_place; /* owned; NULL: checked where it serves */
@@ -228,6 +231,11 @@ static inline bool nu_host_is_at_one_address(const struct nu_host *host)
 static inline bool nu_host_is_canary(const struct nu_host *host)
 {
     return atomic_load_explicit(&host->is_canary, memory_order_relaxed);
+}
+
+static inline struct nu_host_report *nu_host_report(const struct nu_host *host)
+{
+    return atomic_load_explicit(&host->report, memory_order_acquire);
 }
 
 static inline const struct nu_metadata *nu_host_metadata(const struct nu_host *host)

@@ -8,6 +8,7 @@
 #include "upstream/cluster_from_proto_internal.h"
 #include "upstream/lb/lb_foresight.h"
 
+#include "envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb-c.h"
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb-c.h"
@@ -53,8 +54,8 @@ static struct nu_runtime_number number_or(struct nu_factory *factory,
     return proto ? nu_runtime_number_from_proto(proto, factory->arena) : other;
 }
 
-static void read_slow_start(struct nu_factory *factory, struct nu_lb_slow_start *out,
-                            const slow_start_proto *proto)
+void nu_slow_start_from_proto(struct nu_factory *factory, struct nu_lb_slow_start *out,
+                              const slow_start_proto *proto)
 {
     if (!proto)
         return;
@@ -212,7 +213,7 @@ static const struct nu_lb_class *read_round_robin(struct nu_factory *factory,
 {
     const round_robin_proto *proto = (const round_robin_proto *)config;
     (void)cluster;
-    read_slow_start(factory, &settings->slow_start, proto->slow_start_config);
+    nu_slow_start_from_proto(factory, &settings->slow_start, proto->slow_start_config);
     read_localities(settings, proto->locality_lb_config);
     return &nu_lb_round_robin;
 }
@@ -229,7 +230,7 @@ static const struct nu_lb_class *read_least_request(struct nu_factory *factory,
         nu_bool_or(proto->enable_full_scan, false) || proto->selection_method == FULL_SCAN;
     settings->active_request_bias =
         number_or(factory, proto->active_request_bias, settings->active_request_bias);
-    read_slow_start(factory, &settings->slow_start, proto->slow_start_config);
+    nu_slow_start_from_proto(factory, &settings->slow_start, proto->slow_start_config);
     read_localities(settings, proto->locality_lb_config);
     return &nu_lb_least_request;
 }
@@ -275,6 +276,8 @@ static const struct {
      nu_subset_from_policy},
     {&envoy__extensions__load_balancing_policies__override_host__v3__override_host__descriptor,
      nu_named_hosts_from_policy},
+    {&envoy__extensions__load_balancing_policies__client_side_weighted_round_robin__v3__client_side_weighted_round_robin__descriptor,
+     nu_reported_weights_from_policy},
 };
 
 static policy_fn *find_policy(const ProtobufCMessage *config)
