@@ -2,13 +2,15 @@
 /*
  * Hosts come and go while two workers send requests: no request fails, nothing leaks, and (under
  * the thread sanitizer) nobody touches what is another thread's. The main thread serves the
- * upstreams.
+ * upstreams. Requests go to the cluster itself, by zones while the processes of each zone come and
+ * go too, or through an aggregate.
  */
 #include <pthread.h>
 
 #include "base/thread.h"
 #include "harness/exchange.h"
 #include "harness/upstream.h"
+#include "upstream/lb/lb_aggregate.h"
 
 enum { WORKERS = 2, CLIENTS = 8, CHANGES = 1000 };
 
@@ -20,7 +22,8 @@ struct sender {
 
 struct worker {
     pthread_t thread;
-    unsigned index; /* of the thread */
+    const char *target; /* the cluster that requests are sent to */
+    unsigned index;     /* of the thread */
     struct nu_loop *loop;
     struct nu_cluster_table table;
     struct sender senders[CLIENTS];
@@ -66,7 +69,8 @@ static void on_again(struct nu_turn_task *task)
 static void send_request(struct sender *sender)
 {
     struct nu_exchange_params params = {
-        .cluster = nu_cluster_table_find(&sender->worker->table, NU_STR("c")),
+        .cluster =
+            nu_cluster_table_find(&sender->worker->table, nu_str_from(sender->worker->target)),
         .timeout_status = 504,
     };
     exchange_start_with(&sender->client, &params, "GET", true, on_event);
@@ -90,9 +94,11 @@ static void *work(void *arg)
     return NULL;
 }
 
-static void start_workers(struct cluster_fixture *f, struct worker *workers, _Atomic(bool) *stop)
+static void start_workers(struct cluster_fixture *f, struct worker *workers, const char *target,
+                          _Atomic(bool) *stop)
 {
     for (unsigned i = 0; i < WORKERS; i++) {
+        workers[i] = (struct worker){.target = target};
         workers[i].index = i + 1;
         workers[i].stop = stop;
         workers[i].running = CLIENTS;
@@ -104,17 +110,27 @@ static void start_workers(struct cluster_fixture *f, struct worker *workers, _At
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 }
 
-/* The hosts of the n-th change: the first upstream, the second, both, with or without weights;
- * always new objects, so that every change ends some. */
+static const char *const zones[2] = {"here", "there"};
+
+static struct nu_host *zone_host(struct cluster_fixture *f, const char *address, uint32_t weight,
+                                 const char *zone)
+{
+    struct nu_host_params params = {.weight = weight, .locality.zone = nu_str_from(zone)};
+    assert_int_equal(nu_address_parse_ip_port(nu_str_from(address), &params.address), NU_OK);
+    return nu_host_create(f->keeper, &params);
+}
+
+/* The hosts of the n-th change: the first upstream, the second, both, with or without weights, each
+ * in a zone of its own; always new objects, so that every change ends some. */
 static struct nu_host_set *make_hosts(struct cluster_fixture *f, const struct upstream *upstreams,
                                       unsigned n)
 {
     struct nu_host *hosts[2];
     uint32_t count = 0;
     if (n % 3 != 1)
-        hosts[count++] = cluster_host(f, upstreams[0].address, 1 + n % 2);
+        hosts[count++] = zone_host(f, upstreams[0].address, 1 + n % 2, zones[0]);
     if (n % 3 != 0)
-        hosts[count++] = cluster_host(f, upstreams[1].address, 1);
+        hosts[count++] = zone_host(f, upstreams[1].address, 1, zones[1]);
     return cluster_host_set(hosts, count);
 }
 
@@ -124,6 +140,52 @@ static void change_hosts(struct cluster_fixture *f, const struct upstream *upstr
     nu_cluster_manager_set_hosts(f->manager, f->cluster, set);
     nu_host_set_unref(set);
 }
+
+/* --- The processes like this one -------------------------------------------------------------- */
+
+/* One in each zone, and at times one more in ours. */
+static struct nu_host_set *make_processes(struct cluster_fixture *f, unsigned n)
+{
+    struct nu_host *hosts[3] = {zone_host(f, "127.0.0.1:1", 1, zones[0]),
+                                zone_host(f, "127.0.0.1:2", 1, zones[1])};
+    if (n % 2)
+        hosts[2] = zone_host(f, "127.0.0.1:3", 1, zones[0]);
+    return cluster_host_set(hosts, n % 2 ? 3 : 2);
+}
+
+static struct nu_cluster *add_processes(struct cluster_fixture *f)
+{
+    struct nu_cluster *cluster = nu_cluster_create(f->stats, NU_STR("processes"), NU_STR(""));
+    struct nu_host_set *set = make_processes(f, 0);
+    nu_cluster_set_first_hosts(cluster, set);
+    nu_host_set_unref(set);
+    assert_true(nu_cluster_manager_add(f->manager, cluster));
+    return cluster;
+}
+
+static void change_processes(struct cluster_fixture *f, struct nu_cluster *cluster, unsigned n)
+{
+    struct nu_host_set *set = make_processes(f, n);
+    nu_cluster_manager_set_hosts(f->manager, cluster, set);
+    nu_host_set_unref(set);
+}
+
+/* --- Aggregate -------------------------------------------------------------------------------- */
+
+static void add_aggregate(struct cluster_fixture *f)
+{
+    static const struct nu_str names[] = {NU_STR_INIT("nobody"), NU_STR_INIT("c")};
+    static const struct nu_aggregate aggregate = {names, 2};
+    struct nu_cluster *cluster = nu_cluster_create(f->stats, NU_STR("aggregate"), NU_STR(""));
+    struct nu_host_set *nobody = nu_host_set_create(NULL, 0);
+    cluster->aggregate = &aggregate;
+    cluster->lb_class = &nu_lb_aggregate;
+    nu_cluster_set_first_hosts(cluster, nobody);
+    nu_host_set_unref(nobody);
+    assert_true(nu_cluster_manager_add(f->manager, cluster));
+}
+
+/* --- The runs --------------------------------------------------------------------------------- */
 
 struct progress {
     struct worker *workers;
@@ -149,23 +211,41 @@ static bool all_done(void *arg)
 static struct upstream upstreams[2];
 static struct worker workers[WORKERS];
 
-TEST(no_request_fails_while_hosts_come_and_go)
+struct run {
+    const char *target;
+    bool has_zones;
+    uint64_t by_zones; /* so many requests went by zones */
+};
+
+static void run_changes(struct run *run)
 {
     static const char script[] =
         "< \r\n\r\n | > HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok | again";
+    static const struct nu_locality here = {.zone = NU_STR_INIT("here")};
     struct cluster_fixture f;
+    struct nu_cluster *processes = NULL;
+    struct nu_lb_settings settings = nu_lb_settings_default;
     _Atomic(bool) stop = false;
+    settings.zone.min_cluster_size = 1;
     cluster_fixture_init(&f);
+    if (run->has_zones) {
+        nu_cluster_manager_set_local(f.manager, NU_STR("processes"), &here);
+        f.cluster->lb = &settings;
+        processes = add_processes(&f);
+    }
+    add_aggregate(&f);
     for (int i = 0; i < 2; i++)
         upstream_init(&upstreams[i], f.loop, script);
     cluster_fixture_start(&f, make_hosts(&f, upstreams, 2));
     size_t with_hosts = nu_stats_memory_bytes();
-    start_workers(&f, workers, &stop);
+    start_workers(&f, workers, run->target, &stop);
     for (unsigned n = 0; n < CHANGES; n++) {
         /* Each change meets requests on their way. */
         struct progress progress = {workers, n};
         assert_true(harness_wait(f.loop, all_sent, &progress));
         change_hosts(&f, upstreams, n);
+        if (processes)
+            change_processes(&f, processes, n);
     }
     change_hosts(&f, upstreams, 2);
     atomic_store(&stop, true);
@@ -175,15 +255,38 @@ TEST(no_request_fails_while_hosts_come_and_go)
         assert_string_equal(workers[i].failure, "");
         assert_int_equal(workers[i].failures, 0);
     }
-    /* Every host but the last two is gone: what is left over are blocks of counters of threads. */
+    /* Every host but the last few is gone: what is left over are blocks of counters of threads. */
     nu_loop_run_once(f.loop);
     assert_in_range(nu_stats_memory_bytes(), with_hosts, with_hosts + 64 * 1024);
     assert_int_equal(cluster_stat(&f, "membership_change"), CHANGES + 2);
     assert_int_equal(cluster_stat(&f, "upstream_cx_active"), 0);
     assert_int_equal(cluster_stat(&f, "upstream_rq_active"), 0);
+    run->by_zones = cluster_stat(&f, "lb_zone_routing_all_directly") +
+                    cluster_stat(&f, "lb_zone_routing_sampled") +
+                    cluster_stat(&f, "lb_zone_routing_cross_zone");
     for (int i = 0; i < 2; i++)
         upstream_finish(&upstreams[i]);
     cluster_fixture_finish(&f);
+}
+
+TEST(no_request_fails_while_hosts_come_and_go)
+{
+    struct run run = {.target = "c"};
+    run_changes(&run);
+    assert_int_equal(run.by_zones, 0);
+}
+
+TEST(no_request_fails_while_zones_change)
+{
+    struct run run = {.target = "c", .has_zones = true};
+    run_changes(&run);
+    assert_true(run.by_zones > 0);
+}
+
+TEST(no_request_fails_through_an_aggregate)
+{
+    struct run run = {.target = "aggregate"};
+    run_changes(&run);
 }
 
 TEST_MAIN()
