@@ -123,6 +123,15 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     update_aggregates_after(table, local);
 }
 
+void nu_cluster_table_hand_over(struct nu_cluster_table *table)
+{
+    nu_map_for_each(entry, &table->by_name)
+    {
+        struct nu_cluster_local *local = entry->value;
+        local->stats = NULL; /* and with it all others: see make_blocks */
+    }
+}
+
 /* Where a host stands in a set, to find the places of pools that stay. */
 struct place {
     const struct nu_host *host;

@@ -259,6 +259,9 @@ void nu_cluster_table_finish(struct nu_cluster_table *table);
 /* Adds a cluster with its present hosts. The worker's thread, or before it runs. */
 void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *cluster,
                           struct nu_host_set *hosts);
+/* The table goes to its thread: that counts in blocks of its own, not in those of the thread that
+ * filled it. Before it runs. */
+void nu_cluster_table_hand_over(struct nu_cluster_table *table);
 /* Gives a cluster new hosts (takes a reference); pools of hosts that went are drained. */
 void nu_cluster_table_set_hosts(struct nu_cluster_table *table, struct nu_cluster *cluster,
                                 struct nu_host_set *hosts);

@@ -263,6 +263,7 @@ void nu_cluster_manager_attach(struct nu_cluster_manager *manager, struct nu_clu
         if (cluster != local)
             nu_cluster_table_add(table, cluster, cluster->hosts);
     }
+    nu_cluster_table_hand_over(table);
     struct table_link *link = nu_alloc(sizeof(*link));
     link->table = table;
     nu_list_add_last(&manager->tables, &link->link);
