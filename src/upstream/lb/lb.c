@@ -39,6 +39,9 @@ void nu_lb_finish(struct nu_lb *lb)
     nu_free(lb->localities);
     nu_free(lb->foreseen);
     nu_free(lb->zones);
+    if (lb->by_address)
+        nu_map_finish(lb->by_address);
+    nu_free(lb->by_address);
 }
 
 void nu_lb_prepare(const struct nu_lb_class *cls, const struct nu_cluster *cluster,

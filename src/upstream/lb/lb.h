@@ -121,7 +121,8 @@ void nu_lb_init(struct nu_lb *lb, const struct nu_lb_class *cls, struct nu_clust
 void nu_lb_finish(struct nu_lb *lb);
 
 /* The asked-for override host if the set has it in a state that the cluster allows, else the next
- * one that the request names and the set has, whatever its state, else what the class chooses: again, as long as the context does not accept it and allows more attempts. */
+ * one that the request names and the set has, whatever its state, else what the class chooses:
+ * again, as long as the context does not accept it and allows more attempts. */
 int32_t nu_lb_choose(struct nu_lb *lb, const struct nu_lb_context *context);
 
 #endif
