@@ -22,6 +22,7 @@
 #include "filters/network/local_ratelimit/local_ratelimit.h"
 #include "filters/network/rbac/rbac.h"
 #include "filters/network/sni_cluster/sni_cluster.h"
+#include "filters/network/sni_dynamic_forward_proxy/sni_dynamic_forward_proxy.h"
 #include "filters/network/tcp_proxy/tcp_proxy.h"
 #include "net/upstream_proxy.h"
 #include "server/listener_log.h"
@@ -46,6 +47,7 @@ static const struct nu_network_filter_factory *const network_filters[] = {
     &nu_local_ratelimit_factory,
     &nu_network_rbac_factory,
     &nu_sni_cluster_factory,
+    &nu_sni_dynamic_forward_proxy_factory,
     &nu_tcp_proxy_factory,
     NULL,
 };

@@ -3,6 +3,7 @@
 that says nothing."""
 import re
 import socket
+import ssl
 import threading
 
 import pytest
@@ -185,3 +186,64 @@ def test_a_silent_dns_server_holds_nothing_up(nuncio, names, echo):
     assert b"503" in slow.stream.readline()
     slow.close()
     quick.close()
+
+
+SNI = "envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig"
+TCP = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+TLS_INSPECTOR = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+
+
+def forward_sessions():
+    """The configuration: each TLS session goes to the server that it names, at @echo@."""
+    start, _, rest = forward().partition("    filter_chains:\n")
+    cluster = rest[rest.index("  clusters:\n"):]
+    cache = CACHE.replace("                dns", "          dns", 1)
+    return start + f"""    listener_filters:
+    - name: inspector
+      typed_config: {{"@type": type.googleapis.com/{TLS_INSPECTOR}}}
+    filter_chains:
+    - filters:
+      - name: sni
+        typed_config:
+          "@type": type.googleapis.com/{SNI}
+          port_value: @echo@{cache}
+      - name: tcp
+        typed_config: {{"@type": type.googleapis.com/{TCP}, stat_prefix: tcp, cluster: origin}}
+""" + cluster
+
+
+def client_hello(name):
+    context = ssl.create_default_context()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
+    return outgoing.read()
+
+
+def test_a_tls_session_goes_to_the_server_that_it_names(nuncio, names):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        proxy = nuncio(forward_sessions(), "--concurrency", "2", dns=names.port, max=20, more="",
+                       echo=listener.getsockname()[1])
+        for name in ("a.test", "b.test", "a.test"):
+            hello = client_hello(name)
+            with socket.create_connection(("127.0.0.1", proxy.port("main")), 30) as client:
+                client.sendall(hello)
+                with listener.accept()[0] as server:
+                    server.settimeout(30)
+                    received = b""
+                    while len(received) < len(hello):
+                        received += server.recv(len(hello))
+                    server.sendall(name.encode())
+                    assert client.recv(100) == name.encode()
+                assert received == hello
+        assert proxy.stats()["dns_cache.names.host_added"] >= 2
+
+
+def test_a_tls_session_to_nowhere_ends(nuncio, names):
+    names.set("nowhere.test", [])
+    proxy = nuncio(forward_sessions(), dns=names.port, max=20, more="", echo=1)
+    with socket.create_connection(("127.0.0.1", proxy.port("main")), 30) as client:
+        client.sendall(client_hello("nowhere.test"))
+        assert client.recv(100) == b""
+    assert proxy.stats()["cluster.origin.upstream_cx_none_healthy"] == 1

@@ -17,7 +17,8 @@ BASES = pathlib.Path(__file__).resolve().parent.parent / "bases"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
-MESSAGES = {"rbac": "RBAC", "direct_response": "Config", "local_ratelimit": "LocalRateLimit"}
+MESSAGES = {"rbac": "RBAC", "direct_response": "Config", "local_ratelimit": "LocalRateLimit",
+            "sni_dynamic_forward_proxy": "FilterConfig"}
 PATCHES = ("bootstrap", "listener", "chain", "hcm", "router", "route_config", "vhost", "route",
            "action", "routes", "log", "cluster", "protocol", "clusters",
            "downstream_tls", "upstream_tls", "tcp", "before", "alone", "cache", "forward")
