@@ -276,6 +276,7 @@ static void on_readable(int fd, short what, void *arg)
             at += sizeof(*event) + event->len;
         }
     }
+    nu_loop_event_done(watcher->loop);
 }
 
 static void on_quiet(struct nu_timer *timer)

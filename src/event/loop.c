@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop: epoll for descriptors (event/io.c), a wheel for timers, and an explicit end of the turn.
- * Only a loop with signals, the main thread's, has libevent besides: it waits for both then.
+ * The loop: libevent waits and calls for descriptors (event/io.c) and signals; timers have a wheel,
+ * for which one event of libevent's ends the wait; then comes the end of the turn.
  *
  * Messages are a lock-free stack that senders push to; whoever finds it empty rings the eventfd.
  */
@@ -26,9 +26,9 @@ struct deferred_free {
 struct nu_loop_private {
     struct nu_io mailbox;
     int mailbox_fd;
-    struct event_base *base;   /* owned; NULL without signals */
-    struct event poller_ready; /* in `base`, like the next */
-    struct event wait_is_over;
+    struct event wake;               /* ends a wait when it is time for a timer */
+    uint64_t wake_ms;                /* when it does, or NU_TIMER_NEVER */
+    struct event wait_is_over;       /* ends one that has a limit of its own */
     _Atomic(struct nu_task *) inbox; /* newest first */
     struct nu_task stop_task;
     atomic_bool stop_asked; /* the one stop task is on its way */
@@ -109,39 +109,30 @@ void nu_loop_post(struct nu_loop *loop, struct nu_task *task)
     (void)n; /* a full counter wakes the loop as well */
 }
 
-static void ignore_event(int fd, short what, void *arg)
+static void on_wake(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct nu_loop_private *p = arg;
+    p->wake_ms = NU_TIMER_NEVER;
+}
+
+static void on_wait_is_over(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     (void)arg;
 }
 
-/* Made for the first signal. What libevent finds to be ready only ends its wait. */
-NU_COLD struct event_base *nu_loop_event_base(struct nu_loop *loop)
+static struct event_base *create_base(void)
 {
-    struct nu_loop_private *p = loop->private_;
-    if (p->base)
-        return p->base;
     struct event_config *config = event_config_new();
     nu_assert(config);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    p->base = event_base_new_with_config(config);
+    struct event_base *base = event_base_new_with_config(config);
     event_config_free(config);
-    nu_assert(p->base);
-    event_assign(&p->poller_ready, p->base, nu_poller_fd(loop->poller), EV_READ | EV_PERSIST,
-                 ignore_event, NULL);
-    event_add(&p->poller_ready, NULL);
-    event_assign(&p->wait_is_over, p->base, -1, 0, ignore_event, NULL);
-    return p->base;
-}
-
-static void destroy_base(struct nu_loop_private *p)
-{
-    if (!p->base)
-        return;
-    event_del(&p->poller_ready);
-    event_del(&p->wait_is_over);
-    event_base_free(p->base);
+    nu_assert(base);
+    return base;
 }
 
 static void on_stop(struct nu_task *task)
@@ -156,10 +147,13 @@ struct nu_loop *nu_loop_create(void)
     struct nu_loop *loop = nu_calloc(1, sizeof(*loop));
     struct nu_loop_private *p = nu_calloc(1, sizeof(*p));
     loop->private_ = p;
-    loop->poller = nu_poller_create(loop);
+    loop->base = create_base();
     nu_list_init(&loop->turn_tasks);
     nu_list_init(&loop->next_turn_tasks);
     nu_loop_measure_gap(loop);
+    event_assign(&p->wake, loop->base, -1, 0, on_wake, p);
+    p->wake_ms = NU_TIMER_NEVER;
+    event_assign(&p->wait_is_over, loop->base, -1, 0, on_wait_is_over, NULL);
     p->mailbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     nu_assert(p->mailbox_fd >= 0);
     nu_io_init(&p->mailbox, loop, p->mailbox_fd, on_mailbox, loop);
@@ -181,24 +175,32 @@ void nu_loop_destroy(struct nu_loop **loop_ptr)
     run_deferred_frees(loop);
     nu_io_finish(&p->mailbox);
     nu_timer_wheel_destroy(&loop->timers);
-    destroy_base(p);
-    nu_poller_destroy(&loop->poller);
+    event_del(&p->wake);
+    event_del(&p->wait_is_over);
+    event_base_free(loop->base);
     close(p->mailbox_fd);
     nu_free(p->deferred);
     nu_free(p);
     nu_free(loop);
 }
 
-/* The same with libevent, which calls for its signals meanwhile. */
-static NU_COLD bool wait_with_base(struct nu_loop *loop, int timeout_ms)
+static void add_after(struct event *event, uint64_t delay_us)
+{
+    struct timeval delay = {.tv_sec = (time_t)(delay_us / 1000000),
+                            .tv_usec = (suseconds_t)(delay_us % 1000000)};
+    event_add(event, &delay);
+}
+
+/* A wake-up for a timer that was cancelled stays: it does no harm, and most are. */
+static void set_wake(struct nu_loop *loop)
 {
     struct nu_loop_private *p = loop->private_;
-    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-    if (timeout_ms > 0)
-        event_add(&p->wait_is_over, &timeout);
-    event_base_loop(p->base, timeout_ms == 0 ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
-    event_del(&p->wait_is_over);
-    return nu_poller_wait(loop->poller, 0);
+    uint64_t look_ms = nu_timer_wheel_look_ms(loop->timers);
+    if (nu_likely(look_ms >= p->wake_ms))
+        return;
+    uint64_t now_us = nu_clock_monotonic_us();
+    p->wake_ms = look_ms;
+    add_after(&p->wake, look_ms * 1000 > now_us ? look_ms * 1000 - now_us : 0);
 }
 
 /* Whether something waits for a turn to come; before the first one that may be a task of its end. */
@@ -208,36 +210,39 @@ static bool is_pressed(const struct nu_loop *loop)
            loop->private_->deferred_count;
 }
 
-/* Waits up to `wait_ms` (-1: for ever), but not longer than till the next timer. */
-static bool wait_for_events(struct nu_loop *loop, int wait_ms)
+/* Waits up to `wait_ms` (-1: for ever), but not longer than till the next timer, and calls those who
+ * wait for what is ready then. */
+static void run_events(struct nu_loop *loop, int wait_ms, int flags)
 {
-    int timeout_ms = is_pressed(loop) ? 0 : wait_ms;
-    if (timeout_ms != 0) {
-        int timer_ms = nu_timer_wheel_wait_ms(loop->timers);
-        if (timeout_ms < 0 || (timer_ms >= 0 && timer_ms < timeout_ms))
-            timeout_ms = timer_ms;
-    }
-    if (nu_unlikely(loop->private_->base != NULL))
-        return wait_with_base(loop, timeout_ms);
-    return nu_poller_wait(loop->poller, timeout_ms);
+    struct nu_loop_private *p = loop->private_;
+    if (wait_ms == 0)
+        flags |= EVLOOP_NONBLOCK;
+    else
+        set_wake(loop);
+    if (nu_unlikely(wait_ms > 0))
+        add_after(&p->wait_is_over, (uint64_t)wait_ms * 1000);
+    event_base_loop(loop->base, flags);
+    if (nu_unlikely(wait_ms > 0))
+        event_del(&p->wait_is_over);
 }
 
-/* One turn; whether there was anything to do. */
-static bool run_turn(struct nu_loop *loop, int wait_ms)
+/* One turn; whether it had timers or tasks. `flags` are those of libevent's loop. */
+static bool run_turn(struct nu_loop *loop, int wait_ms, int flags)
 {
     /* What is asked for in this turn is not due before the next one. */
     struct nu_list due;
-    bool had_events = wait_for_events(loop, wait_ms);
-    loop->now_us = 0;
+    if (is_pressed(loop))
+        wait_ms = 0;
     nu_list_init(&due);
     nu_list_move_all(&due, &loop->next_turn_tasks);
-    nu_poller_tell(loop->poller);
+    loop->now_us = 0;
+    run_events(loop, wait_ms, flags);
     bool had_timers = nu_timer_wheel_run(loop->timers);
     nu_list_move_all(&loop->turn_tasks, &due);
     bool had_tasks = !nu_list_is_empty(&loop->turn_tasks);
     nu_loop_run_tasks(loop);
     atomic_fetch_add_explicit(&loop->private_->turns, 1, memory_order_relaxed);
-    return had_events || had_timers || had_tasks;
+    return had_timers || had_tasks;
 }
 
 void nu_loop_run(struct nu_loop *loop)
@@ -245,18 +250,19 @@ void nu_loop_run(struct nu_loop *loop)
     struct nu_loop_private *p = loop->private_;
     p->is_stopped = false;
     while (!p->is_stopped)
-        run_turn(loop, -1);
+        run_turn(loop, -1, EVLOOP_ONCE);
 }
 
 void nu_loop_run_once(struct nu_loop *loop)
 {
-    while (run_turn(loop, 0))
+    /* Its callbacks may make more descriptors ready. */
+    while (run_turn(loop, 0, EVLOOP_NONBLOCK))
         continue;
 }
 
 void nu_loop_run_turn(struct nu_loop *loop, int wait_ms)
 {
-    run_turn(loop, wait_ms);
+    run_turn(loop, wait_ms, EVLOOP_ONCE);
 }
 
 void nu_loop_stop(struct nu_loop *loop)

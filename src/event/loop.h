@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread's event loop: the turn, the clock of the turn, work for the end of the turn, messages
+ * One thread's event loop over libevent: the turn, the clock of the turn, work for the end of the turn, messages
  * from other threads, and deferred freeing. Sockets are in event/io.h, timers in event/timer.h,
  * signals in event/signal.h.
  *
@@ -23,7 +23,6 @@
 struct event_base;
 struct nu_cluster_table;
 struct nu_filter_client;
-struct nu_poller;
 struct nu_runtime;
 struct nu_timer_wheel;
 
@@ -41,10 +40,10 @@ struct nu_task {
 
 /* Open for the inline functions below; private otherwise. */
 struct nu_loop {
-    struct nu_poller *poller; /* its descriptors: event/io.h */
-    uint64_t now_us;          /* 0: not read in this turn */
-    int64_t realtime_gap;     /* realtime minus monotonic, in us */
-    uint64_t gap_read_us;     /* when the gap was measured */
+    struct event_base *base; /* owned; for event/io.c and event/signal.c */
+    uint64_t now_us;         /* 0: not read in this turn */
+    int64_t realtime_gap;    /* realtime minus monotonic, in us */
+    uint64_t gap_read_us;    /* when the gap was measured */
     struct nu_list turn_tasks;
     struct nu_list next_turn_tasks;
     uint32_t task_count; /* asked for since the tasks were run last */
@@ -89,8 +88,16 @@ static inline void nu_loop_at_turn_end(struct nu_loop *loop, struct nu_turn_task
  * goes on, so that others get their turn. A task that is linked already stays where it is. */
 void nu_loop_at_next_turn(struct nu_loop *loop, struct nu_turn_task *task);
 
-/* For event/io.c: runs the turn's tasks now, with nothing of theirs on the stack below. */
 void nu_loop_run_tasks(struct nu_loop *loop);
+
+/* The last thing that a callback of libevent does, with nothing of ours on the stack below it: runs
+ * the turn's tasks now if many have gathered. The objects that called may be gone then. */
+static inline void nu_loop_event_done(struct nu_loop *loop)
+{
+    enum { TASKS_MAX = 32 };
+    if (nu_unlikely(loop->task_count >= TASKS_MAX))
+        nu_loop_run_tasks(loop);
+}
 
 static inline void nu_turn_task_init(struct nu_turn_task *task, void (*fn)(struct nu_turn_task *))
 {
@@ -124,8 +131,5 @@ static inline uint64_t nu_loop_realtime_us(struct nu_loop *loop)
 
 /* Turns completed; a watchdog compares two readings. Any thread. */
 uint64_t nu_loop_turns(const struct nu_loop *loop);
-
-/* For event/signal.c: libevent's base, which takes part in every turn once it was asked for. */
-struct event_base *nu_loop_event_base(struct nu_loop *loop);
 
 #endif

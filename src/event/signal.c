@@ -26,8 +26,7 @@ struct nu_signal *nu_signal_create(struct nu_loop *loop, int number,
     struct nu_signal *sig = nu_alloc(sizeof(*sig));
     sig->fn = fn;
     sig->arg = arg;
-    sig->event =
-        event_new(nu_loop_event_base(loop), number, EV_SIGNAL | EV_PERSIST, on_signal, sig);
+    sig->event = event_new(loop->base, number, EV_SIGNAL | EV_PERSIST, on_signal, sig);
     nu_assert(sig->event);
     event_add(sig->event, NULL);
     return sig;

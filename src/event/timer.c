@@ -7,8 +7,6 @@
  */
 #include "event/timer.h"
 
-#include <limits.h>
-
 #include "base/alloc.h"
 
 enum {
@@ -18,11 +16,10 @@ enum {
 };
 
 #define WHEEL_SPAN_MS ((uint64_t)1 << (LEVEL_BITS * LEVELS))
-#define NEVER UINT64_MAX
 
 struct nu_timer_wheel {
     struct nu_loop *loop; /* borrowed */
-    uint64_t look_ms;     /* when there is something to look at, or NEVER */
+    uint64_t look_ms;     /* when there is something to look at, or NU_TIMER_NEVER */
     uint64_t done_ms;     /* everything due up to here has fired */
     uint64_t occupied[LEVELS];
     struct nu_list slots[LEVELS][SLOTS];
@@ -59,7 +56,7 @@ void nu_timer_arm(struct nu_loop *loop, struct nu_timer *timer, uint64_t delay_m
         nu_list_remove(&timer->link);
     uint64_t base_ms = (nu_loop_now_us(loop) + 999) / 1000;
     if (nu_unlikely(__builtin_add_overflow(base_ms, delay_ms, &timer->deadline_ms)))
-        timer->deadline_ms = NEVER;
+        timer->deadline_ms = NU_TIMER_NEVER;
     uint64_t look_ms = place(wheel, timer);
     if (nu_unlikely(look_ms < wheel->look_ms))
         wheel->look_ms = look_ms;
@@ -68,7 +65,7 @@ void nu_timer_arm(struct nu_loop *loop, struct nu_timer *timer, uint64_t delay_m
 /* The earliest time at which some slot must be looked at. */
 static uint64_t next_look(const struct nu_timer_wheel *wheel)
 {
-    uint64_t next = NEVER;
+    uint64_t next = NU_TIMER_NEVER;
     for (unsigned level = 0; level < LEVELS; level++) {
         if (!wheel->occupied[level])
             continue;
@@ -131,22 +128,16 @@ bool nu_timer_wheel_run(struct nu_timer_wheel *wheel)
     return true;
 }
 
-int nu_timer_wheel_wait_ms(struct nu_timer_wheel *wheel)
+uint64_t nu_timer_wheel_look_ms(const struct nu_timer_wheel *wheel)
 {
-    if (wheel->look_ms == NEVER)
-        return -1;
-    /* Asked after the turn, so the clock is read anew; and rounded up, so that it is time then. */
-    uint64_t now_us = nu_clock_monotonic_us();
-    uint64_t look_us = wheel->look_ms * 1000;
-    uint64_t wait_ms = look_us > now_us ? (look_us - now_us + 999) / 1000 : 0;
-    return wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
+    return wheel->look_ms;
 }
 
 struct nu_timer_wheel *nu_timer_wheel_create(struct nu_loop *loop)
 {
     struct nu_timer_wheel *wheel = nu_calloc(1, sizeof(*wheel));
     wheel->loop = loop;
-    wheel->look_ms = NEVER;
+    wheel->look_ms = NU_TIMER_NEVER;
     for (unsigned level = 0; level < LEVELS; level++) {
         for (unsigned slot = 0; slot < SLOTS; slot++)
             nu_list_init(&wheel->slots[level][slot]);

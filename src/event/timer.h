@@ -2,8 +2,8 @@
 /*
  * Timers of one loop, in a hierarchical wheel. Arming and cancelling are a few pointer stores on a
  * node that is embedded in the timer's owner, so a request can arm several deadlines and cancel
- * them again for next to nothing; the loop asks the wheel how long it may wait. Resolution is one
- * millisecond.
+ * them again for next to nothing; one libevent timer, moved only when an earlier wake-up is needed,
+ * ends the loop's wait. Resolution is one millisecond.
  *
  *     level 0: 64 slots of 1 ms, level 1: 64 of 64 ms, level 2: 64 of 4 s, ... 5 levels, 12 days
  *
@@ -47,8 +47,9 @@ static inline void nu_timer_cancel(struct nu_timer *timer)
 /* For the loop alone. */
 struct nu_timer_wheel *nu_timer_wheel_create(struct nu_loop *loop);
 void nu_timer_wheel_destroy(struct nu_timer_wheel **wheel);
-/* How long nothing is due, for epoll: milliseconds, or -1 for ever. */
-int nu_timer_wheel_wait_ms(struct nu_timer_wheel *wheel);
+/* Until when nothing is due, in milliseconds of the monotonic clock; for ever is NU_TIMER_NEVER. */
+uint64_t nu_timer_wheel_look_ms(const struct nu_timer_wheel *wheel);
+#define NU_TIMER_NEVER UINT64_MAX
 /* Fires what is due, and returns whether there was anything to look at. */
 bool nu_timer_wheel_run(struct nu_timer_wheel *wheel);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections over readiness that stays registered: how one is made and comes up. A request on a warm
+ * Connections over raw persistent libevent events: how one is made and comes up. A request on a warm
  * connection costs one read (connection_read.c) and one gathered write (connection_write.c); nothing
  * is registered or unregistered on the way. connection_close.c ends it.
  */

@@ -226,7 +226,10 @@ void nu_connection_on_readable(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    on_ready(arg);
+    struct nu_connection *conn = arg;
+    struct nu_loop *loop = conn->loop;
+    on_ready(conn);
+    nu_loop_event_done(loop);
 }
 
 void nu_connection_read_now(struct nu_connection *conn)

@@ -421,7 +421,7 @@ static void on_acceptable(int fd, short what, void *arg)
     (void)what;
     struct nu_worker_listener *wl = arg;
     uint8_t index = 0;
-    while (wl->accept_io[index].fd != fd)
+    while (nu_io_fd(&wl->accept_io[index]) != fd)
         index++;
     uint32_t accepted = 0;
     while (accepted < wl->accept_burst && accept_one(wl, fd, index))
@@ -463,7 +463,7 @@ void nu_worker_listener_start(struct nu_worker_listener *wl)
 static void accept_waiting(struct nu_worker_listener *wl)
 {
     for (uint8_t i = 0; i < wl->listener->config->address_count; i++) {
-        int fd = wl->accept_io[i].fd;
+        int fd = nu_io_fd(&wl->accept_io[i]);
         while (!wl->throttled && accept_one(wl, fd, i))
             continue;
     }

@@ -11,10 +11,11 @@
 #include "net/conn_record.h"
 #include "stream/stream_internal.h"
 
-/* What stays of a connection between requests: whoever makes it larger pays for each of tens of
+/* What stays of a connection between requests, besides libevent's part: whoever makes it larger pays for each of tens of
  * thousands. */
-_Static_assert(sizeof(void *) != 8 ||
-                   sizeof(struct nu_server_conn) + sizeof(struct nu_hcm_conn) <= 392,
+_Static_assert(sizeof(void *) != 8 || sizeof(struct nu_server_conn) + sizeof(struct nu_hcm_conn) -
+                                              sizeof(struct event) <=
+                                          360,
                "an idle connection is to be small");
 
 static struct nu_hcm_conn *conn_of(struct nu_network_filter *filter)
