@@ -27,6 +27,7 @@
 struct nu_arena;
 struct nu_connection;
 struct nu_connection_ending;
+struct nu_gauge;
 struct nu_ssl_info;
 
 enum nu_connection_state {
@@ -54,6 +55,12 @@ enum nu_close_mode {
     NU_CLOSE_RESET,  /* at once, with a TCP reset */
 };
 
+/* Where a connection counts bytes that wait: those that its owner left in `in`, and those that the
+ * socket did not take. Borrowed until on_closed; all NULL counts nothing. */
+struct nu_connection_gauges {
+    struct nu_gauge *in, *out;
+};
+
 struct nu_connection_ops {
     /* A connect came up. NULL on accepted connections. */
     void (*on_connected)(struct nu_connection *conn);
@@ -65,6 +72,8 @@ struct nu_connection_ops {
     void (*on_below_low)(struct nu_connection *conn);
     /* `out` was written completely. May be NULL. */
     void (*on_drained)(struct nu_connection *conn);
+    /* Asked when bytes wait for the first time, and again while the answer is none. May be NULL. */
+    struct nu_connection_gauges (*gauges)(const struct nu_connection *conn);
     /* The end; nothing is called after it. */
     void (*on_closed)(struct nu_connection *conn, enum nu_close_reason reason);
 };

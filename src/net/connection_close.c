@@ -41,6 +41,7 @@ static void free_ending(struct nu_connection *conn)
 void nu_connection_finish(struct nu_connection *conn, enum nu_close_reason reason)
 {
     nu_connection_set_state(conn, NU_CONNECTION_CLOSED);
+    nu_connection_end_waiting(conn);
     nu_io_finish(&conn->io);
     nu_list_remove(&conn->flush_task.link);
     if (conn->ending) {

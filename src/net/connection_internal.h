@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of a connection share: connection.c makes and opens it, connection_read.c and
- * connection_write.c move its bytes, connection_close.c ends it.
+ * connection_write.c move its bytes, connection_waiting.c counts those that wait,
+ * connection_close.c ends it.
  */
 #ifndef NU_NET_CONNECTION_INTERNAL_H
 #define NU_NET_CONNECTION_INTERNAL_H
@@ -10,17 +11,26 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "net/connection.h"
+#include "stats/value.h"
 
 struct nu_race;
 
-/* What few connections need, at their beginning or end. */
+/* What a connection has added to its gauges of bytes that wait. */
+struct nu_connection_waiting {
+    struct nu_connection_gauges gauges; /* none before bytes waited */
+    uint64_t in, out;
+};
+
+/* What few connections need, at their beginning or end, or while bytes wait. */
 struct nu_connection_ending {
     struct nu_timer linger;     /* the wait for the peer while closing: for its end, or for it to
                                    read on */
     struct nu_connection *conn; /* borrowed: owns this */
     char *transport_failure;    /* why the transport failed, or NULL; owned */
     struct nu_race *race;       /* between the addresses to connect to, or NULL; owned */
+    struct nu_connection_waiting waiting;
 };
 
 /*
@@ -63,6 +73,21 @@ void nu_connection_redeliver_now(struct nu_connection *conn);
 
 void nu_connection_on_writable(int fd, short what, void *arg);
 void nu_connection_on_flush_task(struct nu_turn_task *task);
+
+/* --- connection_waiting.c --------------------------------------------------------------------- */
+
+/* Moves the gauges to what waits now. */
+void nu_connection_recount_waiting(struct nu_connection *conn);
+/* Takes back what the connection has added to them: it ends. */
+void nu_connection_end_waiting(struct nu_connection *conn);
+
+/* The same for a turn in which it is known that nothing is left to write: only a connection that has
+ * bytes, or had some, looks closer. */
+static inline void nu_connection_count_unread(struct nu_connection *conn)
+{
+    if (nu_unlikely(conn->in.len || conn->ending))
+        nu_connection_recount_waiting(conn);
+}
 
 /* --- connection_close.c ----------------------------------------------------------------------- */
 

@@ -172,6 +172,7 @@ static void on_eof(struct nu_connection *conn)
     conn->read_eof = true;
     nu_io_disable_read(&conn->io);
     conn->ops->on_data(conn);
+    nu_connection_count_unread(conn);
     nu_connection_finish_if_both_ended(conn, NU_CLOSED_BY_PEER);
 }
 
@@ -204,6 +205,7 @@ static void read_some(struct nu_connection *conn)
             return;
         }
         conn->ops->on_data(conn);
+        nu_connection_count_unread(conn);
         if (!conn->last_read_was_full || !may_read(conn))
             break;
     }
@@ -244,6 +246,7 @@ void nu_connection_redeliver_now(struct nu_connection *conn)
     if (conn->state != NU_CONNECTION_OPEN || conn->read_holds)
         return;
     conn->ops->on_data(conn);
+    nu_connection_count_unread(conn);
     if (!may_read(conn) || conn->read_eof)
         return;
     nu_io_enable_read(&conn->io);

@@ -50,6 +50,7 @@ static bool is_blocked(const struct nu_connection *conn, ssize_t n, size_t bytes
 static void wait_for_room(struct nu_connection *conn, bool progressed)
 {
     nu_io_enable_write(&conn->io, nu_connection_on_writable, conn);
+    nu_connection_recount_waiting(conn);
     if (conn->state == NU_CONNECTION_CLOSING && (progressed || !nu_connection_is_lingering(conn)))
         nu_connection_begin_linger(conn);
     check_watermarks(conn);
@@ -98,6 +99,7 @@ static bool write_out(struct nu_connection *conn)
 {
     while (conn->out.len || conn->transport_out) {
         if (nu_unlikely(conn->transport_waits && !conn->transport_out)) {
+            nu_connection_recount_waiting(conn);
             check_watermarks(conn);
             return false;
         }
@@ -128,6 +130,8 @@ static void flush(struct nu_connection *conn)
             return;
     } while (end_transport(conn));
     nu_io_disable_write(&conn->io);
+    if (nu_unlikely(conn->ending != NULL))
+        nu_connection_recount_waiting(conn);
     check_watermarks(conn);
     bool may_end = conn->state == NU_CONNECTION_OPEN || conn->state == NU_CONNECTION_CLOSING;
     if (may_end && conn->out.len == 0)

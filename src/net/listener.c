@@ -57,6 +57,15 @@ static void on_below_low(struct nu_connection *base)
         last->cls->on_below_low(last);
 }
 
+static struct nu_connection_gauges gauges(const struct nu_connection *base)
+{
+    const struct nu_server_conn *conn = nu_container_of(base, const struct nu_server_conn, conn);
+    struct nu_network_filter *last = nu_network_chain_last(nu_unconst(conn));
+    if (!last || !last->cls->gauges)
+        return (struct nu_connection_gauges){0};
+    return last->cls->gauges(last);
+}
+
 static void free_server_conn(void *obj)
 {
     struct nu_server_conn *conn = obj;
@@ -119,6 +128,7 @@ static const struct nu_connection_ops connection_ops = {
     .on_data = on_data,
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,
+    .gauges = gauges,
     .on_closed = on_closed,
 };
 

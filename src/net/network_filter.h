@@ -50,6 +50,8 @@ struct nu_network_filter_class {
     /* The connection's output crossed a watermark. Terminal filters; may be NULL. */
     void (*on_above_high)(struct nu_network_filter *self);
     void (*on_below_low)(struct nu_network_filter *self);
+    /* Where the connection counts bytes that wait, from `open` on. Terminal filters; may be NULL. */
+    struct nu_connection_gauges (*gauges)(const struct nu_network_filter *self);
     /* The listener stops: an idle connection should go. Asked again every now and then. Terminal
      * filters; may be NULL. */
     void (*on_drain)(struct nu_network_filter *self);

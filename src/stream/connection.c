@@ -433,6 +433,14 @@ static void on_below_low(struct nu_network_filter *self)
     settle_codec(conn);
 }
 
+static struct nu_connection_gauges gauges(const struct nu_network_filter *self)
+{
+    const struct nu_hcm_conn *conn = nu_container_of(self, const struct nu_hcm_conn, base);
+    struct nu_http_stats *stats = conn->worker->stats;
+    return (struct nu_connection_gauges){&stats->downstream_cx_rx_bytes_buffered,
+                                         &stats->downstream_cx_tx_bytes_buffered};
+}
+
 static void count_close(struct nu_hcm_conn *conn, bool local, bool active)
 {
     struct nu_http_stats *stats = conn->worker->stats;
@@ -485,6 +493,7 @@ const struct nu_network_filter_class nu_hcm_filter = {
     .on_data = on_data,
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,
+    .gauges = gauges,
     .on_drain = on_drain,
     .close = close_filter,
 };

@@ -85,10 +85,12 @@ TEST(upstream_that_does_not_read_holds_the_request_until_it_does)
     fill(&h);
     assert_stats(&h.base, "upstream_flow_control_backed_up_total=1 "
                           "upstream_flow_control_drained_total=0");
+    assert_true(cluster_stat(&h.base.base, "upstream_cx_tx_bytes_buffered") > 64 * 1024);
     nu_io_enable_read(&connection->io);
     assert_true(harness_wait(h.base.base.loop, is_let_go, &h));
     assert_stats(&h.base, "upstream_flow_control_backed_up_total=1 "
                           "upstream_flow_control_drained_total=1");
+    wait_stat(&h.base, "upstream_cx_tx_bytes_buffered", 0);
     exchange_finish(&h.client);
     fixture_finish(&h.base);
 }

@@ -79,6 +79,7 @@ static const struct nu_connection_ops connection_ops = {
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,
     .on_drained = on_drained,
+    .gauges = nu_upstream_conn_gauges,
     .on_closed = nu_upstream_conn_on_closed,
 };
 

@@ -120,6 +120,8 @@ void nu_upstream_conn_on_closed(struct nu_connection *base, enum nu_close_reason
 void nu_upstream_conn_open(struct nu_pool *pool);
 /* Brings the statistics up to the bytes that passed. */
 void nu_upstream_conn_count_bytes(struct nu_upstream_conn *conn);
+/* Where the connection counts bytes that wait. */
+struct nu_connection_gauges nu_upstream_conn_gauges(const struct nu_connection *base);
 
 /* --- h2_conn.c -------------------------------------------------------------------------------- */
 

@@ -35,6 +35,14 @@ void nu_tcp_client_count_bytes(struct nu_tcp_client *client)
     client->counted_tx = client->conn.tx_bytes;
 }
 
+static struct nu_connection_gauges gauges(const struct nu_connection *base)
+{
+    const struct nu_tcp_client *client = nu_container_of(base, const struct nu_tcp_client, conn);
+    struct nu_cluster_traffic_stats *stats = stats_of(client);
+    return (struct nu_connection_gauges){&stats->upstream_cx_rx_bytes_buffered,
+                                         &stats->upstream_cx_tx_bytes_buffered};
+}
+
 /* --- Waiting for the connection counts as a pending request, having it as a request ----------- */
 
 static void count_pending(struct nu_tcp_client *client)
@@ -164,6 +172,7 @@ static const struct nu_connection_ops connection_ops = {
     .on_connected = on_connected,
     .on_data = on_data,
     .on_above_high = on_above_high,
+    .gauges = gauges,
     .on_below_low = on_below_low,
     .on_closed = on_closed,
 };

@@ -40,6 +40,15 @@ static void arm_idle_timer(struct nu_upstream_conn *conn, uint64_t idle_us)
         nu_timer_arm(conn->conn.loop, &conn->timer, limit_ms > idle_ms ? limit_ms - idle_ms : 0);
 }
 
+struct nu_connection_gauges nu_upstream_conn_gauges(const struct nu_connection *base)
+{
+    const struct nu_upstream_conn *conn =
+        nu_container_of(base, const struct nu_upstream_conn, conn);
+    struct nu_cluster_traffic_stats *stats = stats_of(conn);
+    return (struct nu_connection_gauges){&stats->upstream_cx_rx_bytes_buffered,
+                                         &stats->upstream_cx_tx_bytes_buffered};
+}
+
 /* --- Open ------------------------------------------------------------------------------------- */
 
 static void count_protocol(struct nu_upstream_conn *conn, bool is_h2)
@@ -190,6 +199,7 @@ static const struct nu_connection_ops connection_ops = {
     .on_connected = on_connected,
     .on_data = on_data,
     .on_above_high = on_above_high,
+    .gauges = nu_upstream_conn_gauges,
     .on_below_low = on_below_low,
     .on_closed = nu_upstream_conn_on_closed,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection over a socketpair: back-pressure. */
+/* A connection over a socketpair: back-pressure, and the bytes that wait. */
 #include "harness/test.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "net/connection.h"
+#include "stats/value.h"
 
 enum { LIMIT = 16 * 1024 };
 
@@ -18,6 +19,9 @@ struct fixture {
     unsigned high;
     unsigned low;
     unsigned closed;
+    bool keeps_input; /* the owner leaves what comes in `in` */
+    bool counts;      /* the owner has gauges */
+    struct nu_gauge in_gauge, out_gauge;
 };
 
 static struct fixture *fixture_of(struct nu_connection *conn)
@@ -27,7 +31,8 @@ static struct fixture *fixture_of(struct nu_connection *conn)
 
 static void on_data(struct nu_connection *conn)
 {
-    nu_buf_clear(&conn->in);
+    if (!fixture_of(conn)->keeps_input)
+        nu_buf_clear(&conn->in);
 }
 
 static void on_above_high(struct nu_connection *conn)
@@ -46,7 +51,16 @@ static void on_closed(struct nu_connection *conn, enum nu_close_reason reason)
     fixture_of(conn)->closed++;
 }
 
+static struct nu_connection_gauges gauges(const struct nu_connection *conn)
+{
+    struct fixture *f = fixture_of(nu_unconst(conn));
+    if (!f->counts)
+        return (struct nu_connection_gauges){0};
+    return (struct nu_connection_gauges){&f->in_gauge, &f->out_gauge};
+}
+
 static const struct nu_connection_ops ops = {
+    .gauges = gauges,
     .on_data = on_data,
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,
@@ -56,7 +70,7 @@ static const struct nu_connection_ops ops = {
 static void setup(struct fixture *f)
 {
     int fds[2];
-    *f = (struct fixture){0};
+    *f = (struct fixture){.counts = true};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     f->peer = fds[1];
     f->loop = nu_loop_create();
@@ -68,6 +82,8 @@ static void teardown(struct fixture *f)
 {
     nu_connection_close(&f->conn, NU_CLOSE_NOW);
     assert_int_equal(f->closed, 1);
+    assert_int_equal(nu_gauge_get(&f->in_gauge), 0);
+    assert_int_equal(nu_gauge_get(&f->out_gauge), 0);
     nu_loop_run_once(f->loop);
     nu_loop_destroy(&f->loop);
     close(f->peer);
@@ -118,6 +134,74 @@ TEST(the_low_watermark_comes_once_when_the_peer_has_read)
     teardown(&f);
 }
 
+TEST(bytes_that_the_socket_does_not_take_are_counted_until_it_does)
+{
+    struct fixture f;
+    static char sink[1 << 20];
+    setup(&f);
+    add_and_turn(&f);
+    assert_int_equal(nu_gauge_get(&f.out_gauge), 0);
+    fill_socket(&f);
+    size_t waiting = f.conn.out.len;
+    assert_true(waiting > 0);
+    assert_int_equal(nu_gauge_get(&f.out_gauge), waiting);
+    add_and_turn(&f);
+    assert_int_equal(nu_gauge_get(&f.out_gauge), waiting + 4096);
+    while (f.conn.out.len) {
+        assert_true(read(f.peer, sink, sizeof(sink)) > 0);
+        nu_loop_run_once(f.loop);
+        assert_int_equal(nu_gauge_get(&f.out_gauge), f.conn.out.len);
+    }
+    teardown(&f);
+}
+
+TEST(bytes_that_wait_at_the_end_are_counted_no_more)
+{
+    struct fixture f;
+    setup(&f);
+    fill_socket(&f);
+    assert_true(nu_gauge_get(&f.out_gauge) > 0);
+    f.keeps_input = true;
+    assert_int_equal(write(f.peer, "abc", 3), 3);
+    while (!nu_gauge_get(&f.in_gauge))
+        nu_loop_run_once(f.loop);
+    teardown(&f);
+}
+
+TEST(bytes_that_the_owner_leaves_are_counted_until_it_takes_them)
+{
+    struct fixture f;
+    setup(&f);
+    f.keeps_input = true;
+    assert_int_equal(write(f.peer, "abc", 3), 3);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(nu_gauge_get(&f.in_gauge), 3);
+    assert_int_equal(write(f.peer, "de", 2), 2);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(nu_gauge_get(&f.in_gauge), 5);
+    f.keeps_input = false;
+    nu_connection_redeliver(&f.conn);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(nu_gauge_get(&f.in_gauge), 0);
+    teardown(&f);
+}
+
+TEST(an_owner_that_has_gauges_later_counts_what_waits_then)
+{
+    struct fixture f;
+    setup(&f);
+    f.keeps_input = true;
+    f.counts = false;
+    assert_int_equal(write(f.peer, "abc", 3), 3);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(nu_gauge_get(&f.in_gauge), 0);
+    f.counts = true;
+    assert_int_equal(write(f.peer, "d", 1), 1);
+    nu_loop_run_once(f.loop);
+    assert_int_equal(nu_gauge_get(&f.in_gauge), 4);
+    teardown(&f);
+}
+
 /* A handshake that the peer does not go on with. */
 static ssize_t shaking_read(struct nu_connection *conn, const struct iovec *iov, int count)
 {
@@ -147,6 +231,7 @@ TEST(output_that_waits_for_a_handshake_is_bounded)
     for (unsigned i = 0; i <= LIMIT / 4096; i++)
         add_and_turn(&f);
     assert_int_equal(f.high, 1);
+    assert_int_equal(nu_gauge_get(&f.out_gauge), f.conn.out.len);
     teardown(&f);
 }
 

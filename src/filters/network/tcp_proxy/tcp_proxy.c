@@ -73,6 +73,13 @@ static void count_bytes(struct session *session)
     session->counted_tx = socket->tx_bytes;
 }
 
+static struct nu_connection_gauges gauges(const struct nu_network_filter *self)
+{
+    const struct session *session = nu_container_of(self, const struct session, base);
+    return (struct nu_connection_gauges){&session->stats->downstream_cx_rx_bytes_buffered,
+                                         &session->stats->downstream_cx_tx_bytes_buffered};
+}
+
 static void write_log(struct session *session, enum nu_access_log_type type)
 {
     if (session->config->access_logs.count == 0)
@@ -643,6 +650,7 @@ const struct nu_network_filter_class nu_tcp_proxy_filter = {
     .open = open_filter,
     .on_data = on_data,
     .on_above_high = on_above_high,
+    .gauges = gauges,
     .on_below_low = on_below_low,
     .close = close_filter,
 };
