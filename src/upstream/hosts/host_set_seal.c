@@ -234,6 +234,8 @@ static void fill_localities(const struct nu_host_set *set, uint32_t p, const uin
 {
     struct nu_host_priority *priority = &set->priorities[p];
     uint32_t *hosts = room->next;
+    if (priority->all.count == 0)
+        return;
     room->next += priority->all.count;
     memcpy(hosts, sorted + priority->all.first, priority->all.count * sizeof(*hosts));
     struct nu_host_locality *next = priority->localities;
