@@ -296,10 +296,12 @@ static struct nu_str own_name(struct nu_headers *headers, struct nu_str name, en
 }
 
 /* A name of a header, or of a pseudo-header, and nothing that would make it two lines. */
+/* Of pseudo headers there are no others than those that are known. */
 static bool may_be_name(struct nu_str name)
 {
-    return nu_header_name_is_valid(nu_str_starts_with(name, NU_STR(":")) ? nu_str_skip(name, 1)
-                                                                         : name);
+    if (nu_unlikely(nu_str_starts_with(name, NU_STR(":"))))
+        return nu_header_id_of(name) != NU_HEADER_OTHER;
+    return nu_header_name_is_valid(name);
 }
 
 /* A copy, in which blanks stand for what no value may hold (RFC 9110 5.5): filters write here what

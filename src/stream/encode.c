@@ -119,18 +119,36 @@ void nu_hcm_encode_1xx(struct nu_filter_chain *chain, struct nu_headers *headers
         nu_hcm_send_1xx(stream, headers);
 }
 
+/* Whether a response can end with this: filters may write what they like. */
+static bool is_final(const struct nu_hcm_stream *stream, uint32_t status)
+{
+    return status >= 200 || nu_hcm_is_switch(stream, status);
+}
+
+/* In Envoy's words. An interim status would leave the client waiting for another. */
+static void answer_without_status(struct nu_hcm_stream *stream)
+{
+    nu_hcm_reply_simple(
+        stream, 502, NU_STR("missing required header: :status"),
+        NU_STR("filter_removed_required_response_headers{missing_required_header:_:status}"));
+}
+
 void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *headers, bool end)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
     if (nu_unlikely(!stream->conn))
         return;
+    uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
+    if (nu_unlikely(!is_final(stream, status))) {
+        answer_without_status(stream);
+        return;
+    }
     nu_stream_touch(stream);
     nu_hcm_mutate_response(stream, headers);
     if (nu_unlikely(stream->conn->h2 != NULL))
         decide_h2(stream);
     else
         decide_connection(stream, headers, end);
-    uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
     stream->info.response_code = status;
     stream->info.tx_first_us = nu_loop_now_us(stream->loop);
     stream->response_headers = headers;

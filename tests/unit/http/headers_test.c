@@ -333,4 +333,15 @@ TEST(a_length_is_that_of_the_present_value)
     end();
 }
 
+TEST(of_pseudo_headers_only_known_ones_are_added)
+{
+    start();
+    nu_headers_add(&headers, NU_STR(":status"), NU_STR("200"));
+    nu_headers_add(&headers, NU_STR(":foo"), NU_STR("x"));
+    nu_headers_set(&headers, NU_STR(":statu"), NU_STR("x"));
+    nu_headers_set(&headers, NU_STR(":"), NU_STR("x"));
+    assert_str(dump(), ":status=200;");
+    end();
+}
+
 TEST_MAIN()

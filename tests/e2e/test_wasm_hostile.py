@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests that mean no good: tests/guests/hostile.c lies, grabs and meddles as the path of a request says.
+Whatever it does, the proxy goes on, and so do the requests of others."""
+import pytest
+
+from test_wasm import BUILD, plugin, proxy, tools  # pylint: disable=unused-import
+
+GUEST = BUILD / "tests/guests/hostile.wasm"
+
+
+@pytest.fixture
+def hostile(proxy):  # pylint: disable=redefined-outer-name
+    return lambda *arguments, **options: proxy(plugin(code=GUEST), *arguments, **options)
+
+
+def hexadecimal(text):
+    return text.encode().hex()
+
+
+# --- Messages that are none -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["", "abc", "0", "99", "1000", "99999999999", "100", "101", "103",
+                                    "200 OK\r\na: b"])
+def test_a_response_without_a_status_is_502(hostile, status):
+    running = hostile()
+    response = running.get("main", "/response/:status/" + hexadecimal(status))
+    assert (response.status, response.text) == (502, "missing required header: :status")
+    assert running.get("main", "/").status == 200
+
+
+def test_a_response_without_headers_is_502(hostile):
+    assert hostile().get("main", "/response-none").status == 502
+
+
+def test_a_request_without_headers_has_no_route(hostile):
+    running = hostile()
+    assert running.get("main", "/request-none").status == 404
+    assert not running.upstream.received
+
+
+@pytest.mark.parametrize("name,value", [(":method", "GET / HTTP/1.1\r\n"), (":method", ""),
+                                        (":path", "/a HTTP/1.1\r\nx: y")])
+def test_a_request_line_that_is_none_does_not_go_out(hostile, name, value):
+    running = hostile()
+    assert running.get("main", f"/request/{name}/{hexadecimal(value)}").status == 503
+    assert running.upstream.received == [b""]
+
+
+def test_a_value_stays_one_line(hostile):
+    running = hostile()
+    assert running.get("main", "/request/x/" + hexadecimal("a\r\nb: c\0d")).status == 200
+    assert b"\r\nx: a  b: c d\r\n" in running.upstream.received[0]
+    assert running.get("main", "/reply").headers["from"] == "a  b: c"
+
+
+def test_a_pseudo_header_that_is_none_is_left_out(hostile):
+    running = hostile()
+    assert running.get("main", "/request/:foo/" + hexadecimal("x")).status == 200
+    assert b"foo: x" not in running.upstream.received[0]
+    assert ":foo" not in running.get("main", "/response/:foo/" + hexadecimal("x")).headers
+
+
+def test_an_answer_behind_the_head_ends_the_connection(hostile):
+    client = hostile().connect()
+    client.send(b"GET /body-reply HTTP/1.1\r\nhost: a\r\n\r\n")
+    client.wait_end()
+    assert client.received.endswith(b"\r\n\r\n")
+
+
+# --- Others' requests -----------------------------------------------------------------------------
+
+
+def test_an_answer_for_another_request_is_that_ones(hostile):
+    running = hostile()
+    client = running.connect()
+    client.send(b"GET /hold HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert running.get("main", "/").status == 200
+    assert running.get("main", "/answer-for-other").status == 200
+    client.wait_text(b"\r\n\r\nno\n")
+
+
+def test_requests_that_are_over_cannot_be_disturbed(hostile):
+    running = hostile()
+    for _ in range(3):
+        assert running.get("main", "/").status == 200
+    client = running.connect()
+    client.send(b"GET /hold HTTP/1.1\r\nhost: a\r\n\r\n")
+    client.close()
+    client = running.connect()
+    client.send(b"GET /disturb HTTP/1.1\r\nhost: a\r\n\r\n")
+    client.wait_end()
+    assert running.get("main", "/").status == 200
