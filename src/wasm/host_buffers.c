@@ -74,6 +74,14 @@ static void prepend(struct nu_buf *body, struct nu_str bytes)
     nu_buf_prepend_all(body, &first);
 }
 
+/* Whether a body may become so long, which by the guest's doing it must not without end. */
+static bool may_have(const struct nu_buf *body, size_t drained, size_t added)
+{
+    size_t length = nu_buf_length(body);
+    size_t kept = length - nu_min_size(length, drained);
+    return added <= drained || kept + added <= NU_WASM_BODY_BYTES_MAX;
+}
+
 /* At the start: in place of the first `length` bytes; behind the end: appended. */
 static enum nu_wasm_status set_bytes(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
@@ -87,8 +95,11 @@ static enum nu_wasm_status set_bytes(struct nu_wasm_vm *vm, const union nu_wasm_
         return NU_WASM_BAD_ARGUMENT;
     if (!nu_wasm_vm_read(vm, &args[3], &bytes))
         return NU_WASM_INVALID_MEMORY_ACCESS;
+    size_t drained = start == 0 ? nu_min_size((uint32_t)args[2].i32, length_of(&view)) : 0;
+    if (!may_have(view.body, drained, bytes.len))
+        return NU_WASM_INTERNAL_FAILURE;
     if (start == 0) {
-        nu_buf_drain(view.body, (uint32_t)args[2].i32);
+        nu_buf_drain(view.body, drained);
         prepend(view.body, bytes);
     } else if (start >= length_of(&view)) {
         nu_buf_append(view.body, bytes);

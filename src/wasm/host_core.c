@@ -123,6 +123,8 @@ static enum nu_wasm_status set_property(struct nu_wasm_vm *vm, const union nu_wa
         return NU_WASM_INVALID_MEMORY_ACCESS;
     if (!stream)
         return NU_WASM_NOT_FOUND;
+    if (!nu_wasm_http_stream_take(stream, path.len + value.len, 1))
+        return NU_WASM_INTERNAL_FAILURE;
     struct nu_str name = nu_arena_concat(stream->filter->chain->arena, NU_STR("wasm."), path);
     nu_filter_set_state(stream->filter, name, value);
     return NU_WASM_OK;
@@ -233,6 +235,8 @@ static enum nu_wasm_status send_local_response(struct nu_wasm_vm *vm,
         return NU_WASM_OK;
     if (!nu_wasm_pairs_begin(&walk, headers))
         nu_wasm_log(vm, NU_LOG_WARN, NU_STR("the headers of a local response do not add up"));
+    if (!nu_wasm_http_stream_take(stream, details.len + body.len + walk.bytes.len, walk.left))
+        return NU_WASM_INTERNAL_FAILURE;
     stream->reply = (struct nu_reply){
         .status = (uint32_t)args[0].i32,
         .body = nu_filter_copy(stream->filter, body),
@@ -245,6 +249,21 @@ static enum nu_wasm_status send_local_response(struct nu_wasm_vm *vm,
     stream->replies = stream->has_replied = true;
     nu_wasm_http_stream_wake(stream);
     return NU_WASM_OK;
+}
+
+bool nu_wasm_http_stream_take(struct nu_wasm_http_stream *stream, size_t bytes, size_t entries)
+{
+    enum { ENTRY_BYTES = 128 };
+    size_t left = NU_WASM_STREAM_BYTES_MAX - stream->bytes_taken;
+    bytes += entries * ENTRY_BYTES;
+    if (bytes <= left) {
+        stream->bytes_taken += (uint32_t)bytes;
+        return true;
+    }
+    if (left)
+        nu_log(NU_LOG_WASM, NU_LOG_WARN, "a guest has had all the memory of a request that it may");
+    stream->bytes_taken = NU_WASM_STREAM_BYTES_MAX;
+    return false;
 }
 
 void nu_wasm_http_stream_wake(struct nu_wasm_http_stream *stream)

@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "http/header_name.h"
+#include "http/headers.h"
 #include "wasm/http_stream.h"
 #include "wasm/pairs.h"
 
@@ -42,17 +43,19 @@ static struct nu_headers *map_to_change(struct nu_wasm_vm *vm, int32_t map, bool
     return stream->maps[map];
 }
 
-/* Names are lower case in our maps: a copy that is. */
-static struct nu_str lower(struct nu_wasm_http_stream *stream, struct nu_str name)
+/* Names are lower case in our maps: makes it a copy that is. False if there is no memory for it. */
+static bool lower(struct nu_wasm_http_stream *stream, struct nu_str *name)
 {
-    for (size_t i = 0; i < name.len; i++) {
-        if (nu_ascii_lower(name.ptr[i]) != name.ptr[i]) {
-            name = nu_filter_copy(stream->filter, name);
-            nu_header_name_lower(nu_unconst(name.ptr), name.len);
-            break;
-        }
-    }
-    return name;
+    size_t i = 0;
+    while (i < name->len && nu_ascii_lower(name->ptr[i]) == name->ptr[i])
+        i++;
+    if (i == name->len)
+        return true;
+    if (!nu_wasm_http_stream_take(stream, name->len, 0))
+        return false;
+    *name = nu_filter_copy(stream->filter, *name);
+    nu_header_name_lower(nu_unconst(name->ptr), name->len);
+    return true;
 }
 
 static enum nu_wasm_status get_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
@@ -66,7 +69,9 @@ static enum nu_wasm_status get_value(struct nu_wasm_vm *vm, const union nu_wasm_
     struct nu_headers *headers = nu_wasm_http_map(stream, (enum nu_wasm_map)args[0].i32);
     if (!headers)
         return stream && stream->in_log ? NU_WASM_NOT_FOUND : NU_WASM_BAD_ARGUMENT;
-    struct nu_str value = nu_headers_get(headers, lower(stream, name));
+    if (!lower(stream, &name))
+        return NU_WASM_INTERNAL_FAILURE;
+    struct nu_str value = nu_headers_get(headers, name);
     if (!value.ptr && vm->spec->abi != NU_WASM_ABI_0_1_0)
         return NU_WASM_NOT_FOUND;
     return nu_wasm_vm_give(vm, value, args[3].i32, args[4].i32);
@@ -85,7 +90,10 @@ static enum nu_wasm_status read_change(struct nu_wasm_vm *vm, const union nu_was
     *headers = map_to_change(vm, args[0].i32, value != NULL);
     if (!*headers)
         return NU_WASM_BAD_ARGUMENT;
-    *name = lower(nu_wasm_vm_stream(vm), *name);
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    if (!lower(stream, name) ||
+        (value && !nu_wasm_http_stream_take(stream, name->len + value->len, 1)))
+        return NU_WASM_INTERNAL_FAILURE;
     return NU_WASM_OK;
 }
 
@@ -137,17 +145,6 @@ static enum nu_wasm_status get_pairs(struct nu_wasm_vm *vm, const union nu_wasm_
     return NU_WASM_OK;
 }
 
-static void remove_all(struct nu_headers *headers)
-{
-    struct nu_str name;
-    struct nu_str value;
-    size_t cursor = 0;
-    while (nu_headers_next(headers, &cursor, &name, &value)) {
-        nu_headers_remove(headers, name);
-        cursor = 0;
-    }
-}
-
 static enum nu_wasm_status set_pairs(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
     struct nu_str encoded;
@@ -162,7 +159,9 @@ static enum nu_wasm_status set_pairs(struct nu_wasm_vm *vm, const union nu_wasm_
         return NU_WASM_BAD_ARGUMENT;
     if (!nu_wasm_pairs_begin(&walk, encoded))
         nu_log(NU_LOG_WASM, NU_LOG_WARN, "a guest's header map does not add up: taken for empty");
-    remove_all(headers);
+    if (!nu_wasm_http_stream_take(nu_wasm_vm_stream(vm), walk.bytes.len, walk.left))
+        return NU_WASM_INTERNAL_FAILURE;
+    nu_headers_clear(headers);
     while (nu_wasm_pairs_next(&walk, &pair))
         nu_headers_add(headers, pair.name, pair.value);
     return NU_WASM_OK;

@@ -23,6 +23,7 @@ enum {
     NOTSUP = 58,
     RANDOM_MAX = 65536,
     LINE_MAX_BYTES = 64 * 1024,
+    PIECES_MAX = 1024,
     STDOUT = 1,
     STDERR = 2,
     RIGHT_FD_WRITE = 64,
@@ -54,6 +55,8 @@ static int32_t write_pieces(struct nu_wasm_vm *vm, values args, int32_t written_
     struct nu_strbuf line = {0};
     uint64_t written = 0;
     int32_t status = is_output(args[0].i32) ? SUCCESS : BADF;
+    if (status == SUCCESS && (uint32_t)args[2].i32 > PIECES_MAX)
+        status = INVAL;
     for (uint32_t i = 0; i < (uint32_t)args[2].i32 && status == SUCCESS; i++) {
         union nu_wasm_value piece[2];
         struct nu_str bytes;

@@ -10,6 +10,11 @@
 #include "filter/chain.h"
 #include "wasm/vm.h"
 
+enum {
+    NU_WASM_STREAM_BYTES_MAX = 16 * 1024 * 1024,
+    NU_WASM_BODY_BYTES_MAX = 64 * 1024 * 1024,
+};
+
 struct nu_wasm_http_stream {
     struct nu_filter *filter; /* borrowed: it embeds this */
     struct nu_wasm_context context;
@@ -20,6 +25,7 @@ struct nu_wasm_http_stream {
     bool in_log;              /* maps are those of the stream's end, and only to be read */
     bool may_add_trailers[2]; /* the message ends with the present data callback */
     bool route_changed;       /* request headers were changed */
+    uint32_t bytes_taken;     /* of the stream's memory, by the guest */
     /* Asked for by the guest: */
     bool goes_on[2];
     bool resets;
@@ -32,6 +38,14 @@ struct nu_wasm_http_stream {
 /* What was asked for must be done: at the turn's end, unless a callback of the filter runs, which
  * does it itself. */
 void nu_wasm_http_stream_wake(struct nu_wasm_http_stream *stream);
+
+/*
+ * Counts bytes that the guest is about to have copied into the stream's memory, in so many entries.
+ * False, which is told once, if it has had its share: a guest's own memory is bounded, and a request
+ * must not be the way around that.
+ */
+NU_MUST_USE bool nu_wasm_http_stream_take(struct nu_wasm_http_stream *stream, size_t bytes,
+                                          size_t entries);
 
 /* The stream of the context that host functions act for, or NULL. */
 static inline struct nu_wasm_http_stream *nu_wasm_vm_stream(const struct nu_wasm_vm *vm)

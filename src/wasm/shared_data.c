@@ -8,6 +8,8 @@
 #include "base/hash.h"
 #include "base/list.h"
 
+enum { ENTRY_BYTES = 128 }; /* what an entry takes beside its key and value, about */
+
 struct entry {
     char *key; /* owned, as its value; the map's key is a view of it */
     struct nu_strbuf value;
@@ -19,6 +21,7 @@ struct nu_wasm_shared_data {
     struct nu_strbuf vm_id;
     uint32_t references;
     struct nu_map entries; /* of struct entry */
+    uint64_t bytes;        /* that they take */
 };
 
 static struct {
@@ -105,8 +108,18 @@ static struct entry *add(struct nu_wasm_shared_data *space, struct nu_str key)
 {
     struct entry *entry = nu_calloc(1, sizeof(*entry));
     entry->key = nu_strndup(key.ptr, key.len);
+    space->bytes += ENTRY_BYTES + key.len;
     nu_map_put(&space->entries, nu_str_make(entry->key, key.len), entry);
     return entry;
+}
+
+/* Whether there is room for this value. */
+static bool has_room(const struct nu_wasm_shared_data *space, const struct entry *entry,
+                     struct nu_str key, struct nu_str value)
+{
+    uint64_t more = value.len + (entry ? 0 : ENTRY_BYTES + key.len);
+    uint64_t less = entry ? entry->value.len : 0;
+    return more <= less || space->bytes + more - less <= NU_WASM_SHARED_BYTES_MAX;
 }
 
 enum nu_wasm_status nu_wasm_shared_data_write(struct nu_wasm_shared_data *space, struct nu_str key,
@@ -117,9 +130,14 @@ enum nu_wasm_status nu_wasm_shared_data_write(struct nu_wasm_shared_data *space,
     struct entry *entry = nu_map_get(&space->entries, key);
     if (entry && cas && cas != entry->cas) {
         status = NU_WASM_CAS_MISMATCH;
+    } else if (!has_room(space, entry, key, value)) {
+        status = NU_WASM_INTERNAL_FAILURE;
     } else {
         if (!entry)
             entry = add(space, key);
+        space->bytes += value.len - entry->value.len;
+        if (value.len < entry->value.len / 2)
+            nu_strbuf_finish(&entry->value); /* what it had is not kept */
         nu_strbuf_clear(&entry->value);
         nu_strbuf_add(&entry->value, value);
         entry->cas = next_cas();

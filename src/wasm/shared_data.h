@@ -12,6 +12,8 @@
 
 struct nu_wasm_shared_data;
 
+enum { NU_WASM_SHARED_BYTES_MAX = 256 * 1024 * 1024 }; /* of a space, with its keys */
+
 /* The space of a vm_id, made if there is none; a reference for the caller. */
 struct nu_wasm_shared_data *nu_wasm_shared_data_get(struct nu_str vm_id);
 /* Gives a reference back and clears the pointer; NULL inside is allowed. */
@@ -21,7 +23,8 @@ void nu_wasm_shared_data_unref(struct nu_wasm_shared_data **space);
  * none. */
 enum nu_wasm_status nu_wasm_shared_data_read(struct nu_wasm_shared_data *space, struct nu_str key,
                                              struct nu_strbuf *value, uint32_t *cas);
-/* Sets it if its number is `cas`, or 0 is given, or it is new; else NU_WASM_CAS_MISMATCH. */
+/* Sets it if its number is `cas`, or 0 is given, or it is new; else NU_WASM_CAS_MISMATCH.
+ * NU_WASM_INTERNAL_FAILURE if the space would have more than NU_WASM_SHARED_BYTES_MAX. */
 enum nu_wasm_status nu_wasm_shared_data_write(struct nu_wasm_shared_data *space, struct nu_str key,
                                               struct nu_str value, uint32_t cas);
 

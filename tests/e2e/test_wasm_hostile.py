@@ -68,6 +68,24 @@ def test_an_answer_behind_the_head_ends_the_connection(hostile):
     assert client.received.endswith(b"\r\n\r\n")
 
 
+# --- Memory and time ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["add", "replace", "small", "names", "property", "properties",
+                                  "shared", "keys", "body"])
+def test_the_hosts_memory_is_not_the_guests(hostile, what):
+    running = hostile()
+    running.request("POST", "main", "/eat/" + what, b"x")
+    running.stderr.wait("eaten 10")
+    assert running.get("main", "/").status == 200
+
+
+def test_a_host_function_does_not_count_to_millions(hostile):
+    running = hostile()
+    assert running.get("main", "/pieces").status == 200
+    running.stderr.wait("pieces 28")
+
+
 # --- Others' requests -----------------------------------------------------------------------------
 
 

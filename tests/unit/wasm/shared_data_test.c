@@ -51,6 +51,20 @@ TEST(a_value_that_somebody_else_set_is_left_alone)
     nu_wasm_shared_data_unref(&space);
 }
 
+TEST(a_space_has_an_end)
+{
+    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
+    struct nu_str half = {test_calloc(1, NU_WASM_SHARED_BYTES_MAX / 2),
+                          NU_WASM_SHARED_BYTES_MAX / 2};
+    assert_int_equal(nu_wasm_shared_data_write(space, NU_STR("k"), half, 0), NU_WASM_OK);
+    assert_int_equal(nu_wasm_shared_data_write(space, NU_STR("l"), half, 0),
+                     NU_WASM_INTERNAL_FAILURE);
+    assert_int_equal(nu_wasm_shared_data_write(space, NU_STR("k"), NU_STR(""), 0), NU_WASM_OK);
+    assert_int_equal(nu_wasm_shared_data_write(space, NU_STR("l"), half, 0), NU_WASM_OK);
+    test_free(nu_unconst(half.ptr));
+    nu_wasm_shared_data_unref(&space);
+}
+
 TEST(a_space_is_one_by_its_name_and_ends_with_its_last_holder)
 {
     struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
