@@ -22,10 +22,7 @@ static void destroy_local(struct nu_cluster_local *local)
 {
     while (!nu_list_is_empty(&local->pools))
         nu_pool_destroy(nu_list_entry(local->pools.next, struct nu_pool, link));
-    while (!nu_list_is_empty(&local->tcp_clients))
-        nu_connection_close(
-            &nu_list_entry(local->tcp_clients.next, struct nu_tcp_client, link)->conn,
-            NU_CLOSE_NOW);
+    nu_tcp_clients_destroy(local);
     nu_lb_destroy(&local->lb);
     nu_host_set_unref(local->hosts);
     nu_fresh_hosts_finish(local);
@@ -108,6 +105,7 @@ void nu_cluster_table_add(struct nu_cluster_table *table, struct nu_cluster *clu
     local->pool_of = make_pool_slots(hosts);
     nu_list_init(&local->pools);
     nu_list_init(&local->tcp_clients);
+    nu_list_init(&local->tcp_waiting);
     if (cluster->options.predictive_ratio > 1 && !table->counts_streams)
         count_streams(table);
     local->totals = table->counts_streams ? &table->totals : NULL;

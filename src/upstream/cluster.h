@@ -228,6 +228,7 @@ struct nu_cluster_local {
     bool counts_active;                         /* requests are counted in their hosts */
     struct nu_list pools;                       /* of struct nu_pool */
     struct nu_list tcp_clients;                 /* of struct nu_tcp_client */
+    struct nu_list tcp_waiting;                 /* those that wait to connect, longest first */
     struct nu_cluster_http1_stats *http1_stats; /* NULL before anything was counted */
     struct nu_http2_stats *http2_stats;         /* NULL before the first connection */
     struct nu_map own_pools;  /* those that are not for everybody, by pool->own->key */

@@ -23,6 +23,7 @@ struct fixture {
     struct cluster_fixture cluster;
     struct upstream upstream;
     struct user user;
+    struct user others[2];
 };
 
 static void on_connected(struct nu_tcp_client *client)
@@ -87,10 +88,15 @@ static void start(struct fixture *f, const char *address)
     cluster_fixture_start(&f->cluster, cluster_host_set(&host, address ? 1 : 0));
 }
 
-static struct nu_tcp_client *open_client(struct fixture *f, bool *overflow)
+static struct nu_tcp_client *open_for(struct fixture *f, struct user *user, bool *overflow)
 {
     struct nu_lb_context context = {0};
-    return nu_tcp_client_open(cluster_local(&f->cluster), &context, NULL, &ops, &f->user, overflow);
+    return nu_tcp_client_open(cluster_local(&f->cluster), &context, NULL, &ops, user, overflow);
+}
+
+static struct nu_tcp_client *open_client(struct fixture *f, bool *overflow)
+{
+    return open_for(f, &f->user, overflow);
 }
 
 static void teardown(struct fixture *f)
@@ -188,6 +194,87 @@ TEST(the_breakers_bound_who_waits_and_who_is_connected)
     assert_int_equal(cluster_stat(&f.cluster, "upstream_cx_overflow"), 1);
     assert_int_equal(cluster_stat(&f.cluster, "upstream_rq_pending_overflow"), 1);
     teardown(&f);
+}
+
+/* A host that may have one connection. */
+static void start_limited(struct fixture *f)
+{
+    f->cluster.cluster->breakers[NU_PRIORITY_DEFAULT].max_host_connections = 1;
+    start(f, f->upstream.address);
+}
+
+TEST(over_the_limit_of_the_host_clients_wait_in_turn)
+{
+    struct fixture f;
+    bool overflow;
+    setup(&f, "< ping");
+    start_limited(&f);
+    struct nu_tcp_client *first = open_client(&f, &overflow);
+    struct nu_tcp_client *second = open_for(&f, &f.others[0], &overflow);
+    struct nu_tcp_client *third = open_for(&f, &f.others[1], &overflow);
+    assert_non_null(second);
+    assert_non_null(third);
+    assert_true(harness_wait_flag(f.cluster.loop, &f.user.is_connected));
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_cx_active"), 1);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_rq_pending_active"), 2);
+    nu_tcp_client_close(first, NU_CLOSE_NOW);
+    assert_true(harness_wait_flag(f.cluster.loop, &f.others[0].is_connected));
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_cx_active"), 1);
+    assert_false(f.others[1].is_connected);
+    nu_tcp_client_close(second, NU_CLOSE_NOW);
+    assert_true(harness_wait_flag(f.cluster.loop, &f.others[1].is_connected));
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_cx_total"), 3);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_rq_pending_active"), 0);
+    teardown(&f);
+}
+
+TEST(a_client_that_is_given_up_while_it_waits_never_connects)
+{
+    struct fixture f;
+    bool overflow;
+    setup(&f, "< ping");
+    start_limited(&f);
+    struct nu_tcp_client *first = open_client(&f, &overflow);
+    nu_tcp_client_close(open_for(&f, &f.others[0], &overflow), NU_CLOSE_FLUSH);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_rq_cancelled"), 1);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_rq_pending_active"), 1);
+    nu_tcp_client_close(first, NU_CLOSE_NOW);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_cx_total"), 1);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_cx_active"), 0);
+    assert_int_equal(f.others[0].failed + f.others[0].closed + f.others[0].connected, 0);
+    teardown(&f);
+}
+
+TEST(clients_that_wait_fail_with_the_connection_before_them)
+{
+    struct fixture f;
+    bool overflow;
+    setup(&f, "");
+    upstream_refuse(&f.upstream);
+    start_limited(&f);
+    assert_non_null(open_client(&f, &overflow));
+    assert_non_null(open_for(&f, &f.others[0], &overflow));
+    assert_true(harness_wait_flag(f.cluster.loop, &f.others[0].has_failed));
+    assert_true(f.user.has_failed);
+    assert_int_equal(f.others[0].failure, NU_RESET_REMOTE_CONNECTION_FAILURE);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_cx_total"), 1);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_rq_pending_failure_eject"), 2);
+    assert_int_equal(cluster_stat(&f.cluster, "upstream_rq_pending_active"), 0);
+    teardown(&f);
+}
+
+TEST(clients_that_wait_end_with_the_workers_table)
+{
+    struct fixture f;
+    bool overflow;
+    setup(&f, "< ping");
+    start_limited(&f);
+    open_client(&f, &overflow);
+    open_for(&f, &f.others[0], &overflow);
+    assert_true(harness_wait_flag(f.cluster.loop, &f.user.is_connected));
+    teardown(&f);
+    assert_int_equal(f.user.closed, 1);
+    assert_int_equal(f.others[0].failed, 1);
 }
 
 TEST(clients_end_with_the_workers_table)

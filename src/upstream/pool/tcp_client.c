@@ -122,6 +122,47 @@ static void free_client(void *obj)
     nu_free(client);
 }
 
+/* --- Waiting for a connection to the host to end ---------------------------------------------- */
+
+static void connect_waiting(struct nu_cluster_local *cluster, const struct nu_host *host);
+
+static struct nu_tcp_client *find_waiting(const struct nu_cluster_local *cluster,
+                                          const struct nu_host *host)
+{
+    struct nu_tcp_client *client;
+    nu_list_for_each(client, &cluster->tcp_waiting, struct nu_tcp_client, link)
+    {
+        if (client->host == host)
+            return client;
+    }
+    return NULL;
+}
+
+/* Moves those who wait for a host to a list of their own. */
+static void take_waiting(struct nu_cluster_local *cluster, const struct nu_host *host,
+                         struct nu_list *taken)
+{
+    struct nu_tcp_client *client;
+    nu_list_init(taken);
+    nu_list_for_each(client, &cluster->tcp_waiting, struct nu_tcp_client, link)
+    {
+        if (client->host != host)
+            continue;
+        nu_list_remove(&client->link);
+        nu_list_add_last(taken, &client->link);
+    }
+}
+
+/* It waits no more and never had a connection. */
+static void end_waiting(struct nu_tcp_client *client)
+{
+    nu_list_remove(&client->link);
+    count_pending_end(client);
+    nu_loop_defer_free(client->cluster->loop, free_client, client);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
 static void count_close(struct nu_tcp_client *client, enum nu_close_reason reason)
 {
     struct nu_dial_account account = account_of(client);
@@ -135,9 +176,19 @@ static void count_close(struct nu_tcp_client *client, enum nu_close_reason reaso
     nu_dial_count_close(&account, &end);
 }
 
+static void tell_failure(struct nu_tcp_client *client, enum nu_reset_reason reset,
+                         struct nu_str text)
+{
+    nu_counter_inc(&stats_of(client)->upstream_rq_pending_failure_eject);
+    client->ops->on_failed(client, reset, text);
+}
+
+/* Whoever waits for the host fails as well, as in Envoy, so that all can choose again; those who
+ * choose the same host once more wait anew. */
 static void fail(struct nu_tcp_client *client, enum nu_close_reason reason)
 {
     char buffer[NU_DIAL_TEXT_MAX];
+    struct nu_list waited;
     struct nu_str text = nu_dial_failure_text(&client->conn, client->timed_out, buffer);
     enum nu_reset_reason reset = client->timed_out           ? NU_RESET_CONNECTION_TIMEOUT
                                  : reason == NU_CLOSED_BY_US ? NU_RESET_LOCAL_CONNECTION_FAILURE
@@ -145,17 +196,17 @@ static void fail(struct nu_tcp_client *client, enum nu_close_reason reason)
     nu_log(NU_LOG_POOL, NU_LOG_DEBUG, "[C%llu] connect to %.*s failed: %.*s",
            (unsigned long long)client->id, NU_STR_ARG(nu_host_address_text(client->host)),
            NU_STR_ARG(text));
-    nu_counter_inc(&stats_of(client)->upstream_rq_pending_failure_eject);
-    client->ops->on_failed(client, reset, text);
+    take_waiting(client->cluster, client->host, &waited);
+    tell_failure(client, reset, text);
+    while (!nu_list_is_empty(&waited)) {
+        struct nu_tcp_client *next = nu_list_first(&waited, struct nu_tcp_client, link);
+        end_waiting(next);
+        tell_failure(next, reset, text);
+    }
 }
 
-static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
+static void tell_end(struct nu_tcp_client *client, enum nu_close_reason reason)
 {
-    struct nu_tcp_client *client = client_of(base);
-    nu_timer_cancel(&client->timer);
-    nu_list_remove(&client->link);
-    count_close(client, reason);
-    nu_loop_defer_free(base->loop, free_client, client);
     if (client->state == NU_TCP_OPEN) {
         count_active_end(client);
         client->ops->on_closed(client, reason);
@@ -166,6 +217,17 @@ static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
         nu_counter_inc(&stats_of(client)->upstream_rq_cancelled);
     else
         fail(client, reason);
+}
+
+static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
+{
+    struct nu_tcp_client *client = client_of(base);
+    nu_timer_cancel(&client->timer);
+    nu_list_remove(&client->link);
+    count_close(client, reason);
+    nu_loop_defer_free(base->loop, free_client, client);
+    tell_end(client, reason);
+    connect_waiting(client->cluster, client->host);
 }
 
 static const struct nu_connection_ops connection_ops = {
@@ -195,9 +257,9 @@ bool nu_tcp_client_allowed(struct nu_cluster_local *cluster)
     return false;
 }
 
-static struct nu_tcp_client *connect_to(struct nu_cluster_local *cluster, struct nu_host *host,
-                                        const struct nu_proxy_data *whom,
-                                        const struct nu_tcp_client_ops *ops, void *owner)
+static struct nu_tcp_client *create_client(struct nu_cluster_local *cluster, struct nu_host *host,
+                                           const struct nu_proxy_data *whom,
+                                           const struct nu_tcp_client_ops *ops, void *owner)
 {
     struct nu_tcp_client *client = nu_calloc(1, sizeof(*client));
     client->ops = ops;
@@ -205,17 +267,63 @@ static struct nu_tcp_client *connect_to(struct nu_cluster_local *cluster, struct
     client->cluster = cluster;
     client->host = nu_host_ref(host);
     client->host_stats = nu_stat_set_block(host->stats);
+    client->is_for_somebody = whom != NULL;
+    if (whom)
+        client->whom = *whom;
+    nu_timer_init(&client->timer, on_timeout);
+    nu_list_add_last(&cluster->tcp_waiting, &client->link);
+    count_pending(client);
+    return client;
+}
+
+static void start_connecting(struct nu_tcp_client *client)
+{
+    struct nu_cluster_local *cluster = client->cluster;
+    nu_list_remove(&client->link);
+    nu_list_add_last(&cluster->tcp_clients, &client->link);
+    client->state = NU_TCP_CONNECTING;
     client->id = nu_dial_next_id();
     client->connect_start_us = nu_loop_now_us(cluster->loop);
-    nu_list_add_last(&cluster->tcp_clients, &client->link);
-    nu_timer_init(&client->timer, on_timeout);
     struct nu_dial_account account = account_of(client);
     nu_dial_count_open(&account);
-    count_pending(client);
-    struct nu_transport_target target = {.client = whom};
-    nu_dial(&client->conn, cluster, host, &target, &connection_ops);
+    struct nu_transport_target target = {.client = client->is_for_somebody ? &client->whom : NULL};
+    nu_dial(&client->conn, cluster, client->host, &target, &connection_ops);
     nu_timer_arm(cluster->loop, &client->timer, cluster->cluster->options.connect_timeout_ms);
-    return client;
+}
+
+static bool has_connections(const struct nu_cluster_local *cluster, const struct nu_host *host)
+{
+    struct nu_tcp_client *client;
+    nu_list_for_each(client, &cluster->tcp_clients, struct nu_tcp_client, link)
+    {
+        if (client->host == host)
+            return true;
+    }
+    return false;
+}
+
+/* Those who wait longest connect, if the host may have more connections, but never more than a few
+ * at once. */
+static void connect_waiting(struct nu_cluster_local *cluster, const struct nu_host *host)
+{
+    enum { OPEN_AT_ONCE = 3 };
+    struct nu_tcp_client *client;
+    for (int i = 0; i < OPEN_AT_ONCE && (client = find_waiting(cluster, host)); i++) {
+        bool allowed = nu_cluster_allows_connection(cluster, NU_PRIORITY_DEFAULT, host);
+        if (!allowed)
+            nu_counter_inc(&cluster->stats->upstream_cx_overflow);
+        if (!allowed && has_connections(cluster, host))
+            return;
+        start_connecting(client);
+        if (!allowed)
+            return;
+    }
+}
+
+static bool limits_hosts(const struct nu_cluster_local *cluster)
+{
+    return cluster->cluster->breakers[NU_PRIORITY_DEFAULT].max_host_connections !=
+           NU_HOST_CONNECTIONS_MAX;
 }
 
 struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
@@ -237,11 +345,36 @@ struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
         *overflow = true;
         return NULL;
     }
-    return connect_to(cluster, cluster->hosts->hosts[choice.index], whom, ops, owner);
+    struct nu_tcp_client *client =
+        create_client(cluster, cluster->hosts->hosts[choice.index], whom, ops, owner);
+    if (nu_unlikely(limits_hosts(cluster)))
+        connect_waiting(cluster, client->host);
+    else
+        start_connecting(client);
+    return client;
 }
 
 void nu_tcp_client_close(struct nu_tcp_client *client, enum nu_close_mode mode)
 {
+    if (client->state == NU_TCP_WAITING) {
+        nu_counter_inc(&stats_of(client)->upstream_rq_cancelled);
+        end_waiting(client);
+        return;
+    }
     client->given_up = client->state == NU_TCP_CONNECTING;
     nu_connection_close(&client->conn, mode);
+}
+
+/* Those who wait first, so that none of them connects when others end. */
+void nu_tcp_clients_destroy(struct nu_cluster_local *cluster)
+{
+    while (!nu_list_is_empty(&cluster->tcp_waiting)) {
+        struct nu_tcp_client *client =
+            nu_list_first(&cluster->tcp_waiting, struct nu_tcp_client, link);
+        end_waiting(client);
+        tell_failure(client, NU_RESET_LOCAL_CONNECTION_FAILURE, nu_str_make(NULL, 0));
+    }
+    while (!nu_list_is_empty(&cluster->tcp_clients))
+        nu_connection_close(&nu_list_first(&cluster->tcp_clients, struct nu_tcp_client, link)->conn,
+                            NU_CLOSE_NOW);
 }

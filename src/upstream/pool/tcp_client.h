@@ -5,7 +5,11 @@
  * somebody asks, within the cluster's breakers, counted as a waiting request until it is there and
  * as a request from then on, as in Envoy.
  *
- *     connecting -> open -> closed
+ *     waiting -> connecting -> open -> closed
+ *
+ * Where per_host_thresholds allow the host no further connection, a client waits until another one
+ * of the worker with this host ends, or fails with it; a worker's first connection to a host is
+ * always allowed.
  *
  * The client frees itself behind the last of its ops; its owner forgets it then. The worker that
  * opened it.
@@ -15,6 +19,7 @@
 
 #include "codec/codec.h"
 #include "event/timer.h"
+#include "http/proxy_data.h"
 #include "net/connection.h"
 #include "upstream/cluster.h"
 
@@ -35,6 +40,7 @@ struct nu_tcp_client_ops {
 };
 
 enum nu_tcp_client_state {
+    NU_TCP_WAITING, /* to connect: there is no connection yet */
     NU_TCP_CONNECTING,
     NU_TCP_OPEN,
 };
@@ -46,7 +52,9 @@ struct nu_tcp_client {
     struct nu_cluster_local *cluster; /* borrowed */
     struct nu_host *host;             /* one reference */
     struct nu_host_stats *host_stats;
-    struct nu_list link;     /* in cluster->tcp_clients */
+    struct nu_proxy_data whom; /* whom it is for: views into what its owner gave */
+    bool is_for_somebody;
+    struct nu_list link;     /* in cluster->tcp_waiting or tcp_clients */
     struct nu_timer timer;   /* connect timeout */
     struct nu_address local; /* once it is there */
     struct nu_address remote;
@@ -64,9 +72,9 @@ struct nu_tcp_client {
 bool nu_tcp_client_allowed(struct nu_cluster_local *cluster);
 
 /*
- * Begins to connect to a host that the balancer chooses; the ops follow, never from inside. `whom`
- * is whom the connection is for, told to hosts that ask for it; NULL for nobody. NULL
- * where there is no host, or, with `*overflow` set, where too many wait for a connection already.
+ * Begins to connect, or to wait for that, to a host that the balancer chooses; the ops follow, never
+ * from inside. `whom` is whom the connection is for, told to hosts that ask for it; what it points to
+ * lives as long as the client connects; NULL for nobody. NULL where there is no host, or, with `*overflow` set, where too many wait for a connection already.
  */
 struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
                                          const struct nu_lb_context *context,
@@ -77,6 +85,9 @@ struct nu_tcp_client *nu_tcp_client_open(struct nu_cluster_local *cluster,
 /* Ends a client as nu_connection_close does; one that is not there yet is given up, and none of its
  * ops is called. */
 void nu_tcp_client_close(struct nu_tcp_client *client, enum nu_close_mode mode);
+
+/* Ends all clients of a worker's cluster, with their last ops. */
+void nu_tcp_clients_destroy(struct nu_cluster_local *cluster);
 
 /* Brings the cluster's statistics up to the bytes that passed. */
 void nu_tcp_client_count_bytes(struct nu_tcp_client *client);
