@@ -84,9 +84,22 @@ def rewrite(folder):
     use_pair(folder, "two")
 
 
-def move(folder, name="two"):
+def pair_of(folder, name):
+    """A folder of their own for a certificate and its key."""
+    (folder / f"pair-{name}").mkdir()
     for kind in ("crt", "key"):
-        shutil.copy(folder / f"{name}.{kind}", folder / "next")
+        shutil.copy(folder / f"{name}.{kind}", folder / f"pair-{name}" / f"server.{kind}")
+
+
+def use_folder(folder, name):
+    """Makes both what is served, in one step."""
+    os.symlink(f"pair-{name}", folder / "next")
+    os.rename(folder / "next", folder / "live")
+
+
+def move(folder, name="two", source=None):
+    for kind in ("crt", "key"):
+        shutil.copy((source or folder) / f"{name}.{kind}", folder / "next")
         os.rename(folder / "next", folder / f"server.{kind}")
 
 
@@ -181,17 +194,22 @@ def test_a_bad_pair_is_refused_and_a_later_good_one_taken(nuncio, origin, pki, b
 
 
 def test_files_that_stay_the_same_change_nothing(nuncio, origin, pki):
-    """Nor do others in the folder: what comes after them is the first change."""
-    proxy = nuncio(serving(pki), origin=origin().port)
-    use_pair(pki, "one")
-    (pki / "other.crt").write_text("")
+    """Nor do others in the folder: what comes after them is the first change. Each change here is one
+    step, for of two steps that are far apart (the test may be kept waiting between them) the first
+    is a change of its own, with a certificate and a key that do not belong together."""
+    pair_of(pki, "one")
+    use_folder(pki, "one")
+    proxy = nuncio(serving(pki, "live/server"), origin=origin().port)
+    move(pki / "pair-one", source=pki, name="one")
+    (pki / "pair-one" / "other.crt").write_text("")
     client = Client(pki, proxy.port("main"))
     client.get()
     again = Client(pki, proxy.port("main"), session=client.sock.session, context=client.context)
     assert again.sock.session_reused
     client.close()
     again.close()
-    use_pair(pki, "two")
+    pair_of(pki, "two")
+    use_folder(pki, "two")
     proxy.stderr.wait(NEW)
     assert updates(proxy) == (1, 0)
 
