@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "event/inbox.h"
 #include "event/timer.h"
 #include "upstream/cluster_build.h"
 #include "upstream/cluster_manager.h"
@@ -18,7 +19,8 @@ enum { PAUSE_MS = 100 };
 
 struct original_dst {
     struct nu_discovery base;
-    struct nu_loop *loop; /* borrowed */
+    struct nu_loop *loop;      /* borrowed */
+    struct nu_inbox new_hosts; /* of struct new_host, from workers */
     struct nu_timer timer;
     struct nu_host **arrived; /* owned, one reference each: workers made them */
     uint32_t arrived_count;
@@ -90,6 +92,27 @@ static void add_host(struct nu_cluster *cluster, struct nu_host *host)
         publish_arrived(original);
 }
 
+/* A new host on its way from a worker. */
+struct new_host {
+    struct nu_inbox_item item;
+    struct nu_host *host; /* one reference */
+};
+
+static void drop_new_host(struct nu_inbox *inbox, struct nu_inbox_item *item)
+{
+    struct new_host *message = nu_container_of(item, struct new_host, item);
+    (void)inbox;
+    nu_host_unref(message->host);
+    nu_free(message);
+}
+
+static void on_new_host(struct nu_inbox *inbox, struct nu_inbox_item *item)
+{
+    struct original_dst *original = nu_container_of(inbox, struct original_dst, new_hosts);
+    add_host(original->base.cluster, nu_container_of(item, struct new_host, item)->host);
+    drop_new_host(inbox, item);
+}
+
 /* Kept are hosts that were chosen since the last look, and those with connections. */
 static bool is_needed(struct nu_host *host)
 {
@@ -127,6 +150,7 @@ static void destroy(struct nu_discovery *base)
     nu_timer_cancel(&original->timer);
     nu_timer_cancel(&original->pause);
     forget_arrived(original);
+    nu_inbox_finish(&original->new_hosts, drop_new_host);
     nu_free(original);
 }
 
@@ -137,6 +161,7 @@ struct nu_discovery *nu_original_dst_create(struct nu_cluster *cluster, struct n
     struct original_dst *original = nu_calloc(1, sizeof(*original));
     nu_discovery_init(&original->base, &original_dst_class, cluster);
     original->loop = loop;
+    nu_inbox_init(&original->new_hosts, loop, on_new_host);
     nu_timer_init(&original->timer, on_cleanup);
     nu_timer_init(&original->pause, on_pause_end);
     return &original->base;
@@ -144,28 +169,11 @@ struct nu_discovery *nu_original_dst_create(struct nu_cluster *cluster, struct n
 
 /* --- The worker's side ------------------------------------------------------------------------ */
 
-/* A new host on its way to the main thread. */
-struct host_message {
-    struct nu_task task;
-    struct nu_cluster *cluster;
-    struct nu_host *host; /* one reference */
-};
-
-static void on_host_message(struct nu_task *task)
-{
-    struct host_message *message = nu_container_of(task, struct host_message, task);
-    add_host(message->cluster, message->host);
-    nu_host_unref(message->host);
-    nu_free(message);
-}
-
 static void tell_main(struct nu_cluster *cluster, struct nu_host *host)
 {
-    struct host_message *message = nu_alloc(sizeof(*message));
-    message->task.fn = on_host_message;
-    message->cluster = cluster;
+    struct new_host *message = nu_alloc(sizeof(*message));
     message->host = nu_host_ref(host);
-    nu_loop_post(nu_cluster_manager_loop(cluster->manager), &message->task);
+    nu_inbox_send(&original_of(cluster->discovery)->new_hosts, &message->item);
 }
 
 /* It is called by the cluster's name and the address, as in Envoy. */

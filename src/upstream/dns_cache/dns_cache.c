@@ -333,6 +333,7 @@ static struct nu_dns_cache *create(struct nu_dns_caches *caches, struct nu_str n
         .failure_base_ms = params->failure_base_ms,
         .failure_max_ms = params->failure_max_ms,
     };
+    nu_inbox_init(&cache->questions, caches->loop, nu_dns_cache_on_question);
     nu_list_init(&cache->observers);
     create_sets(cache, caches->stats, name);
     return cache;
@@ -340,6 +341,7 @@ static struct nu_dns_cache *create(struct nu_dns_caches *caches, struct nu_str n
 
 static void destroy(struct nu_dns_cache *cache)
 {
+    nu_inbox_finish(&cache->questions, nu_dns_cache_drop_question);
     nu_map_for_each(item, &cache->entries)
     {
         stop(item->value);

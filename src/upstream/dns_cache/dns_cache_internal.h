@@ -4,6 +4,7 @@
 #define NU_UPSTREAM_DNS_CACHE_INTERNAL_H
 
 #include "base/arena.h"
+#include "event/inbox.h"
 #include "event/timer.h"
 #include "net/dns_pace.h"
 #include "upstream/dns_cache/dns_cache.h"
@@ -27,9 +28,10 @@ struct nu_dns_cache {
     const char *config;        /* in the arena of all */
     struct nu_dns_cache_params params;
     struct nu_dns_pace_params pace;
-    struct nu_map entries;    /* of struct nu_dns_cache_entry, owned; main thread */
-    struct nu_list observers; /* of struct nu_dns_cache_observer */
-    bool started;             /* its first names were asked for */
+    struct nu_inbox questions; /* of struct nu_dns_question, from workers */
+    struct nu_map entries;     /* of struct nu_dns_cache_entry, owned; main thread */
+    struct nu_list observers;  /* of struct nu_dns_cache_observer */
+    bool started;              /* its first names were asked for */
     _Atomic uint32_t entry_count;
     _Atomic uint32_t pending; /* requests that wait, in all threads */
     atomic_bool is_open;      /* as many as may, as the gauge says */
@@ -77,6 +79,10 @@ struct nu_dns_result *nu_dns_result_ref(struct nu_dns_result *result);
 void nu_dns_result_unref(struct nu_dns_result *result);
 
 /* --- dns_cache_local.c --- */
+
+/* What the questions of a cache are given to: to be answered, or freed. Main thread. */
+void nu_dns_cache_on_question(struct nu_inbox *inbox, struct nu_inbox_item *item);
+void nu_dns_cache_drop_question(struct nu_inbox *inbox, struct nu_inbox_item *item);
 
 /* Sends news to one thread's part, or to all of them. Main thread. */
 void nu_dns_cache_tell(struct nu_dns_cache *cache, struct nu_cluster_table *table,

@@ -184,36 +184,45 @@ void nu_dns_cache_tell_all(struct nu_dns_cache *cache, enum nu_dns_news_kind kin
 
 /* --- Questions to the main thread ------------------------------------------------------------- */
 
-struct question {
-    struct nu_task task;
-    struct nu_dns_cache *cache;
-    struct nu_cluster_table *table;
+struct nu_dns_question {
+    struct nu_inbox_item item;
+    struct nu_cluster_table *table; /* borrowed: who asks */
     uint16_t port;
     bool again;
     size_t len;
     char key[];
 };
 
-static void on_question(struct nu_task *task)
+static struct nu_dns_question *question_of(struct nu_inbox_item *item)
 {
-    struct question *question = nu_container_of(task, struct question, task);
-    nu_dns_cache_load(question->cache, question->table, nu_str_make(question->key, question->len),
+    return nu_container_of(item, struct nu_dns_question, item);
+}
+
+void nu_dns_cache_drop_question(struct nu_inbox *inbox, struct nu_inbox_item *item)
+{
+    (void)inbox;
+    nu_free(question_of(item));
+}
+
+void nu_dns_cache_on_question(struct nu_inbox *inbox, struct nu_inbox_item *item)
+{
+    struct nu_dns_cache *cache = nu_container_of(inbox, struct nu_dns_cache, questions);
+    const struct nu_dns_question *question = question_of(item);
+    nu_dns_cache_load(cache, question->table, nu_str_make(question->key, question->len),
                       question->port, question->again);
-    nu_free(question);
+    nu_dns_cache_drop_question(inbox, item);
 }
 
 static void ask(const struct nu_dns_cache_local *local, struct nu_str key, uint16_t port,
                 bool again)
 {
-    struct question *question = nu_alloc(sizeof(*question) + key.len);
-    question->task.fn = on_question;
-    question->cache = local->cache;
+    struct nu_dns_question *question = nu_alloc(sizeof(*question) + key.len);
     question->table = local->table;
     question->port = port;
     question->again = again;
     question->len = key.len;
     memcpy(question->key, key.ptr, key.len);
-    nu_loop_post(local->cache->loop, &question->task);
+    nu_inbox_send(&local->cache->questions, &question->item);
 }
 
 /* --- Looking up ------------------------------------------------------------------------------- */

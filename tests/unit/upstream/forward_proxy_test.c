@@ -552,4 +552,20 @@ TEST(a_name_that_is_looked_up_may_be_left_alone_at_the_end)
     assert_true(!a.wait.local && !b.wait.local);
 }
 
+/* What the leak sanitizer sees. */
+TEST(a_question_that_the_main_thread_does_not_read_any_more_is_freed)
+{
+    struct fixture f;
+    struct asker a;
+    fixture_init(&f);
+    ask(&f, &a, "a.test");
+    nu_init_manager_finish(&f.init);
+    nu_cluster_table_finish(&f.base.table);
+    nu_cluster_manager_destroy(&f.base.manager);
+    nu_loop_destroy(&f.base.loop);
+    nu_stats_destroy(&f.base.stats);
+    nu_clock_fake_remove();
+    assert_int_equal(a.told, 0);
+}
+
 TEST_MAIN()

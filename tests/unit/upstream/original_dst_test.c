@@ -180,6 +180,26 @@ TEST(hosts_that_nobody_uses_go_after_two_looks)
     fixture_finish(&f);
 }
 
+/* A worker's last hosts, of which the main thread is not told any more. */
+TEST(a_host_on_its_way_is_let_go_at_the_end)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct nu_host *host = nu_host_ref(choose(&f, "1.0.0.1:80"));
+    struct nu_discovery *discovery = f.base.cluster->discovery;
+    nu_init_manager_finish(&f.init);
+    nu_cluster_table_finish(&f.base.table);
+    assert_int_equal(host->refs, 2);
+    f.base.cluster->discovery = NULL;
+    discovery->cls->destroy(discovery);
+    assert_int_equal(host->refs, 1);
+    nu_host_unref(host);
+    nu_cluster_manager_destroy(&f.base.manager);
+    nu_loop_destroy(&f.base.loop);
+    nu_stats_destroy(&f.base.stats);
+    nu_clock_fake_remove();
+}
+
 TEST(request_without_a_destination_has_no_host)
 {
     struct fixture f;
