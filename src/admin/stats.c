@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /stats and its kin: the registry's renderings as sources of slices. */
 #include "admin/admin_internal.h"
+#include "admin/endpoint_stats.h"
 #include "admin/stats_page.h"
 
 static bool next_slice(void *state, struct nu_strbuf *out, size_t bytes)
@@ -66,6 +67,7 @@ static void answer(const struct nu_admin_request *request, struct nu_stats_optio
         return;
     }
     admin->parts.ops->refresh_stats(admin->parts.owner);
+    options->rows = nu_admin_endpoint_stats(admin->parts.clusters);
     if (wants_html(request)) {
         nu_admin_answer_stats_page(request, options, response);
         return;

@@ -320,7 +320,7 @@ struct nu_upstream_proxy_stats {
 };
 extern const struct nu_stat_table nu_upstream_proxy_stats_table;
 
-/* Of one host, shown by /clusters only: a private set */
+/* Of one host, shown by /clusters, and where a cluster asks for it by /stats: a private set */
 #define NU_HOST_STATS(X, S) \
     X(S, COUNTER, rq_total, "Requests sent.") \
     X(S, COUNTER, rq_success, "Requests answered without a 5xx.") \

@@ -12,6 +12,8 @@ void nu_stats_options_finish(struct nu_stats_options *options)
 {
     if (options->filter)
         nu_regex_destroy(&options->filter);
+    if (options->rows)
+        options->rows->destroy(options->rows);
     *options = (struct nu_stats_options){0};
 }
 
@@ -236,6 +238,8 @@ enum nu_stat_walk_result nu_stats_render_walk(struct nu_stats_render *render,
                                               struct nu_stat_ref *ref)
 {
     for (; render->phase < NU_STAT_PHASE_COUNT; render->phase++) {
+        if (nu_stats_rows_are_due(render))
+            return NU_STAT_WALK_ON;
         if (!render->is_walking) {
             nu_stat_walk_init(&render->walk, render->stats, (enum nu_stat_phase)render->phase);
             render->walk.used_only = render->options.used_only;

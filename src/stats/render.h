@@ -13,6 +13,7 @@
 
 struct nu_regex;
 struct nu_stats;
+struct nu_stats_rows;
 
 enum nu_stats_format { NU_STATS_TEXT, NU_STATS_JSON, NU_STATS_PROMETHEUS };
 
@@ -38,9 +39,10 @@ struct nu_stats_options {
     enum nu_stats_type type; /* not for Prometheus */
     enum nu_stats_buckets buckets;
     bool used_only;
-    bool hidden_only;        /* we have no hidden stats: nothing is shown */
-    bool text_readouts;      /* Prometheus only: as gauges of 0 with the text in a label */
-    struct nu_regex *filter; /* owned; shown is what it finds a match in; NULL for all */
+    bool hidden_only;           /* we have no hidden stats: nothing is shown */
+    bool text_readouts;         /* Prometheus only: as gauges of 0 with the text in a label */
+    struct nu_regex *filter;    /* owned; shown is what it finds a match in; NULL for all */
+    struct nu_stats_rows *rows; /* owned; shown beside the sets (stats/rows.h); NULL for none */
 };
 
 void nu_stats_options_finish(struct nu_stats_options *options);

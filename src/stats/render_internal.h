@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "stats/render.h"
+#include "stats/rows.h"
 #include "stats/series_internal.h"
 #include "stats/walk_internal.h"
 
@@ -60,6 +61,9 @@ struct nu_stats_render {
     /* Prometheus */
     struct nu_prometheus prometheus;
     struct nu_strbuf scratch;
+    /* The table of figures */
+    size_t figure;        /* the next one, counted through */
+    bool type_is_written; /* of the column at hand */
 };
 
 /* Whether the options ask for this statistic. */
@@ -70,6 +74,17 @@ bool nu_stats_render_json_step(struct nu_stats_render *render, struct nu_strbuf 
 bool nu_stats_render_prometheus_step(struct nu_stats_render *render, struct nu_strbuf *out);
 void nu_stats_render_prometheus_begin(struct nu_stats_render *render);
 void nu_stats_render_prometheus_end(struct nu_stats_render *render);
+
+/* --- render_rows.c --- */
+
+/* Text and JSON: whether it is the turn of the table's figures. */
+bool nu_stats_rows_are_due(const struct nu_stats_render *render);
+/* Takes the next one; true if it is wanted: then `scratch` is its name. */
+bool nu_stats_rows_next(struct nu_stats_render *render, uint64_t *value);
+/* The next one for Prometheus, wanted or not; false behind the last. */
+bool nu_stats_rows_prometheus_step(struct nu_stats_render *render, struct nu_strbuf *out);
+
+/* --- render.c --- */
 
 /* The next statistic, wanted or not, over all phases. */
 enum nu_stat_walk_result nu_stats_render_walk(struct nu_stats_render *render,

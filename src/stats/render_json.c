@@ -176,11 +176,27 @@ static void add_stat(struct nu_stats_render *render, const struct nu_stat_ref *r
     nu_json_object_end(json);
 }
 
+static void add_figure(struct nu_stats_render *render)
+{
+    uint64_t value;
+    if (!nu_stats_rows_next(render, &value))
+        return;
+    nu_json_object_begin(&render->json);
+    nu_json_key(&render->json, NU_STR("name"));
+    nu_json_string(&render->json, nu_strbuf_str(&render->scratch));
+    add_member_u64(&render->json, "value", value);
+    nu_json_object_end(&render->json);
+}
+
 bool nu_stats_render_json_step(struct nu_stats_render *render, struct nu_strbuf *out)
 {
     render->json.out = out;
     if (!render->is_begun)
         begin_document(render);
+    if (nu_stats_rows_are_due(render)) {
+        add_figure(render);
+        return true;
+    }
     struct nu_stat_ref ref;
     enum nu_stat_walk_result result = nu_stats_render_walk(render, &ref);
     if (result == NU_STAT_WALK_END)

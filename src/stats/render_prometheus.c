@@ -545,5 +545,5 @@ bool nu_stats_render_prometheus_step(struct nu_stats_render *render, struct nu_s
     case NU_PROMETHEUS_PRINT:
         break;
     }
-    return print_step(render, out);
+    return print_step(render, out) || nu_stats_rows_prometheus_step(render, out);
 }

@@ -108,8 +108,23 @@ static void add_value(const struct nu_stats_render *render, const struct nu_stat
     }
 }
 
+static void add_figure(struct nu_stats_render *render, struct nu_strbuf *out)
+{
+    uint64_t value;
+    if (!nu_stats_rows_next(render, &value))
+        return;
+    nu_strbuf_add(out, nu_strbuf_str(&render->scratch));
+    nu_strbuf_add(out, NU_STR(": "));
+    nu_strbuf_add_u64(out, value);
+    nu_strbuf_add_char(out, '\n');
+}
+
 bool nu_stats_render_text_step(struct nu_stats_render *render, struct nu_strbuf *out)
 {
+    if (nu_stats_rows_are_due(render)) {
+        add_figure(render, out);
+        return true;
+    }
     struct nu_stat_ref ref;
     enum nu_stat_walk_result result = nu_stats_render_walk(render, &ref);
     if (result == NU_STAT_WALK_END)

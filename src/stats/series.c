@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "stats/memory_internal.h"
+#include "stats/rows.h"
 
 struct nu_series_table *nu_series_table_create(void)
 {

@@ -129,8 +129,6 @@ size_t nu_series_above(const struct nu_series *series, struct nu_str prefix);
 
 /* Order of names token by token: as memcmp, but '.' comes before every other byte. */
 int nu_stat_name_cmp(struct nu_str a, struct nu_str b);
-/* Appends text as a label value: with '\', '"' and newlines escaped. */
-void nu_stat_escape_label(struct nu_strbuf *out, struct nu_str value);
 enum nu_metric_kind nu_stat_metric_kind(unsigned kind);
 
 /* --- Between series.c and shape.c --- */

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "stats/memory_internal.h"
+#include "stats/rows.h"
 #include "stats/series_internal.h"
 
 /* Of a family of response codes these are looked at: of each class a code and the total,

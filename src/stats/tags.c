@@ -392,6 +392,19 @@ const struct nu_stat_tagging *nu_stat_tags_extract(struct nu_stat_tags *tags, st
     return &tags->result;
 }
 
+const struct nu_stat_tagging *nu_stat_tags_fixed(struct nu_stat_tags *tags)
+{
+    struct nu_stat_tagging *result = &tags->result;
+    result->tag_count = 0;
+    result->cut_count = 0;
+    for (const struct rule *rule = tags->any.first; rule; rule = rule->next) {
+        if (rule->fixed_value && !(rule->is_shared && has_tag(result, rule->name)))
+            result->tags[result->tag_count++] =
+                (struct nu_stat_tag){rule->name, rule->label, nu_str_from(rule->fixed_value)};
+    }
+    return result;
+}
+
 void nu_stat_tags_keep(const struct nu_stat_tagging *tagging, struct nu_str name, size_t begin,
                        struct nu_strbuf *out)
 {

@@ -60,6 +60,8 @@ struct nu_stat_tagging {
 
 /* What the rules find in `name`; valid until the next call, its values as long as `name`. */
 const struct nu_stat_tagging *nu_stat_tags_extract(struct nu_stat_tags *tags, struct nu_str name);
+/* The tags that every name gets, in the same way. */
+const struct nu_stat_tagging *nu_stat_tags_fixed(struct nu_stat_tags *tags);
 /* Appends the part of `name` from `begin` on that no cut covers. */
 void nu_stat_tags_keep(const struct nu_stat_tagging *tagging, struct nu_str name, size_t begin,
                        struct nu_strbuf *out);

@@ -160,6 +160,7 @@ struct nu_cluster {
     bool is_checked;                      /* its hosts' health is checked */
     bool keeps_passing_hosts;             /* and those that pass outlive what discovery says */
     bool added_via_api;
+    bool shows_hosts;       /* the figures of its hosts stand in /stats, too */
     bool wants_provided_lb; /* by its configuration: the balancer of its type */
     /* Hosts are made by need; NULL: they are not. */
     const struct nu_original_dst *original_dst;

@@ -335,6 +335,7 @@ static void read_tracking(struct nu_cluster *cluster, const cluster_proto *proto
     const Envoy__Config__Cluster__V3__TrackClusterStats *tracked = proto->track_cluster_stats;
     nu_cluster_track(cluster, tracked ? tracked->timeout_budgets : proto->track_timeout_budgets,
                      tracked && tracked->request_response_sizes);
+    cluster->shows_hosts = tracked && tracked->per_endpoint_stats;
 }
 
 static void read_options(struct nu_factory *factory, struct nu_cluster *cluster,
