@@ -104,13 +104,20 @@ static const struct nu_exchange_ops exchange_ops = {
 
 /* --- Making one ------------------------------------------------------------------------------- */
 
-/* Into memory of its own: the request's may go first. */
-static void copy_headers(struct nu_headers *to, const struct nu_headers *from)
+static void refer_to_headers(struct nu_headers *to, const struct nu_headers *from)
 {
     nu_headers_for_each(header, from)
+        nu_headers_add_ref(to, header->id, header->name, header->value);
+}
+
+/* Into memory of its own: the request's, and that of its route, may go first. */
+static void own_headers(struct nu_headers *headers)
+{
+    nu_headers_for_each(header, headers)
     {
-        struct nu_str name = header->id ? header->name : nu_arena_dup(to->arena, header->name);
-        nu_headers_add_ref(to, header->id, name, nu_arena_dup(to->arena, header->value));
+        if (!header->id)
+            header->name = nu_arena_dup(headers->arena, header->name);
+        header->value = nu_arena_dup(headers->arena, header->value);
     }
 }
 
@@ -148,8 +155,9 @@ bool nu_shadow_add(struct nu_list *owner, struct nu_loop *loop,
         return false;
     struct nu_shadow *shadow = create(cluster, params);
     nu_headers_init(&shadow->headers, shadow->arena, headers->used + 4);
-    copy_headers(&shadow->headers, headers);
+    refer_to_headers(&shadow->headers, headers);
     nu_mirror_policy_apply(params->policy, &shadow->headers, params->info);
+    own_headers(&shadow->headers);
     const struct nu_http_client *client = nu_http_client_of(loop);
     if (client)
         nu_http_client_sign(client, &shadow->headers);
@@ -241,7 +249,8 @@ void nu_shadows_send_trailers(struct nu_list *owner, const struct nu_headers *tr
     struct nu_shadow *shadow;
     while ((shadow = take_first(owner))) {
         nu_headers_init(&shadow->trailers, shadow->arena, trailers->used + 1);
-        copy_headers(&shadow->trailers, trailers);
+        refer_to_headers(&shadow->trailers, trailers);
+        own_headers(&shadow->trailers);
         nu_exchange_send_trailers(&shadow->exchange, &shadow->trailers);
     }
 }

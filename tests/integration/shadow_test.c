@@ -143,6 +143,21 @@ TEST(a_shadow_outlives_its_request)
     mirrored_finish(&m);
 }
 
+TEST(a_shadow_outlives_its_policy)
+{
+    struct mirrored m;
+    char host[] = "copies";
+    mirrored_init(&m, "< \r\n\r\n | " ANSWER);
+    mirrored_start(&m);
+    m.policy.host = nu_str_from(host);
+    add(&m, "0");
+    memset(host, 'x', sizeof(host) - 1); /* what the route had is gone */
+    nu_shadows_start(&m.shadows, true);
+    wait_stat(&m.base, "upstream_rq_200", 1);
+    assert_true(nu_str_starts_with(received(&m, 0), NU_STR("POST / HTTP/1.1\r\nhost: copies\r\n")));
+    mirrored_finish(&m);
+}
+
 TEST(a_shadow_that_is_at_work_at_the_end_leaves_nothing)
 {
     struct mirrored m;
