@@ -10,6 +10,12 @@ import h2
 from configs import GATED, PROXY
 from process import eventually, has_sanitizer
 from test_mirror import BODY, CLUSTER, digests, end_of, post, rss_kib
+from test_plugin import PLUGIN, plugins  # noqa: F401
+
+HOLDING = PROXY.replace("          http_filters:\n", f"""          http_filters:
+          - name: plugin
+            typed_config: {{"@type": {PLUGIN}, path: services.so, name: services}}
+""")
 
 ROUTE = """              - match: {prefix: /}
                 route: {cluster: origin}
@@ -89,6 +95,21 @@ def test_many_in_a_row(nuncio, origin):
     assert stats["cluster.origin.upstream_internal_redirect_failed_total"] == 1
     assert stats["http.main.passthrough_internal_redirect_too_many_redirects"] == 1
     assert stats["cluster.origin.upstream_cx_total"] == 1
+
+
+def test_a_body_that_a_filter_holds_does_not_go(nuncio, origin, plugins):  # noqa: F811
+    """It was received, but the router does not have it: the next request would be without it."""
+    def answers_early(peer):
+        peer.wait("a head", lambda: b"\r\n\r\n" in peer.received)
+        peer.send(TO_NEXT)
+
+    proxy = nuncio(following(base=HOLDING), "--plugin-dir", plugins, "--concurrency", "1",
+                   origin=origin(answers_early).port, other=origin().port)
+    answer = proxy.request("POST", "main", "/first", b"body", {"x-do": "keep-body"})
+    assert answer.status == 302
+    stats = proxy.stats()
+    assert stats["cluster.origin.upstream_internal_redirect_failed_total"] == 1
+    assert stats["cluster.other.upstream_rq_total"] == 0
 
 
 def test_filters_see_the_next_request(nuncio, origin):

@@ -196,6 +196,8 @@ static enum nu_data_status decode_data(struct nu_filter *self, struct nu_buf *da
         nu_headers_set(h, NU_STR(":authority"), NU_STR("nowhere.test"));
         nu_filter_clear_route_cache(self);
     }
+    if (does(s, "keep-body"))
+        return NU_DATA_STOP_AND_BUFFER;
     if (!does(s, "again") || nu_str_eq(nu_headers_get(h, NU_STR(":path")), NU_STR("/again")))
         return NU_DATA_CONTINUE;
     if (!end)

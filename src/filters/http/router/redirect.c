@@ -196,7 +196,8 @@ static bool follow(struct nu_router *router, struct nu_headers *answer)
     struct nu_headers *headers = nu_router_request(router);
     struct nu_str location = nu_headers_get_id(answer, NU_HEADER_LOCATION);
     struct nu_url url;
-    bool is_whole = router->base.chain->half[NU_DECODE].ended && !router->redirect->outgrown;
+    /* What filters still hold back was received, but is not here. */
+    bool is_whole = router->exchange.request_end_us && !router->redirect->outgrown;
     if (!is_whole || !location.ptr || !nu_headers_has_id(headers, NU_HEADER_PATH) ||
         !may_go(router, headers, location, &url))
         return false;
