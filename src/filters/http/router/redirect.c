@@ -111,6 +111,7 @@ static void become_get(struct nu_router *router, struct nu_headers *headers)
     nu_headers_set_id(headers, NU_HEADER_METHOD, NU_STR("GET"));
     nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
     nu_buf_clear(&router->redirect->body);
+    router->base.chain->half[NU_DECODE].trailers = NULL;
 }
 
 /* "scheme://host/path" of the request that was redirected. */
