@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "client/http_client.h"
 #include "client/refusal.h"
+#include "upstream/discovery/forward_proxy.h"
 #include "upstream/discovery/original_dst.h"
 
 struct nu_shadow {
@@ -187,6 +188,8 @@ static void start(struct nu_shadow *shadow, bool end)
     }
     if (nu_unlikely(cluster->cluster->original_dst != NULL))
         params.lb.destination = nu_original_dst_find(cluster, &shadow->info, &shadow->headers);
+    if (nu_unlikely(cluster->cluster->forward_proxy != NULL))
+        params.lb.host_name = nu_forward_proxy_name(cluster, &shadow->info, &shadow->headers);
     nu_exchange_start(&shadow->exchange, &params, &shadow->headers, end);
 }
 
