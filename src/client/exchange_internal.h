@@ -21,21 +21,37 @@
 #include "client/exchange.h"
 #include "stats/http_stats.h"
 
-enum nu_exchange_flag {
-    NU_EXCHANGE_STARTED = 1 << 0,
-    NU_EXCHANGE_OVER = 1 << 1,             /* nothing more is called */
-    NU_EXCHANGE_REQUEST_ENDED = 1 << 2,    /* the owner gave everything */
-    NU_EXCHANGE_RESPONSE_STARTED = 1 << 3, /* the response's head was passed on */
-    NU_EXCHANGE_RESPONSE_ENDED = 1 << 4,
-    NU_EXCHANGE_ABOVE_HIGH = 1 << 5, /* `pending` is over its limit: the owner was told */
-    NU_EXCHANGE_HOLDING = 1 << 6,    /* the response is held back */
-    NU_EXCHANGE_WAITING = 1 << 7,    /* a tunnel's bytes are held back: it was not granted yet */
-    NU_EXCHANGE_TIMED = 1 << 9,      /* the clock of its timeout may run */
-    NU_EXCHANGE_RUNNING = 1 << 10,   /* it was started */
-    NU_EXCHANGE_GRPC = 1 << 8,       /* a request of gRPC: its answer has a status of its own */
-    NU_EXCHANGE_INTERIM = 1 << 11,   /* an interim answer came */
-    NU_EXCHANGE_ASKS = 1 << 12,      /* the owner may make something else of an answer */
+/* Each has a bit of its own, by its place. */
+#define NU_EXCHANGE_FLAGS(X) \
+    X(STARTED) \
+    X(OVER)             /* nothing more is called */ \
+    X(REQUEST_ENDED)    /* the owner gave everything */ \
+    X(RESPONSE_STARTED) /* the response's head was passed on */ \
+    X(RESPONSE_ENDED) \
+    X(ABOVE_HIGH) /* `pending` is over its limit: the owner was told */ \
+    X(HOLDING)    /* the response is held back */ \
+    X(WAITING)    /* a tunnel's bytes are held back: it was not granted yet */ \
+    X(GRPC)       /* a request of gRPC: its answer has a status of its own */ \
+    X(TIMED)      /* the clock of its timeout may run */ \
+    X(RUNNING)    /* it was started */ \
+    X(INTERIM)    /* an interim answer came */ \
+    X(ASKS)       /* the owner may make something else of an answer */
+
+enum nu_exchange_bit {
+#define X(name) NU_EXCHANGE_##name##_BIT,
+    NU_EXCHANGE_FLAGS(X)
+#undef X
 };
+
+enum nu_exchange_flag {
+#define X(name) NU_EXCHANGE_##name = 1 << NU_EXCHANGE_##name##_BIT,
+    NU_EXCHANGE_FLAGS(X)
+#undef X
+};
+
+#define X(name) +1
+_Static_assert(NU_EXCHANGE_FLAGS(X) <= 16, "nu_exchange.flags has a bit for each");
+#undef X
 
 static inline struct nu_loop *nu_exchange_loop(const struct nu_exchange *exchange)
 {
@@ -87,9 +103,9 @@ void nu_exchange_break_off(struct nu_exchange *exchange, enum nu_exchange_failur
 void nu_exchange_on_ready(struct nu_exchange *exchange);
 /* The request is complete: the clock of the timeout starts. */
 void nu_exchange_end_request(struct nu_exchange *exchange);
-/* The end of a tunnel's bytes is not awaited: the clock starts now. */
 /* Starts the clock of the timeout, if it may run and does not yet. */
 void nu_exchange_arm_timeout(struct nu_exchange *exchange);
+/* The end of a tunnel's bytes is not awaited: the clock starts now. */
 void nu_exchange_begin_tunnel(struct nu_exchange *exchange);
 /* The tunnel is granted: sends what came so far. */
 void nu_exchange_send_kept(struct nu_exchange *exchange);
