@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread's event loop over libevent: the turn, the clock of the turn, work for the end of the turn, messages
- * from other threads, and deferred freeing. Sockets are in event/io.h, timers in event/timer.h,
- * signals in event/signal.h.
+ * One thread's event loop over libevent: the turn, the clock of the turn, work for the end of the
+ * turn, messages from other threads, and deferred freeing. Sockets are in event/io.h, timers in
+ * event/timer.h, signals in event/signal.h.
  *
  * A turn is: wait, tell of every descriptor that is ready, fire timers, run the tasks of the turn's
  * end (connections write what they gathered, objects that were closed are freed), wait again.

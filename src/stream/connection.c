@@ -11,8 +11,8 @@
 #include "net/conn_record.h"
 #include "stream/stream_internal.h"
 
-/* What stays of a connection between requests, besides libevent's part: whoever makes it larger pays for each of tens of
- * thousands. */
+/* What stays of a connection between requests, besides libevent's part: whoever makes it larger pays
+ * for each of tens of thousands. */
 _Static_assert(sizeof(void *) != 8 || sizeof(struct nu_server_conn) + sizeof(struct nu_hcm_conn) -
                                               sizeof(struct event) <=
                                           360,
