@@ -103,5 +103,5 @@ if [ "$missing" ]; then
     install_packages $(choose $missing)
 fi
 case " $* " in
-    *" build "*) get_libnode || echo "setup: no libnode-dev: nuncio will have no wasm engine" >&2 ;;
+    *" build "*) (get_libnode) || echo "setup: no libnode-dev: nuncio will have no wasm engine" >&2 ;;
 esac

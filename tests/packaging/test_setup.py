@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""packaging/setup.sh on machines that are made up: a PATH in which the programs that would change something
+only write down what they were asked."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2] / "packaging"
+TOOLS = ["sh", "dirname", "sed", "tr", "grep", "env", "rm", "mkdir"]
+
+
+class Machine:
+    def __init__(self, folder):
+        self.folder, self.bin, self.done = folder, folder / "bin", folder / "done"
+        self.bin.mkdir()
+        (folder / "packaging").mkdir()
+        for name in ("setup.sh", "packages.txt"):
+            shutil.copy(SOURCE / name, folder / "packaging" / name)
+        for name in TOOLS:
+            (self.bin / name).symlink_to(shutil.which(name))
+        self.program("id", "echo 1000")
+        self.program("apt-cache", 'echo "Package: $2"')
+        self.program("apt-get", f'case $1 in -s) ;; *) echo "apt-get $*" >>{self.done} ;; esac')
+        self.installed("*")
+
+    def program(self, name, body):
+        (self.bin / name).unlink(missing_ok=True)
+        (self.bin / name).write_text(f"#!/bin/sh\n{body}\n")
+        (self.bin / name).chmod(0o755)
+
+    def installed(self, pattern, but="libnode-dev"):
+        self.program("dpkg-query", f"case $4 in {but}) exit 1 ;; {pattern}) echo installed ;; esac")
+
+    def sudo(self):
+        self.program("sudo", '"$@"')
+
+    def run(self):
+        done = subprocess.run(["sh", self.folder / "packaging/setup.sh", "build", "test"], text=True,
+                              env={"PATH": str(self.bin)}, capture_output=True, check=False)
+        asked = self.done.read_text().splitlines() if self.done.exists() else []
+        self.done.unlink(missing_ok=True)
+        return done.returncode, done.stderr, asked
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
+def test_nothing_is_asked_where_nothing_is_missing(machine):
+    machine.installed("*", but="nobody")
+    for _ in range(2):
+        assert machine.run() == (0, "", [])
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_wasm_engine_is_no_need(machine, is_known):
+    """Without root nothing can be installed, but all that must be there is."""
+    if not is_known:
+        machine.program("apt-cache", "true")
+    status, errors, asked = machine.run()
+    assert status == 0 and asked == []
+    assert "nuncio will have no wasm engine" in errors
+
+
+def test_what_is_missing_is_named_where_nobody_may_install_it(machine):
+    machine.installed("*", but="libevent-dev")
+    status, errors, asked = machine.run()
+    assert status == 1 and asked == []
+    assert "neither root nor sudo" in errors
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+def test_the_wasm_engine_is_installed(machine, is_root):
+    if is_root:
+        machine.program("id", "echo 0")
+    else:
+        machine.sudo()
+    status, errors, asked = machine.run()
+    assert (status, errors) == (0, "")
+    assert len(asked) == 1 and asked[0].endswith(" libnode-dev")
+    machine.installed("*", but="nobody")
+    assert machine.run() == (0, "", [])
+
+
+def test_another_nodejs_stays(machine):
+    """Where the package would remove one, it is unpacked; that fails here, and is no failure."""
+    machine.sudo()
+    machine.program("apt-get", f'case $1 in -s) echo "Remv nodejs" ;; '
+                               f'*) echo "apt-get $*" >>{machine.done}; exit 1 ;; esac')
+    status, errors, asked = machine.run()
+    assert status == 0 and "nuncio will have no wasm engine" in errors
+    assert not [line for line in asked if "install" in line and "libnode-dev" in line]
+    assert not os.path.exists(machine.folder / "build-libnode/usr")
