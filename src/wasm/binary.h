@@ -78,7 +78,7 @@ void nu_wasm_type_format(const char *type, struct nu_strbuf *out);
 
 /*
  * Writes the module for an engine: its memory cannot grow beyond `max_pages`, its tables not beyond
- * `max_table`, and its start function, if it has one, is exported instead of run, so that the host
+ * equal parts of `max_table`, and its start function, if it has one, is exported instead of run, so that the host
  * can call it when it holds the instance. False with a text in `error` if it asks for more from the
  * start.
  */

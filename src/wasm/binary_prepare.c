@@ -40,11 +40,14 @@ static bool put_memory(struct nu_wasm_reader *reader, uint32_t max_pages, struct
     return true;
 }
 
+/* The tables share the limit: an engine has them in memory of its own, which has an end as well. */
 static bool put_tables(struct nu_wasm_reader *reader, uint32_t max_table, struct nu_strbuf *body,
                        struct nu_strbuf *error)
 {
     uint32_t count = nu_wasm_read_count(reader, 3);
     put_u32(body, count);
+    if (count)
+        max_table /= count;
     for (uint32_t i = 0; i < count; i++) {
         nu_strbuf_add_char(body, (char)nu_wasm_read_table_type(reader));
         struct nu_wasm_extent extent = nu_wasm_read_extent(reader);

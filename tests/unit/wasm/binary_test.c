@@ -167,6 +167,17 @@ TEST(a_module_that_asks_for_too_much_is_refused)
     nu_strbuf_finish(&out);
 }
 
+TEST(tables_share_their_limit)
+{
+    struct nu_strbuf out = {0};
+    struct nu_wasm_module *module =
+        PARSE(HEAD TYPES IMPORTS FUNCTIONS "\4\7\2\x70\0\5\x70\0\5" MEMORY EXPORTS CODE);
+    assert_true(nu_wasm_module_prepare(module, 2, 10, &out, &error));
+    assert_false(nu_wasm_module_prepare(module, 2, 9, &out, &error));
+    assert_str(nu_strbuf_str(&error), "it needs a table of 5 entries; the limit is 4");
+    nu_strbuf_finish(&out);
+}
+
 int main(void)
 {
     return _cmocka_run_group_tests(__FILE__, nu_tests_, nu_test_count_, set_up, tear_down);
