@@ -228,7 +228,7 @@ def test_tcp_proxy(example):
 def test_mirror(example):
     running = example("mirror.yaml")
     assert running.get(18000, headers={"cookie": "secret"}).text == "ok"
-    assert eventually(lambda: running.origins[8002].received)
+    assert eventually(lambda: b"\r\n\r\n" in b"".join(running.origins[8002].received))
     copy = running.origins[8002].received[0]
     assert b"-shadow:" in copy and b"x-copy: of " in copy and b"secret" not in copy
     assert b"secret" in running.origins[8001].received[0]
