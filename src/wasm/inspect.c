@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A module's page: facts first, the verdict last. */
+/* A module's page: facts first, the verdict last. Its names are shown so that a terminal takes nothing
+ * in them for a command. */
 #include "wasm/inspect.h"
 
+#include "base/log_pattern.h"
 #include "wasm/abi.h"
 
 enum { PAGE_BYTES = 64 * 1024 };
@@ -22,8 +24,10 @@ static void add_sections(const struct nu_wasm_module *module, struct nu_strbuf *
     for (size_t i = 0; i < module->section_count; i++) {
         const struct nu_wasm_section *section = &module->sections[i];
         nu_strbuf_addf(out, "  %-10s %10zu", section_name(section->id), section->body.len);
-        if (section->id == 0)
-            nu_strbuf_addf(out, "  %.*s", NU_STR_ARG(section->name));
+        if (section->id == 0) {
+            nu_strbuf_add_cstr(out, "  ");
+            nu_log_escape(out, section->name);
+        }
         nu_strbuf_add_char(out, '\n');
     }
 }
@@ -42,9 +46,12 @@ static void add_memory(const struct nu_wasm_module *module, struct nu_strbuf *ou
 static void add_item(const struct nu_wasm_item *item, struct nu_strbuf *out)
 {
     nu_strbuf_add_cstr(out, "  ");
-    if (item->module.len)
-        nu_strbuf_addf(out, "%.*s.", NU_STR_ARG(item->module));
-    nu_strbuf_addf(out, "%.*s ", NU_STR_ARG(item->name));
+    if (item->module.len) {
+        nu_log_escape(out, item->module);
+        nu_strbuf_add_char(out, '.');
+    }
+    nu_log_escape(out, item->name);
+    nu_strbuf_add_char(out, ' ');
     if (item->type)
         nu_wasm_type_format(item->type, out);
     else
@@ -96,6 +103,18 @@ static void add_absent(const struct nu_wasm_module *module, struct nu_strbuf *ou
     }
 }
 
+/* What is wrong, line by line: names of the module are among it, whatever they are made of. */
+static void add_reasons(const struct nu_strbuf *error, struct nu_strbuf *out)
+{
+    struct nu_str rest = nu_strbuf_str(error);
+    const char *separator = "";
+    while (rest.ptr) {
+        nu_strbuf_add_cstr(out, separator);
+        nu_log_escape(out, nu_str_split(&rest, '\n'));
+        separator = "\n";
+    }
+}
+
 static bool add_verdict(const struct nu_wasm_module *module, struct nu_arena *arena,
                         struct nu_strbuf *out)
 {
@@ -107,7 +126,7 @@ static bool add_verdict(const struct nu_wasm_module *module, struct nu_arena *ar
                    abi == NU_WASM_ABI_COUNT ? "none" : nu_wasm_abi_name(abi));
     add_absent(module, out);
     nu_strbuf_addf(out, "verdict: %s", ok ? "nuncio can use it" : "nuncio cannot use it");
-    nu_strbuf_add(out, nu_strbuf_str(&error));
+    add_reasons(&error, out);
     nu_strbuf_add_char(out, '\n');
     nu_strbuf_finish(&error);
     return ok;

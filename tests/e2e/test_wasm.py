@@ -345,6 +345,15 @@ def test_inspect_tells_what_is_in_the_way(nuncio_binary, tmp_path):
         assert line in text
 
 
+def test_inspect_shows_names_that_are_for_terminals(nuncio_binary, tmp_path):
+    module = wat(tmp_path, r"""(module (import "e\1b[2J" "\1b]0;x\07" (func))
+                                (func (export "\1b[31mred")))""")
+    shown = subprocess.run([nuncio_binary, "wasm", "inspect", module], capture_output=True,
+                           text=True, check=False).stdout
+    assert "\x1b" not in shown and "\x07" not in shown
+    assert "[31mred" in shown and "missing import: " in shown
+
+
 @pytest.mark.parametrize("arguments,why", [
     (("inspect",), "usage:"), (("run", "x"), "usage:"),
     (("inspect", "/no/such"), "cannot open '/no/such': No such file or directory"),
