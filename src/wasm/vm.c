@@ -107,6 +107,8 @@ static void tell_failure(const struct nu_wasm_vm *vm)
 {
     struct nu_str rest = nu_strbuf_str(&vm->guest.failure);
     struct nu_str line = nu_str_split(&rest, '\n');
+    if (!line.len)
+        return; /* ended by us, who said why */
     nu_log(NU_LOG_WASM, NU_LOG_ERROR, "Function: %.*s", NU_STR_ARG(line));
     if (rest.ptr)
         nu_log(NU_LOG_WASM, NU_LOG_ERROR, "Proxy-Wasm plugin in-VM backtrace:");
@@ -373,6 +375,7 @@ struct nu_wasm_context *nu_wasm_vm_root(struct nu_wasm_vm *vm, const struct nu_w
         return root;
     free_root(root);
     vm->guest.dead = true; /* a plug-in without its configuration must not run, nor beside it */
+    nu_wasm_vm_is_dead(vm);
     return NULL;
 }
 

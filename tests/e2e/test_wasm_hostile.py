@@ -68,6 +68,17 @@ def test_an_answer_behind_the_head_ends_the_connection(hostile):
     assert client.received.endswith(b"\r\n\r\n")
 
 
+# --- Starting -------------------------------------------------------------------------------------
+
+
+def test_a_guest_that_takes_its_configuration_only_once(proxy):  # pylint: disable=redefined-outer-name
+    running = proxy(plugin("once", code=GUEST))
+    for _ in range(2):
+        assert running.get("main", "/").status == 503
+    assert "one: proxy_on_configure returned false" in running.stderr.text
+    assert "Function: \n" not in running.stderr.text
+
+
 # --- Memory and time ------------------------------------------------------------------------------
 
 

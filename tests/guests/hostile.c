@@ -113,6 +113,21 @@ static void disturb(void)
     }
 }
 
+/* "once": takes its configuration the first time, and never again. */
+PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
+{
+    struct text configuration = {0};
+    struct text before = {0};
+    uint32_t cas;
+    (void)id;
+    proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, &configuration.ptr, &configuration.size);
+    if (!is(configuration, "once"))
+        return 1;
+    if (proxy_get_shared_data(LITERAL("configured"), &before.ptr, &before.size, &cas) == 0)
+        return 0;
+    return proxy_set_shared_data(LITERAL("configured"), "", 0, 0) == 0;
+}
+
 PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint32_t n, int end)
 {
     (void)n, (void)end;
