@@ -269,12 +269,15 @@ def _compressed_sides(spec):
     return sides
 
 
+FROM_THE_START = ("cluster.", "cluster_manager.cluster_updated", "cluster_manager.update_", "dns.",
+                  "dns_cache.")
+
+
 def _counted_from(since, stats):
-    """What is taken off: with `since: start` nothing of the clusters' statistics."""
+    """What is taken off: with `since: start` nothing of what clusters and names did."""
     if since is None:
         return stats
-    return {name: value for name, value in stats.items() if not name.startswith(("cluster.", "cluster_manager.cluster_updated",
-                                   "cluster_manager.update_"))}
+    return {name: value for name, value in stats.items() if not name.startswith(FROM_THE_START)}
 
 
 def _moved(before, after, names, slack, compressed):
