@@ -455,7 +455,7 @@ enum nu_attempt_start nu_attempt_choose(struct nu_attempt *attempt)
 }
 
 /* Opens connections where the next requests will go; a few, as Envoy does. */
-static NU_NOINLINE void preconnect(struct nu_exchange *exchange)
+static void open_ahead(struct nu_exchange *exchange)
 {
     enum { OPEN_AT_ONCE = 3 };
     struct nu_cluster_local *cluster = exchange->params.cluster;
@@ -466,6 +466,15 @@ static NU_NOINLINE void preconnect(struct nu_exchange *exchange)
         if (!pool || !nu_pool_preconnect(pool))
             return;
     }
+}
+
+/* The attempt's own pool must not make room for others, nor go because it has no connection yet. */
+static NU_NOINLINE void preconnect(const struct nu_attempt *attempt)
+{
+    struct nu_pool *pool = attempt->pool_request.pool;
+    pool->is_wanted = true;
+    open_ahead(attempt->exchange);
+    pool->is_wanted = false;
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -519,6 +528,6 @@ void nu_attempt_begin(struct nu_attempt *attempt)
     if (nu_unlikely(attempt->raw != NULL))
         return;
     if (nu_unlikely(attempt->exchange->params.cluster->totals != NULL))
-        preconnect(attempt->exchange);
+        preconnect(attempt);
     nu_pool_start(attempt->pool_request.pool, &attempt->pool_request);
 }

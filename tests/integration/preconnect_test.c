@@ -182,4 +182,42 @@ TEST(a_client_connection_has_its_own_connections)
     fixture_finish(&f);
 }
 
+static bool has_waiting(const struct nu_cluster_local *cluster)
+{
+    struct nu_pool *pool;
+    nu_list_for_each(pool, &cluster->pools, struct nu_pool, link)
+    {
+        if (pool->waiting_count)
+            return true;
+    }
+    return false;
+}
+
+/* The breaker is full: pools with a purpose that are idle make room for others. */
+TEST(connections_ahead_do_not_take_the_place_of_the_request)
+{
+    struct fixture f;
+    struct exchange_client client;
+    struct nu_connection_info info = {.id = 1};
+    struct nu_breaker_limits limits = nu_breaker_limits_default;
+    fixture_init(&f, SERVE_LATER);
+    f.base.cluster->options.pools_per_connection = true;
+    set_predictive_ratio(&f, 3);
+    limits.max[NU_BREAKER_CONNECTIONS] = 0;
+    nu_cluster_set_limits(f.base.cluster, NU_PRIORITY_DEFAULT, &limits);
+    fixture_start(&f);
+    struct nu_host *hosts[] = {cluster_host(&f.base, f.upstream.address, 1),
+                               cluster_host(&f.base, f.upstream.address, 1)};
+    struct nu_host_set *set = cluster_host_set(hosts, 2);
+    nu_cluster_manager_set_hosts(f.base.manager, f.base.cluster, set);
+    nu_host_set_unref(set);
+    nu_loop_run_once(f.base.loop);
+    exchange_prepare(&client, "GET");
+    client.info.connection = &info;
+    exchange_begin(&client, &f.params, true);
+    assert_true(has_waiting(f.params.cluster));
+    exchange_finish(&client); /* and its connection is told of its end later */
+    fixture_finish(&f);
+}
+
 TEST_MAIN()

@@ -336,7 +336,7 @@ static void free_pool(struct nu_pool *pool)
 
 static void free_pool_if_done(struct nu_pool *pool)
 {
-    if (has_connections(pool) || !nu_list_is_empty(&pool->waiting))
+    if (has_connections(pool) || !nu_list_is_empty(&pool->waiting) || pool->is_wanted)
         return;
     stop_use(pool);
     if (pool->draining || pool->own)
@@ -388,7 +388,7 @@ static bool is_idle(const struct nu_pool *pool)
 {
     struct nu_upstream_conn *conn;
     if (!nu_list_is_empty(&pool->connecting) || !nu_list_is_empty(&pool->busy) ||
-        !nu_list_is_empty(&pool->waiting))
+        !nu_list_is_empty(&pool->waiting) || pool->is_wanted)
         return false;
     nu_list_for_each(conn, &pool->ready, struct nu_upstream_conn, link)
     {

@@ -109,6 +109,7 @@ struct nu_pool {
     bool in_use;     /* has connections or requests, and counts as one for its breaker */
     bool draining;   /* the host went: only for those who wait already, gone when empty */
     bool is_gone;    /* freed at the end of the turn, or with the last hold */
+    bool is_wanted;  /* nu_pool_start follows: it stays, though it has nothing to do yet */
     bool is_counted; /* as follows, and in the worker's totals */
     struct nu_stream_counts counts;
 };
