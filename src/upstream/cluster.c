@@ -18,11 +18,17 @@ void nu_cluster_table_init(struct nu_cluster_table *table, struct nu_loop *loop)
     *table = (struct nu_cluster_table){.loop = loop};
 }
 
-static void destroy_local(struct nu_cluster_local *local)
+/* What ends with them may be another cluster's: an aggregate's requests are at work here. */
+static void end_connections(struct nu_cluster_local *local)
 {
     while (!nu_list_is_empty(&local->pools))
         nu_pool_destroy(nu_list_entry(local->pools.next, struct nu_pool, link));
     nu_tcp_clients_destroy(local);
+}
+
+static void destroy_local(struct nu_cluster_local *local)
+{
+    end_connections(local); /* which the end of others' may have begun */
     nu_lb_destroy(&local->lb);
     nu_host_set_unref(local->hosts);
     nu_fresh_hosts_finish(local);
@@ -33,6 +39,10 @@ static void destroy_local(struct nu_cluster_local *local)
 
 void nu_cluster_table_finish(struct nu_cluster_table *table)
 {
+    nu_map_for_each(entry, &table->by_name)
+    {
+        end_connections(entry->value);
+    }
     nu_map_for_each(entry, &table->by_name)
     {
         destroy_local(entry->value);

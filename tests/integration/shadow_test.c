@@ -5,6 +5,7 @@
  */
 #include "client/shadow.h"
 #include "harness/origin.h"
+#include "upstream/lb/lb_aggregate.h"
 
 #define ANSWER "> HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -168,6 +169,40 @@ TEST(a_shadow_that_is_at_work_at_the_end_leaves_nothing)
     wait_stat(&m.base, "upstream_rq_active", 1);
     nu_arena_finish(&m.arena);
     fixture_finish(&m.base); /* LeakSanitizer looks */
+}
+
+static void add_aggregate(struct mirrored *m, const char *name)
+{
+    static const struct nu_str names[] = {NU_STR_INIT("c")};
+    static const struct nu_aggregate aggregate = {names, 1};
+    struct cluster_fixture *f = &m->base.base;
+    struct nu_cluster *cluster = nu_cluster_create(f->stats, nu_str_from(name), NU_STR(""));
+    struct nu_host_set *nobody = nu_host_set_create(NULL, 0);
+    cluster->aggregate = &aggregate;
+    cluster->lb_class = &nu_lb_aggregate;
+    nu_cluster_set_first_hosts(cluster, nobody);
+    nu_host_set_unref(nobody);
+    assert_true(nu_cluster_manager_add(f->manager, cluster));
+}
+
+/* Whichever cluster of the worker goes first: its requests are told of the end. */
+TEST(shadows_through_aggregates_that_are_at_work_at_the_end_leave_nothing)
+{
+    static const char *const names[] = {"a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"};
+    struct mirrored m;
+    mirrored_init(&m, "< nothing");
+    for (size_t i = 0; i < NU_ARRAY_LEN(names); i++)
+        add_aggregate(&m, names[i]);
+    mirrored_start(&m);
+    for (size_t i = 0; i < NU_ARRAY_LEN(names); i++) {
+        m.policy.cluster = nu_str_from(names[i]);
+        add(&m, "4");
+    }
+    nu_shadows_start(&m.shadows, false);
+    send_text(&m, "body", true);
+    wait_stat(&m.base, "upstream_rq_active", NU_ARRAY_LEN(names));
+    nu_arena_finish(&m.arena);
+    fixture_finish(&m.base);
 }
 
 TEST(a_shadow_times_out)
