@@ -13,13 +13,13 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 
 bounds='
-keepalive-16 9250
-headers-20 16700
-gate-allowed 11150
-gate-denied 7050
-newconn 11800
-hosts-100 9450
-hosts-10000 9750
+keepalive-16 10150
+headers-20 17950
+gate-allowed 12100
+gate-denied 7500
+newconn 13400
+hosts-100 10250
+hosts-10000 10500
 '
 for format in yaml json; do
     ./clusters.py --format $format --most 10
