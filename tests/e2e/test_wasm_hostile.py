@@ -83,7 +83,7 @@ def test_a_guest_that_takes_its_configuration_only_once(proxy):  # pylint: disab
 
 
 @pytest.mark.parametrize("what", ["add", "replace", "small", "names", "property", "properties",
-                                  "shared", "keys", "body"])
+                                  "body"])
 def test_the_hosts_memory_is_not_the_guests(hostile, what):
     running = hostile()
     running.request("POST", "main", "/eat/" + what, b"x")

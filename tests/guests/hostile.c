@@ -81,10 +81,6 @@ static void eat(const char *what)
             status = proxy_set_property(LITERAL("p"), block, BLOCK_BYTES);
         else if (is(path, "/eat/properties"))
             status = proxy_set_property(block, BLOCK_BYTES, "", 0);
-        else if (is(path, "/eat/shared"))
-            status = proxy_set_shared_data(block, 16, block, BLOCK_BYTES, 0);
-        else if (is(path, "/eat/keys"))
-            status = proxy_set_shared_data(block, BLOCK_BYTES, "", 0, 0);
         else if (is(path, "/eat/body"))
             status = proxy_set_buffer_bytes(REQUEST_BODY, 0x7fffffff, 0, block, BLOCK_BYTES);
         else

@@ -61,6 +61,8 @@ TEST(a_space_has_an_end)
                      NU_WASM_INTERNAL_FAILURE);
     assert_int_equal(nu_wasm_shared_data_write(space, NU_STR("k"), NU_STR(""), 0), NU_WASM_OK);
     assert_int_equal(nu_wasm_shared_data_write(space, NU_STR("l"), half, 0), NU_WASM_OK);
+    assert_int_equal(nu_wasm_shared_data_write(space, half, NU_STR(""), 0),
+                     NU_WASM_INTERNAL_FAILURE);
     test_free(nu_unconst(half.ptr));
     nu_wasm_shared_data_unref(&space);
 }
