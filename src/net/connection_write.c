@@ -98,7 +98,9 @@ static bool note_written(struct nu_connection *conn, ssize_t n, size_t bytes)
 static bool write_out(struct nu_connection *conn)
 {
     while (conn->out.len || conn->transport_out) {
+        /* For the peer, not for room, of which it would be told all the time. */
         if (nu_unlikely(conn->transport_waits && !conn->transport_out)) {
+            nu_io_disable_write(&conn->io);
             nu_connection_recount_waiting(conn);
             check_watermarks(conn);
             return false;

@@ -235,4 +235,31 @@ TEST(output_that_waits_for_a_handshake_is_bounded)
     teardown(&f);
 }
 
+/* Its first message does not fit into the socket at once. */
+static ssize_t crowded_write(struct nu_connection *conn, const struct iovec *iov, int count)
+{
+    (void)iov;
+    (void)count;
+    conn->transport_out -= 50;
+    return 0;
+}
+
+TEST(a_connection_that_waits_for_its_peer_does_not_wait_for_room)
+{
+    static const struct nu_transport_class crowded = {
+        .name = "crowded", .buffers = true, .read = shaking_read, .write = crowded_write};
+    struct fixture f;
+    setup(&f);
+    f.conn.transport = &crowded;
+    f.conn.transport_waits = true;
+    f.conn.transport_out = 100;
+    nu_buf_append(&f.conn.out, NU_STR("bytes"));
+    nu_connection_write(&f.conn);
+    for (int turns = 0; turns < 3; turns++)
+        nu_loop_run_turn(f.loop, 0);
+    assert_int_equal(f.conn.transport_out, 0);
+    assert_false(nu_io_is_write_enabled(&f.conn.io)); /* it would be told of room for ever */
+    teardown(&f);
+}
+
 TEST_MAIN()
