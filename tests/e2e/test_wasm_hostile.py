@@ -3,6 +3,7 @@
 Whatever it does, the proxy goes on, and so do the requests of others."""
 import pytest
 
+from process import eventually
 from test_wasm import BUILD, plugin, proxy, tools  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/hostile.wasm"
@@ -44,6 +45,7 @@ def test_a_request_without_headers_has_no_route(hostile):
 def test_a_request_line_that_is_none_does_not_go_out(hostile, name, value):
     running = hostile()
     assert running.get("main", f"/request/{name}/{hexadecimal(value)}").status == 503
+    assert eventually(lambda: running.upstream.received)
     assert running.upstream.received == [b""]
 
 
@@ -75,7 +77,7 @@ def test_a_guest_that_takes_its_configuration_only_once(proxy):  # pylint: disab
     running = proxy(plugin("once", code=GUEST))
     for _ in range(2):
         assert running.get("main", "/").status == 503
-    assert "one: proxy_on_configure returned false" in running.stderr.text
+    running.stderr.wait("one: proxy_on_configure returned false")
     assert "Function: \n" not in running.stderr.text
 
 
