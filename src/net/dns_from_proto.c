@@ -147,3 +147,20 @@ const struct nu_dns_options *nu_dns_options_from_proto(struct nu_factory *factor
     }
     return options;
 }
+
+enum nu_dns_family
+nu_dns_family_from_proto(Envoy__Config__Cluster__V3__Cluster__DnsLookupFamily family)
+{
+    switch (family) {
+    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_ONLY:
+        return NU_DNS_V4_ONLY;
+    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V6_ONLY:
+        return NU_DNS_V6_ONLY;
+    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED:
+        return NU_DNS_V4_PREFERRED;
+    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__ALL:
+        return NU_DNS_ALL;
+    default:
+        return NU_DNS_AUTO;
+    }
+}

@@ -10,6 +10,8 @@
 #include "config/factory.h"
 #include "net/dns_cares.h"
 
+#include "envoy/config/cluster/v3/cluster.pb-c.h"
+
 struct Envoy__Config__Core__V3__Address;
 struct Envoy__Config__Core__V3__DnsResolutionConfig;
 struct Envoy__Config__Core__V3__TypedExtensionConfig;
@@ -28,5 +30,9 @@ bool nu_dns_settings_are_set(const struct nu_dns_settings *settings);
 /* The options, in factory->arena. After errors they are of no use. */
 const struct nu_dns_options *nu_dns_options_from_proto(struct nu_factory *factory,
                                                        const struct nu_dns_settings *settings);
+
+/* Which addresses a cluster's dns_lookup_family asks for; a number that it does not have means AUTO. */
+enum nu_dns_family
+nu_dns_family_from_proto(Envoy__Config__Cluster__V3__Cluster__DnsLookupFamily family);
 
 #endif

@@ -40,22 +40,6 @@ static void read_failure_rate(struct nu_config_ctx *ctx, struct nu_dns_pace_para
                         "max_interval must be greater than or equal to base_interval");
 }
 
-static enum nu_dns_family family_of_cluster(const cluster_proto *proto)
-{
-    switch (proto->dns_lookup_family) {
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_ONLY:
-        return NU_DNS_V4_ONLY;
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V6_ONLY:
-        return NU_DNS_V6_ONLY;
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED:
-        return NU_DNS_V4_PREFERRED;
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__ALL:
-        return NU_DNS_ALL;
-    default:
-        return NU_DNS_AUTO;
-    }
-}
-
 static enum nu_dns_family family_of_extension(const extension_proto *proto)
 {
     switch (proto->dns_lookup_family) {
@@ -76,7 +60,7 @@ static void read_cluster(struct nu_config_ctx *ctx, struct nu_strict_dns_params 
                          const cluster_proto *proto)
 {
     const Envoy__Config__Cluster__V3__Cluster__RefreshRate *rate = proto->dns_failure_refresh_rate;
-    params->family = family_of_cluster(proto);
+    params->family = nu_dns_family_from_proto(proto->dns_lookup_family);
     params->pace.refresh_ms = nu_config_duration_ms(ctx, proto, "dns_refresh_rate",
                                                     proto->dns_refresh_rate, DEFAULT_REFRESH_MS);
     params->pace.jitter_ms = nu_config_duration_ms(ctx, proto, "dns_jitter", proto->dns_jitter, 0);

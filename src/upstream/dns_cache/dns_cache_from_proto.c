@@ -21,22 +21,6 @@ enum {
     DEFAULT_MAX_PENDING = 1024,
 };
 
-static enum nu_dns_family family_of(const config_proto *proto)
-{
-    switch (proto->dns_lookup_family) {
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_ONLY:
-        return NU_DNS_V4_ONLY;
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V6_ONLY:
-        return NU_DNS_V6_ONLY;
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED:
-        return NU_DNS_V4_PREFERRED;
-    case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__ALL:
-        return NU_DNS_ALL;
-    default:
-        return NU_DNS_AUTO;
-    }
-}
-
 static void read_failure_rate(struct nu_config_ctx *ctx, struct nu_dns_cache_params *params,
                               const config_proto *proto)
 {
@@ -115,7 +99,7 @@ static struct nu_dns_cache *create(struct nu_factory *factory, const config_prot
 {
     size_t errors = factory->ctx->errors.count;
     struct nu_dns_cache_params params = {
-        .family = family_of(proto),
+        .family = nu_dns_family_from_proto(proto->dns_lookup_family),
         .max_hosts = nu_u32_or(proto->max_hosts, DEFAULT_MAX_HOSTS),
         .max_pending = DEFAULT_MAX_PENDING,
         .forgets_failures = proto->disable_dns_refresh_on_failure,
