@@ -121,8 +121,21 @@ static void tell_types(const char *what, const struct nu_wasm_item *item, const 
     nu_wasm_type_format(wanted, error);
 }
 
-static void find_imports(const struct nu_wasm_module *module, const struct nu_wasm_import **imports,
-                         struct nu_strbuf *error)
+/* An engine finds functions by the names that the module has for them, old ones of WASI as well. */
+static const struct nu_wasm_import *as_named(const struct nu_wasm_import *import,
+                                             const struct nu_wasm_item *item,
+                                             struct nu_arena *arena)
+{
+    if (!import || nu_str_eq(item->module, nu_str_from(import->module)))
+        return import;
+    struct nu_wasm_import *copy = nu_arena_alloc(arena, sizeof(*copy));
+    *copy = *import;
+    copy->module = nu_arena_printf(arena, "%.*s", NU_STR_ARG(item->module));
+    return copy;
+}
+
+static void find_imports(const struct nu_wasm_module *module, struct nu_arena *arena,
+                         const struct nu_wasm_import **imports, struct nu_strbuf *error)
 {
     for (size_t i = 0; i < module->import_count; i++) {
         const struct nu_wasm_item *item = &module->imports[i];
@@ -132,6 +145,7 @@ static void find_imports(const struct nu_wasm_module *module, const struct nu_wa
             tell_missing(item, error);
         else if (strcmp(imports[i]->type, item->type) != 0)
             tell_types("import", item, item->type, imports[i]->type, error);
+        imports[i] = as_named(imports[i], item, arena);
     }
 }
 
@@ -192,7 +206,7 @@ bool nu_wasm_abi_check(const struct nu_wasm_module *module, struct nu_arena *are
     size_t length = error->len;
     const struct nu_wasm_import **found =
         nu_arena_calloc(arena, (module->import_count + 1) * sizeof(struct nu_wasm_import *));
-    find_imports(module, found, error);
+    find_imports(module, arena, found, error);
     if (find_abi(module, abi, error))
         check_exports(module, *abi, error);
     *imports = found;

@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes with any struct or meaning in this file: the module must be of the same build. */
-#define NU_WASM_ENGINE_ABI 1u
+#define NU_WASM_ENGINE_ABI 2u
 /* The symbol of the module that holds its struct nu_wasm_engine. */
 #define NU_WASM_ENGINE_SYMBOL "nuncio_wasm_engine"
 
@@ -61,7 +61,7 @@ struct nu_wasm_import {
      * `host` is the instance's. Returns NULL, with `*result` set if there is a result; or a text,
      * valid until the guest's call has returned: the call ends then with a trap that says so, which
      * the guest cannot catch. It may call functions of the instance; where such a call fails it
-     * must return a text as well.
+     * must return a text as well. NULL: `refuse` of the instance's parameters is called instead.
      */
     const char *(*call)(void *host, const union nu_wasm_value *args, union nu_wasm_value *result);
 };
@@ -82,7 +82,9 @@ struct nu_wasm_trap {
 struct nu_wasm_instance_params {
     const struct nu_wasm_import *const *imports; /* all that the code imports; they outlive it */
     size_t import_count;
-    void *host;         /* what host functions are given */
+    void *host; /* what host functions are given */
+    /* Called for an import that has no code, and sets its result. Needed if there is such a one. */
+    void (*refuse)(void *host, const struct nu_wasm_import *import, union nu_wasm_value *result);
     const char *memory; /* name of the exported memory */
     size_t stack_bytes; /* how deep calls may go; cut to what the thread has */
 };

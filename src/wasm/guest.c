@@ -2,6 +2,8 @@
 /* Instances within their limits, and how a guest dies. */
 #include "wasm/guest.h"
 
+#include "wasm/restriction.h"
+
 enum {
     PAGE_BYTES = 64 * 1024,
     ERROR_BYTES = 1024,
@@ -71,6 +73,7 @@ bool nu_wasm_guest_init(struct nu_wasm_guest *guest, const struct nu_wasm_progra
         .imports = program->imports,
         .import_count = program->import_count,
         .host = host,
+        .refuse = nu_wasm_restriction_refuse,
         .memory = program->memory_name,
         .stack_bytes = program->limits.stack_bytes,
     };

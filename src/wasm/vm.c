@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "wasm/http_stream.h"
 #include "wasm/pairs.h"
+#include "wasm/restriction.h"
 
 static const uint64_t rebuild_after_us = 1000 * 1000;
 
@@ -231,8 +232,10 @@ static void find_functions(struct nu_wasm_vm *vm)
         vm->allocate = nu_wasm_guest_find(&vm->guest, "proxy_on_memory_allocate", "i=i");
     for (size_t i = 0; i < NU_WASM_CALLBACK_COUNT; i++) {
         enum nu_wasm_callback callback = (enum nu_wasm_callback)i;
-        vm->callbacks[i] = nu_wasm_guest_find(&vm->guest, nu_wasm_callback_name(callback),
-                                              nu_wasm_callback_type(callback, vm->spec->abi));
+        const char *name = nu_wasm_callback_name(callback);
+        if (nu_wasm_restriction_allows(vm->spec->restriction, name))
+            vm->callbacks[i] = nu_wasm_guest_find(&vm->guest, name,
+                                                  nu_wasm_callback_type(callback, vm->spec->abi));
     }
 }
 

@@ -23,6 +23,7 @@
 
 struct nu_wasm_context;
 struct nu_wasm_http_stream;
+struct nu_wasm_restriction;
 struct nu_wasm_shared_data;
 struct nu_wasm_vm;
 
@@ -33,9 +34,10 @@ struct nu_wasm_vm_spec {
     struct nu_str configuration;
     const struct nu_str *environment; /* "NAME=value" */
     size_t environment_count;
-    struct nu_wasm_shared_data *shared;    /* a reference */
-    struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, or NULL */
-    uint64_t retry_us[NU_THREAD_MAX];      /* when a thread may make one again; its thread's */
+    const struct nu_wasm_restriction *restriction; /* what it may do; NULL: everything */
+    struct nu_wasm_shared_data *shared;            /* a reference */
+    struct nu_wasm_vm *vms[NU_THREAD_MAX];         /* each its thread's, or NULL */
+    uint64_t retry_us[NU_THREAD_MAX]; /* when a thread may make one again; its thread's */
 };
 
 struct nu_wasm_plugin {

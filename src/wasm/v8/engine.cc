@@ -96,6 +96,7 @@ struct nu_wasm_instance {
     uint8_t *base = nullptr;
     size_t size = 0;
     void *host = nullptr;
+    void (*refuse)(void *, const nu_wasm_import *, nu_wasm_value *) = nullptr;
     std::deque<Binding> bindings;
     std::deque<nu_wasm_function> functions;
     unsigned depth = 0; // calls that are running
@@ -202,6 +203,15 @@ nu_wasm_value from_js(char type, v8::Local<v8::Value> js)
 
 // --- Host functions ------------------------------------------------------------------------------
 
+void give_result(const v8::FunctionCallbackInfo<v8::Value> &info, char type,
+                 const nu_wasm_value &result)
+{
+    if (type == 'i')
+        info.GetReturnValue().Set(result.i32);
+    else if (type)
+        info.GetReturnValue().Set(to_js(info.GetIsolate(), type, result));
+}
+
 void on_import(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     auto *binding = static_cast<Binding *>(info.Data().As<v8::External>()->Value());
@@ -222,10 +232,19 @@ void on_import(const v8::FunctionCallbackInfo<v8::Value> &info)
         self->isolate->ThrowException(v8::Exception::Error(v8::String::Empty(self->isolate)));
         return;
     }
-    if (type[1] == 'i')
-        info.GetReturnValue().Set(result.i32);
-    else if (type[1])
-        info.GetReturnValue().Set(to_js(self->isolate, type[1], result));
+    give_result(info, type[1], result);
+}
+
+// An import without code.
+void on_refused(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    auto *binding = static_cast<Binding *>(info.Data().As<v8::External>()->Value());
+    nu_wasm_instance *self = binding->instance;
+    nu_wasm_value result = {};
+    if (self->ended_by_us)
+        return;
+    self->refuse(self->host, binding->import, &result);
+    give_result(info, std::strchr(binding->import->type, '=')[1], result);
 }
 
 // The object of objects that WebAssembly.Instance takes host functions from.
@@ -244,7 +263,7 @@ v8::Local<v8::Object> make_imports(nu_wasm_instance *self, v8::Local<v8::Context
             imports->Set(context, module_name, module).Check();
         }
         v8::Local<v8::Function> function =
-            v8::Function::New(context, on_import,
+            v8::Function::New(context, import->call ? on_import : on_refused,
                               v8::External::New(isolate, &self->bindings.back()), 0,
                               v8::ConstructorBehavior::kThrow)
                 .ToLocalChecked();
@@ -387,6 +406,7 @@ nu_wasm_instance *instantiate(nu_wasm_code *code, const nu_wasm_instance_params 
     code_ref(code);
     self->code = code;
     self->host = params->host;
+    self->refuse = params->refuse;
     self->allocator.reset(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
     self->isolate = new_isolate(self->allocator.get());
     self->isolate->SetCaptureStackTraceForUncaughtExceptions(true, NU_WASM_FRAMES_MAX);

@@ -12,6 +12,7 @@
 #include "filters/http/wasm/wasm.h"
 #include "filters/http/wasm/wasm_internal.h"
 #include "wasm/loader.h"
+#include "wasm/restriction_from_proto.h"
 #include "wasm/shared_data.h"
 #include "wasm/vm.h"
 
@@ -133,6 +134,8 @@ static bool build(struct nu_factory *factory, const vm_proto *proto, struct nu_s
     }
     if (ok) {
         what = "the module cannot be compiled";
+        imports = nu_wasm_restriction_apply(spec->restriction, imports, module->import_count,
+                                            factory->arena);
         ok = nu_wasm_program_init(&spec->program, engine, module, imports, &nu_wasm_default_limits,
                                   factory->arena, &error);
     }
@@ -177,14 +180,19 @@ static struct nu_str key_of(struct nu_factory *factory, const struct nu_wasm_vm_
         nu_strbuf_addf(&all, "%zu:", spec->environment[i].len);
         nu_strbuf_add(&all, spec->environment[i]);
     }
+    for (size_t i = 0; spec->restriction && i < spec->restriction->count; i++) {
+        struct nu_str name = spec->restriction->allowed[i];
+        nu_strbuf_addf(&all, "+%zu:%.*s", name.len, NU_STR_ARG(name));
+    }
     EVP_Digest(all.data, all.len, digest, &size, EVP_sha256(), NULL);
     nu_strbuf_finish(&all);
     return nu_arena_concat(factory->arena, NU_STR("wasm-vm "),
                            nu_str_make((const char *)digest, size));
 }
 
-static struct nu_wasm_vm_spec *find_or_build(struct nu_factory *factory, const vm_proto *proto)
+static struct nu_wasm_vm_spec *find_or_build(struct nu_factory *factory, const plugin_proto *plugin)
 {
+    const vm_proto *proto = plugin->vm_config;
     struct nu_str code;
     struct nu_wasm_vm_spec *spec = nu_arena_calloc(factory->arena, sizeof(*spec));
     if (!check_runtime(factory, proto) ||
@@ -198,6 +206,8 @@ static struct nu_wasm_vm_spec *find_or_build(struct nu_factory *factory, const v
         return NULL;
     spec->vm_id = nu_arena_dup(factory->arena, nu_str_from(proto->vm_id));
     spec->configuration = read_configuration(factory, proto->configuration);
+    spec->restriction =
+        nu_wasm_restriction_from_proto(factory->arena, plugin->capability_restriction_config);
     struct nu_str key = key_of(factory, spec, code);
     struct nu_wasm_vm_spec *other = nu_map_get(factory->shared, key);
     if (other)
@@ -256,7 +266,7 @@ static bool create(struct nu_factory *factory, const ProtobufCMessage *message,
     plugin->stops_iteration = nu_bool_or(proto->allow_on_headers_stop_iteration, false);
     if (!read_policy(factory, proto, plugin))
         return false;
-    plugin->spec = find_or_build(factory, proto->vm_config);
+    plugin->spec = find_or_build(factory, proto);
     if (!plugin->spec || !try_out(factory, proto->vm_config, plugin))
         return false;
     *cls = &nu_http_wasm_class;
