@@ -7,10 +7,6 @@
 
 #define ABSENT(X) \
     X(proxy_get_status, "iii=i") \
-    X(proxy_register_shared_queue, "iii=i") \
-    X(proxy_resolve_shared_queue, "iiiii=i") \
-    X(proxy_dequeue_shared_queue, "iii=i") \
-    X(proxy_enqueue_shared_queue, "iii=i") \
     X(proxy_http_call, "iiiiiiiiii=i") \
     X(proxy_grpc_call, "iiiiiiiiiiii=i") \
     X(proxy_grpc_stream, "iiiiiiiii=i") \

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One lock for all: it is held for a look-up and a copy, and only by guests that share something. */
-#include "wasm/shared_data.h"
-
-#include <pthread.h>
+/* The spaces, and the values in them. */
+#include "wasm/shared_internal.h"
 
 #include "base/alloc.h"
-#include "base/hash.h"
-#include "base/list.h"
-
-enum { ENTRY_BYTES = 128 }; /* what an entry takes beside its key and value, about */
 
 struct entry {
     char *key; /* owned, as its value; the map's key is a view of it */
@@ -16,21 +10,14 @@ struct entry {
     uint32_t cas;
 };
 
-struct nu_wasm_shared_data {
-    struct nu_list link;
-    struct nu_strbuf vm_id;
-    uint32_t references;
-    struct nu_map entries; /* of struct entry */
-    uint64_t bytes;        /* that they take */
-};
+pthread_mutex_t nu_wasm_shared_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct {
-    pthread_mutex_t lock;
     struct nu_list spaces;
     uint32_t last_cas;
-} all = {.lock = PTHREAD_MUTEX_INITIALIZER, .spaces = {&all.spaces, &all.spaces}};
+} all = {.spaces = {&all.spaces, &all.spaces}};
 
-static struct nu_wasm_shared_data *find(struct nu_str vm_id)
+struct nu_wasm_shared_data *nu_wasm_shared_find(struct nu_str vm_id)
 {
     struct nu_wasm_shared_data *space;
     nu_list_for_each(space, &all.spaces, struct nu_wasm_shared_data, link)
@@ -43,15 +30,16 @@ static struct nu_wasm_shared_data *find(struct nu_str vm_id)
 
 struct nu_wasm_shared_data *nu_wasm_shared_data_get(struct nu_str vm_id)
 {
-    pthread_mutex_lock(&all.lock);
-    struct nu_wasm_shared_data *space = find(vm_id);
+    pthread_mutex_lock(&nu_wasm_shared_lock);
+    struct nu_wasm_shared_data *space = nu_wasm_shared_find(vm_id);
     if (!space) {
         space = nu_calloc(1, sizeof(*space));
         nu_strbuf_add(&space->vm_id, vm_id);
+        nu_list_init(&space->queues);
         nu_list_add_last(&all.spaces, &space->link);
     }
     space->references++;
-    pthread_mutex_unlock(&all.lock);
+    pthread_mutex_unlock(&nu_wasm_shared_lock);
     return space;
 }
 
@@ -73,11 +61,13 @@ void nu_wasm_shared_data_unref(struct nu_wasm_shared_data **space)
 {
     if (!*space)
         return;
-    pthread_mutex_lock(&all.lock);
+    pthread_mutex_lock(&nu_wasm_shared_lock);
     bool is_last = --(*space)->references == 0;
-    if (is_last)
+    if (is_last) {
         nu_list_remove(&(*space)->link);
-    pthread_mutex_unlock(&all.lock);
+        nu_wasm_shared_end_queues(*space);
+    }
+    pthread_mutex_unlock(&nu_wasm_shared_lock);
     if (is_last)
         destroy(*space);
     *space = NULL;
@@ -86,13 +76,13 @@ void nu_wasm_shared_data_unref(struct nu_wasm_shared_data **space)
 enum nu_wasm_status nu_wasm_shared_data_read(struct nu_wasm_shared_data *space, struct nu_str key,
                                              struct nu_strbuf *value, uint32_t *cas)
 {
-    pthread_mutex_lock(&all.lock);
+    pthread_mutex_lock(&nu_wasm_shared_lock);
     const struct entry *entry = nu_map_get(&space->entries, key);
     if (entry) {
         nu_strbuf_add(value, nu_strbuf_str(&entry->value));
         *cas = entry->cas;
     }
-    pthread_mutex_unlock(&all.lock);
+    pthread_mutex_unlock(&nu_wasm_shared_lock);
     return entry ? NU_WASM_OK : NU_WASM_NOT_FOUND;
 }
 
@@ -108,7 +98,7 @@ static struct entry *add(struct nu_wasm_shared_data *space, struct nu_str key)
 {
     struct entry *entry = nu_calloc(1, sizeof(*entry));
     entry->key = nu_strndup(key.ptr, key.len);
-    space->bytes += ENTRY_BYTES + key.len;
+    space->bytes += NU_WASM_SHARED_ENTRY_BYTES + key.len;
     nu_map_put(&space->entries, nu_str_make(entry->key, key.len), entry);
     return entry;
 }
@@ -117,7 +107,7 @@ static struct entry *add(struct nu_wasm_shared_data *space, struct nu_str key)
 static bool has_room(const struct nu_wasm_shared_data *space, const struct entry *entry,
                      struct nu_str key, struct nu_str value)
 {
-    uint64_t more = value.len + (entry ? 0 : ENTRY_BYTES + key.len);
+    uint64_t more = value.len + (entry ? 0 : NU_WASM_SHARED_ENTRY_BYTES + key.len);
     uint64_t less = entry ? entry->value.len : 0;
     return more <= less || space->bytes + more - less <= NU_WASM_SHARED_BYTES_MAX;
 }
@@ -126,7 +116,7 @@ enum nu_wasm_status nu_wasm_shared_data_write(struct nu_wasm_shared_data *space,
                                               struct nu_str value, uint32_t cas)
 {
     enum nu_wasm_status status = NU_WASM_OK;
-    pthread_mutex_lock(&all.lock);
+    pthread_mutex_lock(&nu_wasm_shared_lock);
     struct entry *entry = nu_map_get(&space->entries, key);
     if (entry && cas && cas != entry->cas) {
         status = NU_WASM_CAS_MISMATCH;
@@ -142,6 +132,6 @@ enum nu_wasm_status nu_wasm_shared_data_write(struct nu_wasm_shared_data *space,
         nu_strbuf_add(&entry->value, value);
         entry->cas = next_cas();
     }
-    pthread_mutex_unlock(&all.lock);
+    pthread_mutex_unlock(&nu_wasm_shared_lock);
     return status;
 }

@@ -12,6 +12,7 @@
 #include "wasm/http_stream.h"
 #include "wasm/pairs.h"
 #include "wasm/restriction.h"
+#include "wasm/shared_queue.h"
 
 static const uint64_t rebuild_after_us = 1000 * 1000;
 
@@ -132,6 +133,16 @@ static void wake_streams(struct nu_wasm_vm *vm)
     }
 }
 
+/* What others put into its queues goes to who registered them before. */
+static void leave_queues(struct nu_wasm_vm *vm)
+{
+    for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++) {
+        struct nu_wasm_context *context;
+        nu_list_for_each(context, &vm->contexts[i], struct nu_wasm_context, link)
+            nu_wasm_queue_leave(&context->queues);
+    }
+}
+
 bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm)
 {
     if (!vm->guest.dead || vm->is_failure_told)
@@ -140,6 +151,7 @@ bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm)
     put_off(vm->spec, vm->loop);
     tell_failure(vm);
     wake_streams(vm);
+    leave_queues(vm);
     return true;
 }
 
@@ -359,6 +371,7 @@ static void free_root(struct nu_wasm_context *root)
 {
     if (root->vm->thread == nu_thread_index())
         nu_timer_cancel(&root->tick);
+    nu_wasm_queue_leave(&root->queues);
     nu_list_remove(&root->link);
     nu_free(root);
 }

@@ -23,6 +23,7 @@
 
 struct nu_wasm_context;
 struct nu_wasm_http_stream;
+struct nu_wasm_queue_listener;
 struct nu_wasm_restriction;
 struct nu_wasm_shared_data;
 struct nu_wasm_vm;
@@ -58,7 +59,8 @@ struct nu_wasm_context {
     struct nu_wasm_http_stream *stream;  /* NULL unless it is a stream's */
     struct nu_timer tick;                /* a root's */
     uint32_t tick_ms;
-    bool waits_for_done; /* a root whose on_done returned false */
+    struct nu_wasm_queue_listener *queues; /* a root's that registered some; owned */
+    bool waits_for_done;                   /* a root whose on_done returned false */
 };
 
 enum {

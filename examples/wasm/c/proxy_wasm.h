@@ -54,6 +54,18 @@ int proxy_get_shared_data(const char *key, size_t key_size, char **value, size_t
 PROXY_IMPORT(proxy_set_shared_data)
 int proxy_set_shared_data(const char *key, size_t key_size, const char *value, size_t size,
                           uint32_t cas);
+PROXY_IMPORT(proxy_register_shared_queue)
+int proxy_register_shared_queue(const char *name, size_t size, uint32_t *token);
+PROXY_IMPORT(proxy_resolve_shared_queue)
+int proxy_resolve_shared_queue(const char *vm_id, size_t vm_id_size, const char *name, size_t size,
+                               uint32_t *token);
+PROXY_IMPORT(proxy_dequeue_shared_queue)
+int proxy_dequeue_shared_queue(uint32_t token, char **bytes, size_t *size);
+PROXY_IMPORT(proxy_enqueue_shared_queue)
+int proxy_enqueue_shared_queue(uint32_t token, const char *bytes, size_t size);
+PROXY_IMPORT(proxy_call_foreign_function)
+int proxy_call_foreign_function(const char *name, size_t name_size, const char *arguments,
+                                size_t size, char **results, size_t *results_size);
 PROXY_IMPORT(proxy_continue_stream) int proxy_continue_stream(int type);
 PROXY_IMPORT(proxy_close_stream) int proxy_close_stream(int type);
 PROXY_IMPORT(proxy_set_effective_context) int proxy_set_effective_context(uint32_t context);
