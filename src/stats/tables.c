@@ -8,6 +8,7 @@
 #include "stats/network_filter_stats.h"
 #include "stats/server_stats.h"
 #include "stats/tls_stats.h"
+#include "stats/wasm_stats.h"
 
 NU_STAT_TABLE(nu_server_stats, NU_SERVER_STATS, "server", "The process.");
 NU_STAT_TABLE(nu_compilation_stats, NU_COMPILATION_STATS, "server.compilation_settings",
@@ -123,6 +124,12 @@ NU_STAT_TABLE(nu_rbac_stats, NU_RBAC_STATS, "<stat_prefix>.rbac", "The network f
 NU_STAT_TABLE(nu_rbac_shadow_stats, NU_RBAC_SHADOW_STATS,
               "<stat_prefix>.rbac.[<shadow_rules_stat_prefix>]", "Its shadow rules.");
 
+NU_STAT_TABLE(nu_wasm_runtime_stats, NU_WASM_RUNTIME_STATS, "wasm.<runtime>",
+              "VMs, by the runtime that the configuration names.");
+NU_STAT_TABLE(nu_wasm_remote_stats, NU_WASM_REMOTE_STATS, "wasm", "Code that is fetched.");
+NU_STAT_TABLE(nu_wasm_plugin_stats, NU_WASM_PLUGIN_STATS, "wasm.<plug-in>",
+              "A plug-in whose VM failed.");
+
 const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_server_stats_table,
     &nu_compilation_stats_table,
@@ -181,6 +188,9 @@ const struct nu_stat_table *const nu_stat_tables[] = {
     &nu_local_rate_limit_stats_table,
     &nu_rbac_stats_table,
     &nu_rbac_shadow_stats_table,
+    &nu_wasm_runtime_stats_table,
+    &nu_wasm_remote_stats_table,
+    &nu_wasm_plugin_stats_table,
 };
 const size_t nu_stat_table_count = NU_ARRAY_LEN(nu_stat_tables);
 

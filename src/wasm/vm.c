@@ -13,6 +13,7 @@
 #include "wasm/pairs.h"
 #include "wasm/restriction.h"
 #include "wasm/shared_queue.h"
+#include "wasm/wasm_stats.h"
 
 static const uint64_t rebuild_after_us = 1000 * 1000;
 
@@ -284,6 +285,15 @@ static void start(struct nu_wasm_vm *vm)
         run(vm, "__main_void", "=i");
 }
 
+static void count_new(struct nu_wasm_vm *vm)
+{
+    if (!vm->spec->stats)
+        return;
+    struct nu_wasm_runtime_stats *stats = nu_stat_set_block(vm->spec->stats);
+    nu_counter_inc(&stats->created);
+    nu_gauge_inc(&stats->active);
+}
+
 struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
                                      struct nu_strbuf *error)
 {
@@ -297,6 +307,7 @@ struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loo
     vm->current = vm->effective = &vm->own;
     for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++)
         nu_list_init(&vm->contexts[i]);
+    count_new(vm);
     if (nu_wasm_guest_init(&vm->guest, &spec->program, vm, error)) {
         find_functions(vm);
         start(vm);
@@ -402,6 +413,15 @@ void nu_wasm_vm_ref(struct nu_wasm_vm *vm)
     vm->references++;
 }
 
+/* It may end on another thread than its own, which is gone then. */
+static void count_gone(struct nu_wasm_vm *vm)
+{
+    if (!vm->spec->stats)
+        return;
+    struct nu_wasm_runtime_stats *stats = nu_stat_set_block(vm->spec->stats);
+    nu_gauge_dec(&stats->active);
+}
+
 /* Streams hold references: what is left of contexts are roots. */
 static void destroy(struct nu_wasm_vm *vm)
 {
@@ -410,6 +430,7 @@ static void destroy(struct nu_wasm_vm *vm)
         nu_list_for_each(root, &vm->contexts[i], struct nu_wasm_context, link) free_root(root);
     }
     nu_wasm_guest_finish(&vm->guest);
+    count_gone(vm);
     nu_free(vm);
 }
 

@@ -21,6 +21,7 @@
 #include "wasm/abi.h"
 #include "wasm/guest.h"
 
+struct nu_stat_set;
 struct nu_wasm_context;
 struct nu_wasm_http_stream;
 struct nu_wasm_queue_listener;
@@ -37,8 +38,9 @@ struct nu_wasm_vm_spec {
     size_t environment_count;
     const struct nu_wasm_restriction *restriction; /* what it may do; NULL: everything */
     struct nu_wasm_shared_data *shared;            /* a reference */
-    struct nu_wasm_vm *vms[NU_THREAD_MAX];         /* each its thread's, or NULL */
-    uint64_t retry_us[NU_THREAD_MAX]; /* when a thread may make one again; its thread's */
+    struct nu_stat_set *stats;             /* of its runtime, a reference; NULL: not counted */
+    struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, or NULL */
+    uint64_t retry_us[NU_THREAD_MAX];      /* when a thread may make one again; its thread's */
 };
 
 struct nu_wasm_plugin {
@@ -46,6 +48,8 @@ struct nu_wasm_plugin {
     struct nu_str name;
     struct nu_str root_id;
     struct nu_str configuration;
+    struct nu_stat_set *stats;        /* its own, struct nu_wasm_plugin_stats; a reference */
+    struct nu_stat_set *remote_stats; /* struct nu_wasm_remote_stats; a reference */
     bool fails_open;
     bool stops_iteration; /* Pause in a headers callback leaves the body coming */
 };

@@ -15,6 +15,7 @@
 #include "wasm/restriction_from_proto.h"
 #include "wasm/shared_data.h"
 #include "wasm/vm.h"
+#include "wasm/wasm_stats.h"
 
 #include "envoy/extensions/filters/http/wasm/v3/wasm.pb-c.h"
 #include "google/protobuf/struct.pb-c.h"
@@ -102,6 +103,7 @@ static void finish_spec(void *obj)
         nu_wasm_vm_unref(&spec->vms[i]);
     nu_wasm_program_finish(&spec->program);
     nu_wasm_shared_data_unref(&spec->shared);
+    nu_stat_set_destroy(&spec->stats);
 }
 
 /* An error about the code, of one line or with more of them below it. */
@@ -213,6 +215,7 @@ static struct nu_wasm_vm_spec *find_or_build(struct nu_factory *factory, const p
     if (other)
         return other;
     spec->shared = nu_wasm_shared_data_get(spec->vm_id);
+    spec->stats = nu_wasm_runtime_stats(factory->stats, nu_str_from(proto->runtime));
     nu_arena_on_free(factory->arena, finish_spec, spec);
     if (!build(factory, proto, nu_arena_dup(factory->arena, code), spec))
         return NULL;
@@ -250,6 +253,20 @@ static bool read_policy(struct nu_factory *factory, const plugin_proto *proto,
     return true;
 }
 
+static void drop_stats(void *obj)
+{
+    struct nu_wasm_plugin *plugin = obj;
+    nu_stat_set_destroy(&plugin->stats);
+    nu_stat_set_destroy(&plugin->remote_stats);
+}
+
+static void make_stats(struct nu_factory *factory, struct nu_wasm_plugin *plugin)
+{
+    plugin->stats = nu_wasm_plugin_stats(factory->stats, plugin->name);
+    plugin->remote_stats = nu_wasm_remote_stats(factory->stats);
+    nu_arena_on_free(factory->arena, drop_stats, plugin);
+}
+
 static bool create(struct nu_factory *factory, const ProtobufCMessage *message,
                    const struct nu_filter_class **cls, const void **out)
 {
@@ -263,6 +280,7 @@ static bool create(struct nu_factory *factory, const ProtobufCMessage *message,
     plugin->name = nu_arena_dup(factory->arena, nu_str_from(proto->name));
     plugin->root_id = nu_arena_dup(factory->arena, nu_str_from(proto->root_id));
     plugin->configuration = read_configuration(factory, proto->configuration);
+    make_stats(factory, plugin);
     plugin->stops_iteration = nu_bool_or(proto->allow_on_headers_stop_iteration, false);
     if (!read_policy(factory, proto, plugin))
         return false;
