@@ -16,6 +16,7 @@
 enum { LOG_INFO = 2, LOG_WARN, LOG_ERROR };
 enum { REQUEST_BODY, RESPONSE_BODY, VM_CONFIGURATION = 6, PLUGIN_CONFIGURATION };
 enum { REQUEST_HEADERS, REQUEST_TRAILERS, RESPONSE_HEADERS, RESPONSE_TRAILERS };
+enum { COUNTER, GAUGE, HISTOGRAM };
 enum { CONTINUE, PAUSE };
 
 PROXY_IMPORT(proxy_log) int proxy_log(int level, const char *text, size_t size);
@@ -66,6 +67,11 @@ int proxy_enqueue_shared_queue(uint32_t token, const char *bytes, size_t size);
 PROXY_IMPORT(proxy_call_foreign_function)
 int proxy_call_foreign_function(const char *name, size_t name_size, const char *arguments,
                                 size_t size, char **results, size_t *results_size);
+PROXY_IMPORT(proxy_define_metric)
+int proxy_define_metric(int type, const char *name, size_t size, uint32_t *id);
+PROXY_IMPORT(proxy_increment_metric) int proxy_increment_metric(uint32_t id, int64_t delta);
+PROXY_IMPORT(proxy_record_metric) int proxy_record_metric(uint32_t id, uint64_t value);
+PROXY_IMPORT(proxy_get_metric) int proxy_get_metric(uint32_t id, uint64_t *value);
 PROXY_IMPORT(proxy_continue_stream) int proxy_continue_stream(int type);
 PROXY_IMPORT(proxy_close_stream) int proxy_close_stream(int type);
 PROXY_IMPORT(proxy_set_effective_context) int proxy_set_effective_context(uint32_t context);
