@@ -156,10 +156,10 @@ void nu_server_destroy(struct nu_server **server_ptr)
     nu_notify_finish(&server->notify);
     nu_log_set_file(NULL);
     nu_log_writer_destroy(&server->log_writer);
-    nu_stats_destroy(&server->stats);
     nu_config_ctx_finish(&server->ctx);
     nu_map_finish(&server->shared);
-    nu_arena_finish(&server->arena);
+    nu_arena_finish(&server->arena);          /* what goes with it gives its statistics back */
     nu_tls_secrets_destroy(&server->secrets); /* the configuration's contexts used them */
+    nu_stats_destroy(&server->stats);
     nu_free(server);
 }
