@@ -67,6 +67,9 @@ struct nu_connection_ops {
     /* `in` has new bytes, or `read_eof` was just set. Whatever is left in `in` stays there; reading
      * stops while it is over the buffer limit. */
     void (*on_data)(struct nu_connection *conn);
+    /* `out` is about to be written: what was added to it since may be changed or taken out, and so
+     * may our side's end; the connection may be closed. May be NULL. */
+    void (*on_flush)(struct nu_connection *conn);
     /* `out` went over the buffer limit after a write, or drained to half of it. */
     void (*on_above_high)(struct nu_connection *conn);
     void (*on_below_low)(struct nu_connection *conn);

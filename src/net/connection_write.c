@@ -169,13 +169,21 @@ static void await_next_turn(struct nu_connection *conn)
     nu_loop_at_next_turn(conn->loop, &conn->flush_task);
 }
 
+/* Whether there is a connection left to write to. */
+static inline bool prepare_out(struct nu_connection *conn)
+{
+    if (nu_unlikely(conn->ops->on_flush != NULL))
+        conn->ops->on_flush(conn);
+    return conn->state != NU_CONNECTION_CLOSED;
+}
+
 void nu_connection_on_flush_task(struct nu_turn_task *task)
 {
     struct nu_connection *conn = nu_container_of(task, struct nu_connection, flush_task);
     if (nu_unlikely(conn->redeliver))
         nu_connection_redeliver_now(conn);
     bool may_write = conn->state != NU_CONNECTION_CONNECTING && conn->state != NU_CONNECTION_CLOSED;
-    if (!may_write)
+    if (!may_write || !prepare_out(conn))
         return;
     if (nu_unlikely(nu_io_is_write_enabled(&conn->io)))
         wait_for_room(conn, false); /* what was added to `out` stays there */
@@ -192,6 +200,6 @@ void nu_connection_on_writable(int fd, short what, void *arg)
     struct nu_connection *conn = arg;
     if (conn->state == NU_CONNECTION_CONNECTING)
         nu_connection_end_connect(conn);
-    else
+    else if (prepare_out(conn))
         flush(conn);
 }

@@ -124,8 +124,22 @@ static void on_closed(struct nu_connection *base, enum nu_close_reason reason)
     nu_loop_defer_free(base->loop, free_server_conn, conn);
 }
 
+static void on_flush(struct nu_connection *base)
+{
+    nu_network_chain_write(server_conn_of(base));
+}
+
 static const struct nu_connection_ops connection_ops = {
     .on_data = on_data,
+    .on_above_high = on_above_high,
+    .on_below_low = on_below_low,
+    .gauges = gauges,
+    .on_closed = on_closed,
+};
+/* Where filters see what goes out. */
+static const struct nu_connection_ops filtered_ops = {
+    .on_data = on_data,
+    .on_flush = on_flush,
     .on_above_high = on_above_high,
     .on_below_low = on_below_low,
     .gauges = gauges,
@@ -204,6 +218,8 @@ static void open_connection(struct nu_worker_listener *wl, struct nu_new_connect
     conn->accepted_us = nu_loop_now_us(wl->loop);
     take_findings(conn, fresh);
     nu_network_chain_init(conn);
+    if (nu_unlikely(nu_network_chain_has_writers(conn)))
+        conn->conn.ops = &filtered_ops;
     nu_list_add_last(&wl->connections, &conn->link);
     count_accept(wl);
     if (chain->transport.cls)

@@ -159,13 +159,23 @@ struct nu_server_conn {
     uint8_t fd_index;   /* of the listener's addresses */
 };
 
+/* What filters do to a connection's output, where they see it. */
+struct nu_network_output {
+    struct nu_buf held; /* a filter stopped it */
+    uint64_t passed;    /* bytes that all filters have let go out */
+    bool holds_end;     /* the end of our side was stopped as well */
+    bool has_ended;     /* it has passed */
+    bool is_full;       /* more is held than the connection may keep */
+};
+
 /* What few connections have. */
 struct nu_server_conn_extras {
     struct nu_server_conn *conn;   /* borrowed: owns this */
     struct nu_conn_record *record; /* owned; NULL while nobody asked: net/conn_record.h */
     struct nu_accepted *accepted;  /* what listener filters found, or NULL; its arena is owned */
     struct nu_timer handshake;     /* armed where the handshake has a time limit */
-    struct nu_address local;       /* of a socket that listens on any address, once asked for */
+    struct nu_network_output output;
+    struct nu_address local; /* of a socket that listens on any address, once asked for */
 };
 
 /* Makes the extras on first use. */

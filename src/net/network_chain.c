@@ -3,6 +3,9 @@
  * Running network filters: Envoy's order and Envoy's rules for stopping.
  *
  * Most chains are one filter long, so the filters are found by stepping from one to the next.
+ *
+ * Of a connection's output those bytes that the filters have let pass stand first; how many that are
+ * follows from how many have passed in all, and how many were sent.
  */
 #include "net/network_chain.h"
 
@@ -19,12 +22,17 @@ static struct nu_network_filter *next_filter(struct nu_network_filter *filter)
                                                 nu_align_up(filter->cls->instance_size, 16));
 }
 
-static struct nu_network_filter *last_filter(struct nu_server_conn *conn)
+static struct nu_network_filter *filter_at(struct nu_server_conn *conn, uint8_t index)
 {
     struct nu_network_filter *filter = first_filter(conn);
-    for (uint8_t i = 1; i < conn->filter_count; i++)
+    while (index--)
         filter = next_filter(filter);
     return filter;
+}
+
+static struct nu_network_filter *last_filter(struct nu_server_conn *conn)
+{
+    return filter_at(conn, (uint8_t)(conn->filter_count - 1));
 }
 
 static bool is_last(const struct nu_network_filter *filter)
@@ -140,6 +148,80 @@ void nu_network_filter_continue(struct nu_network_filter *self)
         run(next_filter(self));
 }
 
+/* --- What goes out ---------------------------------------------------------------------------- */
+
+bool nu_network_chain_has_writers(struct nu_server_conn *conn)
+{
+    for (uint8_t i = 0; i < conn->filter_count; i++) {
+        if (conn->chain->filters[i].cls->on_write)
+            return true;
+    }
+    return false;
+}
+
+/* From the last filter to the first. False if one of them stops, or closes the connection. */
+static bool show_output(struct nu_server_conn *conn, struct nu_buf *data, bool end)
+{
+    for (uint8_t i = conn->open_count; i-- > 0;) {
+        struct nu_network_filter *filter = filter_at(conn, i);
+        if (filter->cls->on_write &&
+            (filter->cls->on_write(filter, data, end) != NU_NETWORK_CONTINUE ||
+             conn->conn.state == NU_CONNECTION_CLOSED))
+            return false;
+    }
+    return true;
+}
+
+/* What filters keep counts as output that the client does not take. */
+static void tell_fullness(struct nu_server_conn *conn, struct nu_network_output *output)
+{
+    struct nu_network_filter *last = nu_network_chain_last(conn);
+    uint32_t limit = conn->conn.buffer_limit;
+    bool is_full = limit && output->held.len > limit;
+    if (!last || is_full == output->is_full)
+        return;
+    output->is_full = is_full;
+    if (is_full && last->cls->on_above_high)
+        last->cls->on_above_high(last);
+    else if (!is_full && last->cls->on_below_low)
+        last->cls->on_below_low(last);
+}
+
+/* What follows `passed` in the output, with what was held before. */
+static void show_fresh(struct nu_server_conn *conn, struct nu_network_output *output,
+                       struct nu_buf *passed, bool end)
+{
+    struct nu_connection *base = &conn->conn;
+    nu_buf_prepend_all(&base->out, &output->held);
+    bool goes_on = show_output(conn, &base->out, end);
+    if (base->state == NU_CONNECTION_CLOSED) {
+        nu_buf_clear(passed);
+        return;
+    }
+    output->holds_end = end && !goes_on;
+    output->has_ended = base->write_ended = end && goes_on;
+    if (!goes_on)
+        nu_buf_move_all(&output->held, &base->out);
+    output->passed += base->out.len;
+    nu_buf_prepend_all(&base->out, passed);
+    tell_fullness(conn, output);
+}
+
+void nu_network_chain_write(struct nu_server_conn *conn)
+{
+    struct nu_network_output *output = &nu_server_conn_extras(conn)->output;
+    struct nu_connection *base = &conn->conn;
+    struct nu_buf passed = {0};
+    size_t waiting = (size_t)(output->passed - base->tx_bytes);
+    bool end_is_new = base->write_ended && !output->has_ended;
+    if (base->out.len == waiting && !end_is_new)
+        return;
+    nu_buf_move(&passed, &base->out, waiting);
+    show_fresh(conn, output, &passed, base->write_ended || output->holds_end);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
 void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason reason)
 {
     struct nu_network_filter *filter = first_filter(conn);
@@ -150,6 +232,8 @@ void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason re
             filter->cls->close(filter, reason);
         filter = next;
     }
+    if (nu_unlikely(conn->extras != NULL))
+        nu_buf_clear(&conn->extras->output.held);
 }
 
 struct nu_network_filter *nu_network_chain_last(struct nu_server_conn *conn)

@@ -14,6 +14,12 @@ void nu_network_chain_init(struct nu_server_conn *conn);
 void nu_network_chain_open(struct nu_server_conn *conn);
 /* Bytes came, or the peer's end. */
 void nu_network_chain_data(struct nu_server_conn *conn);
+/* Whether some filter of a chain that was initialised sees what goes out; the connection needs
+ * nu_network_chain_write then. */
+bool nu_network_chain_has_writers(struct nu_server_conn *conn);
+/* The connection's output is about to be written: shows what is new of it to the filters, and keeps
+ * what they stop. The connection may be closed when this returns. */
+void nu_network_chain_write(struct nu_server_conn *conn);
 /* The connection is gone. */
 void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason reason);
 /* The last filter; NULL if it is not open. */

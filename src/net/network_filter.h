@@ -16,6 +16,11 @@
  *
  * All filters see the same bytes: one that stops leaves them where they are, and is shown them again
  * together with what comes next.
+ *
+ *     bytes go out:         on_write of the last but one, the one before it ... until one stops
+ *
+ * What the terminal filter writes passes the others on its way, at the end of the turn. What one of
+ * them stops waits, and is shown again to all of them together with what comes next.
  */
 #ifndef NU_NET_NETWORK_FILTER_H
 #define NU_NET_NETWORK_FILTER_H
@@ -47,6 +52,10 @@ struct nu_network_filter_class {
      * continues. */
     enum nu_network_status (*on_data)(struct nu_network_filter *self, struct nu_buf *data,
                                       bool end);
+    /* Bytes of the terminal filter are on their way out, or the end of our side is (`end`); they may
+     * be changed. Not called for a filter that is not open. NULL continues. */
+    enum nu_network_status (*on_write)(struct nu_network_filter *self, struct nu_buf *data,
+                                       bool end);
     /* The connection's output crossed a watermark. Terminal filters; may be NULL. */
     void (*on_above_high)(struct nu_network_filter *self);
     void (*on_below_low)(struct nu_network_filter *self);

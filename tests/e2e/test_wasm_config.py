@@ -69,7 +69,7 @@ def test_each_function_is_allowed_for_itself(proxy):
     assert response.text == ("initialize=1 log=0 time=10 continue=10 random=0 old_random=0 "
                              "clock=76 ")
     assert "response" not in response.headers
-    assert "capability: proxy_add_header_map_value" in running.stderr.text
+    running.stderr.wait("capability: proxy_add_header_map_value")
 
 
 def test_a_callback_that_is_not_in_the_list_is_not_called(proxy):
