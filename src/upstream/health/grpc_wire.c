@@ -2,8 +2,9 @@
 /* Writing and reading the two messages of gRPC's health checks. */
 #include "upstream/health/grpc_wire.h"
 
+#include "http/grpc_frame.h"
+
 enum {
-    FRAME_HEAD = 5,
     SERVING = 1,        /* HealthCheckResponse.ServingStatus */
     FIELD_SERVICE = 10, /* HealthCheckRequest: number 1, bytes */
     FIELD_STATUS = 8,   /* HealthCheckResponse: number 1, varint */
@@ -25,9 +26,9 @@ void nu_health_grpc_write(struct nu_strbuf *out, struct nu_str service)
         add_varint(&message, service.len);
         nu_strbuf_add(&message, service);
     }
-    const char head[FRAME_HEAD] = {0, (char)(message.len >> 24), (char)(message.len >> 16),
-                                   (char)(message.len >> 8), (char)message.len};
-    nu_strbuf_add(out, nu_str_make(head, FRAME_HEAD));
+    char head[NU_GRPC_HEAD_BYTES];
+    nu_grpc_head_write((uint32_t)message.len, head);
+    nu_strbuf_add(out, nu_str_make(head, sizeof(head)));
     nu_strbuf_add(out, nu_strbuf_str(&message));
     nu_strbuf_finish(&message);
 }
@@ -100,22 +101,14 @@ static enum nu_health_grpc_result read_message(struct nu_str in)
     return status == SERVING ? NU_HEALTH_GRPC_SERVING : NU_HEALTH_GRPC_OTHER;
 }
 
-static uint32_t length_of(struct nu_str frame)
+/* One message of the response. */
+static enum nu_health_grpc_result read_next(enum nu_health_grpc_result before,
+                                            const struct nu_grpc_head *head, struct nu_str message)
 {
-    uint32_t length = 0;
-    for (int i = 1; i < FRAME_HEAD; i++)
-        length = length << 8 | (unsigned char)frame.ptr[i];
-    return length;
-}
-
-/* One frame of the response. */
-static enum nu_health_grpc_result read_frame(enum nu_health_grpc_result before, struct nu_str frame)
-{
-    struct nu_str message = nu_str_skip(frame, FRAME_HEAD);
     if (!message.len)
         return before;
     /* A second message, or a compressed one, which none asked for. */
-    if (before != NU_HEALTH_GRPC_MORE || frame.ptr[0])
+    if (before != NU_HEALTH_GRPC_MORE || head->flags)
         return NU_HEALTH_GRPC_BROKEN;
     return read_message(message);
 }
@@ -125,15 +118,18 @@ enum nu_health_grpc_result nu_health_grpc_read_on(struct nu_health_grpc_reader *
 {
     while (reader->result != NU_HEALTH_GRPC_BROKEN && reader->done < bytes.len) {
         struct nu_str in = nu_str_skip(bytes, reader->done);
-        if ((unsigned char)in.ptr[0] > 1) { /* a flag that gRPC does not have */
+        if ((unsigned char)in.ptr[0] > NU_GRPC_FLAG_COMPRESSED) {
             reader->result = NU_HEALTH_GRPC_BROKEN;
             break;
         }
-        if (in.len < FRAME_HEAD || in.len - FRAME_HEAD < length_of(in))
+        if (in.len < NU_GRPC_HEAD_BYTES)
             break;
-        size_t size = FRAME_HEAD + (size_t)length_of(in);
-        reader->result = read_frame(reader->result, nu_str_make(in.ptr, size));
-        reader->done += size;
+        struct nu_grpc_head head = nu_grpc_head_read(in.ptr);
+        in = nu_str_skip(in, NU_GRPC_HEAD_BYTES);
+        if (in.len < head.length)
+            break;
+        reader->result = read_next(reader->result, &head, nu_str_first(in, head.length));
+        reader->done += NU_GRPC_HEAD_BYTES + (size_t)head.length;
     }
     return reader->result;
 }
