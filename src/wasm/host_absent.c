@@ -17,7 +17,6 @@
     X(proxy_increment_metric, "il=i") \
     X(proxy_record_metric, "il=i") \
     X(proxy_get_metric, "ii=i") \
-    X(proxy_call_foreign_function, "iiiiii=i") \
     X(envoy_resolve_dns, "iii=i")
 
 #define X(name, type) \
