@@ -20,6 +20,8 @@ from scenarios import SCENARIOS
 COUNTED = "*keepalive-*,headers-20,gate-*,map-*,newconn,*load-10k,*load-1m,*h2-*"
 INSTRUCTED = ("keepalive-16,headers-20,gate-*,map-*,newconn,*load-10k,hosts-1,hosts-100,paths-100,"
               "h2-*")
+TRAINED = ("keepalive-1,keepalive-16,keepalive-128,headers-20,gate-*,newconn,*-10k,*-1m,hosts-100,"
+           "paths-100,log,tls-*,h2-10")
 QUICK = "keepalive-16,keepalive-128,gate-*,newconn,download-1m"
 QUICK_PEERS = "floor,nuncio,nginx,haproxy,envoy"
 
@@ -102,6 +104,15 @@ def instructions(args, recorder, patterns=INSTRUCTED, peers=None):
                             runner.count_instructions(p, s, v, requests=2000))
 
 
+def train(args, recorder):
+    """Requests of each kind, for a build that learns from them what is worth its while."""
+    for peer, scenario in pairs(args, TRAINED, "nuncio"):
+        def serve():
+            with runner.Running(peer, replace(scenario.variant, workers=2)) as running:
+                return runner.serve(running, scenario, 500 if "1m" in scenario.name else 10000)
+        recorder.record(peer, scenario.name, serve)
+
+
 def measure_startup(peer, args):
     with runner.Running(peer, Variant(workers=args.workers)) as running:
         time.sleep(0.3)
@@ -172,7 +183,7 @@ def list_scenarios():
 
 
 MEASURING = {"run": run, "syscalls": syscalls, "instructions": instructions,
-             "footprint": footprint}
+             "footprint": footprint, "train": train}
 
 
 def parse_arguments():

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fails when a request costs more user instructions than the bounds below, or a cluster more than
 # 10 KiB: bench/check.sh [NUNCIO]
-# Needs valgrind, and a release build with link-time optimisation. The count of one build differs by
+# Needs valgrind, and a release build with link-time optimisation; the bounds are those of one without a
+# profile (packaging/release.sh), which takes an eighth less. The count of one build differs by
 # less than one in a hundred from run to run; a change that needs more than its bound says why.
 set -e
 here=$(dirname "$(realpath "$0")")

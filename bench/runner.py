@@ -255,6 +255,14 @@ def check(scenario, result):
         raise BenchError(f"wrong answers: {result}")
 
 
+def serve(running, scenario, requests):
+    """So many requests, however long they take."""
+    with load_of(running, scenario, 600, requests) as load:
+        result = load.go()
+    check(scenario, result)
+    return result
+
+
 def drive(running, scenario, seconds):
     """One measurement: load, CPU time, memory."""
     with load_of(running, scenario, seconds) as load:

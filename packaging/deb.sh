@@ -5,7 +5,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh packaging/setup.sh build deb
-cmake -S . -B build-deb -G Ninja -DNU_TESTS=OFF
-cmake --build build-deb
+packaging/release.sh build-deb
 cd build-deb
 cpack -G DEB
