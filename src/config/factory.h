@@ -73,6 +73,8 @@ struct nu_factory {
     /* What extensions of one configuration share, by names of theirs; the objects are in the
      * arena. */
     struct nu_map *shared;
+    struct nu_list
+        *services; /* what runs on threads by itself (event/thread_service.h) is added here */
     const struct nu_extensions *extensions;
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */
@@ -89,6 +91,7 @@ struct nu_factory {
 
     /* Of the listener that is built; empty elsewhere. */
     struct nu_str listener_stat_name;
+    unsigned listener_direction; /* enum nu_traffic_direction */
     uint32_t buffer_limit_bytes;
     /* Of the HTTP connection manager that is built: "http.PREFIX". */
     struct nu_str http_stat_prefix;

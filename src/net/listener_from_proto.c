@@ -498,6 +498,7 @@ const struct nu_listener_config *nu_listener_config_from_proto(struct nu_factory
         nu_u32_or(proto->per_connection_buffer_limit_bytes, DEFAULT_BUFFER_LIMIT);
     config->max_accepts_per_event = nu_u32_or(proto->max_connections_to_accept_per_socket_event, 0);
     config->direction = read_direction(proto);
+    factory.listener_direction = config->direction;
     config->drain_on_modify_only =
         proto->drain_type == ENVOY__CONFIG__LISTENER__V3__LISTENER__DRAIN_TYPE__MODIFY_ONLY;
     config->metadata = nu_metadata_from_proto(proto->metadata, factory.arena);

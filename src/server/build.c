@@ -53,6 +53,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .init = &server->init,
         .tls_contexts = &server->tls_contexts,
         .shared = &server->shared,
+        .services = &server->services.all,
         .secrets = server->secrets,
         .files = server->files,
         .extensions = &nu_built_in_extensions,

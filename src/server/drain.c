@@ -21,11 +21,15 @@ static uint32_t count_connections(const struct nu_server *server)
     return count;
 }
 
-static void end_drain(struct nu_server *server, uint32_t left)
+static void end_drain(struct nu_server *server, uint32_t left, bool is_over)
 {
     if (left)
         nu_log(NU_LOG_MAIN, NU_LOG_WARN, "the drain is over after %u ms: closing %u connections",
                server->drain_limit_ms, left);
+    else if (!is_over)
+        nu_log(NU_LOG_MAIN, NU_LOG_WARN,
+               "the drain is over after %u ms, before all that runs on threads has ended",
+               server->drain_limit_ms);
     else
         nu_log(NU_LOG_MAIN, NU_LOG_INFO, "drained");
     nu_server_stop(server, 0);
@@ -36,9 +40,9 @@ void nu_server_on_drain_timer(struct nu_timer *timer)
     struct nu_server *server = nu_container_of(timer, struct nu_server, drain_timer);
     uint64_t since = nu_loop_now_us(server->loop) - atomic_load(&server->drain.start_us);
     uint32_t left = count_connections(server);
-    bool is_over = left == 0 && nu_server_listeners_closed(server);
+    bool is_over = left == 0 && nu_server_listeners_closed(server) && nu_services_end(server);
     if (is_over || since >= server->drain_limit_ms * 1000ull) {
-        end_drain(server, left);
+        end_drain(server, left, is_over);
         return;
     }
     server->drain_looks++;

@@ -53,6 +53,7 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     nu_list_init(&server->tls_contexts);
     nu_process_stats_init(&server->process_stats, server);
     server->clusters = nu_cluster_manager_create(server->stats, server->loop);
+    nu_services_init(&server->services);
     nu_init_manager_init(&server->init, "Server");
     nu_timer_init(&server->init_timer, nu_server_on_init_timer);
     nu_timer_init(&server->drain_timer, nu_server_on_drain_timer);
@@ -138,6 +139,7 @@ void nu_server_destroy(struct nu_server **server_ptr)
         return;
     *server_ptr = NULL;
     destroy_workers(server);
+    nu_services_finish(server);
     nu_watchdog_finish(&server->watchdog);
     nu_admin_close(server->admin);
     destroy_listeners(server);

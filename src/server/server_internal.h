@@ -6,6 +6,7 @@
  *     start.c    sockets, workers, waiting for what must be warm, opening
  *     signals.c  what each signal does
  *     listener_stop.c  closing sockets without losing connections
+ *     services.c what runs on threads besides connections
  *     drain.c    letting requests finish before the end
  *     admin.c    what the admin interface sees and may do
  *     listener_drain.c  taking listeners out of traffic
@@ -29,6 +30,7 @@
 #include "server/notify.h"
 #include "server/process_stats.h"
 #include "server/server.h"
+#include "server/services.h"
 #include "server/watchdog.h"
 #include "server/worker.h"
 
@@ -58,6 +60,8 @@ struct nu_server {
 
     struct nu_init_manager init; /* what must be warm before the listeners open */
     struct nu_timer init_timer;  /* bounds the waiting */
+
+    struct nu_services services;
 
     struct nu_drain drain;
     struct nu_timer drain_timer;

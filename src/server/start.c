@@ -56,6 +56,7 @@ static bool start_workers(struct nu_server *server)
     for (unsigned i = 0; i < server->worker_count; i++) {
         server->workers[i] = nu_worker_create(i, server->stats, server->clusters, server->runtime);
         nu_worker_loop(server->workers[i])->client = &server->http_client.base;
+        nu_worker_set_services(server->workers[i], &server->services.all);
         for (size_t l = 0; l < server->listener_count; l++)
             nu_worker_add_listener(server->workers[i], server->listeners[l]);
         if (!nu_worker_start(server->workers[i])) {
@@ -107,7 +108,7 @@ static void on_init_ready(struct nu_init_manager *manager)
 {
     struct nu_server *server = nu_container_of(manager, struct nu_server, init);
     nu_timer_cancel(&server->init_timer);
-    open_for_traffic(server);
+    nu_services_start(server, open_for_traffic);
 }
 
 void nu_server_on_init_timer(struct nu_timer *timer)
@@ -120,7 +121,7 @@ void nu_server_on_init_timer(struct nu_timer *timer)
                target->name, INIT_LIMIT_MS / 1000);
     }
     nu_init_manager_finish(&server->init);
-    open_for_traffic(server);
+    nu_services_start(server, open_for_traffic);
 }
 
 static void start_watchdog(struct nu_server *server)

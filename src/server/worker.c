@@ -9,6 +9,7 @@
 #include "access_log/access_log.h"
 #include "base/alloc.h"
 #include "base/thread.h"
+#include "event/thread_service.h"
 #include "runtime/runtime.h"
 #include "stats/server_stats.h"
 
@@ -24,6 +25,8 @@ struct nu_worker {
     struct nu_cluster_table clusters;
     struct nu_stat_set *cluster_set; /* thread_local_cluster_manager.worker_N. */
     struct nu_list listeners;        /* of struct listener_link */
+    struct nu_list *services;        /* borrowed; NULL for none */
+    atomic_bool services_ended;
     pthread_t thread;
     bool running;
 };
@@ -78,6 +81,42 @@ static void finish_listeners(struct nu_worker *worker)
     }
 }
 
+/* --- Services --------------------------------------------------------------------------------- */
+
+void nu_worker_set_services(struct nu_worker *worker, struct nu_list *services)
+{
+    worker->services = services;
+}
+
+void nu_worker_start_services(struct nu_worker *worker)
+{
+    nu_thread_services_start(worker->services, NU_THREADS_WORKERS, worker->loop);
+}
+
+void nu_worker_end_services(struct nu_worker *worker, void *arg)
+{
+    (void)arg;
+    bool ended = nu_thread_services_end(worker->services, NU_THREADS_WORKERS);
+    atomic_store_explicit(&worker->services_ended, ended, memory_order_relaxed);
+}
+
+bool nu_worker_services_ended(const struct nu_worker *worker)
+{
+    return atomic_load_explicit(&worker->services_ended, memory_order_relaxed);
+}
+
+/* Connections are gone by now; the clusters are not. */
+static void finish_services(struct nu_worker *worker)
+{
+    if (!worker->services)
+        return;
+    nu_loop_run_tasks(worker->loop);
+    nu_worker_end_services(worker, NULL);
+    nu_thread_services_finish(worker->services, NU_THREADS_WORKERS);
+}
+
+/* --- The thread ------------------------------------------------------------------------------- */
+
 static void *worker_thread(void *arg)
 {
     struct nu_worker *worker = arg;
@@ -86,6 +125,7 @@ static void *worker_thread(void *arg)
     nu_thread_enter(worker->index + 1, name);
     nu_loop_run(worker->loop);
     finish_listeners(worker);
+    finish_services(worker);
     nu_cluster_table_finish(&worker->clusters);
     nu_loop_run_once(worker->loop);
     nu_runtime_unref(&worker->loop->runtime);

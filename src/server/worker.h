@@ -21,6 +21,8 @@ struct nu_worker *nu_worker_create(unsigned index, struct nu_stats *stats,
 void nu_worker_set_runtime(struct nu_worker *worker, struct nu_runtime *runtime);
 /* Adds the worker's part of a listener; it accepts from nu_worker_accept on. Before it runs. */
 void nu_worker_add_listener(struct nu_worker *worker, struct nu_listener *listener);
+/* Sets what runs on the worker besides connections; borrowed. Before it runs. */
+void nu_worker_set_services(struct nu_worker *worker, struct nu_list *services);
 /* Starts the thread; false with errno if the system refuses. */
 NU_MUST_USE bool nu_worker_start(struct nu_worker *worker);
 
@@ -31,6 +33,13 @@ void nu_worker_run(struct nu_worker *worker, nu_worker_fn fn, void *arg);
 void nu_worker_accept(struct nu_worker *worker, void *arg);
 void nu_worker_stop_accepting(struct nu_worker *worker, void *arg);
 void nu_worker_drain(struct nu_worker *worker, void *arg);
+
+/* Starts the services. On the worker's thread. */
+void nu_worker_start_services(struct nu_worker *worker);
+/* For nu_worker_run: begins to end them, or goes on with it. */
+void nu_worker_end_services(struct nu_worker *worker, void *arg);
+/* Whether they have ended; read by the main thread. */
+bool nu_worker_services_ended(const struct nu_worker *worker);
 
 /* Connections of all listeners but admin's; read by the main thread while the worker runs. */
 uint32_t nu_worker_connections(const struct nu_worker *worker);

@@ -7,6 +7,7 @@
 #include "http/filter_state.h"
 #include "wasm/http_stream.h"
 #include "wasm/pairs.h"
+#include "wasm/plugin.h"
 
 enum { LOG_LEVEL_MAX = NU_LOG_CRITICAL };
 
@@ -82,10 +83,7 @@ static enum nu_wasm_status set_effective_context(struct nu_wasm_vm *vm,
 static enum nu_wasm_status done(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
     (void)args;
-    if (!vm->effective->root->waits_for_done)
-        return NU_WASM_NOT_FOUND;
-    vm->effective->root->waits_for_done = false;
-    return NU_WASM_OK;
+    return nu_wasm_root_done(vm->effective->root) ? NU_WASM_OK : NU_WASM_NOT_FOUND;
 }
 
 /* 0.1.0: the plug-in's configuration while it is told, else the VM's. */

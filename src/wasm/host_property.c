@@ -7,6 +7,7 @@
 #include "http/headers.h"
 #include "wasm/http_stream.h"
 #include "wasm/pairs.h"
+#include "wasm/plugin.h"
 
 struct asking {
     struct nu_wasm_vm *vm;

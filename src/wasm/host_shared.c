@@ -37,10 +37,8 @@ static void on_ready(void *root_ptr, uint32_t token)
     struct nu_wasm_context *root = root_ptr;
     struct nu_wasm_vm *vm = root->vm;
     union nu_wasm_value args[] = {{.i32 = (int32_t)root->id}, {.i32 = (int32_t)token}};
-    nu_wasm_vm_ref(vm);
     nu_wasm_vm_call(root, NU_WASM_ON_QUEUE_READY, args, 0);
     nu_wasm_vm_is_dead(vm);
-    nu_wasm_vm_unref(&vm);
 }
 
 static enum nu_wasm_status give_token(struct nu_wasm_vm *vm, int32_t at, uint32_t token)

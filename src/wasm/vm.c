@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of a VM: instantiate, start (its constructors and main), then for each plug-in a root
- * context that is created, started and configured; then streams, until nobody needs it or it fails.
+ * context (context.c), then streams, until nobody needs it or it fails.
  */
 #include "wasm/vm.h"
 
@@ -12,78 +12,37 @@
 #include "wasm/http_stream.h"
 #include "wasm/pairs.h"
 #include "wasm/restriction.h"
+#include "wasm/shared_data.h"
 #include "wasm/shared_queue.h"
+#include "wasm/vm_internal.h"
 #include "wasm/wasm_stats.h"
 
-static const uint64_t rebuild_after_us = 1000 * 1000;
+/* --- What VMs are made of --------------------------------------------------------------------- */
 
-/* No other VM is made on this thread for a while. */
-static void put_off(struct nu_wasm_vm_spec *spec, struct nu_loop *loop)
+struct nu_wasm_vm_spec *nu_wasm_vm_spec_create(void)
 {
-    spec->retry_us[nu_thread_index()] = nu_loop_now_us(loop) + rebuild_after_us;
+    struct nu_wasm_vm_spec *spec = nu_calloc(1, sizeof(*spec));
+    atomic_init(&spec->references, 1);
+    nu_arena_init(&spec->arena);
+    return spec;
 }
 
-/* --- Contexts --------------------------------------------------------------------------------- */
-
-static struct nu_list *bucket_of(struct nu_wasm_vm *vm, uint32_t id)
+struct nu_wasm_vm_spec *nu_wasm_vm_spec_ref(struct nu_wasm_vm_spec *spec)
 {
-    return &vm->contexts[id % NU_WASM_CONTEXT_BUCKETS];
+    atomic_fetch_add_explicit(&spec->references, 1, memory_order_relaxed);
+    return spec;
 }
 
-struct nu_wasm_context *nu_wasm_vm_find(struct nu_wasm_vm *vm, uint32_t id)
+void nu_wasm_vm_spec_unref(struct nu_wasm_vm_spec **spec_ptr)
 {
-    struct nu_wasm_context *context;
-    nu_list_for_each(context, bucket_of(vm, id), struct nu_wasm_context, link)
-    {
-        if (context->id == id)
-            return context;
-    }
-    return NULL;
-}
-
-/* Numbers go round after four billion streams: none is given twice at a time. */
-static void add_context(struct nu_wasm_vm *vm, struct nu_wasm_context *context)
-{
-    context->vm = vm;
-    do
-        context->id = ++vm->last_id;
-    while (context->id == 0 || nu_wasm_vm_find(vm, context->id));
-    nu_list_add_last(bucket_of(vm, context->id), &context->link);
-}
-
-void nu_wasm_context_open(struct nu_wasm_context *context, struct nu_wasm_context *root,
-                          struct nu_wasm_http_stream *stream)
-{
-    *context = (struct nu_wasm_context){
-        .root = root, .plugin = root->plugin, .stream = stream, .tick_ms = 0};
-    add_context(root->vm, context);
-    union nu_wasm_value args[] = {{.i32 = (int32_t)context->id}, {.i32 = (int32_t)root->id}};
-    nu_wasm_vm_call(context, NU_WASM_ON_CONTEXT_CREATE, args, 0);
-}
-
-void nu_wasm_context_close(struct nu_wasm_context *context)
-{
-    union nu_wasm_value id = {.i32 = (int32_t)context->id};
-    nu_wasm_vm_call(context, NU_WASM_ON_DONE, &id, 1);
-    nu_wasm_vm_call(context, NU_WASM_ON_DELETE, &id, 0);
-    nu_list_remove(&context->link);
-}
-
-static void on_tick(struct nu_timer *timer)
-{
-    struct nu_wasm_context *root = nu_container_of(timer, struct nu_wasm_context, tick);
-    union nu_wasm_value id = {.i32 = (int32_t)root->id};
-    nu_wasm_vm_call(root, NU_WASM_ON_TICK, &id, 0);
-    if (!nu_wasm_vm_is_dead(root->vm) && root->tick_ms && !nu_timer_is_armed(timer))
-        nu_timer_arm(root->vm->loop, timer, root->tick_ms);
-}
-
-void nu_wasm_context_set_tick(struct nu_wasm_context *root, uint32_t ms)
-{
-    root->tick_ms = ms;
-    nu_timer_cancel(&root->tick);
-    if (ms)
-        nu_timer_arm(root->vm->loop, &root->tick, ms);
+    struct nu_wasm_vm_spec *spec = *spec_ptr;
+    *spec_ptr = NULL;
+    if (!spec || atomic_fetch_sub_explicit(&spec->references, 1, memory_order_acq_rel) > 1)
+        return;
+    nu_wasm_program_finish(&spec->program);
+    nu_wasm_shared_data_unref(&spec->shared);
+    nu_arena_finish(&spec->arena);
+    nu_free(spec);
 }
 
 /* --- Calls ------------------------------------------------------------------------------------ */
@@ -121,8 +80,8 @@ static void tell_failure(const struct nu_wasm_vm *vm)
     }
 }
 
-/* Streams that wait for the guest will wait no longer. */
-static void wake_streams(struct nu_wasm_vm *vm)
+/* Streams that wait for the guest will wait no longer, nor will roots that end. */
+static void wake_contexts(struct nu_wasm_vm *vm)
 {
     for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++) {
         struct nu_wasm_context *context;
@@ -130,6 +89,8 @@ static void wake_streams(struct nu_wasm_vm *vm)
         {
             if (context->stream)
                 nu_wasm_http_stream_wake(context->stream);
+            else if (context->waits_for_done)
+                nu_wasm_root_done(context);
         }
     }
 }
@@ -146,12 +107,11 @@ static void leave_queues(struct nu_wasm_vm *vm)
 
 bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm)
 {
-    if (!vm->guest.dead || vm->is_failure_told)
+    if (!vm->guest.dead || vm->died_us)
         return vm->guest.dead;
-    vm->is_failure_told = true;
-    put_off(vm->spec, vm->loop);
+    vm->died_us = nu_loop_now_us(vm->loop);
     tell_failure(vm);
-    wake_streams(vm);
+    wake_contexts(vm);
     leave_queues(vm);
     return true;
 }
@@ -294,13 +254,21 @@ static void count_new(struct nu_wasm_vm *vm)
     nu_gauge_inc(&stats->active);
 }
 
+static void count_gone(struct nu_wasm_vm *vm)
+{
+    if (!vm->spec->stats)
+        return;
+    struct nu_wasm_runtime_stats *stats = nu_stat_set_block(vm->spec->stats);
+    nu_gauge_dec(&stats->active);
+}
+
 struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
                                      struct nu_strbuf *error)
 {
     struct nu_wasm_vm *vm = nu_calloc(1, sizeof(*vm));
-    vm->spec = spec;
+    nu_list_init(&vm->link);
+    vm->spec = nu_wasm_vm_spec_ref(spec);
     vm->loop = loop;
-    vm->thread = nu_thread_index();
     vm->references = 1;
     vm->own.vm = vm;
     vm->own.root = &vm->own;
@@ -321,122 +289,60 @@ struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loo
 }
 
 struct nu_wasm_vm *nu_wasm_vm_get(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
-                                  struct nu_strbuf *error)
+                                  struct nu_list *vms, struct nu_strbuf *error)
 {
     struct nu_wasm_vm **slot = &spec->vms[nu_thread_index()];
-    if (*slot && nu_wasm_vm_is_dead(*slot))
-        nu_wasm_vm_unref(slot);
-    if (!*slot && nu_loop_now_us(loop) < spec->retry_us[nu_thread_index()])
-        return NULL;
-    if (!*slot)
-        *slot = nu_wasm_vm_create(spec, loop, error);
-    if (*slot)
-        nu_wasm_vm_ref(*slot);
-    else
-        put_off(spec, loop);
-    return *slot;
-}
-
-static struct nu_wasm_context *find_root(struct nu_wasm_vm *vm, const struct nu_wasm_plugin *plugin)
-{
-    for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++) {
-        struct nu_wasm_context *context;
-        nu_list_for_each(context, &vm->contexts[i], struct nu_wasm_context, link)
-        {
-            if (context->plugin == plugin && context->root == context)
-                return context;
-        }
+    if (*slot && !nu_wasm_vm_is_dead(*slot)) {
+        (*slot)->references++;
+        return *slot;
     }
-    return NULL;
-}
-
-/* The root's start and configuration; false if the guest says no or fails. */
-static bool configure(struct nu_wasm_context *root, struct nu_strbuf *error)
-{
-    struct nu_wasm_vm *vm = root->vm;
-    const struct nu_wasm_plugin *plugin = root->plugin;
-    union nu_wasm_value args[] = {{.i32 = (int32_t)root->id}, {.i32 = 0}};
-    const char *refused = NULL;
-    vm->configured = plugin->configuration;
-    vm->shows_configuration = true;
-    nu_wasm_vm_call(root, NU_WASM_ON_CONTEXT_CREATE, args, 0);
-    vm->shows_configuration = false;
-    args[1].i32 = (int32_t)vm->spec->configuration.len;
-    if (!nu_wasm_vm_call(root, NU_WASM_ON_VM_START, args, 1))
-        refused = "proxy_on_vm_start";
-    args[1].i32 = (int32_t)plugin->configuration.len;
-    vm->shows_configuration = true;
-    if (!refused && !nu_wasm_vm_call(root, NU_WASM_ON_CONFIGURE, args, 1))
-        refused = "proxy_on_configure";
-    vm->shows_configuration = false;
-    if (nu_wasm_vm_is_dead(vm))
-        nu_strbuf_add(error, nu_strbuf_str(&vm->guest.failure));
-    else if (refused)
-        nu_strbuf_addf(error, "%s returned false: the filter does not take its configuration",
-                       refused);
-    return !refused && !vm->guest.dead;
-}
-
-/* At the end of the process the thread is gone by now, with its loop and that one's timers. */
-static void free_root(struct nu_wasm_context *root)
-{
-    if (root->vm->thread == nu_thread_index())
-        nu_timer_cancel(&root->tick);
-    nu_wasm_queue_leave(&root->queues);
-    nu_list_remove(&root->link);
-    nu_free(root);
-}
-
-struct nu_wasm_context *nu_wasm_vm_root(struct nu_wasm_vm *vm, const struct nu_wasm_plugin *plugin,
-                                        struct nu_strbuf *error)
-{
-    struct nu_wasm_context *root = find_root(vm, plugin);
-    if (root)
-        return root;
-    root = nu_calloc(1, sizeof(*root));
-    root->root = root;
-    root->plugin = plugin;
-    nu_timer_init(&root->tick, on_tick);
-    add_context(vm, root);
-    if (configure(root, error))
-        return root;
-    free_root(root);
-    vm->guest.dead = true; /* a plug-in without its configuration must not run, nor beside it */
-    nu_wasm_vm_is_dead(vm);
-    return NULL;
+    *slot = nu_wasm_vm_create(spec, loop, error);
+    if (*slot)
+        nu_list_add_last(vms, &(*slot)->link);
+    return *slot;
 }
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-void nu_wasm_vm_ref(struct nu_wasm_vm *vm)
+void nu_wasm_vm_destroy(struct nu_wasm_vm **vm_ptr)
 {
-    vm->references++;
-}
-
-/* It may end on another thread than its own, which is gone then. */
-static void count_gone(struct nu_wasm_vm *vm)
-{
-    if (!vm->spec->stats)
+    struct nu_wasm_vm *vm = *vm_ptr;
+    *vm_ptr = NULL;
+    if (!vm)
         return;
-    struct nu_wasm_runtime_stats *stats = nu_stat_set_block(vm->spec->stats);
-    nu_gauge_dec(&stats->active);
-}
-
-/* Streams hold references: what is left of contexts are roots. */
-static void destroy(struct nu_wasm_vm *vm)
-{
+    struct nu_wasm_vm **slot = &vm->spec->vms[nu_thread_index()];
+    if (*slot == vm)
+        *slot = NULL;
+    vm->references = UINT32_MAX; /* its roots take theirs along */
     for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++) {
         struct nu_wasm_context *root;
-        nu_list_for_each(root, &vm->contexts[i], struct nu_wasm_context, link) free_root(root);
+        nu_list_for_each(root, &vm->contexts[i], struct nu_wasm_context, link)
+            nu_wasm_root_free(root);
     }
+    nu_list_remove(&vm->link);
     nu_wasm_guest_finish(&vm->guest);
     count_gone(vm);
+    nu_wasm_vm_spec_unref(&vm->spec);
     nu_free(vm);
 }
 
 void nu_wasm_vm_unref(struct nu_wasm_vm **vm)
 {
     if (*vm && --(*vm)->references == 0)
-        destroy(*vm);
+        nu_wasm_vm_destroy(vm);
     *vm = NULL;
+}
+
+void nu_wasm_vm_finish(struct nu_wasm_vm *vm)
+{
+    vm->references++; /* over its last root's end */
+    for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++) {
+        struct nu_wasm_context *context;
+        nu_list_for_each(context, &vm->contexts[i], struct nu_wasm_context, link)
+        {
+            if (context->root == context)
+                nu_wasm_root_end(context, true);
+        }
+    }
+    nu_wasm_vm_unref(&vm);
 }

@@ -3,10 +3,14 @@
  * A proxy-wasm VM: a guest with its contexts, on one thread. Context 0 is the VM itself, a root
  * context stands for a plug-in's configuration, a stream context for a request.
  *
- *     nu_wasm_vm_spec    what VMs are made of: code, its configuration; immutable, all threads
- *     nu_wasm_plugin     a plug-in's configuration; immutable, all threads
- *     nu_wasm_vm         one thread's VM; counted: the plug-ins' and the streams' references
- *     nu_wasm_context    a root (owned by its VM) or a stream (embedded in its owner)
+ *     nu_wasm_vm_spec    what VMs are made of: code, its configuration; immutable, all threads, counted
+ *     nu_wasm_plugin     a plug-in's configuration (wasm/plugin.h); immutable, all threads
+ *     nu_wasm_vm         one thread's VM; counted: its roots hold it
+ *     nu_wasm_context    a root (counted: the plug-in's hold, its streams) or a stream (embedded in
+ *                        its owner)
+ *
+ * A root that nobody holds any more ends: on_done, and on_delete at once or when the guest has called
+ * proxy_done. A VM goes with its last root. Both happen at the end of a turn, never below a call.
  *
  * Host functions (host_*.c) run below a guest's call and change nothing that could call the guest
  * again: what a guest asks for that may (going on, a reply, a reset) is noted in its stream, and
@@ -24,12 +28,16 @@
 struct nu_stat_set;
 struct nu_wasm_context;
 struct nu_wasm_http_stream;
+struct nu_wasm_plugin;
 struct nu_wasm_queue_listener;
 struct nu_wasm_restriction;
 struct nu_wasm_shared_data;
 struct nu_wasm_vm;
 
 struct nu_wasm_vm_spec {
+    _Atomic uint32_t references;
+    struct nu_arena arena; /* all that it is made of */
+    struct nu_str key;     /* the same for VMs that are one */
     struct nu_wasm_program program;
     enum nu_wasm_abi abi;
     struct nu_str vm_id;
@@ -38,20 +46,9 @@ struct nu_wasm_vm_spec {
     size_t environment_count;
     const struct nu_wasm_restriction *restriction; /* what it may do; NULL: everything */
     struct nu_wasm_shared_data *shared;            /* a reference */
-    struct nu_stat_set *stats;             /* of its runtime, a reference; NULL: not counted */
-    struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, or NULL */
-    uint64_t retry_us[NU_THREAD_MAX];      /* when a thread may make one again; its thread's */
-};
-
-struct nu_wasm_plugin {
-    struct nu_wasm_vm_spec *spec;
-    struct nu_str name;
-    struct nu_str root_id;
-    struct nu_str configuration;
-    struct nu_stat_set *stats;        /* its own, struct nu_wasm_plugin_stats; a reference */
-    struct nu_stat_set *remote_stats; /* struct nu_wasm_remote_stats; a reference */
-    bool fails_open;
-    bool stops_iteration; /* Pause in a headers callback leaves the body coming */
+    /* Of its runtime; borrowed: the configuration's. NULL: not counted. */
+    struct nu_stat_set *stats;
+    struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, which made it last; borrowed */
 };
 
 struct nu_wasm_context {
@@ -61,10 +58,14 @@ struct nu_wasm_context {
     struct nu_wasm_context *root;        /* itself for a root context */
     const struct nu_wasm_plugin *plugin; /* NULL for the VM's own context */
     struct nu_wasm_http_stream *stream;  /* NULL unless it is a stream's */
-    struct nu_timer tick;                /* a root's */
+    /* Of a root: */
+    uint32_t references;
+    struct nu_timer tick;
     uint32_t tick_ms;
-    struct nu_wasm_queue_listener *queues; /* a root's that registered some; owned */
-    bool waits_for_done;                   /* a root whose on_done returned false */
+    struct nu_wasm_queue_listener *queues; /* of one that registered some; owned */
+    struct nu_turn_task end;
+    bool is_ending;      /* on_done was called */
+    bool waits_for_done; /* and returned false, and proxy_done has not come */
 };
 
 enum {
@@ -72,11 +73,12 @@ enum {
 };
 
 struct nu_wasm_vm {
+    struct nu_list link; /* of its thread's VMs */
     struct nu_wasm_guest guest;
-    struct nu_wasm_vm_spec *spec;
+    struct nu_wasm_vm_spec *spec; /* a reference */
     struct nu_loop *loop;
-    unsigned thread; /* its number */
     uint32_t references;
+    uint64_t died_us; /* when its end was noticed; 0: it lives */
     uint32_t last_id;
     struct nu_list contexts[NU_WASM_CONTEXT_BUCKETS];
     struct nu_wasm_context own; /* id 0 */
@@ -86,7 +88,6 @@ struct nu_wasm_vm {
     struct nu_wasm_function *callbacks[NU_WASM_CALLBACK_COUNT]; /* NULL: not exported */
     bool starting;            /* code runs that may ask for little */
     bool allocating;          /* the guest's allocator runs */
-    bool is_failure_told;     /* its end was logged */
     struct nu_str configured; /* what the plug-in configuration's buffer shows now */
     bool shows_configuration;
     char text[160]; /* of a host function that fails */
@@ -94,33 +95,49 @@ struct nu_wasm_vm {
 
 /* --- VMs -------------------------------------------------------------------------------------- */
 
+/* An empty one with one reference, to be filled by who made it. */
+struct nu_wasm_vm_spec *nu_wasm_vm_spec_create(void);
+struct nu_wasm_vm_spec *nu_wasm_vm_spec_ref(struct nu_wasm_vm_spec *spec);
+/* Gives a reference back and clears the pointer; NULL inside is allowed. Any thread. */
+void nu_wasm_vm_spec_unref(struct nu_wasm_vm_spec **spec);
+
 /*
- * The thread's VM of `spec`, made and started if there is none; a reference for the caller. NULL,
- * with a text in `error`, if it does not start; without one for a second after a failure.
+ * The thread's VM of `spec`, made and started if there is none that lives, and added to `vms` then; a
+ * reference for the caller. NULL, with a text in `error`, if it does not start.
  */
 struct nu_wasm_vm *nu_wasm_vm_get(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
-                                  struct nu_strbuf *error);
+                                  struct nu_list *vms, struct nu_strbuf *error);
 /* A VM that is no thread's: to try a configuration out. */
 struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
                                      struct nu_strbuf *error);
-void nu_wasm_vm_ref(struct nu_wasm_vm *vm);
 /* Gives a reference back and clears the pointer; NULL inside is allowed. Never below a call. */
 void nu_wasm_vm_unref(struct nu_wasm_vm **vm);
+/* Frees it with its roots, and tells the guest nothing; nobody else may hold them. NULL inside is
+ * allowed. */
+void nu_wasm_vm_destroy(struct nu_wasm_vm **vm);
+/* Ends its roots that nobody holds, now and whether their guest is ready or not; it is gone
+ * afterwards unless somebody holds one. The thread's last call of it. */
+void nu_wasm_vm_finish(struct nu_wasm_vm *vm);
 /* Whether it takes no more calls. Logs why, once. */
 bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm);
 
 /* --- Contexts --------------------------------------------------------------------------------- */
 
-/* The plug-in's root context, made, started and configured if it is not there. NULL, with a text in
- * `error`, if the guest refuses or fails. */
+/* The plug-in's root context, made, started and configured if it is not there; a reference for the
+ * caller. Plug-ins with the same key share one. NULL, with a text in `error`, if the guest refuses
+ * or fails. */
 struct nu_wasm_context *nu_wasm_vm_root(struct nu_wasm_vm *vm, const struct nu_wasm_plugin *plugin,
                                         struct nu_strbuf *error);
-/* A stream's context below a root; its id is told to the guest. */
+/* Gives a reference of a root back and clears the pointer; NULL inside is allowed. */
+void nu_wasm_root_unref(struct nu_wasm_context **root);
+/* A stream's context below a root, which it holds; its id is told to the guest. */
 void nu_wasm_context_open(struct nu_wasm_context *context, struct nu_wasm_context *root,
                           struct nu_wasm_http_stream *stream);
 /* Ends it: on_done and on_delete, if the guest lives. */
 void nu_wasm_context_close(struct nu_wasm_context *context);
 struct nu_wasm_context *nu_wasm_vm_find(struct nu_wasm_vm *vm, uint32_t id);
+/* The guest's proxy_done; false if the root does not wait for it. */
+bool nu_wasm_root_done(struct nu_wasm_context *root);
 /* Sets the period of a root's ticks; 0 ends them. */
 void nu_wasm_context_set_tick(struct nu_wasm_context *root, uint32_t ms);
 

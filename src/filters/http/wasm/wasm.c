@@ -8,19 +8,13 @@
  */
 #include "filters/http/wasm/wasm_internal.h"
 
-#include "base/log.h"
 #include "wasm/http_stream.h"
-
-/* One thread's VM of a plug-in. */
-struct wasm_worker {
-    struct nu_wasm_vm *vm; /* a reference, or NULL */
-    struct nu_wasm_context *root;
-};
+#include "wasm/plugin.h"
 
 struct wasm_filter {
     struct nu_filter base;
     struct nu_wasm_http_stream stream;
-    struct nu_wasm_vm *vm; /* a reference; NULL before there is a context */
+    struct nu_wasm_vm *vm; /* borrowed: the context holds it; NULL while there is none */
     bool paused[2];        /* by direction: the guest stopped the message */
     bool failed;           /* no VM, or a dead one: was dealt with */
 };
@@ -35,27 +29,7 @@ static const struct nu_wasm_plugin *plugin_of(const struct wasm_filter *self)
     return self->base.config;
 }
 
-/* --- VMs and contexts -------------------------------------------------------------------------- */
-
-/* The thread's root context, for whose VM the worker holds a reference; NULL if there is none. */
-static struct nu_wasm_context *get_root(struct wasm_filter *self)
-{
-    struct wasm_worker *worker = self->base.worker;
-    struct nu_strbuf error = {0};
-    if (worker->vm && nu_wasm_vm_is_dead(worker->vm)) {
-        worker->root = NULL;
-        nu_wasm_vm_unref(&worker->vm);
-    }
-    if (!worker->vm)
-        worker->vm = nu_wasm_vm_get(plugin_of(self)->spec, self->base.chain->loop, &error);
-    if (worker->vm && !worker->root)
-        worker->root = nu_wasm_vm_root(worker->vm, plugin_of(self), &error);
-    if (error.len)
-        nu_log(NU_LOG_WASM, NU_LOG_ERROR, "wasm plug-in %.*s: %s",
-               NU_STR_ARG(plugin_of(self)->name), error.data);
-    nu_strbuf_finish(&error);
-    return worker->root;
-}
+/* --- Contexts ----------------------------------------------------------------------------------- */
 
 static void later(struct nu_turn_task *task);
 
@@ -64,11 +38,10 @@ static bool open_context(struct wasm_filter *self)
 {
     if (self->vm)
         return true;
-    struct nu_wasm_context *root = get_root(self);
+    struct nu_wasm_context *root = nu_wasm_plugin_root(plugin_of(self));
     if (!root)
         return false;
     self->vm = root->vm;
-    nu_wasm_vm_ref(self->vm);
     self->stream.filter = &self->base;
     nu_turn_task_init(&self->stream.later, later);
     self->stream.is_calling = true;
@@ -336,21 +309,13 @@ static void on_close(struct nu_filter *base)
     nu_wasm_context_close(&self->stream.context);
     nu_wasm_vm_is_dead(self->vm);
     nu_list_remove(&self->stream.later.link);
-    nu_wasm_vm_unref(&self->vm);
-}
-
-static void worker_close(void *worker, const void *config)
-{
-    (void)config;
-    nu_wasm_vm_unref(&((struct wasm_worker *)worker)->vm);
+    self->vm = NULL;
 }
 
 const struct nu_filter_class nu_http_wasm_class = {
     .abi = NUNCIO_FILTER_ABI,
     .name = "envoy.filters.http.wasm",
     .instance_size = sizeof(struct wasm_filter),
-    .worker_size = sizeof(struct wasm_worker),
-    .worker_close = worker_close,
     .close = on_close,
     .decode_headers = decode_headers,
     .decode_data = decode_data,

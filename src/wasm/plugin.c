@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plug-ins on their threads. A handle is a thread's hold on a plug-in's root context; it is made when
+ * the thread begins, and made anew when the guest has failed. All plug-ins of a configuration are one
+ * service of the threads: it knows all VMs of each.
+ */
+#include "wasm/plugin.h"
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "wasm/plugin_internal.h"
+#include "wasm/wasm_stats.h"
+
+static const uint64_t rebuild_after_us = 1000 * 1000;
+
+struct nu_wasm_handle {
+    struct nu_wasm_plugin *plugin; /* borrowed */
+    struct nu_loop *loop;
+    struct nu_wasm_context *root; /* a reference; NULL: there is none now */
+    uint64_t retry_us;            /* not before */
+    bool is_over;                 /* the thread ends */
+};
+
+struct nu_wasm_plugins {
+    struct nu_thread_service on_workers;
+    struct nu_thread_service on_main;
+    struct nu_list all;                /* of struct nu_wasm_plugin */
+    struct nu_list vms[NU_THREAD_MAX]; /* of struct nu_wasm_vm, each its thread's */
+};
+
+bool nu_wasm_plugin_is_same(const struct nu_wasm_plugin *a, const struct nu_wasm_plugin *b)
+{
+    return a == b ||
+           (nu_str_eq(a->name, b->name) && nu_str_eq(a->root_id, b->root_id) &&
+            nu_str_eq(a->configuration, b->configuration) && a->direction == b->direction);
+}
+
+/* --- A thread's root ---------------------------------------------------------------------------- */
+
+/* Makes the VM, if there is none that the plug-in can share, and the root in it. */
+static void make_root(struct nu_wasm_handle *handle)
+{
+    const struct nu_wasm_plugin *plugin = handle->plugin;
+    struct nu_strbuf error = {0};
+    struct nu_wasm_vm *vm =
+        nu_wasm_vm_get(plugin->spec, handle->loop, &plugin->all->vms[nu_thread_index()], &error);
+    if (vm)
+        handle->root = nu_wasm_vm_root(vm, plugin, &error);
+    nu_wasm_vm_unref(&vm);
+    if (!handle->root) {
+        handle->retry_us = nu_loop_now_us(handle->loop) + rebuild_after_us;
+        nu_log(NU_LOG_WASM, NU_LOG_ERROR, "wasm plug-in %.*s: %.*s", NU_STR_ARG(plugin->name),
+               NU_STR_ARG(nu_strbuf_str(&error)));
+    }
+    nu_strbuf_finish(&error);
+}
+
+static NU_COLD struct nu_wasm_context *remake_root(struct nu_wasm_handle *handle)
+{
+    if (handle->root) {
+        handle->retry_us = handle->root->vm->died_us + rebuild_after_us;
+        nu_wasm_root_unref(&handle->root);
+    }
+    if (!handle->is_over && nu_loop_now_us(handle->loop) >= handle->retry_us)
+        make_root(handle);
+    return handle->root;
+}
+
+struct nu_wasm_context *nu_wasm_plugin_root(const struct nu_wasm_plugin *plugin)
+{
+    struct nu_wasm_handle *handle = plugin->handles[nu_thread_index()];
+    if (nu_unlikely(!handle))
+        return NULL;
+    if (nu_likely(handle->root && !nu_wasm_vm_is_dead(handle->root->vm)))
+        return handle->root;
+    return remake_root(handle);
+}
+
+/* --- With the threads --------------------------------------------------------------------------- */
+
+static struct nu_wasm_plugins *plugins_of(struct nu_thread_service *service)
+{
+    return service->place == NU_THREADS_MAIN
+               ? nu_container_of(service, struct nu_wasm_plugins, on_main)
+               : nu_container_of(service, struct nu_wasm_plugins, on_workers);
+}
+
+static void on_start(struct nu_thread_service *service, struct nu_loop *loop)
+{
+    struct nu_wasm_plugins *plugins = plugins_of(service);
+    struct nu_wasm_plugin *plugin;
+    nu_list_for_each(plugin, &plugins->all, struct nu_wasm_plugin, link)
+    {
+        if (plugin->place != service->place)
+            continue;
+        struct nu_wasm_handle *handle = nu_calloc(1, sizeof(*handle));
+        *handle = (struct nu_wasm_handle){.plugin = plugin, .loop = loop};
+        plugin->handles[nu_thread_index()] = handle;
+        make_root(handle);
+    }
+}
+
+/* Lets go of the roots; VMs are gone when their guests are ready. */
+static bool on_end(struct nu_thread_service *service)
+{
+    struct nu_wasm_plugins *plugins = plugins_of(service);
+    struct nu_wasm_plugin *plugin;
+    nu_list_for_each(plugin, &plugins->all, struct nu_wasm_plugin, link)
+    {
+        struct nu_wasm_handle *handle = plugin->handles[nu_thread_index()];
+        if (plugin->place != service->place || !handle)
+            continue;
+        handle->is_over = true;
+        nu_wasm_root_unref(&handle->root);
+    }
+    return nu_list_is_empty(&plugins->vms[nu_thread_index()]);
+}
+
+static void on_finish(struct nu_thread_service *service)
+{
+    struct nu_wasm_plugins *plugins = plugins_of(service);
+    struct nu_wasm_plugin *plugin;
+    struct nu_wasm_vm *vm;
+    nu_list_for_each(vm, &plugins->vms[nu_thread_index()], struct nu_wasm_vm, link)
+        nu_wasm_vm_finish(vm);
+    nu_list_for_each(plugin, &plugins->all, struct nu_wasm_plugin, link)
+    {
+        if (plugin->place == service->place) {
+            nu_free(plugin->handles[nu_thread_index()]);
+            plugin->handles[nu_thread_index()] = NULL;
+        }
+    }
+}
+
+/* --- A configuration's plug-ins ------------------------------------------------------------------- */
+
+static void add_service(struct nu_factory *factory, struct nu_thread_service *service,
+                        enum nu_thread_place place)
+{
+    service->place = place;
+    service->start = on_start;
+    service->end = on_end;
+    service->finish = on_finish;
+    nu_list_init(&service->link);
+    if (factory->services)
+        nu_list_add_last(factory->services, &service->link);
+}
+
+struct nu_wasm_plugins *nu_wasm_plugins_get(struct nu_factory *factory)
+{
+    const struct nu_str name = NU_STR("wasm plug-ins");
+    struct nu_wasm_plugins *plugins = nu_map_get(factory->shared, name);
+    if (plugins)
+        return plugins;
+    plugins = nu_arena_calloc(factory->arena, sizeof(*plugins));
+    nu_list_init(&plugins->all);
+    for (size_t i = 0; i < NU_THREAD_MAX; i++)
+        nu_list_init(&plugins->vms[i]);
+    add_service(factory, &plugins->on_main, NU_THREADS_MAIN);
+    add_service(factory, &plugins->on_workers, NU_THREADS_WORKERS);
+    nu_map_put(factory->shared, name, plugins);
+    return plugins;
+}
+
+static void finish_plugin(void *obj)
+{
+    struct nu_wasm_plugin *plugin = obj;
+    nu_list_remove(&plugin->link);
+    nu_wasm_vm_spec_unref(&plugin->spec);
+    nu_stat_set_destroy(&plugin->stats);
+    nu_stat_set_destroy(&plugin->remote_stats);
+}
+
+void nu_wasm_plugins_add(struct nu_wasm_plugins *all, struct nu_factory *factory,
+                         struct nu_wasm_plugin *plugin)
+{
+    plugin->all = all;
+    plugin->handles =
+        nu_arena_calloc(factory->arena, NU_THREAD_MAX * sizeof(struct nu_wasm_handle *));
+    plugin->stats = nu_wasm_plugin_stats(factory->stats, plugin->name);
+    plugin->remote_stats = nu_wasm_remote_stats(factory->stats);
+    nu_list_add_last(&all->all, &plugin->link);
+    nu_arena_on_free(factory->arena, finish_plugin, plugin);
+}
+
+struct nu_wasm_vm_spec *nu_wasm_plugins_find_spec(struct nu_wasm_plugins *all, struct nu_str key)
+{
+    struct nu_wasm_plugin *plugin;
+    nu_list_for_each(plugin, &all->all, struct nu_wasm_plugin, link)
+    {
+        if (nu_str_eq(plugin->spec->key, key))
+            return plugin->spec;
+    }
+    return NULL;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a VmConfig to what VMs are made of: the code is read, judged as a whole and compiled, unless
+ * another plug-in has the same VM.
+ */
+#include <stdlib.h>
+#include <openssl/evp.h>
+
+#include "wasm/loader.h"
+#include "wasm/plugin_internal.h"
+#include "wasm/restriction_from_proto.h"
+#include "wasm/shared_data.h"
+#include "wasm/wasm_stats.h"
+
+typedef Envoy__Extensions__Wasm__V3__PluginConfig plugin_proto;
+typedef Envoy__Extensions__Wasm__V3__VmConfig vm_proto;
+typedef Envoy__Extensions__Wasm__V3__EnvironmentVariables environment_proto;
+
+/* --- The environment ------------------------------------------------------------------------------ */
+
+/* Whether a key stands in both lists, which Envoy refuses. */
+static bool has_key(const environment_proto *proto, const char *key)
+{
+    for (size_t i = 0; i < proto->n_key_values; i++) {
+        if (strcmp(proto->key_values[i]->key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool read_environment(struct nu_factory *factory, const environment_proto *proto,
+                             struct nu_wasm_vm_spec *spec)
+{
+    if (!proto)
+        return true;
+    size_t max = proto->n_host_env_keys + proto->n_key_values;
+    struct nu_str *variables = nu_arena_alloc(&spec->arena, (max + 1) * sizeof(*variables));
+    for (size_t i = 0; i < proto->n_host_env_keys; i++) {
+        const char *key = proto->host_env_keys[i];
+        const char *value = getenv(key);
+        if (has_key(proto, key)) {
+            nu_config_error(factory->ctx, proto, "host_env_keys", "%s stands in key_values as well",
+                            key);
+            return false;
+        }
+        if (value)
+            variables[spec->environment_count++] =
+                nu_str_from(nu_arena_printf(&spec->arena, "%s=%s", key, value));
+    }
+    for (size_t i = 0; i < proto->n_key_values; i++)
+        variables[spec->environment_count++] = nu_str_from(nu_arena_printf(
+            &spec->arena, "%s=%s", proto->key_values[i]->key, proto->key_values[i]->value));
+    spec->environment = variables;
+    return true;
+}
+
+/* --- The code ------------------------------------------------------------------------------------- */
+
+void nu_wasm_refuse_code(struct nu_factory *factory, const vm_proto *proto, const char *what,
+                         const struct nu_strbuf *why)
+{
+    struct nu_str rest = nu_strbuf_str(why);
+    while (rest.ptr) {
+        struct nu_str line = nu_str_trim(nu_str_split(&rest, '\n'));
+        if (line.len)
+            nu_config_error(factory->ctx, proto, "code", "%s: %.*s", what, NU_STR_ARG(line));
+    }
+}
+
+/* Reads and compiles the code. */
+static bool build(struct nu_factory *factory, const vm_proto *proto, struct nu_str code,
+                  struct nu_wasm_vm_spec *spec)
+{
+    struct nu_strbuf error = {0};
+    const struct nu_wasm_import *const *imports = NULL;
+    const struct nu_wasm_engine *engine = NULL;
+    const char *what = "the module cannot be used";
+    struct nu_wasm_module *module = nu_wasm_module_read(&spec->arena, code, &error);
+    bool ok = module && nu_wasm_abi_check(module, &spec->arena, &spec->abi, &imports, &error);
+    if (ok) {
+        what = "wasm cannot be used";
+        engine = nu_wasm_engine_load(NULL, &error);
+        ok = engine != NULL;
+    }
+    if (ok) {
+        what = "the module cannot be compiled";
+        imports = nu_wasm_restriction_apply(spec->restriction, imports, module->import_count,
+                                            &spec->arena);
+        ok = nu_wasm_program_init(&spec->program, engine, module, imports, &nu_wasm_default_limits,
+                                  &spec->arena, &error);
+    }
+    if (!ok)
+        nu_wasm_refuse_code(factory, proto, what, &error);
+    nu_strbuf_finish(&error);
+    return ok;
+}
+
+static bool check_runtime(struct nu_factory *factory, const vm_proto *proto)
+{
+    static const char *const runtimes[] = {
+        "", "envoy.wasm.runtime.v8", "envoy.wasm.runtime.wasmtime", "envoy.wasm.runtime.wamr"};
+    for (size_t i = 0; i < NU_ARRAY_LEN(runtimes); i++) {
+        if (strcmp(proto->runtime, runtimes[i]) == 0)
+            return true;
+    }
+    if (strcmp(proto->runtime, "envoy.wasm.runtime.null") == 0)
+        nu_config_error(factory->ctx, proto, "runtime",
+                        "%s: known to Envoy, not implemented by nuncio: its plug-ins are part of "
+                        "Envoy's program",
+                        proto->runtime);
+    else
+        nu_config_error(factory->ctx, proto, "runtime", "there is no wasm runtime '%s'",
+                        proto->runtime);
+    return false;
+}
+
+/* What makes two VMs one, under which they are shared. */
+static struct nu_str key_of(struct nu_wasm_vm_spec *spec, struct nu_str code)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    struct nu_strbuf all = {0};
+    struct nu_str parts[] = {spec->vm_id, spec->configuration, code};
+    for (size_t i = 0; i < NU_ARRAY_LEN(parts); i++) {
+        nu_strbuf_addf(&all, "%zu:", parts[i].len);
+        nu_strbuf_add(&all, parts[i]);
+    }
+    for (size_t i = 0; i < spec->environment_count; i++) {
+        nu_strbuf_addf(&all, "%zu:", spec->environment[i].len);
+        nu_strbuf_add(&all, spec->environment[i]);
+    }
+    for (size_t i = 0; spec->restriction && i < spec->restriction->count; i++) {
+        struct nu_str name = spec->restriction->allowed[i];
+        nu_strbuf_addf(&all, "+%zu:%.*s", name.len, NU_STR_ARG(name));
+    }
+    EVP_Digest(all.data, all.len, digest, &size, EVP_sha256(), NULL);
+    nu_strbuf_finish(&all);
+    return nu_arena_dup(&spec->arena, nu_str_make((const char *)digest, size));
+}
+
+/* --- VMs ------------------------------------------------------------------------------------------ */
+
+/* All but the code. */
+static bool read_settings(struct nu_factory *factory, const plugin_proto *plugin,
+                          struct nu_wasm_vm_spec *spec)
+{
+    const vm_proto *proto = plugin->vm_config;
+    if (!check_runtime(factory, proto) ||
+        !read_environment(factory, proto->environment_variables, spec))
+        return false;
+    spec->vm_id = nu_arena_dup(&spec->arena, nu_str_from(proto->vm_id));
+    spec->configuration = nu_wasm_configuration(factory, &spec->arena, proto->configuration);
+    spec->restriction =
+        nu_wasm_restriction_from_proto(&spec->arena, plugin->capability_restriction_config);
+    return true;
+}
+
+static void drop_stats(void *obj)
+{
+    struct nu_stat_set *set = obj;
+    nu_stat_set_destroy(&set);
+}
+
+/* They live with the configuration: a spec may go on any thread. */
+static struct nu_stat_set *make_stats(struct nu_factory *factory, const vm_proto *proto)
+{
+    struct nu_stat_set *set = nu_wasm_runtime_stats(factory->stats, nu_str_from(proto->runtime));
+    nu_arena_on_free(factory->arena, drop_stats, set);
+    return set;
+}
+
+struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
+                                                   struct nu_wasm_plugins *all,
+                                                   const plugin_proto *plugin)
+{
+    const vm_proto *proto = plugin->vm_config;
+    struct nu_str code;
+    struct nu_wasm_vm_spec *other = NULL;
+    struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_create();
+    bool ok = read_settings(factory, plugin, spec);
+    if (ok && !proto->code)
+        nu_config_error(factory->ctx, proto, "code", "a VM needs code");
+    ok = ok && proto->code && nu_config_data_source(factory->ctx, proto->code->local, &code);
+    if (ok) {
+        spec->key = key_of(spec, code);
+        other = nu_wasm_plugins_find_spec(all, spec->key);
+    }
+    if (ok && !other) {
+        spec->stats = make_stats(factory, proto);
+        spec->shared = nu_wasm_shared_data_get(spec->vm_id);
+        ok = build(factory, proto, nu_arena_dup(&spec->arena, code), spec);
+    }
+    if (ok && !other)
+        return spec;
+    nu_wasm_vm_spec_unref(&spec);
+    return other ? nu_wasm_vm_spec_ref(other) : NULL;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest that shows how long it lives, for tests/e2e/test_wasm_life.py. Words of its configuration say
+ * what its root does, the path of a request what a stream does.
+ */
+#include "proxy_wasm.h"
+
+enum { HELD_MAX = 64, ROOTS_MAX = 8 };
+
+PROXY_IMPORT(proxy_done) int proxy_done(void);
+
+/* Tests write another text of the same length over it: it is another module then. */
+static const volatile char version[] = "VERSION-0001";
+
+static char configuration_bytes[256];
+static struct text configuration;
+static uint32_t roots[ROOTS_MAX];
+static size_t root_count;
+static uint32_t held[HELD_MAX];
+static size_t held_count;
+static unsigned ticks;
+static bool is_ending;
+
+static bool wants(const char *word)
+{
+    for (size_t at = 0; at < configuration.size; at++) {
+        if (begins((struct text){configuration.ptr + at, configuration.size - at}, word))
+            return true;
+    }
+    return false;
+}
+
+static struct text version_text(void)
+{
+    static char copy[sizeof(version)];
+    for (size_t i = 0; i < sizeof(version); i++)
+        copy[i] = version[i];
+    return (struct text){copy, sizeof(version) - 1};
+}
+
+PROXY_EXPORT(proxy_on_context_create) void on_context_create(uint32_t id, uint32_t parent)
+{
+    if (parent == 0 && root_count < ROOTS_MAX)
+        roots[root_count++] = id;
+}
+
+static bool is_root(uint32_t id)
+{
+    for (size_t i = 0; i < root_count; i++) {
+        if (roots[i] == id)
+            return true;
+    }
+    return false;
+}
+
+PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
+{
+    (void)id, (void)size;
+    proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, 0xffffffff, &configuration.ptr,
+                           &configuration.size);
+    for (size_t i = 0; i < configuration.size && i < sizeof(configuration_bytes); i++)
+        configuration_bytes[i] = configuration.ptr[i];
+    configuration.ptr = configuration_bytes;
+    log_("configure ", configuration);
+    log_("root of ", version_text());
+    if (wants("tick"))
+        proxy_set_tick_period_milliseconds(10);
+    return !wants("refuse");
+}
+
+/* Lets all go that are held. */
+static void release(void)
+{
+    for (size_t i = 0; i < held_count; i++) {
+        if (proxy_set_effective_context(held[i]) == 0)
+            proxy_continue_stream(0);
+    }
+    held_count = 0;
+}
+
+PROXY_EXPORT(proxy_on_tick) void on_tick(uint32_t id)
+{
+    (void)id;
+    if (ticks++ == 0)
+        proxy_log(LOG_INFO, LITERAL("ticks"));
+    if (wants("tick-trap"))
+        __builtin_trap();
+    if (wants("tick-spin")) {
+        for (;;)
+            ticks++;
+    }
+    if (!is_ending && proxy_done() != 1)
+        proxy_log(LOG_ERROR, LITERAL("done without an end"));
+    if (is_ending && wants("later")) {
+        proxy_log(LOG_INFO, LITERAL("root is done"));
+        if (proxy_done() != 0 || proxy_done() != 1)
+            proxy_log(LOG_ERROR, LITERAL("cannot be done"));
+    }
+    if (is_ending && wants("ending-trap"))
+        __builtin_trap();
+}
+
+PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint32_t n, int end)
+{
+    (void)n, (void)end;
+    struct text path = header(REQUEST_HEADERS, ":path");
+    log_("request ", path);
+    if (is(path, "/trap"))
+        __builtin_trap();
+    if (is(path, "/release"))
+        release();
+    if (is(path, "/hold") && held_count < HELD_MAX) {
+        held[held_count++] = id;
+        return PAUSE;
+    }
+    return CONTINUE;
+}
+
+PROXY_EXPORT(proxy_on_response_headers) int on_response_headers(uint32_t id, uint32_t n, int end)
+{
+    (void)id, (void)n, (void)end;
+    struct text text = version_text();
+    proxy_add_header_map_value(RESPONSE_HEADERS, LITERAL("version"), text.ptr, text.size);
+    return CONTINUE;
+}
+
+PROXY_EXPORT(proxy_on_done) int on_done(uint32_t id)
+{
+    log_(is_root(id) ? "root done, " : "stream done, ", version_text());
+    if (!is_root(id))
+        return 1;
+    is_ending = true;
+    return !wants("later") && !wants("never") && !wants("ending-trap");
+}
+
+PROXY_EXPORT(proxy_on_delete) void on_delete(uint32_t id)
+{
+    log_(is_root(id) ? "root delete, " : "stream delete, ", version_text());
+}
