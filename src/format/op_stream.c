@@ -207,13 +207,15 @@ void nu_op_response_flags(const struct nu_format_part *part,
         add_flag(result, (enum nu_response_flag)__builtin_ctzll(rest), part->variant);
 }
 
-/* Variant 1: white space is left as it is. */
+/* Variant 1: white space is left as it is. A reply may have details that are empty. */
 void nu_op_response_code_details(const struct nu_format_part *part,
                                  const struct nu_format_context *context,
                                  struct nu_op_result *result)
 {
     struct nu_str details = context->info->response_code_details;
-    if (part->variant)
+    if (details.ptr && details.len == 0)
+        nu_op_give_text(result, details);
+    else if (part->variant)
         give_unless_empty(result, details);
     else
         give_replaced(context, result, details, is_white);

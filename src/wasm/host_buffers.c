@@ -2,7 +2,8 @@
 /* Host functions about buffers: bodies, which may be changed, and configurations. */
 #include "wasm/http_stream.h"
 
-/* A buffer: of a stream, or bytes of a configuration. */
+/* A buffer: of a stream, or bytes of a configuration. What a stream has not now is empty, as Envoy has
+ * it, and cannot be changed. */
 struct view {
     struct nu_buf *body; /* NULL: `bytes` */
     struct nu_str bytes;
@@ -18,7 +19,12 @@ static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t number, struct vi
     case NU_WASM_REQUEST_BODY:
     case NU_WASM_RESPONSE_BODY:
         view->body = stream ? stream->bodies[number] : NULL;
-        return view->body ? NU_WASM_OK : NU_WASM_NOT_FOUND;
+        return NU_WASM_OK;
+    case NU_WASM_DOWNSTREAM_DATA:
+    case NU_WASM_UPSTREAM_DATA:
+    case NU_WASM_GRPC_RECEIVE:
+    case NU_WASM_CALL_DATA:
+        return NU_WASM_OK;
     case NU_WASM_VM_CONFIGURATION:
         view->bytes = vm->spec->configuration;
         return NU_WASM_OK;

@@ -163,7 +163,7 @@ static enum nu_wasm_status continue_stream(struct nu_wasm_vm *vm, const union nu
     case 1:
         return go_on(vm, NU_ENCODE);
     case 2:
-        return NU_WASM_BAD_ARGUMENT; /* no network filter is here */
+        return NU_WASM_OK; /* no network filter is here, and nothing to be done */
     case 3:
         return NU_WASM_UNIMPLEMENTED;
     default:

@@ -108,6 +108,17 @@ static enum nu_wasm_status add_value(struct nu_wasm_vm *vm, const union nu_wasm_
     return status;
 }
 
+/* As Envoy: what was there goes, and the new entry is the last one; pseudo headers have their place. */
+static void replace(struct nu_headers *headers, struct nu_str name, struct nu_str value)
+{
+    if (name.len && name.ptr[0] == ':') {
+        nu_headers_set(headers, name, value);
+        return;
+    }
+    nu_headers_remove(headers, name);
+    nu_headers_add(headers, name, value);
+}
+
 static enum nu_wasm_status replace_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
     struct nu_headers *headers;
@@ -115,7 +126,7 @@ static enum nu_wasm_status replace_value(struct nu_wasm_vm *vm, const union nu_w
     struct nu_str value;
     enum nu_wasm_status status = read_change(vm, args, &headers, &name, &value);
     if (status == NU_WASM_OK)
-        nu_headers_set(headers, name, value);
+        replace(headers, name, value);
     return status;
 }
 

@@ -36,7 +36,7 @@ RULES = [
          "the wall clock; the form is still compared because another form is not replaced"),
     Rule("wire log", UUID, r"<uuid \1>",
          "random by definition; the digit that carries the trace decision stays"),
-    Rule("wire log", r"(?i)(x-envoy-upstream-service-time: )\d+", r"\1<ms>",
+    Rule("wire log", r"(?i)(x-envoy-upstream-service-time(?:: |=))\d+", r"\1<ms>",
          "a measured time in milliseconds"),
     Rule("wire", r'(?i)(set-cookie: \w+=)"[0-9a-f]{16}"', r'\1"<hash>"',
          "a hash policy's cookie: of the addresses of both ends, ports that the kernel gave among them"),

@@ -14,6 +14,7 @@ import argparse
 import concurrent.futures
 import sys
 
+from lib import guests
 from lib.case import CaseError, load_cases, write_recording
 from lib.compare import compare
 from lib.observe import observe
@@ -30,6 +31,9 @@ def is_current(case, identity):
 
 def record(case, program, identity):
     """Gives None, or why there is no recording."""
+    lacking = guests.lacking(case.spec, is_envoy=True)
+    if lacking:
+        return lacking
     first, trouble = observe(case, program)
     if trouble:
         return trouble

@@ -45,6 +45,8 @@ def main():
             print(f"differed once, agreed alone: {verdict.name}")
             for line in () if chosen.quiet else verdict.differed_once:
                 print(f"  {line}")
+        if verdict.status == "skipped":
+            print(f"skipped: {verdict.name}: {verdict.lines[0]}")
         if verdict.failed:
             print(f"FAILED {verdict.name}")
             for line in () if chosen.quiet else verdict.lines:

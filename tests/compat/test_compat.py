@@ -56,6 +56,8 @@ def verdicts_of_two(request, nuncio_path):
 def fail_if_failed(verdict, record_property):
     if verdict.differed_once:  # for tests/tools/summary.py
         record_property("differed once, agreed alone", "\n".join(verdict.differed_once))
+    if verdict.status == "skipped":
+        pytest.skip(verdict.lines[0])
     if verdict.failed:
         pytest.fail("\n".join(verdict.lines), pytrace=False)
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import normalise  # noqa: E402
 from lib import case as case_module  # noqa: E402
-from lib import config, h2, judge, observe, tls  # noqa: E402
+from lib import config, guests, h2, judge, observe, tls  # noqa: E402
 from lib.case import Case, CaseError, write_recording  # noqa: E402
 from lib.compare import apply_differences, compare  # noqa: E402
 from lib.view import apply_views  # noqa: E402
@@ -185,6 +185,44 @@ def test_certificates_of_a_case_are_part_of_what_it_gave(recorded):
     assert "BEGIN CERTIFICATE" in Case(recorded.path).inputs()["pki"]["server.crt"]
     with pytest.raises(ValueError, match="nobody"):
         tls.files_of(["nobody"])
+
+
+def test_the_source_of_a_guest_is_part_of_what_a_case_gave(recorded, monkeypatch, tmp_path):
+    monkeypatch.setattr(guests, "FOLDERS", (tmp_path,))
+    (tmp_path / "one.c").write_text('#include "two.h"\n#include "elsewhere.h"\n')
+    (tmp_path / "two.h").write_text("int a;\n")
+    recorded.path.write_text('proves: "1 a thing"\nclient:\n- get: /\nwasm: one\n')
+    before = Case(recorded.path).inputs()["guests"]
+    (tmp_path / "two.h").write_text("int b;\n")
+    assert Case(recorded.path).inputs()["guests"] != before
+    with pytest.raises(ValueError, match="nobody"):
+        guests.hashes(["nobody"])
+
+
+def test_plugins_stand_in_front_of_the_other_filters():
+    tree = config.build({"wasm": ["one", {"guest": "two", "configuration": "c", "name": "n",
+                                          "vm_config": {"vm_id": "v", "configuration": "d"}}]})
+    hcm = tree["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    assert [one["name"] for one in hcm["http_filters"][:2]] == ["wasm.one", "wasm.n"]
+    plugin = hcm["http_filters"][1]["typed_config"]["config"]
+    assert plugin["configuration"]["value"] == "c"
+    assert plugin["vm_config"]["configuration"]["value"] == "d"
+    assert plugin["vm_config"]["vm_id"] == "v"
+    assert plugin["vm_config"]["code"]["local"]["filename"] == "${dir}/two.wasm"
+
+
+def test_a_case_whose_guest_is_not_built_is_skipped(recorded, monkeypatch, tmp_path):
+    monkeypatch.setenv("NU_BUILD", str(tmp_path))
+    recorded.path.write_text('proves: "1 a thing"\nclient:\n- get: /\nwasm: script\n')
+    verdict = judge.judge(Case(recorded.path), argparse.Namespace(workers=1, is_envoy=False))
+    assert (verdict.status, verdict.lines) == ("skipped", ["needs clang and lld, or wabt"])
+
+
+def test_the_log_of_guests_is_that_of_either_server():
+    envoy = "[2026-11-26 16:04:12.391][3][info][wasm] [source/a.cc:9] wasm log one vm: a: b\n"
+    nuncio = "[2026-11-26 16:04:12.391][3][error][wasm] wasm log one vm: a\n[x] wasm log z\n"
+    assert guests.log_lines(envoy + nuncio, True) == ["info one vm: a: b", "error one vm: a"]
+    assert guests.log_lines(envoy + nuncio, False) == ["info a: b", "error a"]
 
 
 def test_header_blocks_are_read_as_rfc_7541_shows():

@@ -120,7 +120,7 @@ static int act_on_request(uint32_t id)
             proxy_get_header_map_value(2, LITERAL(":path"), &value, &size) == 2 &&
             proxy_get_header_map_value(0, LITERAL("none"), &value, &size) == 1 &&
             proxy_get_buffer_bytes(9, 0, 1, &value, &size) == 2 &&
-            proxy_get_buffer_bytes(REQUEST_BODY, 0, 1, &value, &size) == 1;
+            proxy_get_buffer_bytes(REQUEST_BODY, 0, 1, &value, &size) == 0 && size == 0;
         proxy_replace_header_map_value(REQUEST_HEADERS, LITERAL("verdict"), ok ? "ok" : "no", 2);
     }
     if (is(path, "/wait") || is(path, "/wait-and-trap")) {

@@ -35,6 +35,7 @@ PROXY_IMPORT(proxy_get_header_map_pairs)
 int proxy_get_header_map_pairs(int map, char **pairs, size_t *size);
 PROXY_IMPORT(proxy_set_header_map_pairs)
 int proxy_set_header_map_pairs(int map, const char *pairs, size_t size);
+PROXY_IMPORT(proxy_get_header_map_size) int proxy_get_header_map_size(int map, size_t *size);
 PROXY_IMPORT(proxy_get_buffer_status)
 int proxy_get_buffer_status(int buffer, size_t *size, int *flags);
 PROXY_IMPORT(proxy_get_buffer_bytes)
@@ -72,13 +73,21 @@ int proxy_define_metric(int type, const char *name, size_t size, uint32_t *id);
 PROXY_IMPORT(proxy_increment_metric) int proxy_increment_metric(uint32_t id, int64_t delta);
 PROXY_IMPORT(proxy_record_metric) int proxy_record_metric(uint32_t id, uint64_t value);
 PROXY_IMPORT(proxy_get_metric) int proxy_get_metric(uint32_t id, uint64_t *value);
+#ifndef PROXY_WASM_ABI_0_1_0
 PROXY_IMPORT(proxy_continue_stream) int proxy_continue_stream(int type);
 PROXY_IMPORT(proxy_close_stream) int proxy_close_stream(int type);
+#endif
 PROXY_IMPORT(proxy_set_effective_context) int proxy_set_effective_context(uint32_t context);
 PROXY_IMPORT(proxy_set_tick_period_milliseconds)
 int proxy_set_tick_period_milliseconds(uint32_t period);
 
+/* PROXY_WASM_ABI_0_1_0 makes a module of the first version: its callbacks of headers have no third
+ * parameter, and two functions are not there. */
+#ifdef PROXY_WASM_ABI_0_1_0
+PROXY_EXPORT(proxy_abi_version_0_1_0) void proxy_abi_version_0_1_0(void)
+#else
 PROXY_EXPORT(proxy_abi_version_0_2_1) void proxy_abi_version_0_2_1(void)
+#endif
 {
 }
 
@@ -104,6 +113,13 @@ void *memcpy(void *to, const void *from, size_t size)
     for (size_t i = 0; i < size; i++)
         ((volatile char *)to)[i] = ((const char *)from)[i];
     return to;
+}
+
+void *memset(void *at, int byte, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        ((volatile char *)at)[i] = (char)byte;
+    return at;
 }
 
 struct text {

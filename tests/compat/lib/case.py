@@ -5,7 +5,7 @@ import hashlib
 import json
 import pathlib
 
-from . import config, tls
+from . import config, guests, tls
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CASES, RECORDINGS = ROOT / "cases", ROOT / "recordings"
@@ -13,7 +13,7 @@ DIFFERENCES = ROOT.parent.parent / "docs" / "differences.md"
 
 INPUT_KEYS = ("kind", "args", "env", "files", "file", "upstreams", "client", "ends", "pki", "since", "dns")
 NUNCIO_KEYS = ("proves", "why", "nuncio", "differs", "not_yet", "unconfirmed", "expect", "one_worker")
-KNOWN_KEYS = {*INPUT_KEYS, *NUNCIO_KEYS, "base", "config", *config.PATCHES}
+KNOWN_KEYS = {*INPUT_KEYS, *NUNCIO_KEYS, "base", "config", "guests", *config.PATCHES}
 
 
 class CaseError(Exception):
@@ -56,6 +56,8 @@ class Case:
         given = {key: self.spec[key] for key in INPUT_KEYS if key in self.spec}
         if "pki" in self.spec:
             given["pki"] = tls.files_of(self.spec["pki"])
+        if guests.names_of(self.spec):
+            given["guests"] = guests.hashes(guests.names_of(self.spec))
         if "config" in self.spec:
             given["config"] = self.spec["config"]
         else:

@@ -6,7 +6,7 @@ import difflib
 
 
 class Verdict:
-    """The outcome for one case: same, differs on purpose, unconfirmed, or failed with reasons."""
+    """The outcome for one case: same, differs on purpose, unconfirmed, skipped or failed with reasons."""
 
     def __init__(self, name, status, lines=()):
         self.name, self.status, self.lines = name, status, list(lines)

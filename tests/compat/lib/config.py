@@ -13,6 +13,8 @@ import re
 
 import yaml
 
+from . import guests
+
 BASES = pathlib.Path(__file__).resolve().parent.parent / "bases"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -21,7 +23,7 @@ MESSAGES = {"rbac": "RBAC", "direct_response": "Config", "local_ratelimit": "Loc
             "sni_dynamic_forward_proxy": "FilterConfig"}
 PATCHES = ("bootstrap", "listener", "chain", "hcm", "router", "route_config", "vhost", "route",
            "action", "routes", "log", "cluster", "protocol", "clusters",
-           "downstream_tls", "upstream_tls", "tcp", "before", "alone", "cache", "forward")
+           "downstream_tls", "upstream_tls", "tcp", "before", "alone", "cache", "forward", "wasm")
 
 
 # LibYAML's, where PyYAML was built with it: ten times as fast as the same in Python.
@@ -149,6 +151,8 @@ def build(case):
         filters[:0] = _typed(case["before"])
     if "alone" in case:
         filters[:] = _typed(case["alone"])
+    if "wasm" in case:
+        last["http_filters"][:0] = guests.filters(case["wasm"], merge)
     if "routes" in case:
         places["vhost"]["routes"] = case["routes"]
     if "log" in case:

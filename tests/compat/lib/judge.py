@@ -8,6 +8,7 @@ import traceback
 
 import normalise
 
+from . import guests
 from .case import DIFFERENCES, CaseError
 from .compare import Verdict, apply_differences, compare, compare_process
 from .observe import observe, observe_validation
@@ -86,6 +87,9 @@ def judge(case, program):
 def find_verdict(case, program):
     if needs_one_worker(case.spec):
         program = program.with_one_worker()
+    lacking = guests.lacking(case.spec, program.is_envoy)
+    if lacking:
+        return Verdict(case.name, "skipped", [lacking])
     if "not_yet" in case.spec and not program.is_envoy:
         return judge_refusal(case, program)
     try:
@@ -136,10 +140,11 @@ def judge_all(cases, program, jobs=JOBS):
 
 def summary(verdicts):
     count = {status: sum(1 for v in verdicts if v.status == status)
-             for status in ("same", "differs", "not yet", "unconfirmed", "failed")}
+             for status in ("same", "differs", "not yet", "unconfirmed", "skipped", "failed")}
+    skipped = f"{count['skipped']} skipped, " if count["skipped"] else ""
     return (f"{count['same']} as Envoy, {count['differs']} different on purpose, "
             f"{count['not yet']} refused as not implemented, "
-            f"{count['unconfirmed']} not confirmed by a real Envoy, {count['failed']} failed")
+            f"{count['unconfirmed']} not confirmed by a real Envoy, {skipped}{count['failed']} failed")
 
 
 def listed_differences():

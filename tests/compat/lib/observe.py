@@ -10,7 +10,7 @@ import time
 
 import normalise
 
-from . import config, tls
+from . import config, guests, tls
 from .dns import Dns
 from .script import Client, Signals, Upstream
 from .server import Server, StartFailure, read_stats
@@ -51,6 +51,8 @@ class Run:
         spec = self.case.spec
         for name, text in tls.files_of(spec.get("pki", ())).items():
             (self.folder / name).write_text(text)
+        for name in guests.names_of(spec):
+            shutil.copyfile(guests.module(name), self.folder / f"{name}.wasm")
         for name, text in (spec.get("files") or {}).items():
             (self.folder / name).write_text(self.fill(text))
         if spec.get("file", "envoy.yaml") is None:
@@ -198,7 +200,8 @@ def _seen_by_client(run, client, agrees):
 
 def _exchange(run, server, agrees):
     admin, ends = run.ports["admin"], run.case.spec.get("ends", False)
-    before = _counted_from(run.case.spec.get("since"), read_stats(admin))
+    since = run.case.spec.get("since")
+    before, said = _counted_from(since, read_stats(admin)), _said_before(since, server)
     client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal,
                     run.replace_file, run.dns and run.dns.answers)
     trouble = client.run(run.client_steps())
@@ -210,6 +213,7 @@ def _exchange(run, server, agrees):
                       _compressed_sides(run.case.spec))
 
     after = before if ends else _settle(admin, lambda stats: agrees(stats=moved(stats)))
+    said_by_guests = _seen_of_guests(run, server, said, agrees)
     exit_code = server.wait_exit() if ends else None
     seen_by_upstreams = {name: up.finish() for name, up in run.upstreams.items()
                          if up.mode == "serve"}
@@ -224,12 +228,33 @@ def _exchange(run, server, agrees):
         "stats": moved(after),
         "exit": exit_code,
     }
+    if said_by_guests is not None:
+        observed["guest"] = said_by_guests
     if run.dns:
         observed["dns"] = list(run.dns.asked)
     troubles = [trouble, *(t for up in run.upstreams.values() for t in up.troubles)]
     if exit_code != 0:
         troubles.append(server.last_words())
     return observed, "; ".join(filter(None, troubles)) or None
+
+
+def _said_before(since, server):
+    """How much of stderr is not looked at: with `since: start` all of it is."""
+    return 0 if since else len(server.output("stderr"))
+
+
+def _seen_of_guests(run, server, said_before, agrees):
+    """What guests have logged; None where a case has none. It may come a moment late."""
+    if not guests.names_of(run.case.spec):
+        return None
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    has_names = guests.has_several_plugins(run.case.spec)
+    while True:
+        lines = guests.log_lines(server.output("stderr")[said_before:], has_names)
+        seen = [_text("log", line, {}) for line in lines]
+        if agrees(guest=seen) or time.monotonic() > deadline:
+            return seen
+        time.sleep(SETTLE_SECONDS)
 
 
 def _settle(admin, agrees):

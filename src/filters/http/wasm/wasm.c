@@ -71,6 +71,8 @@ static bool settle(struct wasm_filter *self)
         return fail(self);
     if (stream->resets) {
         stream->resets = false;
+        if (!self->base.chain->info->response_code_details.len)
+            self->base.chain->info->response_code_details = NU_STR("wasm_close_stream");
         nu_filter_reset(&self->base);
         return true;
     }
