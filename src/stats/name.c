@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names: sanitising what a configuration gives, and finding a statistic by its full name. */
+#include "stats/custom_internal.h"
 #include "stats/registry_internal.h"
 
 void nu_stats_sanitize(struct nu_strbuf *out, struct nu_str name)
@@ -63,7 +64,9 @@ static bool value_in_sets(const struct nu_stats *stats, struct nu_str prefix, st
 
 bool nu_stats_value(const struct nu_stats *stats, struct nu_str name, uint64_t *value)
 {
-    if (value_in_sets(stats, NU_STR(""), name, value))
+    nu_custom_stats_list(nu_unconst(stats));
+    if (value_in_sets(stats, NU_STR(""), name, value) ||
+        value_in_sets(stats, name, NU_STR(""), value))
         return true;
     for (size_t i = 0; i < name.len; i++) {
         if (name.ptr[i] == '.' &&

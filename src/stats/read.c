@@ -7,6 +7,11 @@ static const struct nu_stat_block *first_block(const struct nu_stat_set *set)
     return atomic_load_explicit(&set->blocks, memory_order_acquire);
 }
 
+static const struct nu_stat_block *baseline_of(const struct nu_stat_set *set)
+{
+    return atomic_load_explicit(&set->baseline, memory_order_acquire);
+}
+
 static const void *field(const struct nu_stat_block *block, size_t offset)
 {
     return block->data + offset;
@@ -17,7 +22,8 @@ static struct nu_stat_reading read_counter(const struct nu_stat_set *set, size_t
     uint64_t sum = 0;
     for (const struct nu_stat_block *block = first_block(set); block; block = block->next)
         sum += nu_counter_get(field(block, offset));
-    uint64_t baseline = set->baseline ? nu_counter_get(field(set->baseline, offset)) : 0;
+    const struct nu_stat_block *reset = baseline_of(set);
+    uint64_t baseline = reset ? nu_counter_get(field(reset, offset)) : 0;
     return (struct nu_stat_reading){.value = sum - baseline, .used = sum != 0};
 }
 
@@ -27,7 +33,8 @@ static struct nu_stat_reading read_code(const struct nu_stat_set *set, size_t of
     uint64_t sum = 0;
     for (const struct nu_stat_block *block = first_block(set); block; block = block->next)
         sum += nu_codes_read(field(block, offset), index);
-    uint64_t baseline = set->baseline ? nu_codes_read(field(set->baseline, offset), index) : 0;
+    const struct nu_stat_block *reset = baseline_of(set);
+    uint64_t baseline = reset ? nu_codes_read(field(reset, offset), index) : 0;
     return (struct nu_stat_reading){.value = sum - baseline, .used = sum != 0};
 }
 

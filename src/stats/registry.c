@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/thread.h"
+#include "stats/custom_internal.h"
 #include "stats/histogram_internal.h"
 #include "stats/memory_internal.h"
 #include "stats/registry_internal.h"
@@ -51,14 +52,19 @@ struct nu_stat_set *nu_stats_lower_bound(const struct nu_stats *stats, struct nu
     return *place[0];
 }
 
-/* One level in four goes on to the next. */
-static uint8_t random_height(struct nu_stats *stats)
+static uint32_t next_seed(struct nu_stats *stats)
 {
     uint32_t seed = stats->height_seed;
     seed ^= seed << 13;
     seed ^= seed >> 17;
     seed ^= seed << 5;
     stats->height_seed = seed;
+    return seed;
+}
+
+/* One level in four goes on to the next. */
+static uint8_t height_of(uint32_t seed)
+{
     uint8_t height = 1;
     while (height < NU_STAT_MAX_HEIGHT && (seed & 3) == 0) {
         seed >>= 2;
@@ -117,20 +123,36 @@ static size_t set_bytes(size_t height, size_t prefix_len)
     return sizeof(struct nu_stat_set) + height * sizeof(struct nu_stat_set *) + prefix_len;
 }
 
-static struct nu_stat_set *set_create(struct nu_stats *stats, const struct nu_stat_table *table,
-                                      struct nu_str prefix, uint8_t height)
+static struct nu_stat_set *set_alloc(struct nu_stats *stats, struct nu_stat_layout *layout,
+                                     struct nu_str prefix, uint8_t height)
 {
     nu_assert(prefix.len <= UINT16_MAX);
     struct nu_stat_set *set = nu_stat_alloc(set_bytes(height, prefix.len));
     set->stats = stats;
-    set->layout = find_layout(stats, table);
-    layout_add(set->layout, set);
+    set->layout = layout;
     set->refs = 1;
     set->height = height;
     set->prefix_len = (uint16_t)prefix.len;
     if (prefix.len)
         memcpy(&set->next[height], prefix.ptr, prefix.len);
     return set;
+}
+
+static struct nu_stat_set *set_create(struct nu_stats *stats, const struct nu_stat_table *table,
+                                      struct nu_str prefix, uint8_t height)
+{
+    struct nu_stat_set *set = set_alloc(stats, find_layout(stats, table), prefix, height);
+    layout_add(set->layout, set);
+    return set;
+}
+
+static void link_set(struct nu_stat_set *set, struct nu_stat_set ***place)
+{
+    for (unsigned level = 0; level < set->height; level++) {
+        set->next[level] = *place[level];
+        *place[level] = set;
+    }
+    set->stats->generation++;
 }
 
 struct nu_stat_set *nu_stat_set_create(struct nu_stats *stats, const struct nu_stat_table *table,
@@ -143,12 +165,8 @@ struct nu_stat_set *nu_stat_set_create(struct nu_stats *stats, const struct nu_s
         set->refs++;
         return set;
     }
-    set = set_create(stats, table, prefix, random_height(stats));
-    for (unsigned level = 0; level < set->height; level++) {
-        set->next[level] = *place[level];
-        *place[level] = set;
-    }
-    stats->generation++;
+    set = set_create(stats, table, prefix, height_of(next_seed(stats)));
+    link_set(set, place);
     return set;
 }
 
@@ -161,10 +179,7 @@ struct nu_stat_set *nu_stat_set_create_private(struct nu_stats *stats,
 /* Until it is adopted nobody but its owner knows of it. */
 struct nu_stat_set *nu_stat_set_create_like(const struct nu_stat_set *model)
 {
-    struct nu_stat_set *set = nu_stat_alloc(set_bytes(0, 0));
-    set->stats = model->stats;
-    set->layout = model->layout;
-    set->refs = 1;
+    struct nu_stat_set *set = set_alloc(model->stats, model->layout, NU_STR(""), 0);
     set->index = not_adopted;
     return set;
 }
@@ -173,6 +188,23 @@ void nu_stat_set_adopt(struct nu_stat_set *set)
 {
     if (set->index == not_adopted)
         layout_add(set->layout, set);
+}
+
+struct nu_stat_set *nu_stat_set_create_unlisted(const struct nu_stat_set *model,
+                                                struct nu_str prefix)
+{
+    struct nu_stat_set *set =
+        set_alloc(model->stats, model->layout, prefix, height_of((uint32_t)nu_hash(prefix)));
+    set->index = not_adopted;
+    return set;
+}
+
+void nu_stat_set_list(struct nu_stat_set *set)
+{
+    struct nu_stat_set **place[NU_STAT_MAX_HEIGHT];
+    find_place(set->stats, nu_stat_set_prefix(set), set->layout->table, place);
+    nu_stat_set_adopt(set);
+    link_set(set, place);
 }
 
 static size_t block_bytes(const struct nu_stat_table *table)
@@ -223,7 +255,7 @@ static void unlink_set(struct nu_stat_set *set)
 static void set_free(struct nu_stat_set *set)
 {
     nu_series_forget(set);
-    if (set->height)
+    if (set->height && set->index != not_adopted)
         unlink_set(set);
     const struct nu_stat_table *table = set->layout->table;
     for (struct nu_stat_block *block = set->blocks, *next; block; block = next) {
@@ -281,6 +313,7 @@ void nu_stats_destroy(struct nu_stats **stats)
     struct nu_stats *old = *stats;
     if (!old)
         return;
+    nu_custom_stats_destroy(&old->custom);
     while (old->head[0])
         set_free(old->head[0]);
     nu_debug_assert(!old->layouts);
@@ -359,6 +392,7 @@ void nu_stats_flush(struct nu_stats *stats)
 {
     if (!stats->merge_bins)
         stats->merge_bins = nu_stat_alloc(sizeof(*stats->merge_bins));
+    nu_custom_stats_list(stats);
     for (struct nu_stat_layout *layout = stats->layouts; layout; layout = layout->next) {
         for (uint32_t i = 0; layout->histogram_count && i < layout->set_count; i++) {
             if (layout->sets[i]->blocks && layout->sets[i]->height)
@@ -369,12 +403,16 @@ void nu_stats_flush(struct nu_stats *stats)
 
 /* --- Reset --- */
 
-static void note_counter(struct nu_counter *to, const struct nu_counter *from)
+/* In one store: other threads may read the sums of custom statistics. */
+static void note_counter(struct nu_counter *to, const struct nu_stat_block *block, size_t offset)
 {
-    nu_counter_add(to, nu_counter_get(from));
+    uint64_t sum = 0;
+    for (; block; block = block->next)
+        sum += nu_counter_get((const void *)(block->data + offset));
+    atomic_store_explicit(&to->value, sum, memory_order_relaxed);
 }
 
-static void note_codes(struct nu_codes *to, const struct nu_codes *from)
+static void add_codes(struct nu_codes *to, const struct nu_codes *from)
 {
     unsigned index = nu_codes_next(from, 0);
     for (; index < NU_CODE_UNKNOWN; index = nu_codes_next(from, index + 1)) {
@@ -386,37 +424,38 @@ static void note_codes(struct nu_codes *to, const struct nu_codes *from)
         else if (count)
             nu_counter_add(nu_codes_counter(to, (hundred + 1) * 100 + code), count);
     }
-    note_counter(&to->unknown, &from->unknown);
+    nu_counter_add(&to->unknown, nu_counter_get(&from->unknown));
 }
 
-static void note_block(struct nu_stat_block *to, const struct nu_stat_block *from,
-                       const struct nu_stat_table *table)
+static void note_codes(struct nu_codes *to, const struct nu_stat_block *block, size_t offset)
 {
-    for (uint16_t i = 0; i < table->count; i++) {
-        const struct nu_stat_desc *desc = &table->descs[i];
-        void *into = to->data + desc->offset;
-        const void *value = from->data + desc->offset;
-        if (desc->kind == NU_STAT_CODES)
-            note_codes(into, value);
-        else if (desc->kind == NU_STAT_COUNTER || desc->kind == NU_STAT_LAZY_COUNTER)
-            note_counter(into, value);
-    }
+    nu_codes_finish(to);
+    memset(to, 0, sizeof(*to));
+    for (; block; block = block->next)
+        add_codes(to, (const void *)(block->data + offset));
 }
 
 /* The counters themselves belong to the threads: what they stand at is noted and taken off. */
 static void reset_set(struct nu_stat_set *set)
 {
     const struct nu_stat_table *table = set->layout->table;
-    if (set->baseline)
-        block_destroy(set->baseline, table);
-    set->baseline = nu_stat_alloc(block_bytes(table));
     const struct nu_stat_block *block = atomic_load_explicit(&set->blocks, memory_order_acquire);
-    for (; block; block = block->next)
-        note_block(set->baseline, block, table);
+    if (!set->baseline)
+        atomic_store_explicit(&set->baseline, nu_stat_alloc(block_bytes(table)),
+                              memory_order_release);
+    for (uint16_t i = 0; i < table->count; i++) {
+        const struct nu_stat_desc *desc = &table->descs[i];
+        void *into = set->baseline->data + desc->offset;
+        if (desc->kind == NU_STAT_CODES)
+            note_codes(into, block, desc->offset);
+        else if (desc->kind == NU_STAT_COUNTER || desc->kind == NU_STAT_LAZY_COUNTER)
+            note_counter(into, block, desc->offset);
+    }
 }
 
 void nu_stats_reset_counters(struct nu_stats *stats)
 {
+    nu_custom_stats_list(stats);
     for (struct nu_stat_layout *layout = stats->layouts; layout; layout = layout->next) {
         for (uint32_t i = 0; i < layout->set_count; i++) {
             if (layout->sets[i]->blocks && layout->sets[i]->height)

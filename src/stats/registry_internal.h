@@ -63,7 +63,8 @@ struct nu_stat_set {
     struct nu_stats *stats; /* borrowed */
     struct nu_stat_layout *layout;
     _Atomic(struct nu_stat_block *) blocks;
-    struct nu_stat_block *baseline;        /* what counters stood at when they were last reset */
+    /* What counters stood at when they were last reset; once there, it stays. */
+    _Atomic(struct nu_stat_block *) baseline;
     struct nu_histogram_state *histograms; /* one per histogram of the layout; NULL before use */
     struct nu_series *series;              /* NULL until Prometheus first asks */
     char *labels;                          /* its label values there, a NUL behind each */
@@ -80,7 +81,8 @@ struct nu_stats {
     struct nu_stat_layout *layouts;
     struct nu_stat_tags *tags;
     struct nu_series_table *series;
-    uint64_t generation; /* grows with every set that comes or goes */
+    struct nu_custom_stats *custom; /* owned; NULL until a scope of them is made */
+    uint64_t generation;            /* grows with every set that comes or goes */
     uint32_t height_seed;
     struct nu_histogram_bins *merge_bins; /* scratch of a flush */
 };
@@ -89,6 +91,21 @@ static inline struct nu_str nu_stat_set_prefix(const struct nu_stat_set *set)
 {
     return nu_str_make((const char *)&set->next[set->height], set->prefix_len);
 }
+
+/* Appends what comes before a statistic's own name: the prefix with its dot. A statistic without a
+ * name of its own has the prefix for a name (stats/custom.h). */
+static inline void nu_stat_set_add_prefix(const struct nu_stat_set *set, struct nu_strbuf *out)
+{
+    nu_strbuf_add(out, nu_stat_set_prefix(set));
+    if (set->prefix_len && set->layout->table->descs[0].name_len)
+        nu_strbuf_add_char(out, '.');
+}
+
+/* A set like `model`, a private set that lives longer, under a prefix, from any thread: it is seen
+ * when the main thread has listed it. */
+struct nu_stat_set *nu_stat_set_create_unlisted(const struct nu_stat_set *model,
+                                                struct nu_str prefix);
+void nu_stat_set_list(struct nu_stat_set *set);
 
 /* The first set whose prefix is not below `prefix`, or NULL; its next[0] follow in order. */
 struct nu_stat_set *nu_stats_lower_bound(const struct nu_stats *stats, struct nu_str prefix);

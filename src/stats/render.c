@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/regex.h"
+#include "stats/custom_internal.h"
 #include "stats/render_internal.h"
 
 /* --- Options --- */
@@ -141,6 +142,7 @@ struct nu_stats_render *nu_stats_render_create(struct nu_stats *stats,
                                                struct nu_stats_options *options)
 {
     struct nu_stats_render *render = nu_calloc(1, sizeof(*render));
+    nu_custom_stats_list(stats);
     render->stats = stats;
     render->options = *options;
     *options = (struct nu_stats_options){0};

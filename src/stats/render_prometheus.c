@@ -9,6 +9,7 @@
  * on.
  */
 #include "base/alloc.h"
+#include "stats/custom.h"
 #include "stats/number_internal.h"
 #include "stats/render_internal.h"
 
@@ -185,19 +186,32 @@ static void advance_first(struct nu_prometheus *prom)
     sift_down(prom);
 }
 
+/* As Envoy has it: custom statistics without their namespace, but only under a name that begins as
+ * Prometheus wants it; all others behind "envoy_". False: not shown. */
+static bool make_name(struct nu_strbuf *out, struct nu_str prefix, struct nu_str suffix)
+{
+    static const struct nu_str custom = NU_STR_INIT(NU_CUSTOM_NAMESPACE ".");
+    bool is_custom = nu_str_starts_with(prefix, custom);
+    nu_strbuf_clear(out);
+    if (!is_custom)
+        nu_strbuf_add_cstr(out, "envoy_");
+    nu_stat_tags_prometheus_name(out, is_custom ? nu_str_skip(prefix, custom.len) : prefix);
+    nu_stat_tags_prometheus_name(out, suffix);
+    return !is_custom || (out->len && !nu_ascii_is_digit(out->data[0]));
+}
+
 /* Takes all streams whose metric is the least one; false if none is left. */
 static bool begin_metric(struct nu_prometheus *prom)
 {
     if (prom->stream_count == 0)
         return false;
     const struct nu_prometheus_stream first = prom->streams[0];
-    nu_strbuf_clear(&prom->name);
-    nu_strbuf_add_cstr(&prom->name, "envoy_");
-    nu_stat_tags_prometheus_name(&prom->name, nu_str_from(prefix_of(&first)));
-    nu_stat_tags_prometheus_name(&prom->name, nu_str_from(suffix_of(&first)));
+    bool is_shown =
+        make_name(&prom->name, nu_str_from(prefix_of(&first)), nu_str_from(suffix_of(&first)));
     prom->member_count = 0;
     while (prom->stream_count && compare_names(&prom->streams[0], &first) == 0) {
-        add_member(prom, &prom->streams[0]);
+        if (is_shown)
+            add_member(prom, &prom->streams[0]);
         advance_first(prom);
     }
     prom->in_metric = true;
@@ -422,9 +436,7 @@ static bool passes_filter(struct nu_stats_render *render, const struct nu_stat_s
     nu_strbuf_clear(name);
     if (render->options.filter) {
         char buffer[NU_STAT_NAME_MAX];
-        nu_strbuf_add(name, nu_stat_set_prefix(set));
-        if (name->len)
-            nu_strbuf_add_char(name, '.');
+        nu_stat_set_add_prefix(set, name);
         nu_strbuf_add(name, nu_stat_name_at(set->layout, position, buffer));
     }
     struct nu_stat_ref ref = {set, position, nu_strbuf_str(name)};

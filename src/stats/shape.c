@@ -186,9 +186,7 @@ void nu_shape_draft_init(struct nu_shape_draft *draft, const struct nu_stat_set 
     *draft = (struct nu_shape_draft){.table = layout->table, .sample_count = sample_count(layout)};
     draft->sample_patterns = nu_calloc(draft->sample_count, sizeof(uint16_t));
     struct nu_strbuf full = {0};
-    nu_strbuf_add(&full, nu_stat_set_prefix(set));
-    if (full.len)
-        nu_strbuf_add_char(&full, '.');
+    nu_stat_set_add_prefix(set, &full);
     size_t base = full.len;
     for (uint32_t sample = 0; sample < draft->sample_count; sample++) {
         char buffer[NU_STAT_NAME_MAX];

@@ -24,13 +24,9 @@ static uint32_t stream_position(const struct nu_stat_walk *walk,
 static void compose_name(const struct nu_stat_walk *walk, struct nu_stat_stream *stream)
 {
     char buffer[NU_STAT_NAME_MAX];
-    struct nu_str prefix = nu_stat_set_prefix(stream->set);
     struct nu_str own = nu_stat_name_at(stream->set->layout, stream_position(walk, stream), buffer);
     nu_strbuf_clear(&stream->name);
-    if (prefix.len) {
-        nu_strbuf_add(&stream->name, prefix);
-        nu_strbuf_add_char(&stream->name, '.');
-    }
+    nu_stat_set_add_prefix(stream->set, &stream->name);
     nu_strbuf_add(&stream->name, own);
 }
 

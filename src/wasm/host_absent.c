@@ -13,10 +13,6 @@
     X(proxy_grpc_send, "iiii=i") \
     X(proxy_grpc_close, "i=i") \
     X(proxy_grpc_cancel, "i=i") \
-    X(proxy_define_metric, "iiii=i") \
-    X(proxy_increment_metric, "il=i") \
-    X(proxy_record_metric, "il=i") \
-    X(proxy_get_metric, "ii=i") \
     X(envoy_resolve_dns, "iii=i")
 
 #define X(name, type) \

@@ -321,6 +321,7 @@ void nu_wasm_vm_destroy(struct nu_wasm_vm **vm_ptr)
     }
     nu_list_remove(&vm->link);
     nu_wasm_guest_finish(&vm->guest);
+    nu_wasm_metrics_finish(&vm->metrics);
     count_gone(vm);
     nu_wasm_vm_spec_unref(&vm->spec);
     nu_free(vm);

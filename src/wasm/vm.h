@@ -24,7 +24,9 @@
 #include "base/thread.h"
 #include "wasm/abi.h"
 #include "wasm/guest.h"
+#include "wasm/metrics.h"
 
+struct nu_custom_scope;
 struct nu_stat_set;
 struct nu_wasm_context;
 struct nu_wasm_http_stream;
@@ -48,6 +50,7 @@ struct nu_wasm_vm_spec {
     struct nu_wasm_shared_data *shared;            /* a reference */
     /* Of its runtime; borrowed: the configuration's. NULL: not counted. */
     struct nu_stat_set *stats;
+    struct nu_custom_scope *metrics; /* its guests'; borrowed likewise. NULL: there can be none */
     struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, which made it last; borrowed */
 };
 
@@ -86,8 +89,10 @@ struct nu_wasm_vm {
     struct nu_wasm_context *effective; /* on whose behalf host functions act */
     struct nu_wasm_function *allocate;
     struct nu_wasm_function *callbacks[NU_WASM_CALLBACK_COUNT]; /* NULL: not exported */
-    bool starting;            /* code runs that may ask for little */
-    bool allocating;          /* the guest's allocator runs */
+    bool starting;   /* code runs that may ask for little */
+    bool allocating; /* the guest's allocator runs */
+    bool is_metrics_full_told;
+    struct nu_wasm_metrics metrics;
     struct nu_str configured; /* what the plug-in configuration's buffer shows now */
     bool shows_configuration;
     char text[160]; /* of a host function that fails */

@@ -169,6 +169,20 @@ static struct nu_stat_set *make_stats(struct nu_factory *factory, const vm_proto
     return set;
 }
 
+static void drop_metrics(void *obj)
+{
+    struct nu_custom_scope *scope = obj;
+    nu_custom_scope_destroy(&scope);
+}
+
+/* Likewise, and whatever VMs come and go. */
+static struct nu_custom_scope *make_metrics(struct nu_factory *factory)
+{
+    struct nu_custom_scope *scope = nu_custom_scope_create(factory->stats);
+    nu_arena_on_free(factory->arena, drop_metrics, scope);
+    return scope;
+}
+
 struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
                                                    struct nu_wasm_plugins *all,
                                                    const plugin_proto *plugin)
@@ -187,6 +201,7 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
     }
     if (ok && !other) {
         spec->stats = make_stats(factory, proto);
+        spec->metrics = make_metrics(factory);
         spec->shared = nu_wasm_shared_data_get(spec->vm_id);
         ok = build(factory, proto, nu_arena_dup(&spec->arena, code), spec);
     }

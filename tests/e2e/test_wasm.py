@@ -298,13 +298,13 @@ def test_code_that_starts_may_ask_for_little(nuncio, tmp_path):
 
 def test_a_function_that_is_not_there_yet_ends_the_guest_by_name(nuncio, tmp_path):
     module = wat(tmp_path, """(module
-      (import "env" "proxy_define_metric" (func $f (param i32 i32 i32 i32) (result i32)))
+      (import "env" "proxy_grpc_cancel" (func $f (param i32) (result i32)))
       (memory (export "memory") 1)
       (func (export "proxy_abi_version_0_2_0"))
       (func (export "malloc") (param i32) (result i32) i32.const 8)
       (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
-        (call $f (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))""")
-    assert "proxy_define_metric: known to Envoy, not implemented by nuncio" in refusal(
+        (call $f (i32.const 0))))""")
+    assert "proxy_grpc_cancel: known to Envoy, not implemented by nuncio" in refusal(
         nuncio, code=module)
 
 

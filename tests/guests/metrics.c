@@ -51,20 +51,22 @@ static struct text from_hex(struct text text)
     return (struct text){text.ptr, text.size / 2};
 }
 
+static size_t put(char *to, size_t at, uint64_t value)
+{
+    struct text digits = number(value);
+    for (size_t i = 0; i < digits.size; i++)
+        to[at++] = digits.ptr[i];
+    return at;
+}
+
 static void answer(int status, uint64_t value)
 {
     char body[64];
-    size_t n = 0;
-    struct text parts[] = {number((uint64_t)status), {(char[]){' '}, 1}, {0}};
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t k = 0; k < parts[i].size; k++)
-            body[n++] = parts[i].ptr[k];
-    }
-    struct text last = number(value);
-    for (size_t k = 0; k < last.size; k++)
-        body[n++] = last.ptr[k];
-    body[n++] = '\n';
-    proxy_send_local_response(200, LITERAL(""), body, n, NULL, 0, -1);
+    size_t size = put(body, 0, (uint64_t)status);
+    body[size++] = ' ';
+    size = put(body, size, value);
+    body[size++] = '\n';
+    proxy_send_local_response(200, LITERAL(""), body, size, NULL, 0, -1);
 }
 
 static int define(int type, struct text name, uint64_t *id)
