@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP client behind nu_filter_http_call: one request to a cluster, its answer kept whole. It
- * works on the loop's clusters, and says what Envoy's client says: the request is internal
- * (x-envoy-internal, x-forwarded-for with the machine's address, x-envoy-expected-rq-timeout-ms),
- * and the cluster's statistics count it like any other.
+ * The HTTP client behind nu_filter_http_call (client/http_call.h), and what requests of ours say as
+ * Envoy's do: that they are internal (x-envoy-internal), and x-forwarded-for with the machine's
+ * address.
  *
  * One object serves all workers; it never changes. A worker's loop points at its `base`.
  */

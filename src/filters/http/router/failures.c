@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a failure of the exchange is called: status, body, details and response flag, all Envoy's. */
+#include "client/failure.h"
 #include "filters/http/router/router_internal.h"
 #include "http/status.h"
 
@@ -46,15 +47,12 @@ static struct nu_str reset_details(struct nu_router *router, const char *base,
     return nu_str_from(text);
 }
 
-static struct nu_str reset_body(struct nu_router *router, const struct nu_exchange_failure *failure)
+/* Answers with the words for this failure. */
+static void answer_failure(struct nu_router *router, const struct nu_exchange_failure *failure,
+                           struct nu_str details)
 {
-    struct nu_str reason = nu_reset_reason_text(failure->reason);
-    struct nu_str transport = failure->transport_failure;
-    return nu_str_from(nu_arena_printf(
-        router->base.chain->arena,
-        "upstream connect error or disconnect/reset before headers. %sreset reason: %.*s%s%.*s",
-        failure->is_retry ? "retried and the latest " : "", NU_STR_ARG(reason),
-        transport.len ? ", transport failure reason: " : "", NU_STR_ARG(transport)));
+    struct nu_failure_answer words = nu_failure_answer_of(failure, router->base.chain->arena);
+    nu_router_answer_failed(router, words.status, words.body, details, words.is_overloaded);
 }
 
 static void on_reset_after_headers(struct nu_router *router,
@@ -68,11 +66,8 @@ static void on_reset_after_headers(struct nu_router *router,
 static void on_reset_before_headers(struct nu_router *router,
                                     const struct nu_exchange_failure *failure)
 {
-    struct nu_str body = reset_body(router, failure);
-    struct nu_str details =
-        reset_details(router, "upstream_reset_before_response_started", failure);
-    nu_router_answer_failed(router, failure->reason == NU_RESET_PROTOCOL_ERROR ? 502 : 503, body,
-                            details, failure->reason == NU_RESET_OVERFLOW);
+    answer_failure(router, failure,
+                   reset_details(router, "upstream_reset_before_response_started", failure));
 }
 
 static void on_timeout(struct nu_router *router, const struct nu_exchange_failure *failure,
@@ -85,7 +80,7 @@ static void on_timeout(struct nu_router *router, const struct nu_exchange_failur
     } else if (router->limits.alt_response) {
         nu_router_answer_failed(router, 204, nu_str_make(NULL, 0), details, false);
     } else {
-        nu_router_answer_failed(router, 504, NU_STR("upstream request timeout"), details, false);
+        answer_failure(router, failure, details);
     }
 }
 
@@ -132,8 +127,7 @@ void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_
     case NU_EXCHANGE_NO_HOST: {
         struct nu_str why = failure->details;
         nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_NO_HEALTHY_UPSTREAM);
-        nu_router_answer_failed(router, 503, NU_STR("no healthy upstream"),
-                                why.len ? why : NU_STR("no_healthy_upstream"), false);
+        answer_failure(router, failure, why.len ? why : NU_STR("no_healthy_upstream"));
         return;
     }
     case NU_EXCHANGE_TIMEOUT:
@@ -146,9 +140,7 @@ void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_
         on_timeout(router, failure, NU_STR("upstream_per_try_idle_timeout"));
         return;
     case NU_EXCHANGE_BODY_LIMIT:
-        nu_router_answer_failed(router, 507,
-                                NU_STR("exceeded request buffer limit while retrying upstream"),
-                                NU_STR("request_payload_exceeded_retry_buffer_limit"), false);
+        answer_failure(router, failure, NU_STR("request_payload_exceeded_retry_buffer_limit"));
         return;
     case NU_EXCHANGE_MAX_DURATION:
         on_max_duration(router, failure);
