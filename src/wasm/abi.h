@@ -110,6 +110,7 @@ extern const struct nu_wasm_import nu_wasm_host_buffers[];
 extern const struct nu_wasm_import nu_wasm_host_shared[];
 extern const struct nu_wasm_import nu_wasm_host_foreign[];
 extern const struct nu_wasm_import nu_wasm_host_metrics[];
+extern const struct nu_wasm_import nu_wasm_host_callouts[];
 extern const struct nu_wasm_import nu_wasm_host_absent[];
 extern const struct nu_wasm_import nu_wasm_host_wasi[];
 

@@ -156,6 +156,7 @@ void nu_wasm_root_unref(struct nu_wasm_context **root)
 void nu_wasm_root_free(struct nu_wasm_context *root)
 {
     struct nu_wasm_vm *vm = root->vm;
+    nu_wasm_callouts_cancel(vm, root);
     nu_timer_cancel(&root->tick);
     nu_wasm_queue_leave(&root->queues);
     nu_list_remove(&root->end.link);

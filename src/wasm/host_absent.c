@@ -6,8 +6,6 @@
 #include "wasm/abi.h"
 
 #define ABSENT(X) \
-    X(proxy_get_status, "iii=i") \
-    X(proxy_http_call, "iiiiiiiiii=i") \
     X(proxy_grpc_call, "iiiiiiiiiiii=i") \
     X(proxy_grpc_stream, "iiiiiiiii=i") \
     X(proxy_grpc_send, "iiii=i") \

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Host functions about buffers: bodies, which may be changed, and configurations. */
+/* Host functions about buffers: bodies, which may be changed, answers of calls, and configurations. */
 #include "wasm/http_stream.h"
 
-/* A buffer: of a stream, or bytes of a configuration. What a stream has not now is empty, as Envoy has
- * it, and cannot be changed. */
+/* A buffer: of a stream or a callout, or bytes of a configuration. What is not there now is empty, as
+ * Envoy has it, and cannot be changed; but for the answer of an HTTP call, which is NotFound. */
 struct view {
-    struct nu_buf *body; /* NULL: `bytes` */
+    const struct nu_buf *body; /* NULL: `bytes` */
+    struct nu_buf *open_body;  /* the same, if it may be changed */
     struct nu_str bytes;
 };
 
@@ -18,13 +19,18 @@ static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t number, struct vi
     switch ((enum nu_wasm_buffer)number) {
     case NU_WASM_REQUEST_BODY:
     case NU_WASM_RESPONSE_BODY:
-        view->body = stream ? stream->bodies[number] : NULL;
+        view->body = view->open_body = stream ? stream->bodies[number] : NULL;
         return NU_WASM_OK;
     case NU_WASM_DOWNSTREAM_DATA:
     case NU_WASM_UPSTREAM_DATA:
-    case NU_WASM_GRPC_RECEIVE:
     case NU_WASM_CALL_DATA:
         return NU_WASM_OK;
+    case NU_WASM_GRPC_RECEIVE:
+        view->body = nu_wasm_callout_buffer(vm, NU_WASM_GRPC_RECEIVE);
+        return NU_WASM_OK;
+    case NU_WASM_CALL_RESPONSE_BODY:
+        view->body = nu_wasm_callout_buffer(vm, NU_WASM_CALL_RESPONSE_BODY);
+        return view->body ? NU_WASM_OK : NU_WASM_NOT_FOUND;
     case NU_WASM_VM_CONFIGURATION:
         view->bytes = vm->spec->configuration;
         return NU_WASM_OK;
@@ -97,7 +103,7 @@ static enum nu_wasm_status set_bytes(struct nu_wasm_vm *vm, const union nu_wasm_
     enum nu_wasm_status status = find(vm, args[0].i32, &view);
     if (status != NU_WASM_OK)
         return status;
-    if (!view.body)
+    if (!view.open_body)
         return NU_WASM_BAD_ARGUMENT;
     if (!nu_wasm_vm_read(vm, &args[3], &bytes))
         return NU_WASM_INVALID_MEMORY_ACCESS;
@@ -105,10 +111,10 @@ static enum nu_wasm_status set_bytes(struct nu_wasm_vm *vm, const union nu_wasm_
     if (!may_have(view.body, drained, bytes.len))
         return NU_WASM_INTERNAL_FAILURE;
     if (start == 0) {
-        nu_buf_drain(view.body, drained);
-        prepend(view.body, bytes);
+        nu_buf_drain(view.open_body, drained);
+        prepend(view.open_body, bytes);
     } else if (start >= length_of(&view)) {
-        nu_buf_append(view.body, bytes);
+        nu_buf_append(view.open_body, bytes);
     } else {
         return NU_WASM_BAD_ARGUMENT;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Host functions about header maps. Request headers may be changed until the request goes on,
- * response headers until the response does; at the stream's end all are there to be read.
+ * response headers until the response does; at the stream's end all are there to be read. What a
+ * callout has received is there while the guest is told of it, to be read.
  */
 #include "base/log.h"
 #include "http/header_name.h"
@@ -58,20 +59,39 @@ static bool lower(struct nu_wasm_http_stream *stream, struct nu_str *name)
     return true;
 }
 
+/* The map to read; NULL: it is not there. */
+static const struct nu_headers *map_to_read(const struct nu_wasm_vm *vm, int32_t map)
+{
+    if (map > NU_WASM_RESPONSE_TRAILERS)
+        return nu_wasm_callout_map(vm, (enum nu_wasm_map)map);
+    return nu_wasm_http_map(nu_wasm_vm_stream(vm), (enum nu_wasm_map)map);
+}
+
+/* The first value of this name in any case; ptr is NULL if there is none. */
+static struct nu_str find_value(const struct nu_headers *headers, struct nu_str name)
+{
+    if (!nu_header_name_has_upper(name))
+        return nu_headers_get(headers, name);
+    nu_headers_for_each(header, headers)
+    {
+        if (nu_str_eq_nocase(header->name, name))
+            return header->value;
+    }
+    return nu_str_make(NULL, 0);
+}
+
 static enum nu_wasm_status get_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
-    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    const struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
     struct nu_str name;
     if ((uint32_t)args[0].i32 >= NU_WASM_MAP_COUNT)
         return NU_WASM_BAD_ARGUMENT;
     if (!nu_wasm_vm_read(vm, &args[1], &name))
         return NU_WASM_INVALID_MEMORY_ACCESS;
-    struct nu_headers *headers = nu_wasm_http_map(stream, (enum nu_wasm_map)args[0].i32);
+    const struct nu_headers *headers = map_to_read(vm, args[0].i32);
     if (!headers)
         return stream && stream->in_log ? NU_WASM_NOT_FOUND : NU_WASM_BAD_ARGUMENT;
-    if (!lower(stream, &name))
-        return NU_WASM_INTERNAL_FAILURE;
-    struct nu_str value = nu_headers_get(headers, name);
+    struct nu_str value = find_value(headers, name);
     if (!value.ptr && vm->spec->abi != NU_WASM_ABI_0_1_0)
         return NU_WASM_NOT_FOUND;
     return nu_wasm_vm_give(vm, value, args[3].i32, args[4].i32);
@@ -144,8 +164,7 @@ static enum nu_wasm_status get_pairs(struct nu_wasm_vm *vm, const union nu_wasm_
 {
     if ((uint32_t)args[0].i32 >= NU_WASM_MAP_COUNT)
         return NU_WASM_BAD_ARGUMENT;
-    struct nu_headers *headers =
-        nu_wasm_http_map(nu_wasm_vm_stream(vm), (enum nu_wasm_map)args[0].i32);
+    const struct nu_headers *headers = map_to_read(vm, args[0].i32);
     size_t size = headers ? nu_wasm_pairs_size(headers) : 0;
     if (size == 0)
         return nu_wasm_vm_give(vm, NU_STR(""), args[1].i32, args[2].i32);

@@ -113,6 +113,7 @@ bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm)
     tell_failure(vm);
     wake_contexts(vm);
     leave_queues(vm);
+    nu_wasm_callouts_cancel(vm, NULL);
     return true;
 }
 
@@ -276,6 +277,7 @@ struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loo
     for (size_t i = 0; i < NU_WASM_CONTEXT_BUCKETS; i++)
         nu_list_init(&vm->contexts[i]);
     count_new(vm);
+    nu_wasm_callouts_init(&vm->callouts);
     if (nu_wasm_guest_init(&vm->guest, &spec->program, vm, error)) {
         find_functions(vm);
         start(vm);

@@ -23,6 +23,7 @@
 #include "event/timer.h"
 #include "base/thread.h"
 #include "wasm/abi.h"
+#include "wasm/callout.h"
 #include "wasm/guest.h"
 #include "wasm/metrics.h"
 
@@ -67,8 +68,9 @@ struct nu_wasm_context {
     uint32_t tick_ms;
     struct nu_wasm_queue_listener *queues; /* of one that registered some; owned */
     struct nu_turn_task end;
-    bool is_ending;      /* on_done was called */
-    bool waits_for_done; /* and returned false, and proxy_done has not come */
+    bool is_ending;       /* on_done was called */
+    bool waits_for_done;  /* and returned false, and proxy_done has not come */
+    uint32_t call_status; /* of the last callout that told one */
 };
 
 enum {
@@ -95,6 +97,7 @@ struct nu_wasm_vm {
     struct nu_wasm_metrics metrics;
     struct nu_str configured; /* what the plug-in configuration's buffer shows now */
     bool shows_configuration;
+    struct nu_wasm_callouts callouts;
     char text[160]; /* of a host function that fails */
 };
 

@@ -335,11 +335,10 @@ def test_inspect_shows_what_a_module_is(nuncio_binary):
 def test_inspect_tells_what_is_in_the_way(nuncio_binary, tmp_path):
     code, text = inspect(nuncio_binary, wat(tmp_path, """(module
       (import "env" "memory" (memory 1))
-      (import "env" "proxy_http_call" (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
-                                            (result i32)))
+      (import "env" "proxy_grpc_cancel" (func (param i32) (result i32)))
       (func (export "malloc") (param i32) (result i32) i32.const 8))"""))
     assert code == 1
-    for line in ("proxy-wasm ABI: none\n", "ends the guest when called: proxy_http_call\n",
+    for line in ("proxy-wasm ABI: none\n", "ends the guest when called: proxy_grpc_cancel\n",
                  "verdict: nuncio cannot use it\n  missing import: env.memory, a memory (a guest has",
                  "  missing export: proxy_abi_version_0_2_1, _0_2_0 or _0_1_0"):
         assert line in text

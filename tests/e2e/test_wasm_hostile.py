@@ -84,8 +84,7 @@ def test_a_guest_that_takes_its_configuration_only_once(proxy):  # pylint: disab
 # --- Memory and time ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", ["add", "replace", "small", "names", "property", "properties",
-                                  "body"])
+@pytest.mark.parametrize("what", ["add", "replace", "small", "property", "properties", "body"])
 def test_the_hosts_memory_is_not_the_guests(hostile, what):
     running = hostile()
     running.request("POST", "main", "/eat/" + what, b"x")

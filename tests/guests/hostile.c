@@ -64,7 +64,6 @@ static void eat(const char *what)
         struct text n = number(++count);
         for (size_t i = 0; i < n.size; i++)
             block[i] = n.ptr[i];
-        struct text none = {0};
         if (is(path, "/eat/add"))
             status = proxy_add_header_map_value(REQUEST_HEADERS, LITERAL("x"), block, BLOCK_BYTES);
         else if (is(path, "/eat/replace"))
@@ -72,11 +71,6 @@ static void eat(const char *what)
                 proxy_replace_header_map_value(REQUEST_HEADERS, LITERAL("x"), block, BLOCK_BYTES);
         else if (is(path, "/eat/small"))
             status = proxy_add_header_map_value(REQUEST_HEADERS, LITERAL("x"), "", 0);
-        else if (is(path, "/eat/names"))
-            status = proxy_get_header_map_value(REQUEST_HEADERS, block, BLOCK_BYTES, &none.ptr,
-                                                &none.size) == 1
-                         ? 0
-                         : 10;
         else if (is(path, "/eat/property"))
             status = proxy_set_property(LITERAL("p"), block, BLOCK_BYTES);
         else if (is(path, "/eat/properties"))

@@ -14,9 +14,10 @@
 #define PROXY_IMPORT(name) __attribute__((import_module("env"), import_name(#name)))
 
 enum { LOG_INFO = 2, LOG_WARN, LOG_ERROR };
-enum { REQUEST_BODY, RESPONSE_BODY, VM_CONFIGURATION = 6, PLUGIN_CONFIGURATION };
+enum { REQUEST_BODY, RESPONSE_BODY, CALL_BODY = 4, VM_CONFIGURATION = 6, PLUGIN_CONFIGURATION };
 enum { REQUEST_HEADERS, REQUEST_TRAILERS, RESPONSE_HEADERS, RESPONSE_TRAILERS };
 enum { COUNTER, GAUGE, HISTOGRAM };
+enum { CALL_HEADERS = 6, CALL_TRAILERS };
 enum { CONTINUE, PAUSE };
 
 PROXY_IMPORT(proxy_log) int proxy_log(int level, const char *text, size_t size);
@@ -73,6 +74,12 @@ int proxy_define_metric(int type, const char *name, size_t size, uint32_t *id);
 PROXY_IMPORT(proxy_increment_metric) int proxy_increment_metric(uint32_t id, int64_t delta);
 PROXY_IMPORT(proxy_record_metric) int proxy_record_metric(uint32_t id, uint64_t value);
 PROXY_IMPORT(proxy_get_metric) int proxy_get_metric(uint32_t id, uint64_t *value);
+PROXY_IMPORT(proxy_http_call)
+int proxy_http_call(const char *cluster, size_t cluster_size, const char *headers,
+                    size_t headers_size, const char *body, size_t body_size, const char *trailers,
+                    size_t trailers_size, int timeout_ms, uint32_t *token);
+PROXY_IMPORT(proxy_get_status)
+int proxy_get_status(uint32_t *code, char **message, size_t *message_size);
 #ifndef PROXY_WASM_ABI_0_1_0
 PROXY_IMPORT(proxy_continue_stream) int proxy_continue_stream(int type);
 PROXY_IMPORT(proxy_close_stream) int proxy_close_stream(int type);
