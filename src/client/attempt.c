@@ -325,8 +325,9 @@ static void on_ready(struct nu_pool_request *request, struct nu_stream_encoder *
 static void on_failure(struct nu_pool_request *request, enum nu_reset_reason reason,
                        struct nu_str transport_failure)
 {
-    nu_exchange_on_no_connection(attempt_of_request(request), reason, transport_failure,
-                                 request->had_connection);
+    struct nu_attempt *attempt = attempt_of_request(request);
+    info_of(attempt)->pool_ready_us = now_us(attempt);
+    nu_exchange_on_no_connection(attempt, reason, transport_failure, request->had_connection);
 }
 
 static const struct nu_pool_request_ops pool_ops = {
@@ -359,6 +360,8 @@ static void note_host(struct nu_attempt *attempt)
     info->host = *nu_host_address(host);
     info->host_name = host->hostname;
     info->host_metadata = &host->metadata;
+    info->host_locality = &host->locality;
+    info->host_locality_metadata = host->locality_metadata;
     hold_host(attempt);
     if (exchange->ops->on_host)
         exchange->ops->on_host(exchange, host);

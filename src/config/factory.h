@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "config/subscription.h"
 
+struct Envoy__Config__Core__V3__Node;
 struct nu_bind_config;
 struct nu_access_logger_class;
 struct nu_dns_caches;
@@ -51,6 +52,7 @@ struct nu_local_info {
     struct nu_str zone;
     struct nu_str sub_zone;
     struct nu_address address; /* of the machine, not a loopback one; family NONE if it has none */
+    const struct Envoy__Config__Core__V3__Node *node; /* all of it; NULL before it is made */
 };
 
 struct nu_factory {

@@ -26,6 +26,7 @@ struct nu_filter_state_class {
     struct nu_value (*field)(const void *object, struct nu_str name, struct nu_arena *arena);
     /* What a hash policy takes it for. */
     uint64_t (*hash)(const void *object);
+    bool is_string; /* expressions take the text for a string, not for bytes */
 };
 
 enum nu_filter_state_life {

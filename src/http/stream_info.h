@@ -14,6 +14,7 @@
 
 enum { NU_FLAG_ORDER_MAX = 8 };
 
+struct nu_locality; /* http/locality.h */
 struct nu_metadata;
 struct nu_metadata_slot; /* http/metadata.h */
 struct nu_filter_state;  /* http/filter_state.h */
@@ -32,6 +33,13 @@ enum nu_protocol {
 /* "HTTP/1.1" and so on; empty for NONE. */
 struct nu_str nu_protocol_text(enum nu_protocol protocol);
 
+/* Which way a listener's traffic goes, with the API's numbers. */
+enum nu_traffic_direction {
+    NU_TRAFFIC_UNSPECIFIED,
+    NU_TRAFFIC_INBOUND,
+    NU_TRAFFIC_OUTBOUND,
+};
+
 /* One downstream connection's values; they outlive its streams. */
 struct nu_connection_info {
     uint64_t id;                      /* Envoy's connection id: counts from 0 over the process */
@@ -42,6 +50,7 @@ struct nu_connection_info {
                                          NONE if neither does */
     bool local_known;
     bool is_tls;
+    uint8_t direction; /* enum nu_traffic_direction */
     /* Fills `local` by asking the kernel; set by whoever owns the socket. */
     void (*learn_local)(struct nu_connection_info *info);
     struct nu_str requested_server_name; /* SNI, as a listener filter found it */
@@ -102,9 +111,12 @@ struct nu_upstream_info {
     uint64_t decompressed_header_bytes_received;
     uint64_t wire_bytes_sent;
     uint64_t wire_bytes_received;
-    const struct nu_metadata_slot *host_metadata; /* borrowed: the host's; NULL: no host */
-    const struct nu_metadata *cluster_metadata;   /* borrowed: configuration; may be NULL */
-    struct nu_filter_state *filter_state;         /* of the upstream connection; may be NULL */
+    /* Borrowed: the host's; NULL while there is none. */
+    const struct nu_metadata_slot *host_metadata;
+    const struct nu_locality *host_locality;
+    const struct nu_metadata *host_locality_metadata; /* may be NULL all the same */
+    const struct nu_metadata *cluster_metadata;       /* borrowed: configuration; may be NULL */
+    struct nu_filter_state *filter_state;             /* of the upstream connection; may be NULL */
 };
 
 /* What a request is beside a question and an answer: once it is granted, bytes go both ways. */
@@ -170,6 +182,7 @@ struct nu_stream_info {
     bool is_health_check;
     bool scheme_follows_upstream; /* :scheme says how the upstream is reached */
     bool is_internal;             /* trusted internal request */
+    bool has_route;               /* one was found; its name may be empty */
     uint8_t tunnel;               /* enum nu_tunnel, where the configuration allows it */
 
     struct nu_metadata *dynamic_metadata;     /* in the arena; NULL while empty */

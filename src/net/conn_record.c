@@ -35,6 +35,7 @@ static void describe_connection(struct nu_conn_record *record, struct nu_server_
     info->filter_chain_name = conn->chain->name;
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;
+    info->direction = (uint8_t)listener->direction;
 }
 
 static void describe_stream(struct nu_conn_record *record, struct nu_server_conn *conn)

@@ -13,6 +13,7 @@
 #ifndef NU_NET_LISTENER_H
 #define NU_NET_LISTENER_H
 
+#include "http/stream_info.h"
 #include "net/drain.h"
 #include "net/filter_chain_map.h"
 #include "net/listener_filter.h"
@@ -25,12 +26,6 @@
 struct nu_conn_record;
 struct nu_listener_log_class;
 struct nu_metadata;
-
-enum nu_traffic_direction {
-    NU_TRAFFIC_UNSPECIFIED,
-    NU_TRAFFIC_INBOUND,
-    NU_TRAFFIC_OUTBOUND,
-};
 
 /* A chain of network filters for the connections that match it. */
 struct nu_filter_chain_spec {

@@ -11,6 +11,7 @@
 #include "server/extensions.h"
 #include "server/local_info.h"
 #include "server/log_setup.h"
+#include "server/node.h"
 #include "server/stats_from_proto.h"
 #include "tls/secrets.h"
 #include "upstream/hosts/bind.h"
@@ -209,6 +210,7 @@ bool nu_server_build(struct nu_server *server)
                             server->options);
     check_regex_engine(server);
     struct nu_factory factory = nu_server_factory(server);
+    server->local.node = nu_node_make(server->bootstrap->node, &factory);
     nu_stats_from_proto(&factory, server->bootstrap->stats_config, server->options);
     nu_http_client_init(
         &server->http_client, &server->local.address,

@@ -148,6 +148,7 @@ void nu_hcm_reply(struct nu_hcm_stream *stream, const struct nu_reply *reply)
     stream->info.response_code_details = reply->details;
     stream->info.response_code = 0;
     struct nu_headers *headers = make_headers(stream, reply, &parts);
+    stream->info.response_code = parts.status; /* filters see it, also where gRPC gets 200 */
     struct nu_buf body = {0};
     if (parts.body.len && !nu_stream_has(stream, NU_STREAM_HEAD_REQUEST))
         nu_buf_append(&body, parts.body);

@@ -126,6 +126,7 @@ void nu_hcm_find_route(struct nu_hcm_stream *stream)
     nu_route_table_match(stream->config->routes, &input, &stream->route);
     stream->info.route_name =
         stream->route.route ? stream->route.route->name : nu_str_make(NULL, 0);
+    stream->info.has_route = stream->route.route != NULL;
     stream->info.route_metadata = stream->route.route ? stream->route.route->metadata : NULL;
     if (stream->route.virtual_host) {
         stream->info.virtual_host_name = stream->route.virtual_host->name;

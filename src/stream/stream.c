@@ -260,6 +260,7 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->filter_chain_name = conn->chain->name;
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;
+    info->direction = (uint8_t)listener->direction;
 }
 
 static void fill_info(struct nu_hcm_stream *stream)

@@ -107,6 +107,7 @@ const char *nu_wasm_callback_type(enum nu_wasm_callback callback, enum nu_wasm_a
 extern const struct nu_wasm_import nu_wasm_host_core[];
 extern const struct nu_wasm_import nu_wasm_host_maps[];
 extern const struct nu_wasm_import nu_wasm_host_buffers[];
+extern const struct nu_wasm_import nu_wasm_host_property[];
 extern const struct nu_wasm_import nu_wasm_host_shared[];
 extern const struct nu_wasm_import nu_wasm_host_foreign[];
 extern const struct nu_wasm_import nu_wasm_host_metrics[];

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Host functions about the VM and its contexts: logging, time, ticks, properties, and what decides
- * how a request goes on.
+ * Host functions about the VM and its contexts: logging, time, ticks, and what decides how a request
+ * goes on.
  */
 #include "base/log.h"
-#include "http/filter_state.h"
 #include "wasm/http_stream.h"
 #include "wasm/pairs.h"
 #include "wasm/plugin.h"
@@ -91,41 +90,6 @@ static enum nu_wasm_status get_configuration(struct nu_wasm_vm *vm, const union 
 {
     struct nu_str bytes = vm->shows_configuration ? vm->configured : vm->spec->configuration;
     return nu_wasm_vm_give(vm, bytes, args[0].i32, args[1].i32);
-}
-
-/* --- Properties -------------------------------------------------------------------------------- */
-
-static enum nu_wasm_status get_property(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
-{
-    struct nu_str path;
-    struct nu_str value = {0};
-    if (!nu_wasm_vm_read(vm, args, &path))
-        return NU_WASM_INVALID_MEMORY_ACCESS;
-    if (path.len == 0)
-        return NU_WASM_SERIALIZATION_FAILURE;
-    struct nu_arena scratch;
-    nu_arena_init(&scratch);
-    enum nu_wasm_status status = NU_WASM_NOT_FOUND;
-    if (nu_wasm_property_get(vm, path, &scratch, &value))
-        status = nu_wasm_vm_give(vm, value, args[2].i32, args[3].i32);
-    nu_arena_finish(&scratch);
-    return status;
-}
-
-static enum nu_wasm_status set_property(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
-{
-    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
-    struct nu_str path;
-    struct nu_str value;
-    if (!nu_wasm_vm_read(vm, args, &path) || !nu_wasm_vm_read(vm, &args[2], &value))
-        return NU_WASM_INVALID_MEMORY_ACCESS;
-    if (!stream)
-        return NU_WASM_NOT_FOUND;
-    if (!nu_wasm_http_stream_take(stream, path.len + value.len, 1))
-        return NU_WASM_INTERNAL_FAILURE;
-    struct nu_str name = nu_arena_concat(stream->filter->chain->arena, NU_STR("wasm."), path);
-    nu_filter_set_state(stream->filter, name, value);
-    return NU_WASM_OK;
 }
 
 /* --- How a request goes on --------------------------------------------------------------------- */
@@ -279,8 +243,6 @@ NU_WASM_HOST(set_tick, "proxy_set_tick_period_milliseconds", NU_WASM_ONLY_RUNNIN
 NU_WASM_HOST(set_effective_context, "proxy_set_effective_context", NU_WASM_ONLY_RUNNING)
 NU_WASM_HOST(done, "proxy_done", NU_WASM_ONLY_RUNNING)
 NU_WASM_HOST(get_configuration, "proxy_get_configuration", NU_WASM_ONLY_RUNNING)
-NU_WASM_HOST(get_property, "proxy_get_property", NU_WASM_ONLY_RUNNING)
-NU_WASM_HOST(set_property, "proxy_set_property", NU_WASM_ONLY_RUNNING)
 NU_WASM_HOST(continue_request, "proxy_continue_request", NU_WASM_ONLY_RUNNING)
 NU_WASM_HOST(continue_response, "proxy_continue_response", NU_WASM_ONLY_RUNNING)
 NU_WASM_HOST(continue_stream, "proxy_continue_stream", NU_WASM_ONLY_RUNNING)
@@ -312,8 +274,6 @@ const struct nu_wasm_import nu_wasm_host_core[] = {
     {"env", "proxy_set_effective_context", "i=i", call_set_effective_context},
     {"env", "proxy_done", "=i", call_done},
     {"env", "proxy_get_configuration", "ii=i", call_get_configuration},
-    {"env", "proxy_get_property", "iiii=i", call_get_property},
-    {"env", "proxy_set_property", "iiii=i", call_set_property},
     {"env", "proxy_continue_request", "=i", call_continue_request},
     {"env", "proxy_continue_response", "=i", call_continue_response},
     {"env", "proxy_continue_stream", "i=i", call_continue_stream},

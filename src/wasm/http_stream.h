@@ -56,9 +56,4 @@ static inline struct nu_wasm_http_stream *nu_wasm_vm_stream(const struct nu_wasm
 /* The map as the guest may read it now; NULL: it is not there. */
 struct nu_headers *nu_wasm_http_map(struct nu_wasm_http_stream *stream, enum nu_wasm_map map);
 
-/* A property by its path, "request\0path" and so on: the value lives in `scratch`, or as long as the
- * stream. False if there is none. */
-bool nu_wasm_property_get(struct nu_wasm_vm *vm, struct nu_str path, struct nu_arena *scratch,
-                          struct nu_str *value);
-
 #endif

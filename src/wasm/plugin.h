@@ -30,6 +30,7 @@ struct nu_wasm_plugin {
     struct nu_str name;
     struct nu_str root_id;
     struct nu_str configuration;
+    const struct Envoy__Config__Core__V3__Node *node; /* borrowed: the process's; may be NULL */
     struct nu_stat_set *stats;        /* its own, struct nu_wasm_plugin_stats; a reference */
     struct nu_stat_set *remote_stats; /* struct nu_wasm_remote_stats; a reference */
     unsigned direction;               /* of the listener: enum nu_traffic_direction */

@@ -82,6 +82,7 @@ static struct nu_wasm_plugin *read_plugin(struct nu_factory *factory, const plug
     plugin->name = nu_arena_dup(factory->arena, nu_str_from(proto->name));
     plugin->root_id = nu_arena_dup(factory->arena, nu_str_from(proto->root_id));
     plugin->configuration = nu_wasm_configuration(factory, factory->arena, proto->configuration);
+    plugin->node = factory->local ? factory->local->node : NULL;
     plugin->direction = factory->listener_direction;
     plugin->place = place;
     plugin->stops_iteration = nu_bool_or(proto->allow_on_headers_stop_iteration, false);

@@ -72,6 +72,7 @@ static void read_endpoint(struct nu_factory *factory, const struct nu_cluster *c
         .hostname = nu_arena_dup(arena, nu_str_from(proto->endpoint->hostname)),
         .check_place = read_check_place(factory, arena, proto->endpoint),
         .locality = group->locality,
+        .locality_metadata = group->metadata,
         .metadata = metadata,
         .transport = nu_transport_match_find(cluster, metadata, group->metadata),
         .weight = nu_u32_or(proto->load_balancing_weight, 1),

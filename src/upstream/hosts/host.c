@@ -25,6 +25,7 @@ static void destroy_host(struct nu_host *host)
     nu_free(host->check_place);
     nu_free(nu_unconst(nu_host_addresses(host)));
     free_metadata(nu_unconst(nu_host_metadata(host)));
+    free_metadata(nu_unconst(host->locality_metadata));
     free(host);
 }
 
@@ -202,6 +203,7 @@ struct nu_host *nu_host_create(struct nu_host_keeper *keeper, const struct nu_ho
     host->address_text = own_text(nu_str_make(text, nu_address_format(&params->address, text)));
     host->hostname = params->hostname;
     host->locality = params->locality;
+    host->locality_metadata = copy_metadata(params->locality_metadata);
     own_names(host);
     host->check_place = nu_host_check_place_copy(params->check_place);
     if (params->list_count > 1)

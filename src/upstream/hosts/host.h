@@ -16,6 +16,7 @@
 #include "base/address.h"
 #include "base/str.h"
 #include "event/loop.h"
+#include "http/locality.h"
 #include "http/metadata.h"
 #include "stats/stats.h"
 #include "upstream/hosts/host_check.h"
@@ -47,12 +48,6 @@ void nu_host_keeper_init(struct nu_host_keeper *keeper, struct nu_stats *stats,
                          struct nu_loop *loop);
 /* Frees what is left on the list; no host of this keeper is in use any more. The loop is there. */
 void nu_host_keeper_finish(struct nu_host_keeper *keeper);
-
-struct nu_locality {
-    struct nu_str region;
-    struct nu_str zone;
-    struct nu_str sub_zone;
-};
 
 static inline bool nu_locality_eq(const struct nu_locality *a, const struct nu_locality *b)
 {
@@ -140,8 +135,9 @@ struct nu_host {
                                               host that a worker made it comes later */
     struct nu_stat_set *zone_stats; /* borrowed: the cluster's, of requests from our zone to that
                                         of the host; NULL where either is unknown */
-    struct nu_host_check_place *check_place; /* owned; NULL: checked where it serves */
-    _Atomic bool is_told_unwell;             /* it is in the keeper's inbox of these */
+    const struct nu_metadata *locality_metadata; /* owned; may be NULL */
+    struct nu_host_check_place *check_place;     /* owned; NULL: checked where it serves */
+    _Atomic bool is_told_unwell;                 /* it is in the keeper's inbox of these */
     struct nu_host *next_unwell;
     struct nu_host_monitor *monitor; /* borrowed: who checks it; NULL: nobody. Main thread */
     /* What an update may replace, and threads read through functions below: */
@@ -163,6 +159,7 @@ struct nu_host_params {
     const struct nu_host_check_place *check_place; /* NULL: checked where it serves */
     struct nu_str hostname;
     struct nu_locality locality;
+    const struct nu_metadata *locality_metadata; /* NULL: none */
     const struct nu_metadata *metadata;
     const struct nu_transport_match *transport;
     uint32_t weight;

@@ -172,6 +172,8 @@ static void describe_host(struct session *session, struct nu_host *host)
     upstream->host = *nu_host_address(host);
     upstream->host_name = host->hostname;
     upstream->host_metadata = &host->metadata;
+    upstream->host_locality = &host->locality;
+    upstream->host_locality_metadata = host->locality_metadata;
 }
 
 static void try_again(struct session *session);
