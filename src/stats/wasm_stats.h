@@ -33,7 +33,8 @@ extern const struct nu_stat_table nu_wasm_remote_stats_table;
 /* wasm.<plug-in> */
 #define NU_WASM_PLUGIN_STATS(X, S) \
     X(S, COUNTER, vm_reload, "Always 0, as in Envoy.") \
-    X(S, COUNTER, vm_reload_backoff, "Requests for which it was too early to make a new VM.") \
+    X(S, COUNTER, vm_reload_backoff, \
+      "Requests, and looks of services, for which it was too early to make a new VM.") \
     X(S, COUNTER, vm_reload_failure, "New VMs in place of failed ones that failed to start.") \
     X(S, COUNTER, vm_reload_success, "New VMs in place of failed ones.")
 

@@ -9,16 +9,21 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "wasm/plugin_internal.h"
 #include "wasm/wasm_stats.h"
 
 static const uint64_t rebuild_after_us = 1000 * 1000;
 
+enum { LOOK_MS = 1000 }; /* how often a plug-in that is kept is looked at */
+
 struct nu_wasm_handle {
     struct nu_wasm_plugin *plugin; /* borrowed */
     struct nu_loop *loop;
     struct nu_wasm_context *root; /* a reference; NULL: there is none now */
+    uint64_t made_us;             /* when it was made last, or that failed */
     uint64_t retry_us;            /* not before */
+    struct nu_timer look;         /* of a plug-in that is kept */
     bool is_over;                 /* the thread ends */
 };
 
@@ -38,6 +43,15 @@ bool nu_wasm_plugin_is_same(const struct nu_wasm_plugin *a, const struct nu_wasm
 
 /* --- A thread's root ---------------------------------------------------------------------------- */
 
+/* When the next VM may be made: as Envoy draws it, anew each time that it is asked for. */
+static uint64_t next_try_us(const struct nu_wasm_handle *handle, uint64_t failed_us)
+{
+    uint64_t backoff_us = handle->plugin->backoff_us;
+    if (!backoff_us)
+        return failed_us + rebuild_after_us;
+    return handle->made_us + backoff_us + nu_random_below(backoff_us / 2 + 1);
+}
+
 /* Makes the VM, if there is none that the plug-in can share, and the root in it. */
 static void make_root(struct nu_wasm_handle *handle)
 {
@@ -45,25 +59,38 @@ static void make_root(struct nu_wasm_handle *handle)
     struct nu_strbuf error = {0};
     struct nu_wasm_vm *vm =
         nu_wasm_vm_get(plugin->spec, handle->loop, &plugin->all->vms[nu_thread_index()], &error);
+    handle->made_us = nu_loop_now_us(handle->loop);
     if (vm)
         handle->root = nu_wasm_vm_root(vm, plugin, &error);
     nu_wasm_vm_unref(&vm);
     if (!handle->root) {
-        handle->retry_us = nu_loop_now_us(handle->loop) + rebuild_after_us;
+        handle->retry_us = next_try_us(handle, handle->made_us);
         nu_log(NU_LOG_WASM, NU_LOG_ERROR, "wasm plug-in %.*s: %.*s", NU_STR_ARG(plugin->name),
                NU_STR_ARG(nu_strbuf_str(&error)));
     }
     nu_strbuf_finish(&error);
 }
 
+/* Lets go of a root whose guest has failed. */
+static void drop_root(struct nu_wasm_handle *handle)
+{
+    if (handle->root)
+        handle->retry_us = next_try_us(handle, handle->root->vm->died_us);
+    nu_wasm_root_unref(&handle->root);
+}
+
 static NU_COLD struct nu_wasm_context *remake_root(struct nu_wasm_handle *handle)
 {
-    if (handle->root) {
-        handle->retry_us = handle->root->vm->died_us + rebuild_after_us;
-        nu_wasm_root_unref(&handle->root);
+    struct nu_wasm_plugin_stats *stats = nu_stat_set_block(handle->plugin->stats);
+    drop_root(handle);
+    if (handle->is_over)
+        return NULL;
+    if (nu_loop_now_us(handle->loop) < handle->retry_us) {
+        nu_counter_inc(&stats->vm_reload_backoff);
+        return NULL;
     }
-    if (!handle->is_over && nu_loop_now_us(handle->loop) >= handle->retry_us)
-        make_root(handle);
+    make_root(handle);
+    nu_counter_inc(handle->root ? &stats->vm_reload_success : &stats->vm_reload_failure);
     return handle->root;
 }
 
@@ -86,6 +113,13 @@ static struct nu_wasm_plugins *plugins_of(struct nu_thread_service *service)
                : nu_container_of(service, struct nu_wasm_plugins, on_workers);
 }
 
+static void on_look(struct nu_timer *timer)
+{
+    struct nu_wasm_handle *handle = nu_container_of(timer, struct nu_wasm_handle, look);
+    nu_wasm_plugin_root(handle->plugin);
+    nu_timer_arm(handle->loop, timer, LOOK_MS);
+}
+
 static void on_start(struct nu_thread_service *service, struct nu_loop *loop)
 {
     struct nu_wasm_plugins *plugins = plugins_of(service);
@@ -96,8 +130,11 @@ static void on_start(struct nu_thread_service *service, struct nu_loop *loop)
             continue;
         struct nu_wasm_handle *handle = nu_calloc(1, sizeof(*handle));
         *handle = (struct nu_wasm_handle){.plugin = plugin, .loop = loop};
+        nu_timer_init(&handle->look, on_look);
         plugin->handles[nu_thread_index()] = handle;
         make_root(handle);
+        if (plugin->is_kept)
+            nu_timer_arm(loop, &handle->look, LOOK_MS);
     }
 }
 
@@ -112,6 +149,7 @@ static bool on_end(struct nu_thread_service *service)
         if (plugin->place != service->place || !handle)
             continue;
         handle->is_over = true;
+        nu_timer_cancel(&handle->look);
         nu_wasm_root_unref(&handle->root);
     }
     return nu_list_is_empty(&plugins->vms[nu_thread_index()]);

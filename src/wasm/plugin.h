@@ -36,7 +36,10 @@ struct nu_wasm_plugin {
     unsigned direction;               /* of the listener: enum nu_traffic_direction */
     enum nu_thread_place place;
     bool fails_open;
-    bool stops_iteration;            /* Pause in a headers callback leaves the body coming */
+    uint64_t backoff_us;  /* least time between the starts of two VMs; 0: a second after a
+                                      * failure */
+    bool is_kept;         /* made anew when it has failed though no request asks for it */
+    bool stops_iteration; /* Pause in a headers callback leaves the body coming */
     struct nu_wasm_handle **handles; /* by thread, each its thread's; NULL where it does not run */
 };
 

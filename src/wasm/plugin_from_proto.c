@@ -12,6 +12,8 @@
 
 typedef Envoy__Extensions__Wasm__V3__PluginConfig plugin_proto;
 
+enum { DEFAULT_BACKOFF_US = 1000 * 1000 };
+
 /* --- Configurations as bytes --------------------------------------------------------------------- */
 
 static struct nu_str print_json(struct nu_arena *arena, const ProtobufCMessage *message)
@@ -61,6 +63,15 @@ static bool try_out(struct nu_factory *factory, const plugin_proto *proto,
     return ok;
 }
 
+/* base_interval alone counts, as in Envoy. */
+static uint64_t read_backoff_us(struct nu_factory *factory,
+                                const Envoy__Extensions__Wasm__V3__ReloadConfig *proto)
+{
+    const Envoy__Config__Core__V3__BackoffStrategy *backoff = proto ? proto->backoff : NULL;
+    return nu_config_duration_us(factory->ctx, backoff, "base_interval",
+                                 backoff ? backoff->base_interval : NULL, DEFAULT_BACKOFF_US);
+}
+
 static bool read_policy(struct nu_factory *factory, const plugin_proto *proto,
                         struct nu_wasm_plugin *plugin)
 {
@@ -72,6 +83,8 @@ static bool read_policy(struct nu_factory *factory, const plugin_proto *proto,
     plugin->fails_open =
         proto->fail_open ||
         proto->failure_policy == ENVOY__EXTENSIONS__WASM__V3__FAILURE_POLICY__FAIL_OPEN;
+    if (proto->failure_policy == ENVOY__EXTENSIONS__WASM__V3__FAILURE_POLICY__FAIL_RELOAD)
+        plugin->backoff_us = read_backoff_us(factory, proto->reload_config);
     return true;
 }
 

@@ -279,7 +279,8 @@ def test_what_a_module_lacks_is_told_at_once(nuncio, tmp_path):
     ({"code": __file__}, "it is no WebAssembly module"),
     ({"extra": "fail_open: true\n                failure_policy: FAIL_OPEN"},
      "only one of fail_open and failure_policy can be set"),
-    ({"extra": "reload_config: {}"}, "known to Envoy, not implemented by nuncio"),
+    ({"extra": "failure_policy: FAIL_RELOAD\n                reload_config: {backoff: {}}"},
+     "base_interval: value is required"),
 ])
 def test_a_plugin_that_does_not_start_is_an_error_of_the_configuration(nuncio, options, why):
     assert why in refusal(nuncio, **options)

@@ -64,8 +64,8 @@ TEST(types_that_cannot_be)
         {"{name: a, typed_config: {'@type': x/envoy.extensions.filters.http.lua.v3.Lua}}", NULL,
          "t:1:35: typed_config: envoy.extensions.filters.http.lua.v3.Lua (envoy.filters.http.lua): "
          "known to Envoy, not implemented by nuncio"},
-        {"{name: a, typed_config: {'@type': x/envoy.extensions.wasm.v3.ReloadConfig}}", NULL,
-         "t:1:35: typed_config: envoy.extensions.wasm.v3.ReloadConfig: known to Envoy, not "
+        {"{name: a, typed_config: {'@type': x/envoy.extensions.common.tap.v3.AdminConfig}}", NULL,
+         "t:1:35: typed_config: envoy.extensions.common.tap.v3.AdminConfig: known to Envoy, not "
          "implemented by nuncio"},
     };
     check_yaml_cases(EXTENSION, cases);

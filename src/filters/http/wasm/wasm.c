@@ -16,6 +16,7 @@ struct wasm_filter {
     struct nu_wasm_http_stream stream;
     struct nu_wasm_vm *vm; /* borrowed: the context holds it; NULL while there is none */
     bool paused[2];        /* by direction: the guest stopped the message */
+    bool absent;           /* there was no VM when the request came */
     bool failed;           /* no VM, or a dead one: was dealt with */
 };
 
@@ -36,9 +37,10 @@ static void later(struct nu_turn_task *task);
 /* The stream's context; false if there is no VM to have one in. */
 static bool open_context(struct wasm_filter *self)
 {
-    if (self->vm)
-        return true;
+    if (self->vm || self->absent)
+        return self->vm != NULL;
     struct nu_wasm_context *root = nu_wasm_plugin_root(plugin_of(self));
+    self->absent = !root;
     if (!root)
         return false;
     self->vm = root->vm;
