@@ -152,6 +152,7 @@ NU_ADMIN_HANDLER(nu_admin_logging);     /* logging.c */
 NU_ADMIN_HANDLER(nu_admin_runtime);     /* runtime.c */
 NU_ADMIN_HANDLER(nu_admin_runtime_modify);
 NU_ADMIN_HANDLER(nu_admin_certs);      /* certs.c */
+NU_ADMIN_HANDLER(nu_admin_wasm);       /* wasm.c */
 NU_ADMIN_HANDLER(nu_admin_contention); /* absent.c */
 NU_ADMIN_HANDLER(nu_admin_cpuprofiler);
 NU_ADMIN_HANDLER(nu_admin_heapprofiler);

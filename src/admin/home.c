@@ -4,6 +4,7 @@
  * the table as a link or a form. What changes something is a button that posts.
  */
 #include "admin/html.h"
+#include "admin/wasm_rows.h"
 #include "stats/listener_stats.h"
 #include "upstream/cluster_manager.h"
 
@@ -160,6 +161,39 @@ static void print_clusters(struct nu_strbuf *out, const struct nu_admin *admin)
     print_rest(out, count, "clusters");
 }
 
+/* --- VMs -------------------------------------------------------------------------------------- */
+
+static void print_vm(struct nu_strbuf *out, const struct nu_wasm_vm_row *row,
+                     struct nu_arena *arena)
+{
+    nu_strbuf_add_cstr(out, "<tr>");
+    print_cell(out,
+               nu_arena_concat(arena, nu_arena_concat(arena, row->vm_id, NU_STR("/")), row->key));
+    print_cell(out, row->plugins);
+    print_cell(out, nu_str_from(nu_admin_wasm_worker(row, arena)));
+    print_number_cell(out, row->memory_bytes);
+    print_number_cell(out, row->contexts);
+    print_number_cell(out, row->calls);
+    print_number_cell(out, row->failures);
+    nu_strbuf_add_cstr(out, "</tr>\n");
+}
+
+/* Nothing where no plug-in is configured. */
+static void print_vms(struct nu_strbuf *out, struct nu_arena *arena)
+{
+    size_t count = 0;
+    const struct nu_wasm_vm_row *rows = nu_wasm_report_list(arena, &count);
+    if (!count)
+        return;
+    nu_strbuf_add_cstr(out, "<h2>Wasm VMs</h2><div class=\"card\"><table>\n"
+                            "<tr><th>VM</th><th>Plug-ins</th><th>Worker</th>"
+                            "<th class=\"n\">Memory</th><th class=\"n\">Contexts</th>"
+                            "<th class=\"n\">Calls</th><th class=\"n\">Failures</th></tr>\n");
+    for (size_t i = 0; i < count && i < ROWS_MAX; i++)
+        print_vm(out, &rows[i], arena);
+    print_rest(out, count, "wasm");
+}
+
 /* --- Paths ------------------------------------------------------------------------------------ */
 
 static void print_param(struct nu_strbuf *out, const struct nu_admin_path_param *param)
@@ -217,6 +251,7 @@ void nu_admin_home(const struct nu_admin_request *request, struct nu_admin_respo
     print_tiles(out, request->admin);
     print_listeners(out, request->admin);
     print_clusters(out, request->admin);
+    print_vms(out, request->arena);
     print_paths(out, "Look", false);
     print_paths(out, "Act", true);
     nu_admin_html_end(out);

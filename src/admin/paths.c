@@ -137,6 +137,8 @@ const struct nu_admin_path nu_admin_paths[] = {
      nu_admin_recent_lookups_stop, NULL, true, true},
     {"/stats/recentlookups/enable", "enable recording of reset stat-name lookup names",
      nu_admin_recent_lookups_enable, NULL, true, true},
+    {"/wasm", "wasm VMs by worker: their plug-ins, memory, contexts, calls and failures",
+     nu_admin_wasm, clusters_params, false, false},
     {NULL, NULL, NULL, NULL, false, false},
 };
 

@@ -4,6 +4,7 @@
 
 #include "admin/admin_internal.h"
 #include "admin/memory.h"
+#include "wasm/report.h"
 #include "config/print.h"
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
@@ -108,6 +109,9 @@ void nu_admin_memory(const struct nu_admin_request *request, struct nu_admin_res
     print_number(&json, NU_STR("pageheap_free"), figures.heap_free);
     print_number(&json, NU_STR("total_thread_cache"), 0);
     print_number(&json, NU_STR("total_physical_bytes"), figures.physical);
+    uint64_t guests = nu_wasm_report_total();
+    if (guests) /* outside of the heap: what wasm guests have mapped */
+        print_number(&json, NU_STR("wasm_guest_bytes"), guests);
     nu_json_object_end(&json);
     nu_strbuf_add_char(&response->body, '\n');
     response->content_type = NU_ADMIN_JSON;

@@ -8,7 +8,8 @@
 /* wasm.<runtime>, the runtime as the configuration names it */
 #define NU_WASM_RUNTIME_STATS(X, S) \
     X(S, COUNTER, created, "VMs that were made, those to try a configuration out included.") \
-    X(S, GAUGE, active, "VMs that there are.")
+    X(S, GAUGE, active, "VMs that there are.") \
+    X(S, GAUGE, memory_bytes, "Bytes of all their memory.")
 
 struct nu_wasm_runtime_stats {
     NU_WASM_RUNTIME_STATS(NU_STAT_FIELD, )
@@ -36,7 +37,8 @@ extern const struct nu_stat_table nu_wasm_remote_stats_table;
     X(S, COUNTER, vm_reload_backoff, \
       "Requests, and looks of services, for which it was too early to make a new VM.") \
     X(S, COUNTER, vm_reload_failure, "New VMs in place of failed ones that failed to start.") \
-    X(S, COUNTER, vm_reload_success, "New VMs in place of failed ones.")
+    X(S, COUNTER, vm_reload_success, "New VMs in place of failed ones.") \
+    X(S, GAUGE, vm_memory_bytes, "Bytes of memory of the VMs that it is in.")
 
 struct nu_wasm_plugin_stats {
     NU_WASM_PLUGIN_STATS(NU_STAT_FIELD, )

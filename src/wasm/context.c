@@ -32,6 +32,7 @@ static void add_context(struct nu_wasm_vm *vm, struct nu_wasm_context *context)
         context->id = ++vm->last_id;
     while (context->id == 0 || nu_wasm_vm_find(vm, context->id));
     nu_list_add_last(bucket_of(vm, context->id), &context->link);
+    nu_wasm_report_context(&vm->report, 1);
 }
 
 /* --- Streams ---------------------------------------------------------------------------------- */
@@ -52,6 +53,7 @@ void nu_wasm_context_close(struct nu_wasm_context *context)
     nu_wasm_vm_call(context, NU_WASM_ON_DONE, &id, 1);
     nu_wasm_vm_call(context, NU_WASM_ON_DELETE, &id, 0);
     nu_list_remove(&context->link);
+    nu_wasm_report_context(&context->vm->report, -1);
     nu_wasm_root_unref(&context->root);
 }
 
@@ -138,6 +140,7 @@ struct nu_wasm_context *nu_wasm_vm_root(struct nu_wasm_vm *vm, const struct nu_w
     nu_turn_task_init(&root->end, on_end);
     vm->references++;
     add_context(vm, root);
+    nu_wasm_report_root(root, true);
     if (configure(root, error))
         return root;
     vm->guest.dead = true; /* a plug-in without its configuration must not run, nor beside it */
@@ -160,6 +163,8 @@ void nu_wasm_root_free(struct nu_wasm_context *root)
     nu_timer_cancel(&root->tick);
     nu_wasm_queue_leave(&root->queues);
     nu_list_remove(&root->end.link);
+    nu_wasm_report_root(root, false);
+    nu_wasm_report_context(&vm->report, -1);
     nu_list_remove(&root->link);
     nu_free(root);
     nu_wasm_vm_unref(&vm);

@@ -7,6 +7,7 @@
 enum {
     PAGE_BYTES = 64 * 1024,
     ERROR_BYTES = 1024,
+    CALLS_TO_LOOK = 15,
 };
 
 const struct nu_wasm_limits nu_wasm_default_limits = {
@@ -118,6 +119,13 @@ static void die(struct nu_wasm_guest *guest, const char *name, bool is_terminate
         nu_strbuf_addf(failure, "\n  %zu: %s", i, trap->frames[i]);
 }
 
+/* Host functions look at nearly every call; a guest that calls none may still grow. */
+static void look(struct nu_wasm_guest *guest)
+{
+    guest->calls_to_look = CALLS_TO_LOOK;
+    nu_wasm_guest_memory_size(guest);
+}
+
 bool nu_wasm_guest_call(struct nu_wasm_guest *guest, struct nu_wasm_function *function,
                         const char *name, const union nu_wasm_value *args,
                         union nu_wasm_value *result)
@@ -131,6 +139,8 @@ bool nu_wasm_guest_call(struct nu_wasm_guest *guest, struct nu_wasm_function *fu
     guest->depth--;
     if (is_outermost && !nu_wasm_watch_leave(&guest->watch))
         outcome = NU_WASM_TERMINATED;
+    if (is_outermost && guest->calls_to_look-- == 0)
+        look(guest);
     if (outcome != NU_WASM_DONE && !guest->dead)
         die(guest, name, outcome == NU_WASM_TERMINATED);
     return !guest->dead;
@@ -140,6 +150,7 @@ uint8_t *nu_wasm_guest_bytes(struct nu_wasm_guest *guest, uint32_t at, uint32_t 
 {
     size_t size = 0;
     uint8_t *base = guest->engine->memory(guest->instance, &size);
+    guest->memory_bytes = size;
     if (n == 0)
         return base ? base : (uint8_t *)nu_unconst("");
     return n <= size && at <= size - n ? base + at : NULL;
@@ -149,5 +160,6 @@ size_t nu_wasm_guest_memory_size(struct nu_wasm_guest *guest)
 {
     size_t size = 0;
     guest->engine->memory(guest->instance, &size);
+    guest->memory_bytes = size;
     return size;
 }

@@ -49,7 +49,9 @@ struct nu_wasm_guest {
     const struct nu_wasm_engine *engine;
     struct nu_wasm_instance *instance; /* owned */
     struct nu_wasm_watch watch;
-    unsigned depth; /* of calls that run */
+    unsigned depth;         /* of calls that run */
+    unsigned calls_to_look; /* until its memory is looked at, if nobody does before */
+    size_t memory_bytes;    /* what it was when it was looked at */
     bool dead;
     /* Why it died: a first line, then the backtrace, a line each. Empty while it lives. */
     struct nu_strbuf failure;

@@ -62,6 +62,8 @@ int32_t nu_wasm_vm_call(struct nu_wasm_context *context, enum nu_wasm_callback c
                                  nu_wasm_callback_name(callback), args, &result);
     vm->current = current;
     vm->effective = effective;
+    if (nu_unlikely(vm->guest.memory_bytes != nu_wasm_report_bytes(&vm->report)))
+        nu_wasm_report_memory(vm);
     return ok ? result.i32 : otherwise;
 }
 
@@ -110,6 +112,7 @@ bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm)
     if (!vm->guest.dead || vm->died_us)
         return vm->guest.dead;
     vm->died_us = nu_loop_now_us(vm->loop);
+    nu_wasm_report_death(vm);
     tell_failure(vm);
     wake_contexts(vm);
     leave_queues(vm);
@@ -278,6 +281,7 @@ struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loo
         nu_list_init(&vm->contexts[i]);
     count_new(vm);
     nu_wasm_callouts_init(&vm->callouts);
+    nu_wasm_report_begin(vm);
     if (nu_wasm_guest_init(&vm->guest, &spec->program, vm, error)) {
         find_functions(vm);
         start(vm);
@@ -322,6 +326,7 @@ void nu_wasm_vm_destroy(struct nu_wasm_vm **vm_ptr)
             nu_wasm_root_free(root);
     }
     nu_list_remove(&vm->link);
+    nu_wasm_report_end(vm);
     nu_wasm_guest_finish(&vm->guest);
     nu_wasm_metrics_finish(&vm->metrics);
     count_gone(vm);

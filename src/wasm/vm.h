@@ -26,6 +26,7 @@
 #include "wasm/callout.h"
 #include "wasm/guest.h"
 #include "wasm/metrics.h"
+#include "wasm/report.h"
 
 struct nu_custom_scope;
 struct nu_stat_set;
@@ -39,8 +40,9 @@ struct nu_wasm_vm;
 
 struct nu_wasm_vm_spec {
     _Atomic uint32_t references;
-    struct nu_arena arena; /* all that it is made of */
-    struct nu_str key;     /* the same for VMs that are one */
+    _Atomic uint32_t failures; /* of its guests, on all threads */
+    struct nu_arena arena;     /* all that it is made of */
+    struct nu_str key;         /* the same for VMs that are one */
     struct nu_wasm_program program;
     enum nu_wasm_abi abi;
     struct nu_str vm_id;
@@ -63,6 +65,7 @@ struct nu_wasm_context {
     const struct nu_wasm_plugin *plugin; /* NULL for the VM's own context */
     struct nu_wasm_http_stream *stream;  /* NULL unless it is a stream's */
     /* Of a root: */
+    bool is_reported; /* it is in the VM's report */
     uint32_t references;
     struct nu_timer tick;
     uint32_t tick_ms;
@@ -78,6 +81,7 @@ enum {
 };
 
 struct nu_wasm_vm {
+    struct nu_wasm_report report;
     struct nu_list link; /* of its thread's VMs */
     struct nu_wasm_guest guest;
     struct nu_wasm_vm_spec *spec; /* a reference */

@@ -42,4 +42,10 @@ void nu_wasm_watch_stop(struct nu_wasm_watch *watch);
 void nu_wasm_watch_enter(struct nu_wasm_watch *watch);
 NU_MUST_USE bool nu_wasm_watch_leave(struct nu_wasm_watch *watch);
 
+/* How many calls there were, the present one included. Any thread. */
+static inline uint64_t nu_wasm_watch_calls(const struct nu_wasm_watch *watch)
+{
+    return atomic_load_explicit(&watch->state, memory_order_relaxed) >> 2;
+}
+
 #endif

@@ -235,9 +235,11 @@ def test_statistics_there_are_from_the_start(proxy):
     assert running.get("main", "/").status == 200
     reloads = [f"wasm.one.vm_reload{what}: 0\n"
                for what in ("", "_backoff", "_failure", "_success")]
-    assert stats(running, r"filter=^wasm\.(o|rem)") == "".join(reloads) + REST
+    assert stats(running, r"filter=^wasm\.(o.*reload|rem)") == "".join(reloads) + REST
     assert stats(running, "filter=^wasm&type=Gauges").splitlines() == [
-        "wasm.envoy.wasm.runtime.v8.active: 1", REST.splitlines()[0]]
+        "wasm.envoy.wasm.runtime.v8.active: 1",
+        "wasm.envoy.wasm.runtime.v8.memory_bytes: 1179648",  # of ours, as the next
+        "wasm.one.vm_memory_bytes: 1179648", REST.splitlines()[0]]
 
 
 def test_vms_are_counted(proxy):
