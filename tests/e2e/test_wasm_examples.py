@@ -8,12 +8,14 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/wasm"
 BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build"))
 
-# The article's configuration, but for its two ports, the upstream's address and the path of the module.
+# The article's configuration, but for its ports, the upstream's address and the path of the module, and
+# what these are in the article.
 ARTICLE = """static_resources:
   listeners:
   - name: main
@@ -67,7 +69,7 @@ ARTICLE = """static_resources:
           - endpoint:
               address:
                 socket_address:
-                  address: 127.0.0.1
+                  address: @address@
                   port_value: @origin@
 
 admin:
@@ -77,6 +79,10 @@ admin:
       address: 0.0.0.0
       port_value: @admin@
 """
+
+
+UNTOUCHED = {"main": 80, "origin": 5678, "address": "web_service", "admin": 8001,
+             "module": "/etc/myenvoyfilter.wasm"}
 
 
 def lacks(language):
@@ -137,8 +143,37 @@ def check_gate(port, passed):
 
 
 def test_the_articles_two_lines(nuncio, origin, module):
-    running = nuncio(ARTICLE, module=module, origin=origin().port)
+    running = nuncio(ARTICLE, module=module, origin=origin().port, address="127.0.0.1")
     check_gate(running.port("main"), "ok")
+
+
+def untouched(folder):
+    """The article's file; that of the article itself where it is at hand, which is the same."""
+    copy = folder / "envoy.yaml"
+    copy.write_text(re.sub(r"@(\w+)@", lambda name: str(UNTOUCHED[name[1]]), ARTICLE))
+    configs = os.environ.get("NUNCIO_CONFIGS", ROOT.parent / "shared/configs")
+    original = pathlib.Path(configs) / "article/envoy.yaml"
+    if not original.exists():
+        return copy
+    assert yaml.safe_load(original.read_text()) == yaml.safe_load(copy.read_text())
+    return original
+
+
+def test_the_articles_file_passes_as_it_is(nuncio_binary, module, tmp_path):
+    """With the module at the article's path: /etc is a folder of the test's own for that process."""
+    own_etc = ["unshare", "-r", "-m", "sh", "-c", 'mount --bind "$1" /etc && shift && exec "$@"', "sh",
+               tmp_path]
+    if subprocess.run([*own_etc, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs leave to make a mount namespace")
+    shutil.copyfile(module, tmp_path / "myenvoyfilter.wasm")
+    file = untouched(tmp_path)
+    done = subprocess.run([*own_etc, nuncio_binary, "--mode", "validate", "-c", file],
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"configuration '{file}' OK\n"), done.stderr
+    (tmp_path / "myenvoyfilter.wasm").unlink()
+    done = subprocess.run([*own_etc, nuncio_binary, "--mode", "validate", "-c", file],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "/etc/myenvoyfilter.wasm" in done.stderr
 
 
 def test_the_example_with_its_configuration(nuncio, module):
