@@ -35,3 +35,6 @@ foreach(name h1_table h1_plain)
   add_test(NAME unit/wasm/${name}_with_v8 COMMAND ${target})
   nu_wasm_test(${target} unit/wasm/${name}_with_v8)
 endforeach()
+
+# With guests of C in place of an engine: the host and the filter under every sanitizer.
+nu_unit_tests(http_wasm)

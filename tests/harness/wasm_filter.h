@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP filter of wasm with a fake guest (harness/fake_engine.h) in the filter driver, and the
+ * calling thread as a worker:
+ *
+ *     struct wasm_filter w;
+ *     wasm_filter_open(&w, &guest, "failure_policy: FAIL_OPEN");
+ *     driver_request(&w.driver, &message);
+ *     driver_respond(&w.driver, &answer);
+ *     wasm_filter_close(&w);
+ */
+#ifndef NU_TESTS_HARNESS_WASM_FILTER_H
+#define NU_TESTS_HARNESS_WASM_FILTER_H
+
+#include "harness/config.h"
+#include "harness/fake_engine.h"
+#include "harness/filter_driver.h"
+
+#include <openssl/evp.h>
+
+#include "base/hash.h"
+#include "config/factory.h"
+#include "event/thread_service.h"
+#include "filters/http/wasm/wasm.h"
+#include "stats/stats.h"
+
+struct wasm_filter {
+    struct config_fixture config;
+    struct nu_factory factory;
+    struct nu_list services;
+    struct nu_map shared;
+    struct nu_stats *stats;
+    struct nu_loop *loop;
+    struct nu_filter_entry entry;
+    struct driver driver;
+};
+
+static inline const char *wasm_filter_yaml(struct nu_arena *arena, const struct fake_guest *guest,
+                                           const char *plugin, const char *vm)
+{
+    struct nu_strbuf module = {0};
+    fake_add(guest);
+    fake_module(guest, &module);
+    unsigned char *code = nu_arena_alloc(arena, 2 * module.len + 4);
+    EVP_EncodeBlock(code, (const unsigned char *)module.data, (int)module.len);
+    nu_strbuf_finish(&module);
+    return nu_arena_printf(arena,
+                           "config: {name: one, root_id: root, %s%s\"vm_config\": {vm_id: vm, %s%s"
+                           "\"code\": {\"local\": {inline_bytes: \"%s\"}}}}",
+                           plugin, *plugin ? ", " : "", vm, *vm ? ", " : "", (char *)code);
+}
+
+/* Reads the configuration; false if it is refused, with the errors in `w->config`. */
+static inline bool wasm_filter_load(struct wasm_filter *w, const struct fake_guest *guest,
+                                    const char *plugin, const char *vm)
+{
+    memset(w, 0, sizeof(*w));
+    if (!nu_clock_is_fake())
+        nu_clock_fake_install(1000000, 1700000000000000);
+    config_open(&w->config);
+    nu_list_init(&w->services);
+    w->stats = nu_stats_create();
+    w->loop = nu_loop_create();
+    w->factory = (struct nu_factory){
+        .ctx = &w->config.ctx,
+        .arena = &w->config.arena,
+        .stats = w->stats,
+        .loop = w->loop,
+        .shared = &w->shared,
+        .services = &w->services,
+        .http_stat_prefix = NU_STR("http.test"),
+    };
+    const char *yaml = wasm_filter_yaml(&w->config.arena, guest, plugin, vm);
+    const ProtobufCMessage *message = config_yaml(&w->config, nu_http_wasm_factory.type, yaml);
+    w->entry = (struct nu_filter_entry){.name = NU_STR("subject")};
+    return message &&
+           nu_http_wasm_factory.create(&w->factory, message, &w->entry.cls, &w->entry.config);
+}
+
+/* The calling thread is a worker with this loop. */
+static inline void wasm_filter_start(struct wasm_filter *w, struct nu_loop *loop)
+{
+    nu_thread_services_start(&w->services, NU_THREADS_WORKERS, loop);
+}
+
+static inline void wasm_filter_end(struct wasm_filter *w, struct nu_loop *loop)
+{
+    for (int i = 0; i < 10 && !nu_thread_services_end(&w->services, NU_THREADS_WORKERS); i++)
+        nu_loop_run_once(loop);
+    nu_thread_services_finish(&w->services, NU_THREADS_WORKERS);
+}
+
+static inline void wasm_filter_drop(struct wasm_filter *w)
+{
+    config_close(&w->config);
+    nu_map_finish(&w->shared);
+    nu_stats_destroy(&w->stats);
+    nu_loop_destroy(&w->loop);
+}
+
+static inline void wasm_filter_open(struct wasm_filter *w, const struct fake_guest *guest,
+                                    const char *plugin)
+{
+    bool ok = wasm_filter_load(w, guest, plugin, "");
+    assert_config_errors(&w->config, "");
+    assert_true(ok);
+    driver_open(&w->driver, &w->entry, 1, 1024 * 1024);
+    wasm_filter_start(w, w->driver.loop);
+}
+
+static inline void wasm_filter_close(struct wasm_filter *w)
+{
+    driver_end(&w->driver);
+    wasm_filter_end(w, w->driver.loop);
+    driver_close(&w->driver);
+    wasm_filter_drop(w);
+}
+
+#endif
