@@ -14,6 +14,7 @@
 struct Envoy__Config__Core__V3__Node;
 struct nu_bind_config;
 struct nu_access_logger_class;
+struct nu_bootstrap_extension;
 struct nu_dns_caches;
 struct nu_dns_resolver;
 struct nu_file_watcher;
@@ -40,6 +41,7 @@ struct nu_extensions {
     const struct nu_access_logger_class *const *access_loggers;
     const struct nu_listener_filter_factory *const *listener_filters;
     const struct nu_transport_socket_class *const *transport_sockets;
+    const struct nu_bootstrap_extension *const *bootstrap_extensions;
     const struct nu_listener_log_class *listener_log; /* NULL: listeners cannot log */
 };
 

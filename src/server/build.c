@@ -5,6 +5,7 @@
  */
 #include "server/server_internal.h"
 
+#include "config/bootstrap_extension.h"
 #include "net/dns_from_proto.h"
 #include "net/listener_from_proto.h"
 #include "runtime/runtime.h"
@@ -196,6 +197,36 @@ static void check_regex_engine(struct nu_server *server)
         nu_config_error(&server->ctx, engine, "typed_config", "value is required");
 }
 
+static const struct nu_bootstrap_extension *find_bootstrap_extension(const char *type)
+{
+    const struct nu_bootstrap_extension *const *list = nu_built_in_extensions.bootstrap_extensions;
+    for (; *list; list++) {
+        if (strcmp((*list)->type, type) == 0)
+            return *list;
+    }
+    return NULL;
+}
+
+/* Before what they say something about. */
+static void build_bootstrap_extensions(struct nu_server *server)
+{
+    struct nu_factory factory = nu_server_factory(server);
+    for (size_t i = 0; i < server->bootstrap->n_bootstrap_extensions; i++) {
+        const Envoy__Config__Core__V3__TypedExtensionConfig *proto =
+            server->bootstrap->bootstrap_extensions[i];
+        const ProtobufCMessage *message = nu_config_any(&server->ctx, proto->typed_config);
+        if (!message)
+            continue;
+        const struct nu_bootstrap_extension *extension =
+            find_bootstrap_extension(message->descriptor->name);
+        if (extension)
+            extension->create(&factory, proto, message);
+        else
+            nu_config_error(&server->ctx, proto, "typed_config", "%s is no bootstrap extension",
+                            message->descriptor->name);
+    }
+}
+
 bool nu_server_build(struct nu_server *server)
 {
     server->bootstrap = nu_config_load_bootstrap(&server->ctx, server->options->config_path,
@@ -215,6 +246,7 @@ bool nu_server_build(struct nu_server *server)
     nu_http_client_init(
         &server->http_client, &server->local.address,
         nu_stat_set_create(factory.stats, &nu_router_stats_table, NU_STR("http.async-client")));
+    build_bootstrap_extensions(server);
     build_dns(server);
     build_secrets(server);
     open_outlier_log(server);

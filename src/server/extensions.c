@@ -24,10 +24,12 @@
 #include "filters/network/sni_cluster/sni_cluster.h"
 #include "filters/network/sni_dynamic_forward_proxy/sni_dynamic_forward_proxy.h"
 #include "filters/network/tcp_proxy/tcp_proxy.h"
+#include "filters/network/wasm/wasm.h"
 #include "net/upstream_proxy.h"
 #include "server/listener_log.h"
 #include "stream/hcm_from_proto.h"
 #include "tls/tls_from_proto.h"
+#include "wasm/limits_from_proto.h"
 
 static const struct nu_filter_factory *const http_filters[] = {
     &nu_dynamic_forward_proxy_factory,
@@ -49,6 +51,7 @@ static const struct nu_network_filter_factory *const network_filters[] = {
     &nu_sni_cluster_factory,
     &nu_sni_dynamic_forward_proxy_factory,
     &nu_tcp_proxy_factory,
+    &nu_network_wasm_factory,
     NULL,
 };
 
@@ -74,11 +77,17 @@ static const struct nu_transport_socket_class *const transport_sockets[] = {
     NULL,
 };
 
+static const struct nu_bootstrap_extension *const bootstrap_extensions[] = {
+    &nu_wasm_limits_extension,
+    NULL,
+};
+
 const struct nu_extensions nu_built_in_extensions = {
     .http_filters = http_filters,
     .network_filters = network_filters,
     .access_loggers = access_loggers,
     .listener_filters = listener_filters,
     .transport_sockets = transport_sockets,
+    .bootstrap_extensions = bootstrap_extensions,
     .listener_log = &nu_listener_log,
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "access_log/access_log.h"
+#include "config/bootstrap_extension.h"
 #include "filter/factory.h"
 #include "net/network_factory.h"
 
@@ -39,7 +40,8 @@ static void add_extensions(node_proto *node, const struct nu_extensions *all,
 {
     size_t count = count_of((const void *const *)all->http_filters) +
                    count_of((const void *const *)all->network_filters) +
-                   count_of((const void *const *)all->access_loggers);
+                   count_of((const void *const *)all->access_loggers) +
+                   count_of((const void *const *)all->bootstrap_extensions);
     node->n_extensions = 0;
     node->extensions = nu_arena_alloc(arena, (count + 1) * sizeof(*node->extensions));
     for (size_t i = 0; all->http_filters[i]; i++)
@@ -51,6 +53,9 @@ static void add_extensions(node_proto *node, const struct nu_extensions *all,
     for (size_t i = 0; all->access_loggers[i]; i++)
         add_extension(node, arena, all->access_loggers[i]->name, "envoy.access_loggers",
                       all->access_loggers[i]->config_type->name);
+    for (size_t i = 0; all->bootstrap_extensions[i]; i++)
+        add_extension(node, arena, all->bootstrap_extensions[i]->name, "envoy.bootstrap",
+                      all->bootstrap_extensions[i]->type);
 }
 
 static void add_version(node_proto *node, struct nu_arena *arena)

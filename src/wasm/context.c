@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "wasm/plugin.h"
 #include "wasm/shared_queue.h"
+#include "wasm/tcp_stream.h"
 #include "wasm/vm_internal.h"
 
 static struct nu_list *bucket_of(struct nu_wasm_vm *vm, uint32_t id)
@@ -37,24 +38,57 @@ static void add_context(struct nu_wasm_vm *vm, struct nu_wasm_context *context)
 
 /* --- Streams ---------------------------------------------------------------------------------- */
 
-void nu_wasm_context_open(struct nu_wasm_context *context, struct nu_wasm_context *root,
-                          struct nu_wasm_http_stream *stream)
+/* All but what it is the context of is filled in. */
+static void open_context(struct nu_wasm_context *context, struct nu_wasm_context *root)
 {
-    *context = (struct nu_wasm_context){.root = root, .plugin = root->plugin, .stream = stream};
+    context->root = root;
+    context->plugin = root->plugin;
     root->references++;
     add_context(root->vm, context);
     union nu_wasm_value args[] = {{.i32 = (int32_t)context->id}, {.i32 = (int32_t)root->id}};
     nu_wasm_vm_call(context, NU_WASM_ON_CONTEXT_CREATE, args, 0);
 }
 
-void nu_wasm_context_close(struct nu_wasm_context *context)
+void nu_wasm_context_open(struct nu_wasm_context *context, struct nu_wasm_context *root,
+                          struct nu_wasm_http_stream *stream)
+{
+    *context = (struct nu_wasm_context){.stream = stream};
+    open_context(context, root);
+}
+
+static void call_about(struct nu_wasm_context *context, enum nu_wasm_callback callback)
 {
     union nu_wasm_value id = {.i32 = (int32_t)context->id};
-    nu_wasm_vm_call(context, NU_WASM_ON_DONE, &id, 1);
-    nu_wasm_vm_call(context, NU_WASM_ON_DELETE, &id, 0);
+    nu_wasm_vm_call(context, callback, &id, 0);
+}
+
+static void remove_context(struct nu_wasm_context *context)
+{
     nu_list_remove(&context->link);
     nu_wasm_report_context(&context->vm->report, -1);
     nu_wasm_root_unref(&context->root);
+}
+
+void nu_wasm_context_close(struct nu_wasm_context *context)
+{
+    call_about(context, NU_WASM_ON_DONE);
+    call_about(context, NU_WASM_ON_DELETE);
+    remove_context(context);
+}
+
+void nu_wasm_tcp_stream_open(struct nu_wasm_tcp_stream *stream, struct nu_wasm_context *root)
+{
+    stream->context = (struct nu_wasm_context){.tcp = stream};
+    open_context(&stream->context, root);
+}
+
+/* The log comes in the middle, as in Envoy for connections alone. */
+void nu_wasm_tcp_stream_close(struct nu_wasm_tcp_stream *stream)
+{
+    call_about(&stream->context, NU_WASM_ON_DONE);
+    call_about(&stream->context, NU_WASM_ON_LOG);
+    call_about(&stream->context, NU_WASM_ON_DELETE);
+    remove_context(&stream->context);
 }
 
 /* --- Ticks ------------------------------------------------------------------------------------ */

@@ -122,7 +122,7 @@ enum nu_wasm_status nu_wasm_foreign_set_filter_state(struct nu_wasm_vm *vm, stru
         [VALUE] = {.number = 2, .kind = NU_WASM_MEMBER_STRING},
         [SPAN] = {.number = 3, .kind = NU_WASM_MEMBER_NUMBER},
     };
-    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    struct nu_stream_info *info = nu_wasm_vm_info(vm);
     uint32_t number = 0;
     (void)result;
     if (!nu_wasm_message_read(arguments, in, COUNT))
@@ -137,11 +137,10 @@ enum nu_wasm_status nu_wasm_foreign_set_filter_state(struct nu_wasm_vm *vm, stru
     enum kind kind = objects[index].kind;
     if (kind == NUMBER && !read_number(in[VALUE].bytes, &number))
         return NU_WASM_BAD_ARGUMENT;
-    if (!stream)
+    if (!info)
         return NU_WASM_NOT_FOUND;
-    if (!nu_wasm_http_stream_take(stream, in[VALUE].bytes.len, 1))
+    if (!nu_wasm_vm_take(vm, in[VALUE].bytes.len, 1))
         return NU_WASM_INTERNAL_FAILURE;
-    struct nu_stream_info *info = stream->filter->chain->info;
     const struct nu_filter_state_object object = {
         .name = objects[index].name,
         .object_class = kind == NUMBER ? &number_class : &nu_filter_state_string,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Host functions about buffers: bodies, which may be changed, answers of calls, and configurations. */
+/* Host functions about buffers: bodies and connections' bytes, which may be changed, answers of calls,
+ * and configurations. */
 #include "wasm/http_stream.h"
+#include "wasm/tcp_stream.h"
 
 /* A buffer: of a stream or a callout, or bytes of a configuration. What is not there now is empty, as
  * Envoy has it, and cannot be changed; but for the answer of an HTTP call, which is NotFound. */
@@ -13,6 +15,7 @@ struct view {
 static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t number, struct view *view)
 {
     struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    struct nu_wasm_tcp_stream *tcp = nu_wasm_vm_tcp_stream(vm);
     *view = (struct view){0};
     if ((uint32_t)number >= NU_WASM_BUFFER_COUNT)
         return NU_WASM_BAD_ARGUMENT;
@@ -23,6 +26,8 @@ static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t number, struct vi
         return NU_WASM_OK;
     case NU_WASM_DOWNSTREAM_DATA:
     case NU_WASM_UPSTREAM_DATA:
+        view->body = view->open_body = tcp ? tcp->data[number - NU_WASM_DOWNSTREAM_DATA] : NULL;
+        return NU_WASM_OK;
     case NU_WASM_CALL_DATA:
         return NU_WASM_OK;
     case NU_WASM_GRPC_RECEIVE:

@@ -4,8 +4,10 @@
  * goes on.
  */
 #include "base/log.h"
+#include "net/conn_record.h"
 #include "wasm/http_stream.h"
 #include "wasm/pairs.h"
+#include "wasm/tcp_stream.h"
 #include "wasm/plugin.h"
 
 enum { LOG_LEVEL_MAX = NU_LOG_CRITICAL };
@@ -121,13 +123,18 @@ static enum nu_wasm_status continue_response(struct nu_wasm_vm *vm, const union 
 /* Types of streams: request, response, downstream, upstream. */
 static enum nu_wasm_status continue_stream(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
+    struct nu_wasm_tcp_stream *tcp = nu_wasm_vm_tcp_stream(vm);
     switch (args[0].i32) {
     case 0:
         return go_on(vm, NU_DECODE);
     case 1:
         return go_on(vm, NU_ENCODE);
     case 2:
-        return NU_WASM_OK; /* no network filter is here, and nothing to be done */
+        if (tcp) {
+            tcp->goes_on = true;
+            nu_wasm_tcp_stream_wake(tcp);
+        }
+        return NU_WASM_OK;
     case 3:
         return NU_WASM_UNIMPLEMENTED;
     default:
@@ -138,11 +145,16 @@ static enum nu_wasm_status continue_stream(struct nu_wasm_vm *vm, const union nu
 static enum nu_wasm_status close_stream(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
     struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    struct nu_wasm_tcp_stream *tcp = nu_wasm_vm_tcp_stream(vm);
     if ((uint32_t)args[0].i32 > 3)
         return NU_WASM_BAD_ARGUMENT;
     if (stream && args[0].i32 < 2) {
         stream->resets = true;
         nu_wasm_http_stream_wake(stream);
+    }
+    if (tcp && args[0].i32 >= 2) {
+        tcp->closes = true;
+        nu_wasm_tcp_stream_wake(tcp);
     }
     return NU_WASM_OK;
 }
@@ -213,19 +225,42 @@ static enum nu_wasm_status send_local_response(struct nu_wasm_vm *vm,
     return NU_WASM_OK;
 }
 
-bool nu_wasm_http_stream_take(struct nu_wasm_http_stream *stream, size_t bytes, size_t entries)
+static bool take(uint32_t *taken, size_t bytes, size_t entries)
 {
     enum { ENTRY_BYTES = 128 };
-    size_t left = NU_WASM_STREAM_BYTES_MAX - stream->bytes_taken;
+    size_t left = NU_WASM_STREAM_BYTES_MAX - *taken;
     bytes += entries * ENTRY_BYTES;
     if (bytes <= left) {
-        stream->bytes_taken += (uint32_t)bytes;
+        *taken += (uint32_t)bytes;
         return true;
     }
     if (left)
         nu_log(NU_LOG_WASM, NU_LOG_WARN, "a guest has had all the memory of a request that it may");
-    stream->bytes_taken = NU_WASM_STREAM_BYTES_MAX;
+    *taken = NU_WASM_STREAM_BYTES_MAX;
     return false;
+}
+
+bool nu_wasm_http_stream_take(struct nu_wasm_http_stream *stream, size_t bytes, size_t entries)
+{
+    return take(&stream->bytes_taken, bytes, entries);
+}
+
+bool nu_wasm_vm_take(struct nu_wasm_vm *vm, size_t bytes, size_t entries)
+{
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    struct nu_wasm_tcp_stream *tcp = nu_wasm_vm_tcp_stream(vm);
+    if (stream)
+        return take(&stream->bytes_taken, bytes, entries);
+    return tcp && take(&tcp->bytes_taken, bytes, entries);
+}
+
+struct nu_stream_info *nu_wasm_vm_info(const struct nu_wasm_vm *vm)
+{
+    const struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    const struct nu_wasm_tcp_stream *tcp = nu_wasm_vm_tcp_stream(vm);
+    if (stream)
+        return stream->filter->chain->info;
+    return tcp ? nu_server_conn_info(tcp->filter->conn) : NULL;
 }
 
 void nu_wasm_http_stream_wake(struct nu_wasm_http_stream *stream)

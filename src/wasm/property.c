@@ -34,10 +34,10 @@ struct nu_attribute_source nu_wasm_attribute_source(struct nu_wasm_vm *vm, struc
     const struct nu_wasm_plugin *plugin = vm->effective->plugin;
     struct nu_attribute_source source = {
         .arena = arena,
+        .info = nu_wasm_vm_info(vm),
         .node = plugin ? plugin->node : NULL,
     };
     if (stream) {
-        source.info = stream->filter->chain->info;
         source.request_headers = nu_filter_request_headers(stream->filter);
         source.response_headers = nu_filter_response_headers(stream->filter);
         source.response_trailers = nu_filter_response_trailers(stream->filter);

@@ -14,6 +14,7 @@
 #include "wasm/restriction.h"
 #include "wasm/shared_data.h"
 #include "wasm/shared_queue.h"
+#include "wasm/tcp_stream.h"
 #include "wasm/vm_internal.h"
 #include "wasm/wasm_stats.h"
 
@@ -91,6 +92,8 @@ static void wake_contexts(struct nu_wasm_vm *vm)
         {
             if (context->stream)
                 nu_wasm_http_stream_wake(context->stream);
+            if (context->tcp)
+                nu_wasm_tcp_stream_wake(context->tcp);
             else if (context->waits_for_done)
                 nu_wasm_root_done(context);
         }

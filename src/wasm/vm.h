@@ -30,12 +30,14 @@
 
 struct nu_custom_scope;
 struct nu_stat_set;
+struct nu_stream_info;
 struct nu_wasm_context;
 struct nu_wasm_http_stream;
 struct nu_wasm_plugin;
 struct nu_wasm_queue_listener;
 struct nu_wasm_restriction;
 struct nu_wasm_shared_data;
+struct nu_wasm_tcp_stream;
 struct nu_wasm_vm;
 
 struct nu_wasm_vm_spec {
@@ -63,7 +65,8 @@ struct nu_wasm_context {
     struct nu_wasm_vm *vm;
     struct nu_wasm_context *root;        /* itself for a root context */
     const struct nu_wasm_plugin *plugin; /* NULL for the VM's own context */
-    struct nu_wasm_http_stream *stream;  /* NULL unless it is a stream's */
+    struct nu_wasm_http_stream *stream;  /* NULL unless it is a request's */
+    struct nu_wasm_tcp_stream *tcp;      /* NULL unless it is a connection's */
     /* Of a root: */
     bool is_reported; /* it is in the VM's report */
     uint32_t references;
@@ -152,6 +155,15 @@ struct nu_wasm_context *nu_wasm_vm_find(struct nu_wasm_vm *vm, uint32_t id);
 bool nu_wasm_root_done(struct nu_wasm_context *root);
 /* Sets the period of a root's ticks; 0 ends them. */
 void nu_wasm_context_set_tick(struct nu_wasm_context *root, uint32_t ms);
+
+/* What is known of the request or connection for which host functions act; NULL outside of such. */
+struct nu_stream_info *nu_wasm_vm_info(const struct nu_wasm_vm *vm);
+/*
+ * Counts bytes that the guest is about to have copied into the memory of that stream, in so many
+ * entries. False, which is told once, if it has had its share: a guest's own memory is bounded, and
+ * a stream must not be the way around that.
+ */
+NU_MUST_USE bool nu_wasm_vm_take(struct nu_wasm_vm *vm, size_t bytes, size_t entries);
 
 /* --- Calls ------------------------------------------------------------------------------------ */
 

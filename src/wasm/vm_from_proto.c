@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <openssl/evp.h>
 
+#include "wasm/limits_from_proto.h"
 #include "wasm/loader.h"
 #include "wasm/plugin_internal.h"
 #include "wasm/restriction_from_proto.h"
@@ -74,6 +75,7 @@ static bool build(struct nu_factory *factory, const vm_proto *proto, struct nu_s
     struct nu_strbuf error = {0};
     const struct nu_wasm_import *const *imports = NULL;
     const struct nu_wasm_engine *engine = NULL;
+    const struct nu_wasm_limits limits = spec->program.limits;
     const char *what = "the module cannot be used";
     struct nu_wasm_module *module = nu_wasm_module_read(&spec->arena, code, &error);
     bool ok = module && nu_wasm_abi_check(module, &spec->arena, &spec->abi, &imports, &error);
@@ -86,8 +88,8 @@ static bool build(struct nu_factory *factory, const vm_proto *proto, struct nu_s
         what = "the module cannot be compiled";
         imports = nu_wasm_restriction_apply(spec->restriction, imports, module->import_count,
                                             &spec->arena);
-        ok = nu_wasm_program_init(&spec->program, engine, module, imports, &nu_wasm_default_limits,
-                                  &spec->arena, &error);
+        ok = nu_wasm_program_init(&spec->program, engine, module, imports, &limits, &spec->arena,
+                                  &error);
     }
     if (!ok)
         nu_wasm_refuse_code(factory, proto, what, &error);
@@ -149,6 +151,7 @@ static bool read_settings(struct nu_factory *factory, const plugin_proto *plugin
         !read_environment(factory, proto->environment_variables, spec))
         return false;
     spec->vm_id = nu_arena_dup(&spec->arena, nu_str_from(proto->vm_id));
+    spec->program.limits = nu_wasm_limits_of(factory, proto->vm_id);
     spec->configuration = nu_wasm_configuration(factory, &spec->arena, proto->configuration);
     spec->restriction =
         nu_wasm_restriction_from_proto(&spec->arena, plugin->capability_restriction_config);

@@ -179,3 +179,81 @@ def test_the_environment_is_what_was_configured(proxy, tmp_path, monkeypatch):
         "key_values: {A: b}}"))
     for line in ("NU_TEST_HOST=c", "A=b"):
         running.stderr.wait(f"wasm log one: {line}\n")
+
+
+# --- Limits ---------------------------------------------------------------------------------------
+
+
+def limited(limits, *plugins):
+    return f"""
+bootstrap_extensions:
+- name: nuncio.bootstrap.wasm_limits
+  typed_config: {{"@type": type.googleapis.com/nuncio.wasm.v1.Limits, {limits}}}
+""" + behind(*plugins)
+
+
+@pytest.mark.parametrize("limits,ms", [
+    ("every_vm: {callback_cpu_time: 0.05s}", 50),
+    ("every_vm: {callback_cpu_time: 0.05s}, vms: {vm: {callback_cpu_time: 0.06s}}", 60),
+    ("every_vm: {callback_cpu_time: 0.05s}, vms: {vm: {memory_bytes: 100000000}, x: "
+     "{callback_cpu_time: 0.06s}}", 50),
+])
+def test_a_callback_has_so_much_time(nuncio, origin, limits, ms):
+    running = nuncio(limited(limits, plugin()), "--concurrency", "1", origin=origin().port)
+    assert running.get("main", "/spin").status == 503
+    running.stderr.wait(f"took longer than {ms} ms of CPU time")
+
+
+def test_a_guest_has_so_much_memory(nuncio):
+    process = nuncio(limited("every_vm: {memory_bytes: 65536}", plugin()), ready=None,
+                     expect_exit=1, origin=1)
+    process.wait_exit()
+    assert "bytes of memory from the start; the limit is 65536" in process.stderr.text
+
+
+def test_a_guest_has_so_much_stack(nuncio, origin, tmp_path):
+    """A call that goes 2000 deep fits the usual stack, and not the least one that there may be."""
+    module = wat(tmp_path, """(module
+      (memory (export "memory") 1)
+      (func (export "proxy_abi_version_0_2_1"))
+      (func (export "malloc") (param i32) (result i32) i32.const 8)
+      (func $deep (param i32) (result i32)
+        (if (result i32) (i32.eqz (local.get 0)) (then (i32.const 1))
+          (else (i32.add (i32.const 0) (call $deep (i32.sub (local.get 0) (i32.const 1)))))))
+      (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (call $deep (i32.const 2000)))
+        i32.const 0))""")
+    code = with_code(f"{{local: {{filename: {module}}}}}")
+    upstream = origin()
+    usual = nuncio(behind(code), "--concurrency", "1", origin=upstream.port)
+    assert usual.get("main", "/").status == 200
+    little = nuncio(limited("every_vm: {stack_bytes: 65536}", code), "--concurrency", "1",
+                    origin=upstream.port)
+    assert little.get("main", "/").status == 503
+    little.stderr.wait("RangeError: Maximum call stack size exceeded")
+
+
+@pytest.mark.parametrize("extension,why", [
+    ("\"@type\": type.googleapis.com/nuncio.wasm.v1.Limits, every_vm: {memory_bytes: 1}",
+     "every_vm.memory_bytes"),
+    ("\"@type\": type.googleapis.com/nuncio.wasm.v1.Limits, every_vm: {callback_cpu_time: 0s}",
+     "every_vm.callback_cpu_time"),
+    (f"\"@type\": {WASM}", "is no bootstrap extension"),
+    ("\"@type\": type.googleapis.com/envoy.extensions.network.socket_interface.v3."
+     "DefaultSocketInterface", "known to Envoy, not implemented by nuncio"),
+])
+def test_an_extension_of_the_bootstrap_that_cannot_be_is_an_error(nuncio, extension, why):
+    process = nuncio(f"bootstrap_extensions: [{{name: a, typed_config: {{{extension}}}}}]\n"
+                     + behind(), ready=None, expect_exit=1, origin=1)
+    process.wait_exit()
+    assert why in process.stderr.text
+
+
+def test_limits_are_given_once(nuncio):
+    one = """- name: limits
+  typed_config: {"@type": type.googleapis.com/nuncio.wasm.v1.Limits}
+"""
+    process = nuncio("bootstrap_extensions:\n" + 2 * one + behind(), ready=None, expect_exit=1,
+                     origin=1)
+    process.wait_exit()
+    assert "bootstrap_extensions[1]: the limits of wasm are there already" in process.stderr.text
