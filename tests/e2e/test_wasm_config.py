@@ -257,3 +257,68 @@ def test_limits_are_given_once(nuncio):
                      origin=1)
     process.wait_exit()
     assert "bootstrap_extensions[1]: the limits of wasm are there already" in process.stderr.text
+
+
+# --- Routes ---------------------------------------------------------------------------------------
+
+
+def with_route(said, *plugins):
+    """A route for /there that says this to the filter, before the one for all else."""
+    return behind(*plugins).replace("              routes:\n", f"""              routes:
+              - match: {{prefix: /there}}
+                route: {{cluster: origin}}
+                typed_per_filter_config: {{wasm: {said}}}
+""")
+
+
+def route_plugin(configuration, extra=""):
+    return f"""{{"@type": {WASM}, config: {{name: other, root_id: root, {extra}
+                  configuration: {{"@type": {STRING}, value: {configuration}}},
+                  vm_config: {{vm_id: vm, code: {{local: {{filename: {GUEST}}}}},
+                              configuration: {{"@type": {STRING}, value: vmconf}}}}}}}}"""
+
+
+def test_a_route_may_have_a_plugin_of_its_own(nuncio, origin):
+    """Envoy refuses to start: it has no such thing."""
+    running = nuncio(with_route(route_plugin("its-own"), plugin()), "--concurrency", "1",
+                     origin=origin().port)
+    assert running.get("main", "/").status == 200
+    running.stderr.wait("one root vm: request_headers /")
+    assert running.get("main", "/there").status == 200
+    running.stderr.wait("other root vm: request_headers /there")
+    running.stderr.wait("other root vm: delete")
+    assert "other root vm: request_headers /\n" not in running.stderr.text
+
+
+def test_a_request_keeps_the_plugin_that_it_began_with(nuncio, origin):
+    """The guest sends /elsewhere to /rewritten, and the route is looked up again."""
+    text = with_route(route_plugin("its-own"), plugin()).replace("prefix: /there",
+                                                                 "prefix: /rewritten")
+    running = nuncio(text, "--concurrency", "1", origin=origin().port)
+    assert running.get("main", "/elsewhere").status == 200
+    running.stderr.wait("one root vm: delete")
+    assert "one root vm: response_headers 200" in running.stderr.text
+    assert "other root vm: request_headers" not in running.stderr.text
+
+
+def test_a_routes_plugin_has_a_failure_policy_of_its_own(nuncio, origin):
+    running = nuncio(with_route(route_plugin("x", "failure_policy: FAIL_OPEN,"),
+                                plugin(vm_id="another")), "--concurrency", "1", origin=origin().port)
+    assert running.get("main", "/trap").status == 503
+    assert running.get("main", "/there").status == 200
+
+
+def test_a_routes_plugin_is_checked_like_any_other(nuncio):
+    process = nuncio(with_route(route_plugin("refuse"), plugin()), ready=None, expect_exit=1,
+                     origin=1)
+    process.wait_exit()
+    assert ("typed_per_filter_config[\"wasm\"].config.vm_config.code: the plug-in does not start: "
+            "proxy_on_configure returned false") in process.stderr.text
+
+
+def test_a_route_may_turn_the_filter_off(nuncio, origin):
+    off = ("{\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}")
+    running = nuncio(with_route(off, plugin()), "--concurrency", "1", origin=origin().port)
+    response = running.get("main", "/there")
+    assert response.status == 200 and "x-guest" not in response.headers
+    assert "x-guest" in running.get("main", "/").headers

@@ -13,6 +13,7 @@
 
 struct wasm_filter {
     struct nu_filter base;
+    const struct nu_wasm_plugin *plugin; /* the route's, or the filter's, as the request began */
     struct nu_wasm_http_stream stream;
     struct nu_wasm_vm *vm; /* borrowed: the context holds it; NULL while there is none */
     bool paused[2];        /* by direction: the guest stopped the message */
@@ -27,7 +28,7 @@ static struct wasm_filter *self_of(struct nu_filter *self)
 
 static const struct nu_wasm_plugin *plugin_of(const struct wasm_filter *self)
 {
-    return self->base.config;
+    return self->plugin;
 }
 
 /* --- Contexts ----------------------------------------------------------------------------------- */
@@ -39,6 +40,7 @@ static bool open_context(struct wasm_filter *self)
 {
     if (self->vm || self->absent)
         return self->vm != NULL;
+    self->plugin = self->base.route_config ? self->base.route_config : self->base.config;
     struct nu_wasm_context *root = nu_wasm_plugin_root(plugin_of(self));
     self->absent = !root;
     if (!root)

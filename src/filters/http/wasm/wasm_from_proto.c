@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The filter's configuration is a plug-in, which runs on the workers. */
+/* The filter's configuration, and a route's, is a plug-in, which runs on the workers. */
 #include "filters/http/wasm/wasm.h"
 #include "filters/http/wasm/wasm_internal.h"
 #include "wasm/plugin.h"
@@ -18,5 +18,7 @@ static bool create(struct nu_factory *factory, const ProtobufCMessage *message,
 const struct nu_filter_factory nu_http_wasm_factory = {
     .name = "envoy.filters.http.wasm",
     .type = "envoy.extensions.filters.http.wasm.v3.Wasm",
+    .route_type = "envoy.extensions.filters.http.wasm.v3.Wasm",
     .create = create,
+    .create_route = create,
 };
