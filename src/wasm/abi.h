@@ -91,7 +91,8 @@ enum nu_wasm_map {
     X(GRPC_RECEIVE, "proxy_on_grpc_receive", "iii=", "iii=") \
     X(GRPC_TRAILING_METADATA, "proxy_on_grpc_receive_trailing_metadata", "iii=", "iii=") \
     X(GRPC_CLOSE, "proxy_on_grpc_close", "iii=", "iii=") \
-    X(FOREIGN_FUNCTION, "proxy_on_foreign_function", "iii=", "iii=")
+    X(FOREIGN_FUNCTION, "proxy_on_foreign_function", "iii=", "iii=") \
+    X(RESOLVE_DNS, "envoy_on_resolve_dns", "iii=", "iii=")
 
 enum nu_wasm_callback {
 #define X(id, name, type_0_1, type_0_2) NU_WASM_ON_##id,
@@ -112,6 +113,7 @@ extern const struct nu_wasm_import nu_wasm_host_shared[];
 extern const struct nu_wasm_import nu_wasm_host_foreign[];
 extern const struct nu_wasm_import nu_wasm_host_metrics[];
 extern const struct nu_wasm_import nu_wasm_host_callouts[];
+extern const struct nu_wasm_import nu_wasm_host_dns[];
 extern const struct nu_wasm_import nu_wasm_host_absent[];
 extern const struct nu_wasm_import nu_wasm_host_wasi[];
 

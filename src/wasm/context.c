@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "wasm/plugin.h"
+#include "wasm/resolve.h"
 #include "wasm/shared_queue.h"
 #include "wasm/tcp_stream.h"
 #include "wasm/vm_internal.h"
@@ -196,6 +197,7 @@ void nu_wasm_root_free(struct nu_wasm_context *root)
     nu_wasm_callouts_cancel(vm, root);
     nu_timer_cancel(&root->tick);
     nu_wasm_queue_leave(&root->queues);
+    nu_wasm_asker_destroy(&root->asker);
     nu_list_remove(&root->end.link);
     nu_wasm_report_root(root, false);
     nu_wasm_report_context(&vm->report, -1);

@@ -10,8 +10,7 @@
     X(proxy_grpc_stream, "iiiiiiiii=i") \
     X(proxy_grpc_send, "iiii=i") \
     X(proxy_grpc_close, "i=i") \
-    X(proxy_grpc_cancel, "i=i") \
-    X(envoy_resolve_dns, "iii=i")
+    X(proxy_grpc_cancel, "i=i")
 
 #define X(name, type) \
     static const char *call_##name(void *host, const union nu_wasm_value *args, \

@@ -29,6 +29,7 @@ static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t number, struct vi
         view->body = view->open_body = tcp ? tcp->data[number - NU_WASM_DOWNSTREAM_DATA] : NULL;
         return NU_WASM_OK;
     case NU_WASM_CALL_DATA:
+        view->bytes = vm->call_data;
         return NU_WASM_OK;
     case NU_WASM_GRPC_RECEIVE:
         view->body = nu_wasm_callout_buffer(vm, NU_WASM_GRPC_RECEIVE);

@@ -29,8 +29,10 @@
 #include "wasm/report.h"
 
 struct nu_custom_scope;
+struct nu_dns_resolver;
 struct nu_stat_set;
 struct nu_stream_info;
+struct nu_wasm_asker;
 struct nu_wasm_context;
 struct nu_wasm_http_stream;
 struct nu_wasm_plugin;
@@ -53,6 +55,8 @@ struct nu_wasm_vm_spec {
     size_t environment_count;
     const struct nu_wasm_restriction *restriction; /* what it may do; NULL: everything */
     struct nu_wasm_shared_data *shared;            /* a reference */
+    struct nu_dns_resolver *dns;                   /* borrowed: of `main_loop`; NULL: none */
+    struct nu_loop *main_loop;
     /* Of its runtime; borrowed: the configuration's. NULL: not counted. */
     struct nu_stat_set *stats;
     struct nu_custom_scope *metrics; /* its guests'; borrowed likewise. NULL: there can be none */
@@ -73,6 +77,7 @@ struct nu_wasm_context {
     struct nu_timer tick;
     uint32_t tick_ms;
     struct nu_wasm_queue_listener *queues; /* of one that registered some; owned */
+    struct nu_wasm_asker *asker;           /* of one that asked for addresses; owned */
     struct nu_turn_task end;
     bool is_ending;       /* on_done was called */
     bool waits_for_done;  /* and returned false, and proxy_done has not come */
@@ -104,6 +109,8 @@ struct nu_wasm_vm {
     struct nu_wasm_metrics metrics;
     struct nu_str configured; /* what the plug-in configuration's buffer shows now */
     bool shows_configuration;
+    struct nu_str call_data; /* what the buffer of that name shows now */
+    uint32_t last_lookup;    /* of a name's address */
     struct nu_wasm_callouts callouts;
     char text[160]; /* of a host function that fails */
 };

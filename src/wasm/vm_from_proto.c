@@ -203,6 +203,8 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
         other = nu_wasm_plugins_find_spec(all, spec->key);
     }
     if (ok && !other) {
+        spec->dns = factory->dns;
+        spec->main_loop = factory->loop;
         spec->stats = make_stats(factory, proto);
         spec->metrics = make_metrics(factory);
         spec->shared = nu_wasm_shared_data_get(spec->vm_id);

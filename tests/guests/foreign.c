@@ -101,7 +101,9 @@ static void resolve(struct text rest)
 {
     uint32_t token = 7;
     int status = envoy_resolve_dns(rest.ptr, rest.size, &token);
-    reply(say(status, number(token)));
+    struct text digits = number(token);
+    memcpy(arguments, digits.ptr, digits.size); /* that place is used again */
+    reply(say(status, (struct text){arguments, digits.size}));
 }
 
 PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint32_t n, int end)
