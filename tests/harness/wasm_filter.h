@@ -98,21 +98,32 @@ static inline void wasm_filter_drop(struct wasm_filter *w)
     nu_loop_destroy(&w->loop);
 }
 
+/* A driver with the filter, for one request, and the plug-in on this thread. */
+static inline void wasm_filter_begin(struct wasm_filter *w)
+{
+    driver_open(&w->driver, &w->entry, 1, 1024 * 1024);
+    wasm_filter_start(w, w->driver.loop);
+}
+
+static inline void wasm_filter_finish(struct wasm_filter *w)
+{
+    driver_end(&w->driver);
+    wasm_filter_end(w, w->driver.loop);
+    driver_close(&w->driver);
+}
+
 static inline void wasm_filter_open(struct wasm_filter *w, const struct fake_guest *guest,
                                     const char *plugin)
 {
     bool ok = wasm_filter_load(w, guest, plugin, "");
     assert_config_errors(&w->config, "");
     assert_true(ok);
-    driver_open(&w->driver, &w->entry, 1, 1024 * 1024);
-    wasm_filter_start(w, w->driver.loop);
+    wasm_filter_begin(w);
 }
 
 static inline void wasm_filter_close(struct wasm_filter *w)
 {
-    driver_end(&w->driver);
-    wasm_filter_end(w, w->driver.loop);
-    driver_close(&w->driver);
+    wasm_filter_finish(w);
     wasm_filter_drop(w);
 }
 
