@@ -123,10 +123,15 @@ const ProtobufCMessage *nu_config_any_of(struct nu_config_ctx *ctx, const void *
 
 /*
  * The bytes of a DataSource, reading the file or the environment. They live in ctx->arena, with a
- * NUL behind them. False after adding an error; NULL gives empty bytes.
+ * NUL behind them. False after adding an error; NULL gives empty bytes. A watched_directory is an
+ * error: this is for bytes that are read once.
  */
 NU_MUST_USE bool nu_config_data_source(struct nu_config_ctx *ctx,
                                        const struct Envoy__Config__Core__V3__DataSource *source,
                                        struct nu_str *out);
+/* The same for who watches the file and reads it again. */
+NU_MUST_USE bool nu_config_data_source_now(struct nu_config_ctx *ctx,
+                                           const struct Envoy__Config__Core__V3__DataSource *source,
+                                           struct nu_str *out);
 
 #endif

@@ -182,8 +182,9 @@ static bool read_data_variable(struct nu_config_ctx *ctx,
     return true;
 }
 
-bool nu_config_data_source(struct nu_config_ctx *ctx,
-                           const Envoy__Config__Core__V3__DataSource *source, struct nu_str *out)
+bool nu_config_data_source_now(struct nu_config_ctx *ctx,
+                               const Envoy__Config__Core__V3__DataSource *source,
+                               struct nu_str *out)
 {
     *out = NU_STR("");
     switch (source ? source->specifier_case
@@ -203,4 +204,16 @@ bool nu_config_data_source(struct nu_config_ctx *ctx,
     default:
         return true;
     }
+}
+
+bool nu_config_data_source(struct nu_config_ctx *ctx,
+                           const Envoy__Config__Core__V3__DataSource *source, struct nu_str *out)
+{
+    *out = NU_STR("");
+    if (source && source->watched_directory) {
+        nu_config_error(ctx, source, "watched_directory",
+                        "known to Envoy, not implemented by nuncio: what this gives is read once");
+        return false;
+    }
+    return nu_config_data_source_now(ctx, source, out);
 }

@@ -38,6 +38,9 @@ extern const struct nu_stat_table nu_wasm_remote_stats_table;
       "Requests, and looks of services, for which it was too early to make a new VM.") \
     X(S, COUNTER, vm_reload_failure, "New VMs in place of failed ones that failed to start.") \
     X(S, COUNTER, vm_reload_success, "New VMs in place of failed ones.") \
+    X(S, COUNTER, code_update_success, "Changes of its file of code that were taken.") \
+    X(S, COUNTER, code_update_rejected, \
+      "Changes of its file of code that were not: it could not be read, or did not start.") \
     X(S, GAUGE, vm_memory_bytes, "Bytes of memory of the VMs that it is in.")
 
 struct nu_wasm_plugin_stats {

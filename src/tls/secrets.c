@@ -210,6 +210,13 @@ static secret_proto *find_secret(const struct nu_tls_secret *secret, struct vers
     return nu_config_is_ok(ctx) ? found : NULL;
 }
 
+static void watch_directory(struct nu_tls_secret *secret,
+                            const Envoy__Config__Core__V3__WatchedDirectory *directory)
+{
+    if (directory)
+        nu_file_watch_add_directory(&secret->watch, nu_str_from(directory->path));
+}
+
 /* Puts the bytes of a file into the message in place of its name. */
 static void inline_source(struct nu_tls_secret *secret, struct version *version,
                           Envoy__Config__Core__V3__DataSource *source, EVP_MD_CTX *md)
@@ -218,20 +225,14 @@ static void inline_source(struct nu_tls_secret *secret, struct version *version,
     if (source->specifier_case != ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_FILENAME)
         return;
     nu_file_watch_add(&secret->watch, nu_str_from(source->filename));
-    if (!nu_config_data_source(&version->ctx, source, &bytes))
+    watch_directory(secret, source->watched_directory);
+    if (!nu_config_data_source_now(&version->ctx, source, &bytes))
         return;
     EVP_DigestUpdate(md, &bytes.len, sizeof(bytes.len));
     EVP_DigestUpdate(md, bytes.ptr, bytes.len);
     source->specifier_case = ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_INLINE_BYTES;
     source->inline_bytes.data = (uint8_t *)nu_unconst(bytes.ptr);
     source->inline_bytes.len = bytes.len;
-}
-
-static void watch_directory(struct nu_tls_secret *secret,
-                            const Envoy__Config__Core__V3__WatchedDirectory *directory)
-{
-    if (directory)
-        nu_file_watch_add_directory(&secret->watch, nu_str_from(directory->path));
 }
 
 static void inline_certificate(struct nu_tls_secret *secret, struct version *version,

@@ -44,25 +44,27 @@ static void digest(struct nu_tls_reader *reader, struct nu_str bytes)
     EVP_DigestUpdate(reader->digest, bytes.ptr, bytes.len);
 }
 
+static void watch_directory(struct nu_tls_reader *reader,
+                            const Envoy__Config__Core__V3__WatchedDirectory *proto)
+{
+    if (reader->watch && proto)
+        nu_file_watch_add_directory(reader->watch, nu_str_from(proto->path));
+}
+
 static bool read_source(struct nu_tls_reader *reader, const data_proto *proto, struct nu_str *out)
 {
     *out = nu_str_make(NULL, 0);
     if (!proto)
         return true;
     if (reader->watch &&
-        proto->specifier_case == ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_FILENAME)
+        proto->specifier_case == ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_FILENAME) {
         nu_file_watch_add(reader->watch, nu_str_from(proto->filename));
-    if (!nu_config_data_source(reader->ctx, proto, out))
+        watch_directory(reader, proto->watched_directory);
+    }
+    if (!nu_config_data_source_now(reader->ctx, proto, out))
         return false;
     digest(reader, *out);
     return true;
-}
-
-static void watch_directory(struct nu_tls_reader *reader,
-                            const Envoy__Config__Core__V3__WatchedDirectory *proto)
-{
-    if (reader->watch && proto)
-        nu_file_watch_add_directory(reader->watch, nu_str_from(proto->path));
 }
 
 /* --- Secrets ---------------------------------------------------------------------------------- */

@@ -4,11 +4,14 @@
  * configured, tick, and end when neither a plug-in nor a stream holds them.
  */
 #include "base/alloc.h"
+#include "base/log.h"
 #include "wasm/plugin.h"
 #include "wasm/resolve.h"
 #include "wasm/shared_queue.h"
 #include "wasm/tcp_stream.h"
 #include "wasm/vm_internal.h"
+
+enum { PATIENCE_MS = 60 * 1000 };
 
 static struct nu_list *bucket_of(struct nu_wasm_vm *vm, uint32_t id)
 {
@@ -159,6 +162,14 @@ static void on_end(struct nu_turn_task *task)
     nu_wasm_root_end(nu_container_of(task, struct nu_wasm_context, end), false);
 }
 
+static void on_no_patience(struct nu_timer *timer)
+{
+    struct nu_wasm_context *root = nu_container_of(timer, struct nu_wasm_context, patience);
+    nu_log(NU_LOG_WASM, NU_LOG_WARN, "wasm plug-in %.*s: no proxy_done in %d s, it ends without",
+           NU_STR_ARG(root->plugin->name), PATIENCE_MS / 1000);
+    nu_wasm_root_end(root, true);
+}
+
 struct nu_wasm_context *nu_wasm_vm_root(struct nu_wasm_vm *vm, const struct nu_wasm_plugin *plugin,
                                         struct nu_strbuf *error)
 {
@@ -172,6 +183,7 @@ struct nu_wasm_context *nu_wasm_vm_root(struct nu_wasm_vm *vm, const struct nu_w
     root->plugin = plugin;
     root->references = 1;
     nu_timer_init(&root->tick, on_tick);
+    nu_timer_init(&root->patience, on_no_patience);
     nu_turn_task_init(&root->end, on_end);
     vm->references++;
     add_context(vm, root);
@@ -196,6 +208,7 @@ void nu_wasm_root_free(struct nu_wasm_context *root)
     struct nu_wasm_vm *vm = root->vm;
     nu_wasm_callouts_cancel(vm, root);
     nu_timer_cancel(&root->tick);
+    nu_timer_cancel(&root->patience);
     nu_wasm_queue_leave(&root->queues);
     nu_wasm_asker_destroy(&root->asker);
     nu_list_remove(&root->end.link);
@@ -215,6 +228,8 @@ void nu_wasm_root_end(struct nu_wasm_context *root, bool forced)
     if (!root->is_ending) {
         root->is_ending = true;
         root->waits_for_done = !nu_wasm_vm_call(root, NU_WASM_ON_DONE, &id, 1);
+        if (root->waits_for_done)
+            nu_timer_arm(root->vm->loop, &root->patience, PATIENCE_MS);
     }
     if (root->waits_for_done && !forced && !nu_wasm_vm_is_dead(root->vm))
         return;

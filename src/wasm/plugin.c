@@ -6,6 +6,8 @@
  */
 #include "wasm/plugin.h"
 
+#include <pthread.h>
+
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -24,7 +26,10 @@ struct nu_wasm_handle {
     uint64_t made_us;             /* when it was made last, or that failed */
     uint64_t retry_us;            /* not before */
     struct nu_timer look;         /* of a plug-in that is kept */
-    bool is_over;                 /* the thread ends */
+    struct nu_task changed;       /* from the main thread: there is other code */
+    /* Under the lock, but for the thread's own reading of `is_over`: */
+    bool is_told; /* `changed` is on its way */
+    bool is_over; /* the thread ends */
 };
 
 struct nu_wasm_plugins {
@@ -32,6 +37,9 @@ struct nu_wasm_plugins {
     struct nu_thread_service on_main;
     struct nu_list all;                /* of struct nu_wasm_plugin */
     struct nu_list vms[NU_THREAD_MAX]; /* of struct nu_wasm_vm, each its thread's */
+    /* Between the main thread and a thread of the plug-in: over plugin->spec, which the main thread
+     * sets, plugin->handles and what a handle says. */
+    pthread_mutex_t lock;
 };
 
 bool nu_wasm_plugin_is_same(const struct nu_wasm_plugin *a, const struct nu_wasm_plugin *b)
@@ -52,23 +60,36 @@ static uint64_t next_try_us(const struct nu_wasm_handle *handle, uint64_t failed
     return handle->made_us + backoff_us + nu_random_below(backoff_us / 2 + 1);
 }
 
-/* Makes the VM, if there is none that the plug-in can share, and the root in it. */
-static void make_root(struct nu_wasm_handle *handle)
+static struct nu_wasm_vm_spec *take_spec(struct nu_wasm_plugin *plugin)
 {
-    const struct nu_wasm_plugin *plugin = handle->plugin;
+    pthread_mutex_lock(&plugin->all->lock);
+    struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_ref(plugin->spec);
+    pthread_mutex_unlock(&plugin->all->lock);
+    return spec;
+}
+
+/* Makes the VM, if there is none that the plug-in can share, and the root in it: a reference for the
+ * caller. NULL after logging why. */
+static struct nu_wasm_context *make_root(struct nu_wasm_handle *handle)
+{
+    struct nu_wasm_plugin *plugin = handle->plugin;
+    struct nu_wasm_context *root = NULL;
     struct nu_strbuf error = {0};
+    struct nu_wasm_vm_spec *spec = take_spec(plugin);
     struct nu_wasm_vm *vm =
-        nu_wasm_vm_get(plugin->spec, handle->loop, &plugin->all->vms[nu_thread_index()], &error);
+        nu_wasm_vm_get(spec, handle->loop, &plugin->all->vms[nu_thread_index()], &error);
+    nu_wasm_vm_spec_unref(&spec);
     handle->made_us = nu_loop_now_us(handle->loop);
     if (vm)
-        handle->root = nu_wasm_vm_root(vm, plugin, &error);
+        root = nu_wasm_vm_root(vm, plugin, &error);
     nu_wasm_vm_unref(&vm);
-    if (!handle->root) {
+    if (!root) {
         handle->retry_us = next_try_us(handle, handle->made_us);
         nu_log(NU_LOG_WASM, NU_LOG_ERROR, "wasm plug-in %.*s: %.*s", NU_STR_ARG(plugin->name),
                NU_STR_ARG(nu_strbuf_str(&error)));
     }
     nu_strbuf_finish(&error);
+    return root;
 }
 
 /* Lets go of a root whose guest has failed. */
@@ -89,7 +110,7 @@ static NU_COLD struct nu_wasm_context *remake_root(struct nu_wasm_handle *handle
         nu_counter_inc(&stats->vm_reload_backoff);
         return NULL;
     }
-    make_root(handle);
+    handle->root = make_root(handle);
     nu_counter_inc(handle->root ? &stats->vm_reload_success : &stats->vm_reload_failure);
     return handle->root;
 }
@@ -102,6 +123,38 @@ struct nu_wasm_context *nu_wasm_plugin_root(const struct nu_wasm_plugin *plugin)
     if (nu_likely(handle->root && !nu_wasm_vm_is_dead(handle->root->vm)))
         return handle->root;
     return remake_root(handle);
+}
+
+/* --- Other code --------------------------------------------------------------------------------- */
+
+/* The thread's streams stay with the root that they have, which ends with the last of them. */
+static void on_changed(struct nu_task *task)
+{
+    struct nu_wasm_handle *handle = nu_container_of(task, struct nu_wasm_handle, changed);
+    pthread_mutex_lock(&handle->plugin->all->lock);
+    handle->is_told = false;
+    pthread_mutex_unlock(&handle->plugin->all->lock);
+    struct nu_wasm_context *root = handle->is_over ? NULL : make_root(handle);
+    if (!root)
+        return;
+    nu_wasm_root_unref(&handle->root);
+    handle->root = root;
+}
+
+void nu_wasm_plugin_set_spec(struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec)
+{
+    struct nu_wasm_vm_spec *old = plugin->spec;
+    pthread_mutex_lock(&plugin->all->lock);
+    plugin->spec = spec;
+    for (size_t i = 0; i < NU_THREAD_MAX; i++) {
+        struct nu_wasm_handle *handle = plugin->handles[i];
+        if (!handle || handle->is_told || handle->is_over)
+            continue;
+        handle->is_told = true;
+        nu_loop_post(handle->loop, &handle->changed);
+    }
+    pthread_mutex_unlock(&plugin->all->lock);
+    nu_wasm_vm_spec_unref(&old);
 }
 
 /* --- With the threads --------------------------------------------------------------------------- */
@@ -129,10 +182,13 @@ static void on_start(struct nu_thread_service *service, struct nu_loop *loop)
         if (plugin->place != service->place)
             continue;
         struct nu_wasm_handle *handle = nu_calloc(1, sizeof(*handle));
-        *handle = (struct nu_wasm_handle){.plugin = plugin, .loop = loop};
+        *handle =
+            (struct nu_wasm_handle){.plugin = plugin, .loop = loop, .changed = {.fn = on_changed}};
         nu_timer_init(&handle->look, on_look);
+        pthread_mutex_lock(&plugins->lock);
         plugin->handles[nu_thread_index()] = handle;
-        make_root(handle);
+        pthread_mutex_unlock(&plugins->lock);
+        handle->root = make_root(handle);
         if (plugin->is_kept)
             nu_timer_arm(loop, &handle->look, LOOK_MS);
     }
@@ -148,7 +204,9 @@ static bool on_end(struct nu_thread_service *service)
         struct nu_wasm_handle *handle = plugin->handles[nu_thread_index()];
         if (plugin->place != service->place || !handle)
             continue;
-        handle->is_over = true;
+        pthread_mutex_lock(&plugins->lock);
+        handle->is_over = true; /* no message comes any more */
+        pthread_mutex_unlock(&plugins->lock);
         nu_timer_cancel(&handle->look);
         nu_wasm_root_unref(&handle->root);
     }
@@ -158,17 +216,9 @@ static bool on_end(struct nu_thread_service *service)
 static void on_finish(struct nu_thread_service *service)
 {
     struct nu_wasm_plugins *plugins = plugins_of(service);
-    struct nu_wasm_plugin *plugin;
     struct nu_wasm_vm *vm;
     nu_list_for_each(vm, &plugins->vms[nu_thread_index()], struct nu_wasm_vm, link)
         nu_wasm_vm_finish(vm);
-    nu_list_for_each(plugin, &plugins->all, struct nu_wasm_plugin, link)
-    {
-        if (plugin->place == service->place) {
-            nu_free(plugin->handles[nu_thread_index()]);
-            plugin->handles[nu_thread_index()] = NULL;
-        }
-    }
 }
 
 /* --- A configuration's plug-ins ------------------------------------------------------------------- */
@@ -195,6 +245,7 @@ struct nu_wasm_plugins *nu_wasm_plugins_get(struct nu_factory *factory)
     nu_list_init(&plugins->all);
     for (size_t i = 0; i < NU_THREAD_MAX; i++)
         nu_list_init(&plugins->vms[i]);
+    pthread_mutex_init(&plugins->lock, NULL);
     add_service(factory, &plugins->on_main, NU_THREADS_MAIN);
     add_service(factory, &plugins->on_workers, NU_THREADS_WORKERS);
     nu_map_put(factory->shared, name, plugins);
@@ -205,6 +256,8 @@ static void finish_plugin(void *obj)
 {
     struct nu_wasm_plugin *plugin = obj;
     nu_list_remove(&plugin->link);
+    for (size_t i = 0; i < NU_THREAD_MAX; i++)
+        nu_free(plugin->handles[i]); /* its thread has ended, and with it its loop */
     nu_wasm_vm_spec_unref(&plugin->spec);
     nu_stat_set_destroy(&plugin->stats);
     nu_stat_set_destroy(&plugin->remote_stats);

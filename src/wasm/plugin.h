@@ -7,6 +7,9 @@
  *     nu_wasm_plugin_from_proto   main thread: reads, compiles, tries out
  *     nu_wasm_plugin_root         a thread's root context, now; streams' contexts hang below it
  *
+ * Where the code is a file and that changes, threads get a root in a VM of the new code, and let go of
+ * the one that they have: it ends with its last stream.
+ *
  * A plug-in lives as long as its configuration. It ends with the thread: when the contexts of streams
  * are gone, the root's on_done is called, and on_delete when the guest is ready.
  *
@@ -26,7 +29,7 @@ struct nu_wasm_handle;
 struct nu_wasm_plugin {
     struct nu_list link; /* of the configuration's */
     struct nu_wasm_plugins *all;
-    struct nu_wasm_vm_spec *spec; /* a reference */
+    struct nu_wasm_vm_spec *spec; /* a reference; for the main thread */
     struct nu_str name;
     struct nu_str root_id;
     struct nu_str configuration;

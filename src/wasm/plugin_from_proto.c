@@ -27,9 +27,9 @@ static struct nu_str print_json(struct nu_arena *arena, const ProtobufCMessage *
     return copy;
 }
 
-struct nu_str nu_wasm_configuration(struct nu_factory *factory, struct nu_arena *arena,
-                                    const Google__Protobuf__Any *any)
+struct nu_str nu_wasm_configuration(struct nu_factory *factory, const Google__Protobuf__Any *any)
 {
+    struct nu_arena *arena = factory->arena;
     const ProtobufCMessage *message = nu_config_any(factory->ctx, any);
     if (!message)
         return NU_STR("");
@@ -49,16 +49,16 @@ struct nu_str nu_wasm_configuration(struct nu_factory *factory, struct nu_arena 
 
 /* --- Plug-ins ------------------------------------------------------------------------------------ */
 
-/* Makes a VM with the plug-in in it, and throws it away. */
-static bool try_out(struct nu_factory *factory, const plugin_proto *proto,
-                    const struct nu_wasm_plugin *plugin)
+bool nu_wasm_plugin_try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,
+                            const struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec,
+                            const Envoy__Extensions__Wasm__V3__VmConfig *proto)
 {
     struct nu_strbuf error = {0};
-    struct nu_wasm_vm *vm = nu_wasm_vm_create(plugin->spec, factory->loop, &error);
+    struct nu_wasm_vm *vm = nu_wasm_vm_create(spec, loop, &error);
     bool ok = vm && nu_wasm_vm_root(vm, plugin, &error);
     nu_wasm_vm_destroy(&vm);
     if (!ok)
-        nu_wasm_refuse_code(factory, proto->vm_config, "the plug-in does not start", &error);
+        nu_wasm_refuse_code(ctx, proto, "the plug-in does not start", &error);
     nu_strbuf_finish(&error);
     return ok;
 }
@@ -94,7 +94,7 @@ static struct nu_wasm_plugin *read_plugin(struct nu_factory *factory, const plug
     struct nu_wasm_plugin *plugin = nu_arena_calloc(factory->arena, sizeof(*plugin));
     plugin->name = nu_arena_dup(factory->arena, nu_str_from(proto->name));
     plugin->root_id = nu_arena_dup(factory->arena, nu_str_from(proto->root_id));
-    plugin->configuration = nu_wasm_configuration(factory, factory->arena, proto->configuration);
+    plugin->configuration = nu_wasm_configuration(factory, proto->configuration);
     plugin->node = factory->local ? factory->local->node : NULL;
     plugin->direction = factory->listener_direction;
     plugin->place = place;
@@ -116,10 +116,12 @@ struct nu_wasm_plugin *nu_wasm_plugin_from_proto(struct nu_factory *factory, con
         plugin->spec = nu_wasm_vm_spec_from_proto(factory, all, proto);
     if (!plugin || !plugin->spec)
         return NULL;
-    if (!try_out(factory, proto, plugin)) {
+    if (!nu_wasm_plugin_try_out(factory->ctx, factory->loop, plugin, plugin->spec,
+                                proto->vm_config)) {
         nu_wasm_vm_spec_unref(&plugin->spec);
         return NULL;
     }
     nu_wasm_plugins_add(all, factory, plugin);
+    nu_wasm_code_file_watch(factory, plugin, proto->vm_config);
     return plugin;
 }

@@ -16,8 +16,8 @@ void nu_wasm_plugins_add(struct nu_wasm_plugins *all, struct nu_factory *factory
 struct nu_wasm_vm_spec *nu_wasm_plugins_find_spec(struct nu_wasm_plugins *all, struct nu_str key);
 
 /* The bytes of a configuration: a string or bytes as they are, a Struct as JSON, any other message in
- * its binary form; in `arena`. */
-struct nu_str nu_wasm_configuration(struct nu_factory *factory, struct nu_arena *arena,
+ * its binary form. */
+struct nu_str nu_wasm_configuration(struct nu_factory *factory,
                                     const struct Google__Protobuf__Any *any);
 
 /* What the VMs of a plug-in are made of: another plug-in's, or built. A reference for the caller. NULL
@@ -25,8 +25,31 @@ struct nu_str nu_wasm_configuration(struct nu_factory *factory, struct nu_arena 
 struct nu_wasm_vm_spec *
 nu_wasm_vm_spec_from_proto(struct nu_factory *factory, struct nu_wasm_plugins *all,
                            const struct Envoy__Extensions__Wasm__V3__PluginConfig *plugin);
+/* The same with other code: another plug-in's, its own if that is what it has, or built. Errors go to
+ * `ctx`. */
+struct nu_wasm_vm_spec *
+nu_wasm_vm_spec_renew(struct nu_config_ctx *ctx, const struct nu_wasm_plugin *plugin,
+                      const struct Envoy__Extensions__Wasm__V3__VmConfig *proto,
+                      struct nu_str code);
+/* Makes a VM of `spec` with the plug-in in it, and throws it away. False after adding an error. */
+NU_MUST_USE bool nu_wasm_plugin_try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,
+                                        const struct nu_wasm_plugin *plugin,
+                                        struct nu_wasm_vm_spec *spec,
+                                        const struct Envoy__Extensions__Wasm__V3__VmConfig *proto);
+/*
+ * Gives the plug-in other code, whose reference is taken: each thread makes a root in a VM of it, and
+ * then lets go of the one that it has. Where the new one does not start the old one stays. Main
+ * thread.
+ */
+void nu_wasm_plugin_set_spec(struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec);
+
+/* Watches the file that has the plug-in's code, if it has one and files can be watched; it is read
+ * again when it changes (code_file.c). */
+void nu_wasm_code_file_watch(struct nu_factory *factory, struct nu_wasm_plugin *plugin,
+                             const struct Envoy__Extensions__Wasm__V3__VmConfig *proto);
+
 /* Adds an error about the code, or one for each line of `why`. */
-void nu_wasm_refuse_code(struct nu_factory *factory,
+void nu_wasm_refuse_code(struct nu_config_ctx *ctx,
                          const struct Envoy__Extensions__Wasm__V3__VmConfig *proto,
                          const char *what, const struct nu_strbuf *why);
 

@@ -10,7 +10,7 @@
  *                        its owner)
  *
  * A root that nobody holds any more ends: on_done, and on_delete at once or when the guest has called
- * proxy_done. A VM goes with its last root. Both happen at the end of a turn, never below a call.
+ * proxy_done, for which it has a minute. A VM goes with its last root. Both happen at the end of a turn, never below a call.
  *
  * Host functions (host_*.c) run below a guest's call and change nothing that could call the guest
  * again: what a guest asks for that may (going on, a reply, a reset) is noted in its stream, and
@@ -79,9 +79,10 @@ struct nu_wasm_context {
     struct nu_wasm_queue_listener *queues; /* of one that registered some; owned */
     struct nu_wasm_asker *asker;           /* of one that asked for addresses; owned */
     struct nu_turn_task end;
-    bool is_ending;       /* on_done was called */
-    bool waits_for_done;  /* and returned false, and proxy_done has not come */
-    uint32_t call_status; /* of the last callout that told one */
+    struct nu_timer patience; /* bounds the waiting for proxy_done */
+    bool is_ending;           /* on_done was called */
+    bool waits_for_done;      /* and returned false, and proxy_done has not come */
+    uint32_t call_status;     /* of the last callout that told one */
 };
 
 enum {

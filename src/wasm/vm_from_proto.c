@@ -35,7 +35,7 @@ static bool read_environment(struct nu_factory *factory, const environment_proto
     if (!proto)
         return true;
     size_t max = proto->n_host_env_keys + proto->n_key_values;
-    struct nu_str *variables = nu_arena_alloc(&spec->arena, (max + 1) * sizeof(*variables));
+    struct nu_str *variables = nu_arena_alloc(factory->arena, (max + 1) * sizeof(*variables));
     for (size_t i = 0; i < proto->n_host_env_keys; i++) {
         const char *key = proto->host_env_keys[i];
         const char *value = getenv(key);
@@ -46,32 +46,33 @@ static bool read_environment(struct nu_factory *factory, const environment_proto
         }
         if (value)
             variables[spec->environment_count++] =
-                nu_str_from(nu_arena_printf(&spec->arena, "%s=%s", key, value));
+                nu_str_from(nu_arena_printf(factory->arena, "%s=%s", key, value));
     }
     for (size_t i = 0; i < proto->n_key_values; i++)
         variables[spec->environment_count++] = nu_str_from(nu_arena_printf(
-            &spec->arena, "%s=%s", proto->key_values[i]->key, proto->key_values[i]->value));
+            factory->arena, "%s=%s", proto->key_values[i]->key, proto->key_values[i]->value));
     spec->environment = variables;
     return true;
 }
 
 /* --- The code ------------------------------------------------------------------------------------- */
 
-void nu_wasm_refuse_code(struct nu_factory *factory, const vm_proto *proto, const char *what,
+void nu_wasm_refuse_code(struct nu_config_ctx *ctx, const vm_proto *proto, const char *what,
                          const struct nu_strbuf *why)
 {
     struct nu_str rest = nu_strbuf_str(why);
     while (rest.ptr) {
         struct nu_str line = nu_str_trim(nu_str_split(&rest, '\n'));
         if (line.len)
-            nu_config_error(factory->ctx, proto, "code", "%s: %.*s", what, NU_STR_ARG(line));
+            nu_config_error(ctx, proto, "code", "%s: %.*s", what, NU_STR_ARG(line));
     }
 }
 
 /* Reads and compiles the code. */
-static bool build(struct nu_factory *factory, const vm_proto *proto, struct nu_str code,
+static bool build(struct nu_config_ctx *ctx, const vm_proto *proto, struct nu_str bytes,
                   struct nu_wasm_vm_spec *spec)
 {
+    struct nu_str code = nu_arena_dup(&spec->arena, bytes);
     struct nu_strbuf error = {0};
     const struct nu_wasm_import *const *imports = NULL;
     const struct nu_wasm_engine *engine = NULL;
@@ -92,7 +93,7 @@ static bool build(struct nu_factory *factory, const vm_proto *proto, struct nu_s
                                   &error);
     }
     if (!ok)
-        nu_wasm_refuse_code(factory, proto, what, &error);
+        nu_wasm_refuse_code(ctx, proto, what, &error);
     nu_strbuf_finish(&error);
     return ok;
 }
@@ -142,7 +143,7 @@ static struct nu_str key_of(struct nu_wasm_vm_spec *spec, struct nu_str code)
 
 /* --- VMs ------------------------------------------------------------------------------------------ */
 
-/* All but the code. */
+/* All but the code; it lives as long as the configuration. */
 static bool read_settings(struct nu_factory *factory, const plugin_proto *plugin,
                           struct nu_wasm_vm_spec *spec)
 {
@@ -150,11 +151,11 @@ static bool read_settings(struct nu_factory *factory, const plugin_proto *plugin
     if (!check_runtime(factory, proto) ||
         !read_environment(factory, proto->environment_variables, spec))
         return false;
-    spec->vm_id = nu_arena_dup(&spec->arena, nu_str_from(proto->vm_id));
+    spec->vm_id = nu_arena_dup(factory->arena, nu_str_from(proto->vm_id));
     spec->program.limits = nu_wasm_limits_of(factory, proto->vm_id);
-    spec->configuration = nu_wasm_configuration(factory, &spec->arena, proto->configuration);
+    spec->configuration = nu_wasm_configuration(factory, proto->configuration);
     spec->restriction =
-        nu_wasm_restriction_from_proto(&spec->arena, plugin->capability_restriction_config);
+        nu_wasm_restriction_from_proto(factory->arena, plugin->capability_restriction_config);
     return true;
 }
 
@@ -197,7 +198,7 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
     bool ok = read_settings(factory, plugin, spec);
     if (ok && !proto->code)
         nu_config_error(factory->ctx, proto, "code", "a VM needs code");
-    ok = ok && proto->code && nu_config_data_source(factory->ctx, proto->code->local, &code);
+    ok = ok && proto->code && nu_config_data_source_now(factory->ctx, proto->code->local, &code);
     if (ok) {
         spec->key = key_of(spec, code);
         other = nu_wasm_plugins_find_spec(all, spec->key);
@@ -208,9 +209,40 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
         spec->stats = make_stats(factory, proto);
         spec->metrics = make_metrics(factory);
         spec->shared = nu_wasm_shared_data_get(spec->vm_id);
-        ok = build(factory, proto, nu_arena_dup(&spec->arena, code), spec);
+        ok = build(factory->ctx, proto, code, spec);
     }
     if (ok && !other)
+        return spec;
+    nu_wasm_vm_spec_unref(&spec);
+    return other ? nu_wasm_vm_spec_ref(other) : NULL;
+}
+
+/* --- Changed code --------------------------------------------------------------------------------- */
+
+/* The settings of another one, which all live as long as the configuration. */
+static struct nu_wasm_vm_spec *copy_settings(const struct nu_wasm_vm_spec *other)
+{
+    struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_create();
+    spec->vm_id = other->vm_id;
+    spec->program.limits = other->program.limits;
+    spec->configuration = other->configuration;
+    spec->environment = other->environment;
+    spec->environment_count = other->environment_count;
+    spec->restriction = other->restriction;
+    spec->stats = other->stats;
+    spec->metrics = other->metrics;
+    spec->shared = nu_wasm_shared_data_get(spec->vm_id);
+    return spec;
+}
+
+struct nu_wasm_vm_spec *nu_wasm_vm_spec_renew(struct nu_config_ctx *ctx,
+                                              const struct nu_wasm_plugin *plugin,
+                                              const vm_proto *proto, struct nu_str code)
+{
+    struct nu_wasm_vm_spec *spec = copy_settings(plugin->spec);
+    spec->key = key_of(spec, code);
+    struct nu_wasm_vm_spec *other = nu_wasm_plugins_find_spec(plugin->all, spec->key);
+    if (!other && build(ctx, proto, code, spec))
         return spec;
     nu_wasm_vm_spec_unref(&spec);
     return other ? nu_wasm_vm_spec_ref(other) : NULL;

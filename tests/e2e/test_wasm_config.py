@@ -112,8 +112,8 @@ def test_code_from_the_environment_is_no_module(nuncio, monkeypatch):
     ("{local: {}}", "vm_config.code.local: "),
     ("{local: {inline_string: ''}}", "vm_config.code"),
     ("{}", "vm_config.code: "),
-    ("{local: {filename: /a, watched_directory: {path: /b}}}",
-     "vm_config.code.local.watched_directory: known to Envoy, not implemented"),
+    ("{local: {filename: /a, watched_directory: {}}}",
+     "vm_config.code.local.watched_directory.path: "),
 ])
 def test_a_source_without_code_is_an_error_of_its_field(nuncio, code, why):
     os.environ.pop("NU_TEST_NOT_SET", None)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long VMs of wasm plug-ins and their root contexts live, with the guest tests/guests/life.c. The
 order of callbacks is that of Envoy 1.36.4, but where a comment says otherwise."""
+import http.client
+import pathlib
 import re
 import signal
+import threading
 
 import pytest
 
-from process import eventually
+from process import eventually, has_sanitizer
 from test_wasm import BUILD, plugin, proxy, tools  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/life.wasm"
@@ -202,3 +205,228 @@ def test_a_tick_that_fails_ends_the_vm(life, word, why):
     running.stderr.wait("Function: proxy_on_tick " + why)
     assert running.get("main", "/").status == 503
     running.stderr.wait("ticks")
+
+
+# --- Changed code (Envoy reads code once) ------------------------------------------------------------
+
+
+class Code:
+    """A file with the guest, in which the text VERSION-0001 is another one."""
+
+    def __init__(self, folder):
+        self.path = folder / "guest.wasm"
+        self.folder = folder
+        self.write("VERSION-0001")
+
+    def write(self, version):
+        assert len(version) == len("VERSION-0001")
+        self.put(GUEST.read_bytes().replace(b"VERSION-0001", version.encode()))
+
+    def put(self, module):
+        """In one go."""
+        new = self.folder / "new"
+        new.write_bytes(module)
+        new.rename(self.path)
+
+
+@pytest.fixture
+def code(tmp_path):
+    return Code(tmp_path)
+
+
+def updates(running):
+    stats = running.stats()
+    return stats["wasm.one.code_update_success"], stats["wasm.one.code_update_rejected"]
+
+
+def version_of(running):
+    return running.get("main", "/").headers["version"]
+
+
+def start(proxy, code, configuration="plain", arguments=ONE):
+    return proxy(plugin(configuration, code=code.path), arguments=arguments)
+
+
+def test_changed_code_is_taken(proxy, code):  # pylint: disable=redefined-outer-name
+    running = start(proxy, code)
+    assert version_of(running) == "VERSION-0001"
+    code.write("VERSION-0002")
+    running.stderr.wait("wasm plug-in one: its code has changed")
+    assert eventually(lambda: version_of(running) == "VERSION-0002")
+    running.stderr.wait("root delete, VERSION-0001")
+    assert updates(running) == (1, 0)
+    assert end(running) == ["root done, VERSION-0002", "root delete, VERSION-0002"]
+
+
+def test_a_file_that_is_written_in_place_is_taken(proxy, code):  # pylint: disable=redefined-outer-name
+    running = start(proxy, code)
+    module = GUEST.read_bytes().replace(b"VERSION-0001", b"VERSION-0002")
+    with open(code.path, "wb") as file:
+        for at in range(0, len(module), 1000):
+            file.write(module[at:at + 1000])
+            file.flush()
+    assert eventually(lambda: version_of(running) == "VERSION-0002")
+    assert updates(running)[0] == 1
+
+
+def test_code_behind_links_is_taken(proxy, code, tmp_path):  # pylint: disable=redefined-outer-name
+    (tmp_path / "1").mkdir()
+    code.path.rename(tmp_path / "1/guest.wasm")
+    (tmp_path / "data").symlink_to("1")
+    code.path.symlink_to("data/guest.wasm")
+    running = start(proxy, code)
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2/guest.wasm").write_bytes(
+        GUEST.read_bytes().replace(b"VERSION-0001", b"VERSION-0002"))
+    (tmp_path / "next").symlink_to("2")
+    (tmp_path / "next").rename(tmp_path / "data")
+    assert eventually(lambda: version_of(running) == "VERSION-0002")
+
+
+def test_a_watched_directory_stands_for_the_file(proxy, code, tmp_path):  # pylint: disable=redefined-outer-name
+    """As where the file comes from elsewhere, and a directory is touched when that is done."""
+    (tmp_path / "signs").mkdir()
+    source = f"{code.path}, watched_directory: {{path: {tmp_path}/signs}}"
+    running = proxy(plugin(code=source), arguments=ONE)
+    with open(code.path, "r+b") as file:  # kept open: nobody is told that it was written
+        file.write(GUEST.read_bytes().replace(b"VERSION-0001", b"VERSION-0002"))
+        file.flush()
+        assert version_of(running) == "VERSION-0001"
+        (tmp_path / "signs/done").touch()
+        assert eventually(lambda: version_of(running) == "VERSION-0002")
+
+
+def test_old_requests_end_in_the_old_vm(proxy, code):  # pylint: disable=redefined-outer-name
+    running = start(proxy, code, "tick")
+    client = running.connect()
+    client.send(b"GET /hold HTTP/1.1\r\nhost: a\r\n\r\n")
+    running.stderr.wait("request /hold")
+    code.write("VERSION-0002")
+    assert eventually(lambda: version_of(running) == "VERSION-0002")
+    assert "root done" not in running.stderr.text
+    assert running.get("main", "/go").headers["version"] == "VERSION-0002"
+    client.wait_message(is_response=True)
+    assert b"\r\nversion: VERSION-0001\r\n" in client.received
+    running.stderr.wait("root delete, VERSION-0001")
+    assert [line for line in told(running) if line.endswith("e, VERSION-0001")][-4:] == [
+        "stream done, VERSION-0001", "stream delete, VERSION-0001", "root done, VERSION-0001",
+        "root delete, VERSION-0001"]
+
+
+@pytest.mark.parametrize("module,why", [
+    (b"", "it is no WebAssembly module"),
+    (b"\0asm\1\0\0\0", "missing export: proxy_abi_version_0_2_1"),
+    (None, "proxy_on_configure returned false"),
+])
+def test_bad_code_is_not_taken(proxy, code, module, why):  # pylint: disable=redefined-outer-name
+    running = start(proxy, code)
+    if module is None:
+        code.write("REFUSED-0002")
+    else:
+        code.put(module)
+    at = running.stderr.wait("wasm plug-in one: its changed code is not used, what it has goes on: ")
+    running.stderr.wait(why, at)
+    assert version_of(running) == "VERSION-0001"
+    assert updates(running) == (0, 1)
+    code.write("VERSION-0003")
+    assert eventually(lambda: version_of(running) == "VERSION-0003")
+    assert updates(running) == (1, 1)
+
+
+def test_code_that_is_gone_or_only_touched_changes_nothing(proxy, code):  # pylint: disable=redefined-outer-name
+    running = start(proxy, code)
+    code.path.unlink()
+    running.stderr.wait("what it has goes on: ")
+    assert version_of(running) == "VERSION-0001"
+    code.write("VERSION-0001")
+    code.path.touch()
+    code.write("VERSION-0002")
+    assert eventually(lambda: version_of(running) == "VERSION-0002")
+    assert updates(running) == (1, 1)
+
+
+def test_code_that_starts_once_leaves_the_old_one(proxy, code):  # pylint: disable=redefined-outer-name
+    running = start(proxy, code)
+    code.write("ONCE-0000002")
+    running.stderr.wait("wasm plug-in one: proxy_on_configure returned false")
+    assert version_of(running) == "VERSION-0001"
+    code.write("VERSION-0003")
+    assert eventually(lambda: version_of(running) == "VERSION-0003")
+
+
+def test_new_code_takes_the_place_of_a_vm_that_failed(proxy, code):  # pylint: disable=redefined-outer-name
+    running = proxy(plugin(code=code.path, **policy("FAIL_RELOAD", "3600s")))
+    assert running.get("main", "/trap").status == 503
+    assert running.get("main", "/").status == 503
+    code.write("VERSION-0002")
+    assert eventually(lambda: running.get("main", "/").status == 200)
+    assert version_of(running) == "VERSION-0002"
+
+
+def test_plugins_with_one_file_change_together(proxy, code):  # pylint: disable=redefined-outer-name
+    running = proxy(plugin("plain", code=code.path), plugin("other", code=code.path))
+    code.write("VERSION-0002")
+    assert eventually(lambda: set(running.get("main", "/").headers.get_all("version")) ==
+                      {"VERSION-0002"})
+    assert running.stats()["wasm.envoy.wasm.runtime.v8.active"] == 1
+
+
+class Load:
+    """Threads that send requests until they are told to stop; what they were answered."""
+
+    def __init__(self, running, threads=4):
+        self.running, self.answers, self.is_over = running, [], threading.Event()
+        self.threads = [threading.Thread(target=self._run) for _ in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.running.port("main"), timeout=30)
+        while not self.is_over.is_set():
+            try:
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                answer.read()
+                self.answers.append((answer.status, answer.headers["version"]))
+            except OSError as problem:
+                self.answers.append((problem, None))
+        connection.close()
+
+    def end(self):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
+        return self.answers
+
+
+def test_no_request_is_lost_while_code_changes(proxy, code):  # pylint: disable=redefined-outer-name
+    running = start(proxy, code, arguments=("--concurrency", "2"))
+    load = Load(running)
+    versions = [f"VERSION-{number:04}" for number in range(2, 12)]
+    for count, version in enumerate(versions):
+        code.write(version)
+        assert eventually(lambda count=count: updates(running)[0] == count + 1)
+        assert eventually(lambda version=version: load.answers[-1][1] == version)
+    answers = load.end()
+    assert {status for status, _ in answers} == {200}
+    assert {version for _, version in answers} == {"VERSION-0001", *versions}
+    assert running.stats()["wasm.envoy.wasm.runtime.v8.active"] == 2
+
+
+def resident(running):
+    status = pathlib.Path(f"/proc/{running.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))
+
+
+def test_a_hundred_changes_leave_nothing_behind(proxy, code):  # pylint: disable=redefined-outer-name
+    running = start(proxy, code)
+    sizes = []
+    for number in range(120):
+        code.write(f"VERSION-{number + 2:04}")
+        assert eventually(lambda number=number: updates(running)[0] == number + 1)
+        if number % 20 == 19:
+            running.stderr.wait(f"root delete, VERSION-{number + 1:04}")
+            sizes.append(resident(running))
+    assert running.stats()["wasm.envoy.wasm.runtime.v8.active"] == 1
+    if not has_sanitizer(running.binary):  # which keeps what was freed
+        assert sizes[-1] - sizes[0] < 8 * 1024, sizes

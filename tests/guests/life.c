@@ -9,7 +9,8 @@ enum { HELD_MAX = 64, ROOTS_MAX = 8 };
 
 PROXY_IMPORT(proxy_done) int proxy_done(void);
 
-/* Tests write another text of the same length over it: it is another module then. */
+/* Tests write another text of the same length over it: it is another module then. One that begins with
+ * REFUSED takes no configuration, one that begins with ONCE takes it once only. */
 static const volatile char version[] = "VERSION-0001";
 
 static char configuration_bytes[256];
@@ -53,6 +54,14 @@ static bool is_root(uint32_t id)
     return false;
 }
 
+/* Whether there is such a thing in the shared data. */
+static bool is_there(const char *key)
+{
+    struct text value;
+    uint32_t cas;
+    return proxy_get_shared_data(key, length_(key), &value.ptr, &value.size, &cas) == 0;
+}
+
 PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
 {
     (void)id, (void)size;
@@ -65,10 +74,15 @@ PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
     log_("root of ", version_text());
     if (wants("tick"))
         proxy_set_tick_period_milliseconds(10);
-    return !wants("refuse");
+    if (begins(version_text(), "ONCE")) {
+        bool is_first = !is_there("once");
+        proxy_set_shared_data(LITERAL("once"), LITERAL("x"), 0);
+        return is_first;
+    }
+    return !begins(version_text(), "REFUSED");
 }
 
-/* Lets all go that are held. */
+/* Lets all go that are held: "/go" asks for it, whichever VM it comes to. */
 static void release(void)
 {
     for (size_t i = 0; i < held_count; i++) {
@@ -83,6 +97,8 @@ PROXY_EXPORT(proxy_on_tick) void on_tick(uint32_t id)
     (void)id;
     if (ticks++ == 0)
         proxy_log(LOG_INFO, LITERAL("ticks"));
+    if (is_there("go"))
+        release();
     if (wants("tick-trap"))
         __builtin_trap();
     if (wants("tick-spin")) {
@@ -107,8 +123,8 @@ PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint3
     log_("request ", path);
     if (is(path, "/trap"))
         __builtin_trap();
-    if (is(path, "/release"))
-        release();
+    if (is(path, "/go"))
+        proxy_set_shared_data(LITERAL("go"), LITERAL("x"), 0);
     if (is(path, "/hold") && held_count < HELD_MAX) {
         held[held_count++] = id;
         return PAUSE;
