@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/base64.h"
 #include "config/message_internal.h"
 #include "config/print_internal.h"
 
@@ -17,16 +18,8 @@ static void print_known(struct nu_json *json, const ProtobufCMessage *message);
 
 void nu_print_base64(struct nu_json *json, struct nu_str bytes)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     struct nu_strbuf text = {0};
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        uint32_t bits = 0;
-        size_t n = nu_min_size(3, bytes.len - i);
-        for (size_t j = 0; j < 3; j++)
-            bits = bits << 8 | (j < n ? (unsigned char)bytes.ptr[i + j] : 0);
-        for (size_t j = 0; j < 4; j++)
-            nu_strbuf_add_char(&text, j <= n ? digits[bits >> (18 - 6 * j) & 63] : '=');
-    }
+    nu_base64_add(&text, bytes);
     nu_json_string(json, nu_strbuf_str(&text));
     nu_strbuf_finish(&text);
 }

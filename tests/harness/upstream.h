@@ -7,6 +7,8 @@
  *
  *     < text   waits until this came (since the last wait)
  *     > text   sends
+ *     m text   sends a message of gRPC, in a chunk
+ *     x hex    sends these bytes, in a chunk
  *     shut     ends its side, close closes, reset closes with a TCP reset
  *     pause    waits for upstream_resume
  *     again    begins anew
@@ -94,6 +96,38 @@ static inline void upstream_send_(struct upstream_connection *c, struct nu_str t
     (void)n;
 }
 
+static inline void upstream_send_chunk_(struct upstream_connection *c, struct nu_str bytes)
+{
+    char head[24];
+    int len = snprintf(head, sizeof(head), "%zx\r\n", bytes.len);
+    upstream_send_(c, nu_str_make(head, (size_t)len));
+    upstream_send_(c, bytes);
+    upstream_send_(c, NU_STR("\r\n"));
+}
+
+static inline void upstream_send_message_(struct upstream_connection *c, struct nu_str text)
+{
+    struct nu_strbuf bytes = {0};
+    char length[4] = {(char)(text.len >> 24), (char)(text.len >> 16), (char)(text.len >> 8),
+                      (char)text.len};
+    nu_strbuf_add_char(&bytes, 0);
+    nu_strbuf_add(&bytes, nu_str_make(length, sizeof(length)));
+    nu_strbuf_add(&bytes, text);
+    upstream_send_chunk_(c, nu_strbuf_str(&bytes));
+    nu_strbuf_finish(&bytes);
+}
+
+static inline void upstream_send_hex_(struct upstream_connection *c, struct nu_str hex)
+{
+    struct nu_strbuf bytes = {0};
+    for (size_t i = 0; i + 1 < hex.len; i += 2) {
+        char digits[3] = {hex.ptr[i], hex.ptr[i + 1], '\0'};
+        nu_strbuf_add_char(&bytes, (char)strtoul(digits, NULL, 16));
+    }
+    upstream_send_chunk_(c, nu_strbuf_str(&bytes));
+    nu_strbuf_finish(&bytes);
+}
+
 /* One step; false if it cannot be done yet. */
 static inline bool upstream_step_(struct upstream_connection *c)
 {
@@ -102,6 +136,10 @@ static inline bool upstream_step_(struct upstream_connection *c)
         return upstream_wait_(c, upstream_argument_(step));
     if (*step == '>')
         upstream_send_(c, upstream_argument_(step));
+    else if (strncmp(step, "m ", 2) == 0)
+        upstream_send_message_(c, upstream_argument_(step));
+    else if (strncmp(step, "x ", 2) == 0)
+        upstream_send_hex_(c, upstream_argument_(step));
     else if (strncmp(step, "shut", 4) == 0)
         shutdown(c->fd, SHUT_WR);
     else if (strncmp(step, "close", 5) == 0)

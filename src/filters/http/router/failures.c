@@ -31,71 +31,50 @@ static enum nu_response_flag flag_of_reset(enum nu_reset_reason reason)
     return NU_FLAG_LOCAL_RESET;
 }
 
-/* "base{reason|transport failure}", blanks as underscores: a word for the access log. */
-static struct nu_str reset_details(struct nu_router *router, const char *base,
-                                   const struct nu_exchange_failure *failure)
+static struct nu_str details_of(struct nu_router *router, const struct nu_exchange_failure *failure)
 {
-    struct nu_str reason = nu_reset_reason_text(failure->reason);
-    struct nu_str transport = failure->transport_failure;
-    char *text =
-        nu_arena_printf(router->base.chain->arena, "%s{%.*s%s%.*s}", base, NU_STR_ARG(reason),
-                        transport.len ? "|" : "", NU_STR_ARG(transport));
-    for (char *p = text; *p; p++) {
-        if (*p == ' ')
-            *p = '_';
-    }
-    return nu_str_from(text);
+    return nu_failure_details_of(failure, router->base.chain->arena);
 }
 
 /* Answers with the words for this failure. */
-static void answer_failure(struct nu_router *router, const struct nu_exchange_failure *failure,
-                           struct nu_str details)
+static void answer_failure(struct nu_router *router, const struct nu_exchange_failure *failure)
 {
     struct nu_failure_answer words = nu_failure_answer_of(failure, router->base.chain->arena);
-    nu_router_answer_failed(router, words.status, words.body, details, words.is_overloaded);
+    nu_router_answer_failed(router, words.status, words.body, details_of(router, failure),
+                            words.is_overloaded);
 }
 
-static void on_reset_after_headers(struct nu_router *router,
-                                   const struct nu_exchange_failure *failure)
+/* There is no way to answer any more. */
+static void break_off(struct nu_router *router, const struct nu_exchange_failure *failure)
 {
-    nu_router_info(router)->response_code_details =
-        reset_details(router, "upstream_reset_after_response_started", failure);
+    nu_router_info(router)->response_code_details = details_of(router, failure);
     nu_filter_reset(&router->base);
 }
 
-static void on_reset_before_headers(struct nu_router *router,
-                                    const struct nu_exchange_failure *failure)
-{
-    answer_failure(router, failure,
-                   reset_details(router, "upstream_reset_before_response_started", failure));
-}
-
-static void on_timeout(struct nu_router *router, const struct nu_exchange_failure *failure,
-                       struct nu_str details)
+static void on_timeout(struct nu_router *router, const struct nu_exchange_failure *failure)
 {
     nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_UPSTREAM_REQUEST_TIMEOUT);
-    if (failure->response_started) {
-        nu_router_info(router)->response_code_details = details;
-        nu_filter_reset(&router->base);
-    } else if (router->limits.alt_response) {
-        nu_router_answer_failed(router, 204, nu_str_make(NULL, 0), details, false);
-    } else {
-        answer_failure(router, failure, details);
-    }
+    if (failure->response_started)
+        break_off(router, failure);
+    else if (router->limits.alt_response)
+        nu_router_answer_failed(router, 204, nu_str_make(NULL, 0), details_of(router, failure),
+                                false);
+    else
+        answer_failure(router, failure);
 }
 
+/* A request that had not ended took too long itself. */
 static void on_max_duration(struct nu_router *router, const struct nu_exchange_failure *failure)
 {
-    struct nu_str details = NU_STR("upstream_max_stream_duration_reached");
     nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_UPSTREAM_MAX_STREAM_DURATION);
     if (failure->response_started) {
-        nu_router_info(router)->response_code_details = details;
-        nu_filter_reset(&router->base);
+        break_off(router, failure);
         return;
     }
+    struct nu_failure_answer words = nu_failure_answer_of(failure, router->base.chain->arena);
     bool complete = router->base.chain->half[NU_DECODE].ended;
-    nu_router_answer_failed(router, complete ? 504 : 408,
-                            NU_STR("upstream max stream duration reached"), details, false);
+    nu_router_answer_failed(router, complete ? words.status : 408, words.body,
+                            details_of(router, failure), false);
 }
 
 /* What the server answered instead of a switch to WebSocket, without its body. */
@@ -124,23 +103,17 @@ void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_
 {
     struct nu_router *router = nu_router_of_exchange(exchange);
     switch (failure->kind) {
-    case NU_EXCHANGE_NO_HOST: {
-        struct nu_str why = failure->details;
+    case NU_EXCHANGE_NO_HOST:
         nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_NO_HEALTHY_UPSTREAM);
-        answer_failure(router, failure, why.len ? why : NU_STR("no_healthy_upstream"));
+        answer_failure(router, failure);
         return;
-    }
     case NU_EXCHANGE_TIMEOUT:
-        on_timeout(router, failure, NU_STR("response_timeout"));
-        return;
     case NU_EXCHANGE_TRY_TIMEOUT:
-        on_timeout(router, failure, NU_STR("upstream_per_try_timeout"));
-        return;
     case NU_EXCHANGE_TRY_IDLE:
-        on_timeout(router, failure, NU_STR("upstream_per_try_idle_timeout"));
+        on_timeout(router, failure);
         return;
     case NU_EXCHANGE_BODY_LIMIT:
-        answer_failure(router, failure, NU_STR("request_payload_exceeded_retry_buffer_limit"));
+        answer_failure(router, failure);
         return;
     case NU_EXCHANGE_MAX_DURATION:
         on_max_duration(router, failure);
@@ -151,9 +124,9 @@ void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_
     case NU_EXCHANGE_RESET:
         nu_stream_info_set_flag(nu_router_info(router), flag_of_reset(failure->reason));
         if (failure->response_started)
-            on_reset_after_headers(router, failure);
+            break_off(router, failure);
         else
-            on_reset_before_headers(router, failure);
+            answer_failure(router, failure);
         return;
     }
 }

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What requests of our own say and are sent by, as Envoy's client does it. */
+#include "client/own_exchange.h"
+
+#include "base/xxhash.h"
+#include "client/http_client.h"
+#include "match/hash_policy.h"
+#include "upstream/discovery/forward_proxy.h"
+#include "upstream/discovery/original_dst.h"
+#include "upstream/lb/lb_hash.h"
+
+enum {
+    HEADER_ROOM = 16,
+    RETRY_BODY_BYTES = 64 * 1024, /* of a request, kept for another try: Envoy's number */
+};
+
+void nu_own_exchange_init(struct nu_own_exchange *own, struct nu_arena *arena, struct nu_loop *loop,
+                          struct nu_cluster_local *cluster, const struct nu_exchange_ops *ops)
+{
+    own->loop = loop;
+    own->cluster = cluster;
+    own->info.arena = arena;
+    own->info.connection = &own->connection;
+    own->info.start_us = nu_loop_now_us(loop);
+    own->exchange.ops = ops;
+    own->exchange.arena = arena;
+    own->exchange.info = &own->info;
+    nu_headers_init(&own->request, arena, HEADER_ROOM);
+}
+
+static void set_number(struct nu_headers *headers, enum nu_header_id id, uint64_t number)
+{
+    char *text = nu_arena_alloc(headers->arena, 20);
+    nu_headers_set_id(headers, id, nu_str_make(text, nu_u64_to_chars(number, text)));
+}
+
+void nu_own_exchange_add_time(const struct nu_own_exchange *own, struct nu_headers *answer)
+{
+    uint64_t end_us = own->exchange.request_end_us;
+    if (end_us)
+        set_number(answer, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME,
+                   (nu_loop_now_us(own->loop) - end_us) / 1000);
+}
+
+/* What balancers of the cluster may go by. */
+static void fill_context(struct nu_own_exchange *own, bool hashes_authority,
+                         struct nu_lb_context *context)
+{
+    const struct nu_cluster *cluster = own->cluster->cluster;
+    if (nu_unlikely(cluster->original_dst != NULL))
+        context->destination = nu_original_dst_find(own->cluster, &own->info, &own->request);
+    if (nu_unlikely(cluster->forward_proxy != NULL))
+        context->host_name = nu_forward_proxy_name(own->cluster, &own->info, &own->request);
+    if (nu_likely(!cluster->lb_class->uses_hash))
+        return;
+    if (cluster->hash && cluster->hash->policy) {
+        struct nu_made_cookie *cookies = NULL;
+        context->has_hash = nu_hash_policy_eval(cluster->hash->policy, &own->request, &own->info,
+                                                &cookies, &context->hash);
+    } else if (hashes_authority) {
+        context->has_hash = true;
+        context->hash = nu_xxhash64(nu_headers_get_id(&own->request, NU_HEADER_AUTHORITY));
+    }
+}
+
+static void complete_request(struct nu_own_exchange *own,
+                             const struct nu_own_exchange_params *params)
+{
+    const struct nu_http_client *client = nu_http_client_of(own->loop);
+    if (!nu_headers_has_id(&own->request, NU_HEADER_SCHEME))
+        nu_headers_add_id(&own->request, NU_HEADER_SCHEME, NU_STR("http"));
+    if (client && !params->is_anonymous)
+        nu_http_client_sign(client, &own->request);
+    if (params->timeout_ms)
+        set_number(&own->request, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, params->timeout_ms);
+    nu_http_client_count(client);
+}
+
+enum nu_refusal nu_own_exchange_start(struct nu_own_exchange *own,
+                                      const struct nu_own_exchange_params *params, bool ended)
+{
+    struct nu_exchange_params wanted = {
+        .cluster = own->cluster,
+        .priority = NU_PRIORITY_DEFAULT,
+        .timeout_ms = params->timeout_ms,
+        .timeout_status = 504,
+        .is_internal = true,
+        .retry = params->retry,
+        .body_limit = RETRY_BODY_BYTES,
+    };
+    complete_request(own, params);
+    enum nu_refusal refusal = nu_refusal_of(own->cluster, own->exchange.arena);
+    if (nu_unlikely(refusal != NU_NOT_REFUSED)) {
+        nu_exchange_count_refused(&wanted);
+        return refusal;
+    }
+    fill_context(own, params->hashes_authority, &wanted.lb);
+    nu_exchange_start(&own->exchange, &wanted, &own->request, ended);
+    return NU_NOT_REFUSED;
+}
