@@ -56,9 +56,9 @@ static const struct nu_wasm_import *find_in(const struct nu_wasm_import *table, 
 const struct nu_wasm_import *nu_wasm_host_function(struct nu_str module, struct nu_str name)
 {
     static const struct nu_wasm_import *const tables[] = {
-        nu_wasm_host_core,    nu_wasm_host_maps,     nu_wasm_host_buffers, nu_wasm_host_shared,
-        nu_wasm_host_foreign, nu_wasm_host_callouts, nu_wasm_host_metrics, nu_wasm_host_property,
-        nu_wasm_host_dns,     nu_wasm_host_absent,
+        nu_wasm_host_core,     nu_wasm_host_maps,     nu_wasm_host_buffers, nu_wasm_host_shared,
+        nu_wasm_host_foreign,  nu_wasm_host_callouts, nu_wasm_host_grpc,    nu_wasm_host_metrics,
+        nu_wasm_host_property, nu_wasm_host_dns,
     };
     const struct nu_wasm_import *found = NULL;
     if (is_wasi(module))

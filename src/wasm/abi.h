@@ -114,7 +114,7 @@ extern const struct nu_wasm_import nu_wasm_host_foreign[];
 extern const struct nu_wasm_import nu_wasm_host_metrics[];
 extern const struct nu_wasm_import nu_wasm_host_callouts[];
 extern const struct nu_wasm_import nu_wasm_host_dns[];
-extern const struct nu_wasm_import nu_wasm_host_absent[];
+extern const struct nu_wasm_import nu_wasm_host_grpc[];
 extern const struct nu_wasm_import nu_wasm_host_wasi[];
 
 /* The host function of this name; those of WASI have one for both of its modules. NULL if there is

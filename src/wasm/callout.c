@@ -10,6 +10,7 @@ void nu_wasm_callouts_init(struct nu_wasm_callouts *callouts)
     *callouts = (struct nu_wasm_callouts){.budget = {.max = NU_WASM_CALLOUT_BYTES_MAX}};
     for (size_t i = 0; i < NU_WASM_CALLOUT_BUCKETS; i++)
         nu_list_init(&callouts->buckets[i]);
+    nu_list_init(&callouts->ended);
     for (uint32_t kind = 0; kind < NU_WASM_CALLOUT_KIND_COUNT; kind++)
         callouts->last_tokens[kind] = kind;
 }
@@ -74,6 +75,12 @@ void nu_wasm_callout_close(struct nu_wasm_callout *callout)
     nu_byte_budget_give_back(&callout->root->vm->callouts.budget, callout->cost);
     callout->root = NULL;
     nu_list_remove(&callout->link);
+}
+
+void nu_wasm_callout_shrink(struct nu_wasm_callout *callout, size_t bytes)
+{
+    nu_byte_budget_give_back(&callout->root->vm->callouts.budget, callout->cost - bytes);
+    callout->cost = bytes;
 }
 
 /* One after the other from the start: who cancels one may cancel others. */

@@ -75,6 +75,8 @@ struct nu_wasm_callouts {
     const struct nu_wasm_answer *shown; /* NULL: the guest is told nothing now */
     const struct nu_wasm_context *root; /* who is told */
     bool is_limit_told;
+    struct nu_list ended; /* host_grpc.c's: streams that only wait for the guest to close them */
+    uint32_t ended_count;
 };
 
 void nu_wasm_callouts_init(struct nu_wasm_callouts *callouts);
@@ -89,6 +91,8 @@ NU_MUST_USE bool nu_wasm_callout_open(struct nu_wasm_callout *callout, struct nu
                                       enum nu_wasm_callout_kind kind, size_t bytes);
 /* It is over. Harmless when it is closed or was never opened (zeroed memory). */
 void nu_wasm_callout_close(struct nu_wasm_callout *callout);
+/* It will hold no more than so many bytes from now on, fewer than it did. */
+void nu_wasm_callout_shrink(struct nu_wasm_callout *callout, size_t bytes);
 /* The root's callout with this token, or NULL. */
 struct nu_wasm_callout *nu_wasm_callout_find(const struct nu_wasm_context *root, uint32_t token);
 

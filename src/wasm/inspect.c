@@ -89,20 +89,6 @@ static void add_start(const struct nu_wasm_module *module, struct nu_strbuf *out
 
 /* --- The verdict ------------------------------------------------------------------------------- */
 
-/* What it imports of the host functions that nuncio does not have: harmless until it is called. */
-static void add_absent(const struct nu_wasm_module *module, struct nu_strbuf *out)
-{
-    for (size_t i = 0; i < module->import_count; i++) {
-        const struct nu_wasm_item *item = &module->imports[i];
-        for (const struct nu_wasm_import *absent = nu_wasm_host_absent; absent->module; absent++) {
-            if (nu_str_eq(item->module, nu_str_from(absent->module)) &&
-                nu_str_eq(item->name, nu_str_from(absent->name)))
-                nu_strbuf_addf(out, "not implemented by nuncio, ends the guest when called: %s\n",
-                               absent->name);
-        }
-    }
-}
-
 /* What is wrong, line by line: names of the module are among it, whatever they are made of. */
 static void add_reasons(const struct nu_strbuf *error, struct nu_strbuf *out)
 {
@@ -124,7 +110,6 @@ static bool add_verdict(const struct nu_wasm_module *module, struct nu_arena *ar
     bool ok = nu_wasm_abi_check(module, arena, &abi, &imports, &error);
     nu_strbuf_addf(out, "proxy-wasm ABI: %s\n",
                    abi == NU_WASM_ABI_COUNT ? "none" : nu_wasm_abi_name(abi));
-    add_absent(module, out);
     nu_strbuf_addf(out, "verdict: %s", ok ? "nuncio can use it" : "nuncio cannot use it");
     add_reasons(&error, out);
     nu_strbuf_add_char(out, '\n');

@@ -297,18 +297,6 @@ def test_code_that_starts_may_ask_for_little(nuncio, tmp_path):
     assert "proxy_get_header_map_size is not for code that starts" in refusal(nuncio, code=module)
 
 
-def test_a_function_that_is_not_there_yet_ends_the_guest_by_name(nuncio, tmp_path):
-    module = wat(tmp_path, """(module
-      (import "env" "proxy_grpc_cancel" (func $f (param i32) (result i32)))
-      (memory (export "memory") 1)
-      (func (export "proxy_abi_version_0_2_0"))
-      (func (export "malloc") (param i32) (result i32) i32.const 8)
-      (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
-        (call $f (i32.const 0))))""")
-    assert "proxy_grpc_cancel: known to Envoy, not implemented by nuncio" in refusal(
-        nuncio, code=module)
-
-
 def test_without_wasm_nothing_of_v8_is_loaded(nuncio, origin):
     running = nuncio(PROXY, origin=origin().port)
     maps = pathlib.Path(f"/proc/{running.pid}/maps").read_text()
@@ -336,10 +324,9 @@ def test_inspect_shows_what_a_module_is(nuncio_binary):
 def test_inspect_tells_what_is_in_the_way(nuncio_binary, tmp_path):
     code, text = inspect(nuncio_binary, wat(tmp_path, """(module
       (import "env" "memory" (memory 1))
-      (import "env" "proxy_grpc_cancel" (func (param i32) (result i32)))
       (func (export "malloc") (param i32) (result i32) i32.const 8))"""))
     assert code == 1
-    for line in ("proxy-wasm ABI: none\n", "ends the guest when called: proxy_grpc_cancel\n",
+    for line in ("proxy-wasm ABI: none\n",
                  "verdict: nuncio cannot use it\n  missing import: env.memory, a memory (a guest has",
                  "  missing export: proxy_abi_version_0_2_1, _0_2_0 or _0_1_0"):
         assert line in text

@@ -14,10 +14,11 @@
 #define PROXY_IMPORT(name) __attribute__((import_module("env"), import_name(#name)))
 
 enum { LOG_INFO = 2, LOG_WARN, LOG_ERROR };
-enum { REQUEST_BODY, RESPONSE_BODY, CALL_BODY = 4, VM_CONFIGURATION = 6, PLUGIN_CONFIGURATION };
+enum { REQUEST_BODY, RESPONSE_BODY, CALL_BODY = 4, GRPC_RECEIVED };
+enum { VM_CONFIGURATION = 6, PLUGIN_CONFIGURATION };
 enum { REQUEST_HEADERS, REQUEST_TRAILERS, RESPONSE_HEADERS, RESPONSE_TRAILERS };
+enum { GRPC_INITIAL_METADATA = 4, GRPC_TRAILING_METADATA, CALL_HEADERS, CALL_TRAILERS };
 enum { COUNTER, GAUGE, HISTOGRAM };
-enum { CALL_HEADERS = 6, CALL_TRAILERS };
 enum { CONTINUE, PAUSE };
 
 PROXY_IMPORT(proxy_log) int proxy_log(int level, const char *text, size_t size);
@@ -80,6 +81,19 @@ int proxy_http_call(const char *cluster, size_t cluster_size, const char *header
                     size_t trailers_size, int timeout_ms, uint32_t *token);
 PROXY_IMPORT(proxy_get_status)
 int proxy_get_status(uint32_t *code, char **message, size_t *message_size);
+PROXY_IMPORT(proxy_grpc_call)
+int proxy_grpc_call(const char *service, size_t service_size, const char *name, size_t name_size,
+                    const char *method, size_t method_size, const char *metadata,
+                    size_t metadata_size, const char *message, size_t message_size,
+                    uint32_t timeout, uint32_t *token);
+PROXY_IMPORT(proxy_grpc_stream)
+int proxy_grpc_stream(const char *service, size_t service_size, const char *name, size_t name_size,
+                      const char *method, size_t method_size, const char *metadata,
+                      size_t metadata_size, uint32_t *token);
+PROXY_IMPORT(proxy_grpc_send)
+int proxy_grpc_send(uint32_t token, const char *message, size_t size, int end);
+PROXY_IMPORT(proxy_grpc_close) int proxy_grpc_close(uint32_t token);
+PROXY_IMPORT(proxy_grpc_cancel) int proxy_grpc_cancel(uint32_t token);
 #ifndef PROXY_WASM_ABI_0_1_0
 PROXY_IMPORT(proxy_continue_stream) int proxy_continue_stream(int type);
 PROXY_IMPORT(proxy_close_stream) int proxy_close_stream(int type);
