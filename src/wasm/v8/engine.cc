@@ -95,6 +95,7 @@ struct nu_wasm_instance {
     v8::Global<v8::ArrayBuffer> buffer; // the memory's, until it grows, and where it is
     uint8_t *base = nullptr;
     size_t size = 0;
+    bool is_memory_known = false; // no code of the guest has run since it was asked for
     void *host = nullptr;
     void (*refuse)(void *, const nu_wasm_import *, nu_wasm_value *) = nullptr;
     std::deque<Binding> bindings;
@@ -222,6 +223,7 @@ void on_import(const v8::FunctionCallbackInfo<v8::Value> &info)
     int count = 0;
     if (self->ended_by_us)
         return;
+    self->is_memory_known = false;
     for (; *type != '='; type++, count++)
         args[count] = from_js(*type, info[count]);
     const char *failure = binding->import->call(self->host, args, &result);
@@ -385,10 +387,23 @@ bool set_up(nu_wasm_instance *self, const nu_wasm_instance_params *params, char 
     return false;
 }
 
+// The instance whose isolate the thread has entered. Entering one costs a lock, so it is left only
+// for another's sake.
+thread_local nu_wasm_instance *entered;
+
+void leave()
+{
+    if (entered)
+        entered->isolate->Exit();
+    entered = nullptr;
+}
+
 void destroy(nu_wasm_instance *self)
 {
     if (!self)
         return;
+    if (entered == self)
+        leave();
     self->functions.clear();
     self->buffer.Reset();
     self->memory.Reset();
@@ -410,6 +425,7 @@ nu_wasm_instance *instantiate(nu_wasm_code *code, const nu_wasm_instance_params 
     self->allocator.reset(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
     self->isolate = new_isolate(self->allocator.get());
     self->isolate->SetCaptureStackTraceForUncaughtExceptions(true, NU_WASM_FRAMES_MAX);
+    self->isolate->SetMicrotasksPolicy(v8::MicrotasksPolicy::kExplicit); // there are no promises
     self->isolate->AddNearHeapLimitCallback(on_near_heap_limit, self);
     limit_stack(self->isolate, params->stack_bytes);
     if (set_up(self, params, error, error_size))
@@ -441,8 +457,10 @@ nu_wasm_function *find(nu_wasm_instance *self, const char *name, const char *typ
 
 // --- Calls ---------------------------------------------------------------------------------------
 
-nu_wasm_outcome on_failure(nu_wasm_instance *self, v8::TryCatch &attempt)
+nu_wasm_outcome on_failure(nu_wasm_instance *self, v8::Local<v8::Context> context,
+                           v8::TryCatch &attempt)
 {
+    v8::Context::Scope context_scope(context);
     if (self->ended_by_us)
         return NU_WASM_TRAPPED;
     if (attempt.HasTerminated()) {
@@ -462,7 +480,6 @@ nu_wasm_outcome call_within(nu_wasm_instance *self, nu_wasm_function *function,
     v8::Isolate *isolate = self->isolate;
     v8::HandleScope handles(isolate);
     v8::Local<v8::Context> context = self->context.Get(isolate);
-    v8::Context::Scope context_scope(context);
     v8::TryCatch attempt(isolate);
     v8::Local<v8::Value> values[NU_WASM_ARGS_MAX];
     v8::Local<v8::Value> value;
@@ -471,7 +488,7 @@ nu_wasm_outcome call_within(nu_wasm_instance *self, nu_wasm_function *function,
     if (!function->function.Get(isolate)
              ->Call(context, v8::Undefined(isolate), static_cast<int>(function->arg_count), values)
              .ToLocal(&value))
-        return on_failure(self, attempt);
+        return on_failure(self, context, attempt);
     if (self->ended_by_us)
         return NU_WASM_TRAPPED;
     if (function->result && result)
@@ -493,19 +510,37 @@ void settle(nu_wasm_instance *self)
     }
 }
 
-nu_wasm_outcome call(nu_wasm_instance *self, nu_wasm_function *function, const nu_wasm_value *args,
-                     nu_wasm_value *result)
+nu_wasm_outcome call_entered(nu_wasm_instance *self, nu_wasm_function *function,
+                             const nu_wasm_value *args, nu_wasm_value *result)
 {
-    v8::Isolate::Scope isolate_scope(self->isolate);
     self->depth++;
     nu_wasm_outcome outcome = call_within(self, function, args, result);
+    self->is_memory_known = false;
     if (--self->depth == 0)
         settle(self);
     return outcome;
 }
 
+nu_wasm_outcome call(nu_wasm_instance *self, nu_wasm_function *function, const nu_wasm_value *args,
+                     nu_wasm_value *result)
+{
+    if (entered != self && entered && entered->depth) {
+        v8::Isolate::Scope isolate_scope(self->isolate); // below another's call
+        return call_entered(self, function, args, result);
+    }
+    if (entered != self) {
+        leave();
+        self->isolate->Enter();
+        entered = self;
+    }
+    return call_entered(self, function, args, result);
+}
+
 uint8_t *get_memory(nu_wasm_instance *self, size_t *size)
 {
+    *size = self->size;
+    if (self->is_memory_known)
+        return self->base;
     v8::HandleScope handles(self->isolate);
     v8::Local<v8::ArrayBuffer> buffer = self->buffer.Get(self->isolate);
     // A memory that grew has a new buffer, and the old one has no bytes any more.
@@ -515,6 +550,7 @@ uint8_t *get_memory(nu_wasm_instance *self, size_t *size)
         self->base = static_cast<uint8_t *>(buffer->GetBackingStore()->Data());
         self->size = buffer->ByteLength();
     }
+    self->is_memory_known = true;
     *size = self->size;
     return self->base;
 }
