@@ -26,6 +26,7 @@ class Variant:
     """What a scenario asks of a configuration."""
     workers: int = 1
     auth: str = ""      # "gate": `token` must be a prime; "map": `token` must be "allowed"
+    wasm: str = ""      # the gate is this module, where a proxy can run one
     hosts: int = 0      # virtual hosts h0.test ..; 0: one that takes all
     paths: int = 0      # prefix routes /p0/ ..
     log: bool = False
@@ -312,6 +313,20 @@ end
       inline_string: |
 """ + indent(8, script)
 
+    def plugin(self, module):
+        """The filter of such a gate, as the article has it."""
+        return f"""- name: envoy.filters.http.wasm
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+    config:
+      name: prime_auth
+      root_id: prime_auth
+      vm_config:
+        vm_id: vm.sentinel.prime_auth
+        runtime: envoy.wasm.runtime.v8
+        code: {{local: {{filename: {module}}}}}
+"""
+
     def virtual_hosts(self, variant):
         action = "route: {cluster: origin, timeout: 0s}"
         hosts = "".join(f'- {{name: h{i}, domains: ["h{i}.test"], '
@@ -352,6 +367,8 @@ end
     path: {folder}/access.log
 """ if variant.log else ""
         gate = self.gate() if variant.auth == "gate" else ""
+        if variant.wasm:
+            gate = self.plugin(variant.wasm)
         http = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
         return f"""static_resources:
   listeners:
