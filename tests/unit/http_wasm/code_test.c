@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other code for a plug-in whose threads are at work, and how long a root may take to end. */
+#include "harness/wasm_filter.h"
+
+#include "wasm/plugin_internal.h"
+#include "wasm/wasm_stats.h"
+
+enum { THREADS = 4, CHANGES = 100, ROOT = 1, PATIENCE_MS = 60 * 1000 };
+
+static atomic_uint made;    /* roots */
+static atomic_uint deleted; /* of those */
+static atomic_uint others;  /* contexts of streams in a VM of the second code */
+static atomic_bool is_slow; /* on_done returns false */
+
+static bool on_create(struct fake_instance *in, const union nu_wasm_value *args,
+                      union nu_wasm_value *result)
+{
+    (void)in, (void)result;
+    if (args[1].i32 == 0)
+        atomic_fetch_add(&made, 1);
+    return true;
+}
+
+static bool on_create_other(struct fake_instance *in, const union nu_wasm_value *args,
+                            union nu_wasm_value *result)
+{
+    if (args[1].i32 != 0)
+        atomic_fetch_add(&others, 1);
+    return on_create(in, args, result);
+}
+
+static bool on_done(struct fake_instance *in, const union nu_wasm_value *args,
+                    union nu_wasm_value *result)
+{
+    (void)in, (void)args;
+    result->i32 = !atomic_load(&is_slow);
+    return true;
+}
+
+static bool on_delete(struct fake_instance *in, const union nu_wasm_value *args,
+                      union nu_wasm_value *result)
+{
+    (void)in, (void)result;
+    if (args[0].i32 == ROOT)
+        atomic_fetch_add(&deleted, 1);
+    return true;
+}
+
+static bool on_configure(struct fake_instance *in, const union nu_wasm_value *args,
+                         union nu_wasm_value *result)
+{
+    (void)in, (void)args;
+    result->i32 = 0;
+    return true;
+}
+
+static const struct fake_export exports[] = {
+    {"proxy_on_context_create", "ii=", on_create},
+    {"proxy_on_done", "i=i", on_done},
+    {"proxy_on_delete", "i=", on_delete},
+    {NULL, NULL, NULL},
+};
+static const struct fake_export other_exports[] = {
+    {"proxy_on_context_create", "ii=", on_create_other},
+    {"proxy_on_done", "i=i", on_done},
+    {"proxy_on_delete", "i=", on_delete},
+    {NULL, NULL, NULL},
+};
+static const struct fake_export bad_exports[] = {
+    {"proxy_on_configure", "ii=i", on_configure},
+    {NULL, NULL, NULL},
+};
+static const struct fake_guest guests[] = {
+    {.name = "one", .exports = exports},
+    {.name = "other", .exports = other_exports},
+    {.name = "bad", .exports = bad_exports},
+};
+
+static struct wasm_filter w;
+
+static struct nu_wasm_plugin *plugin(void)
+{
+    return nu_unconst(w.entry.config);
+}
+
+static void load(void)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(guests); i++)
+        fake_add(&guests[i]);
+    made = deleted = others = 0;
+    is_slow = false;
+    assert_true(wasm_filter_load(&w, &guests[0], "", ""));
+    assert_int_equal(made, 1); /* tried out, and told nothing of its end */
+    made = 0;
+}
+
+/* What VMs of another code are made of. */
+static struct nu_wasm_vm_spec *renew(const struct fake_guest *guest)
+{
+    struct nu_strbuf module = {0};
+    fake_module(guest, &module);
+    struct nu_wasm_vm_spec *spec =
+        nu_wasm_vm_spec_renew(&w.config.ctx, plugin(), NULL, nu_strbuf_str(&module));
+    nu_strbuf_finish(&module);
+    assert_non_null(spec);
+    return spec;
+}
+
+/* VMs that there are. */
+static uint64_t active(void)
+{
+    return nu_stat_set_gauge(plugin()->spec->stats, offsetof(struct nu_wasm_runtime_stats, active));
+}
+
+/* --- Threads at work ---------------------------------------------------------------------------- */
+
+static atomic_bool is_over;
+
+struct worker {
+    pthread_t thread;
+    unsigned index;
+};
+
+/* Contexts that are open while the code changes, and new ones. */
+static void *work(void *arg)
+{
+    struct worker *worker = arg;
+    nu_thread_enter(worker->index, "worker");
+    struct nu_loop *loop = nu_loop_create();
+    wasm_filter_start(&w, loop);
+    while (!atomic_load(&is_over)) {
+        struct nu_wasm_context contexts[2];
+        for (size_t i = 0; i < NU_ARRAY_LEN(contexts); i++) {
+            nu_wasm_context_open(&contexts[i], nu_wasm_plugin_root(plugin()), NULL);
+            nu_loop_run_once(loop);
+        }
+        for (size_t i = 0; i < NU_ARRAY_LEN(contexts); i++)
+            nu_wasm_context_close(&contexts[i]);
+    }
+    wasm_filter_end(&w, loop);
+    nu_loop_destroy(&loop);
+    nu_thread_leave();
+    return NULL;
+}
+
+TEST(threads_take_other_code_and_let_go_of_what_they_had)
+{
+    struct worker workers[THREADS];
+    is_over = false;
+    load();
+    for (unsigned i = 0; i < THREADS; i++) {
+        workers[i].index = i + 1;
+        assert_int_equal(nu_thread_start(&workers[i].thread, work, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < CHANGES || !atomic_load(&others); i++) {
+        nu_wasm_plugin_set_spec(plugin(), renew(&guests[(i + 1) % 2]));
+        sched_yield();
+    }
+    atomic_store(&is_over, true);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(workers[i].thread, NULL);
+    assert_true(atomic_load(&made) >= THREADS);
+    assert_int_equal(atomic_load(&made), atomic_load(&deleted));
+    assert_int_equal(active(), 0);
+    wasm_filter_drop(&w);
+}
+
+/* --- One thread --------------------------------------------------------------------------------- */
+
+TEST(the_same_code_is_the_same_vm)
+{
+    load();
+    struct nu_wasm_vm_spec *spec = renew(&guests[0]);
+    assert_ptr_equal(spec, plugin()->spec);
+    nu_wasm_vm_spec_unref(&spec);
+    wasm_filter_drop(&w);
+}
+
+TEST(a_root_stays_where_the_new_one_does_not_start)
+{
+    load();
+    wasm_filter_start(&w, w.loop);
+    struct nu_wasm_context *root = nu_wasm_plugin_root(plugin());
+    nu_wasm_plugin_set_spec(plugin(), renew(&guests[2]));
+    nu_loop_run_once(w.loop);
+    assert_ptr_equal(nu_wasm_plugin_root(plugin()), root);
+    assert_int_equal(deleted, 0);
+    nu_wasm_plugin_set_spec(plugin(), renew(&guests[1]));
+    nu_loop_run_once(w.loop);
+    assert_ptr_not_equal(nu_wasm_plugin_root(plugin()), root);
+    assert_int_equal(deleted, 1);
+    wasm_filter_end(&w, w.loop);
+    wasm_filter_drop(&w);
+}
+
+TEST(a_root_that_is_never_done_has_a_minute)
+{
+    load();
+    is_slow = true;
+    wasm_filter_start(&w, w.loop);
+    nu_wasm_plugin_set_spec(plugin(), renew(&guests[1]));
+    nu_loop_run_once(w.loop);
+    assert_int_equal(active(), 2);
+    nu_clock_fake_advance((PATIENCE_MS - 100) * 1000);
+    nu_loop_run_once(w.loop);
+    assert_int_equal(deleted, 0);
+    nu_clock_fake_advance(200 * 1000);
+    nu_loop_run_once(w.loop);
+    assert_int_equal(deleted, 1);
+    assert_int_equal(active(), 1);
+    wasm_filter_end(&w, w.loop);
+    assert_int_equal(deleted, 2);
+    wasm_filter_drop(&w);
+}
+
+TEST_MAIN()
