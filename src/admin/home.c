@@ -166,10 +166,13 @@ static void print_clusters(struct nu_strbuf *out, const struct nu_admin *admin)
 static void print_vm(struct nu_strbuf *out, const struct nu_wasm_vm_row *row,
                      struct nu_arena *arena)
 {
+    struct nu_strbuf plugins = {0};
+    nu_admin_wasm_plugins(&plugins, row);
     nu_strbuf_add_cstr(out, "<tr>");
     print_cell(out,
                nu_arena_concat(arena, nu_arena_concat(arena, row->vm_id, NU_STR("/")), row->key));
-    print_cell(out, row->plugins);
+    print_cell(out, nu_strbuf_str(&plugins));
+    nu_strbuf_finish(&plugins);
     print_cell(out, nu_str_from(nu_admin_wasm_worker(row, arena)));
     print_number_cell(out, row->memory_bytes);
     print_number_cell(out, row->contexts);

@@ -7,6 +7,25 @@ const char *nu_admin_wasm_worker(const struct nu_wasm_vm_row *row, struct nu_are
     return row->thread == 0 ? "main" : nu_arena_printf(arena, "worker_%u", row->thread - 1);
 }
 
+bool nu_admin_wasm_next_plugin(struct nu_str *rest, struct nu_str *name)
+{
+    if (!rest->len)
+        return false;
+    *name = nu_str_split(rest, '\0');
+    return true;
+}
+
+void nu_admin_wasm_plugins(struct nu_strbuf *out, const struct nu_wasm_vm_row *row)
+{
+    struct nu_str rest = row->plugins;
+    struct nu_str name;
+    for (bool more = false; nu_admin_wasm_next_plugin(&rest, &name); more = true) {
+        if (more)
+            nu_strbuf_add_cstr(out, ", ");
+        nu_strbuf_add(out, name);
+    }
+}
+
 static const char *state_of(const struct nu_wasm_vm_row *row)
 {
     return row->is_dead ? "failed" : "live";
@@ -43,7 +62,8 @@ static void begin_line(struct nu_strbuf *out, const struct nu_wasm_vm_row *row, 
 static void print_text(struct nu_strbuf *out, const struct nu_wasm_vm_row *row, const char *worker)
 {
     begin_line(out, row, worker, "plugins");
-    nu_strbuf_addf(out, "%.*s\n", NU_STR_ARG(row->plugins));
+    nu_admin_wasm_plugins(out, row);
+    nu_strbuf_add_char(out, '\n');
     begin_line(out, row, worker, "state");
     nu_strbuf_addf(out, "%s\n", state_of(row));
     for (size_t i = 0; i < NU_ARRAY_LEN(figures); i++) {
@@ -61,11 +81,17 @@ static void print_string(struct nu_json *json, const char *name, struct nu_str v
 
 static void print_json(struct nu_json *json, const struct nu_wasm_vm_row *row, const char *worker)
 {
+    struct nu_str rest = row->plugins;
+    struct nu_str name;
     nu_json_object_begin(json);
     print_string(json, "vm_id", row->vm_id);
     print_string(json, "key", row->key);
     print_string(json, "worker", nu_str_from(worker));
-    print_string(json, "plugins", row->plugins);
+    nu_json_key(json, NU_STR("plugins"));
+    nu_json_array_begin(json);
+    while (nu_admin_wasm_next_plugin(&rest, &name))
+        nu_json_string(json, name);
+    nu_json_array_end(json);
     print_string(json, "state", nu_str_from(state_of(row)));
     for (size_t i = 0; i < NU_ARRAY_LEN(figures); i++) {
         nu_json_key(json, nu_str_from(figures[i].name));

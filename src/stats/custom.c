@@ -84,14 +84,17 @@ void nu_custom_stats_list(struct nu_stats *stats)
     struct nu_custom_stats *custom = stats->custom;
     if (!custom)
         return;
-    pthread_mutex_lock(&custom->lock);
+    struct nu_list fresh;
     struct nu_custom_stat *stat;
-    nu_list_for_each(stat, &custom->unlisted, struct nu_custom_stat, link)
+    nu_list_init(&fresh);
+    pthread_mutex_lock(&custom->lock);
+    nu_list_move_all(&fresh, &custom->unlisted);
+    pthread_mutex_unlock(&custom->lock);
+    nu_list_for_each(stat, &fresh, struct nu_custom_stat, link)
     {
         nu_list_remove(&stat->link);
         nu_stat_set_list(stat->set);
     }
-    pthread_mutex_unlock(&custom->lock);
 }
 
 static void free_stat(struct nu_custom_stat *stat)

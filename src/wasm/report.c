@@ -86,9 +86,8 @@ static void name_plugins(struct nu_wasm_vm *vm, struct nu_strbuf *out)
         {
             if (context->root != context || !context->is_reported)
                 continue;
-            if (out->len)
-                nu_strbuf_add_cstr(out, ", ");
             nu_strbuf_add(out, context->plugin->name);
+            nu_strbuf_add_char(out, '\0');
         }
     }
 }

@@ -20,8 +20,8 @@ struct nu_wasm_context;
 
 /* A VM's, embedded in it. */
 struct nu_wasm_report {
-    struct nu_list link; /* of all VMs, under the lock */
-    struct nu_strbuf plugins;
+    struct nu_list link;      /* of all VMs, under the lock */
+    struct nu_strbuf plugins; /* their names, a NUL behind each */
     unsigned thread;
     uint64_t made_us;
     _Atomic uint64_t memory_bytes;
@@ -59,7 +59,7 @@ static inline void nu_wasm_report_context(struct nu_wasm_report *report, int cha
 struct nu_wasm_vm_row {
     struct nu_str vm_id;
     struct nu_str key;     /* tells VMs of one vm_id apart: eight hexadecimal digits */
-    struct nu_str plugins; /* the names of those in it, ", " between */
+    struct nu_str plugins; /* the names of those in it, a NUL behind each */
     unsigned thread;
     bool is_dead; /* its guest has failed, and some request or plug-in still holds it */
     uint64_t memory_bytes;

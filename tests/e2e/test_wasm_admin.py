@@ -31,7 +31,7 @@ def test_each_worker_has_a_row_for_each_vm(proxy):
         ("a vm", "worker_0"), ("a vm", "worker_1"), ("vm", "worker_0"), ("vm", "worker_1")]
     for row in rows:
         assert list(row) == ["vm_id", "key", "worker", "plugins", "state"] + FIGURES
-        assert re.fullmatch("[0-9a-f]{8}", row["key"]) and row["plugins"] == "one"
+        assert re.fullmatch("[0-9a-f]{8}", row["key"]) and row["plugins"] == ["one"]
         assert row["state"] == "live" and row["failures"] == 0 and row["age_s"] < 60
         assert row["memory_bytes"] >= PAGE and row["memory_bytes"] % PAGE == 0
         assert row["memory_limit_bytes"] == 2 ** 30
@@ -51,7 +51,8 @@ def test_as_text(proxy):
 def test_plugins_that_share_a_vm_share_a_row(proxy):
     running = proxy(guest("x,"), guest("y,"))
     row = eventually(lambda: [row for row in vms(running) if row["contexts"] == 2])[0]
-    assert row["plugins"] == "one, one"
+    assert row["plugins"] == ["one", "one"]
+    assert "::plugins::one, one\n" in running.admin("/wasm").text
 
 
 def test_calls_are_counted(proxy):
