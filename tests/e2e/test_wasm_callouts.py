@@ -303,9 +303,9 @@ def test_calls_of_a_vm_have_a_bound(proxy):
     running = proxy(clusters=cluster("called", extra="    circuit_breakers: {thresholds: [{"
                                      "max_requests: 100000, max_pending_requests: 100000, "
                                      "max_connections: 1}]}\n"))
-    text = ask(running, path="/never", timeout=100, times=60000, then="flood")
+    text = ask(running, path="/never", timeout=100, times=10000, body="long", then="flood")
     made = int(text.split()[1])
-    assert 30000 < made < 32768
+    assert 3600 < made < (256 << 20) / (72 << 10)  # each has a body of 64 KiB
     eventually(lambda: running.stats()["cluster.called.upstream_rq_timeout"] == made)
     running.stderr.wait("hold 256 MiB")
     assert ask(running).startswith(f"token {4 * made + 4} ")

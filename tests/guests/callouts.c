@@ -134,7 +134,8 @@ static int call_as_asked(uint32_t *token)
     char trailers[256];
     size_t trailers_size = 0;
     struct text cluster = asked("call", "");
-    struct text body = asked("body", "");
+    struct text body =
+        is(asked("body", ""), "long") ? (struct text){out, sizeof(out)} : asked("body", "");
     struct text omitted = asked("omit", "");
     int timeout = (int)number_of(asked("timeout", "0"));
     if (asked("trailers", "").size) {
