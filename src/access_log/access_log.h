@@ -19,6 +19,7 @@
 
 struct Envoy__Config__Accesslog__V3__AccessLog;
 struct nu_config_ctx;
+struct nu_factory;
 struct nu_log_filter;
 struct nu_log_writer;
 struct nu_runtime;
@@ -52,7 +53,12 @@ struct nu_access_log_factory {
     const struct nu_runtime *runtime; /* bounds regexes in filters; may be NULL */
     struct nu_log_writer *writer;     /* opens the files */
     const struct nu_access_logger_class *const *classes; /* every kind there is, ending in NULL */
+    struct nu_factory *outer; /* of what logs, for loggers that are more than a file */
+    bool is_on_main_thread;   /* what logs is, and not on the workers */
 };
+
+/* What `outer` has, for what logs on the workers. */
+struct nu_access_log_factory nu_access_log_factory_of(struct nu_factory *outer);
 
 struct nu_access_log {
     const struct nu_log_filter *filter; /* NULL: everything passes */

@@ -2,11 +2,23 @@
 /* Access logs from their messages: the type of typed_config picks the logger. */
 #include "access_log/access_log.h"
 #include "access_log/filter.h"
-#include "config/config.h"
+#include "config/factory.h"
 #include "envoy/config/accesslog/v3/accesslog.pb-c.h"
 #include "google/protobuf/any.pb-c.h"
 
 typedef struct Envoy__Config__Accesslog__V3__AccessLog log_proto;
+
+struct nu_access_log_factory nu_access_log_factory_of(struct nu_factory *outer)
+{
+    return (struct nu_access_log_factory){
+        .ctx = outer->ctx,
+        .arena = outer->arena,
+        .runtime = outer->runtime,
+        .writer = outer->log_writer,
+        .classes = outer->extensions->access_loggers,
+        .outer = outer,
+    };
+}
 
 static const struct nu_access_logger_class *find_class(const struct nu_access_log_factory *factory,
                                                        const ProtobufCMessage *config)

@@ -106,13 +106,8 @@ static bool add_old_access_log(struct nu_access_log_factory *factory, const admi
 static void read_access_logs(struct nu_admin *admin, struct nu_factory *outer,
                              const admin_proto *proto)
 {
-    struct nu_access_log_factory factory = {
-        .ctx = outer->ctx,
-        .arena = outer->arena,
-        .runtime = outer->runtime,
-        .writer = outer->log_writer,
-        .classes = outer->extensions->access_loggers,
-    };
+    struct nu_access_log_factory factory = nu_access_log_factory_of(outer);
+    factory.is_on_main_thread = true;
     struct nu_access_log_list *list = &admin->hcm.config.access_logs;
     if (!nu_access_log_list_from_protos(&factory, proto->access_log, proto->n_access_log, list))
         return;

@@ -11,7 +11,7 @@ struct nu_stream_info;
 
 struct nu_listener_log_class {
     /* The logs, in factory->arena; NULL after adding errors. Main thread. */
-    const void *(*create)(const struct nu_factory *factory,
+    const void *(*create)(struct nu_factory *factory,
                           struct Envoy__Config__Accesslog__V3__AccessLog *const *protos,
                           size_t count);
     /* A connection is over, or was refused. Its worker. */

@@ -6,6 +6,7 @@
 #include "server/extensions.h"
 
 #include "access_log/access_log.h"
+#include "access_log/wasm/wasm_logger.h"
 #include "filters/http/dynamic_forward_proxy/dynamic_forward_proxy.h"
 #include "filters/http/health_check/health_check.h"
 #include "filters/http/plugin/plugin.h"
@@ -59,6 +60,7 @@ static const struct nu_access_logger_class *const access_loggers[] = {
     &nu_file_access_logger,
     &nu_stdout_access_logger,
     &nu_stderr_access_logger,
+    &nu_wasm_access_logger,
     NULL,
 };
 

@@ -4,17 +4,11 @@
 
 #include "access_log/access_log.h"
 
-static const void *create(const struct nu_factory *factory,
+static const void *create(struct nu_factory *factory,
                           struct Envoy__Config__Accesslog__V3__AccessLog *const *protos,
                           size_t count)
 {
-    struct nu_access_log_factory access_log = {
-        .ctx = factory->ctx,
-        .arena = factory->arena,
-        .runtime = factory->runtime,
-        .writer = factory->log_writer,
-        .classes = factory->extensions->access_loggers,
-    };
+    struct nu_access_log_factory access_log = nu_access_log_factory_of(factory);
     struct nu_access_log_list *list = nu_arena_calloc(factory->arena, sizeof(*list));
     return nu_access_log_list_from_protos(&access_log, protos, count, list) ? list : NULL;
 }

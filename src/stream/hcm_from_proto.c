@@ -422,13 +422,7 @@ static void read_routes(struct nu_factory *factory, struct nu_hcm_config *config
 static void read_access_logs(struct nu_factory *factory, struct nu_hcm_config *config,
                              const hcm_proto *proto)
 {
-    struct nu_access_log_factory access_log = {
-        .ctx = factory->ctx,
-        .arena = factory->arena,
-        .runtime = factory->runtime,
-        .writer = factory->log_writer,
-        .classes = factory->extensions->access_loggers,
-    };
+    struct nu_access_log_factory access_log = nu_access_log_factory_of(factory);
     (void)!nu_access_log_list_from_protos(&access_log, proto->access_log, proto->n_access_log,
                                           &config->access_logs);
 }

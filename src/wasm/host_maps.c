@@ -5,6 +5,7 @@
  * callout has received is there while the guest is told of it, to be read.
  */
 #include "base/log.h"
+#include "format/format.h"
 #include "http/header_name.h"
 #include "http/headers.h"
 #include "wasm/http_stream.h"
@@ -59,12 +60,35 @@ static bool lower(struct nu_wasm_http_stream *stream, struct nu_str *name)
     return true;
 }
 
+static const struct nu_headers *logged_map(const struct nu_format_context *logged, int32_t map)
+{
+    switch (map) {
+    case NU_WASM_REQUEST_HEADERS:
+        return logged->request_headers;
+    case NU_WASM_RESPONSE_HEADERS:
+        return logged->response_headers;
+    case NU_WASM_RESPONSE_TRAILERS:
+        return logged->response_trailers;
+    default:
+        return NULL;
+    }
+}
+
 /* The map to read; NULL: it is not there. */
 static const struct nu_headers *map_to_read(const struct nu_wasm_vm *vm, int32_t map)
 {
     if (map > NU_WASM_RESPONSE_TRAILERS)
         return nu_wasm_callout_map(vm, (enum nu_wasm_map)map);
+    if (vm->effective->logged)
+        return logged_map(vm->effective->logged, map);
     return nu_wasm_http_map(nu_wasm_vm_stream(vm), (enum nu_wasm_map)map);
+}
+
+/* Whether a stream is at its end, where a map that is not there is no mistake of the guest's. */
+static bool is_logging(const struct nu_wasm_vm *vm)
+{
+    const struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    return vm->effective->logged || (stream && stream->in_log);
 }
 
 /* The first value of this name in any case; ptr is NULL if there is none. */
@@ -82,7 +106,6 @@ static struct nu_str find_value(const struct nu_headers *headers, struct nu_str 
 
 static enum nu_wasm_status get_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
-    const struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
     struct nu_str name;
     if ((uint32_t)args[0].i32 >= NU_WASM_MAP_COUNT)
         return NU_WASM_BAD_ARGUMENT;
@@ -90,7 +113,7 @@ static enum nu_wasm_status get_value(struct nu_wasm_vm *vm, const union nu_wasm_
         return NU_WASM_INVALID_MEMORY_ACCESS;
     const struct nu_headers *headers = map_to_read(vm, args[0].i32);
     if (!headers)
-        return stream && stream->in_log ? NU_WASM_NOT_FOUND : NU_WASM_BAD_ARGUMENT;
+        return is_logging(vm) ? NU_WASM_NOT_FOUND : NU_WASM_BAD_ARGUMENT;
     struct nu_str value = find_value(headers, name);
     if (!value.ptr && vm->spec->abi != NU_WASM_ABI_0_1_0)
         return NU_WASM_NOT_FOUND;

@@ -2,6 +2,7 @@
 /* Where properties come from. */
 #include "wasm/property.h"
 
+#include "format/format.h"
 #include "http/filter_state.h"
 #include "upstream/cluster.h"
 #include "wasm/http_stream.h"
@@ -37,7 +38,13 @@ struct nu_attribute_source nu_wasm_attribute_source(struct nu_wasm_vm *vm, struc
         .info = nu_wasm_vm_info(vm),
         .node = plugin ? plugin->node : NULL,
     };
-    if (stream) {
+    const struct nu_format_context *logged = vm->effective->logged;
+    if (logged) {
+        source.info = logged->info;
+        source.request_headers = logged->request_headers;
+        source.response_headers = logged->response_headers;
+        source.response_trailers = logged->response_trailers;
+    } else if (stream) {
         source.request_headers = nu_filter_request_headers(stream->filter);
         source.response_headers = nu_filter_response_headers(stream->filter);
         source.response_trailers = nu_filter_response_trailers(stream->filter);

@@ -30,6 +30,7 @@
 
 struct nu_custom_scope;
 struct nu_dns_resolver;
+struct nu_format_context;
 struct nu_stat_set;
 struct nu_stream_info;
 struct nu_wasm_asker;
@@ -71,6 +72,8 @@ struct nu_wasm_context {
     const struct nu_wasm_plugin *plugin; /* NULL for the VM's own context */
     struct nu_wasm_http_stream *stream;  /* NULL unless it is a request's */
     struct nu_wasm_tcp_stream *tcp;      /* NULL unless it is a connection's */
+    /* A root's, while it is told of a stream for the log (wasm/logger.h); else NULL. */
+    const struct nu_format_context *logged;
     /* Of a root: */
     bool is_reported; /* it is in the VM's report */
     uint32_t references;
