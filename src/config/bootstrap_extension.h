@@ -9,6 +9,7 @@
 struct nu_bootstrap_extension {
     const char *name; /* canonical, such as "envoy.bootstrap.wasm" */
     const char *type; /* full name of the configuration's message */
+    bool is_setting;  /* it is made before those that it may be about, wherever it stands */
     /*
      * Makes it, before clusters and listeners are built. False after adding an error. `owner` is
      * the message that errors without a field of `config` are about. Main thread.

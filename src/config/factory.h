@@ -79,6 +79,9 @@ struct nu_factory {
     struct nu_map *shared;
     struct nu_list
         *services; /* what runs on threads by itself (event/thread_service.h) is added here */
+    /* Set by what calls clusters on the main thread, which has none of its own otherwise; NULL:
+     * nothing can. */
+    bool *main_calls_clusters;
     const struct nu_extensions *extensions;
     const struct nu_local_info *local;
     const struct nu_runtime *runtime; /* as the process starts */

@@ -56,6 +56,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .tls_contexts = &server->tls_contexts,
         .shared = &server->shared,
         .services = &server->services.all,
+        .main_calls_clusters = &server->main_calls_clusters,
         .secrets = server->secrets,
         .files = server->files,
         .extensions = &nu_built_in_extensions,
@@ -207,24 +208,31 @@ static const struct nu_bootstrap_extension *find_bootstrap_extension(const char 
     return NULL;
 }
 
+static void build_bootstrap_extension(struct nu_server *server,
+                                      const Envoy__Config__Core__V3__TypedExtensionConfig *proto,
+                                      bool settings)
+{
+    struct nu_factory factory = nu_server_factory(server);
+    const ProtobufCMessage *message = nu_config_any(&server->ctx, proto->typed_config);
+    if (!message)
+        return;
+    const struct nu_bootstrap_extension *extension =
+        find_bootstrap_extension(message->descriptor->name);
+    if (extension && extension->is_setting == settings)
+        extension->create(&factory, proto, message);
+    else if (!extension && settings)
+        nu_config_error(&server->ctx, proto, "typed_config", "%s is no bootstrap extension",
+                        message->descriptor->name);
+}
+
 /* Before what they say something about. */
 static void build_bootstrap_extensions(struct nu_server *server)
 {
-    struct nu_factory factory = nu_server_factory(server);
-    for (size_t i = 0; i < server->bootstrap->n_bootstrap_extensions; i++) {
-        const Envoy__Config__Core__V3__TypedExtensionConfig *proto =
-            server->bootstrap->bootstrap_extensions[i];
-        const ProtobufCMessage *message = nu_config_any(&server->ctx, proto->typed_config);
-        if (!message)
-            continue;
-        const struct nu_bootstrap_extension *extension =
-            find_bootstrap_extension(message->descriptor->name);
-        if (extension)
-            extension->create(&factory, proto, message);
-        else
-            nu_config_error(&server->ctx, proto, "typed_config", "%s is no bootstrap extension",
-                            message->descriptor->name);
-    }
+    const Envoy__Config__Bootstrap__V3__Bootstrap *bootstrap = server->bootstrap;
+    for (size_t i = 0; i < bootstrap->n_bootstrap_extensions; i++)
+        build_bootstrap_extension(server, bootstrap->bootstrap_extensions[i], true);
+    for (size_t i = 0; i < bootstrap->n_bootstrap_extensions; i++)
+        build_bootstrap_extension(server, bootstrap->bootstrap_extensions[i], false);
 }
 
 bool nu_server_build(struct nu_server *server)

@@ -31,6 +31,7 @@
 #include "stream/hcm_from_proto.h"
 #include "tls/tls_from_proto.h"
 #include "wasm/limits_from_proto.h"
+#include "wasm/service.h"
 
 static const struct nu_filter_factory *const http_filters[] = {
     &nu_dynamic_forward_proxy_factory,
@@ -81,6 +82,7 @@ static const struct nu_transport_socket_class *const transport_sockets[] = {
 
 static const struct nu_bootstrap_extension *const bootstrap_extensions[] = {
     &nu_wasm_limits_extension,
+    &nu_wasm_service_extension,
     NULL,
 };
 

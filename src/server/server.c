@@ -132,6 +132,15 @@ static void destroy_listeners(struct nu_server *server)
     nu_free(server->listeners);
 }
 
+static void take_clusters(struct nu_server *server)
+{
+    if (!server->loop->clusters)
+        return;
+    nu_cluster_table_finish(&server->main_clusters);
+    server->loop->clusters = NULL;
+    nu_loop_run_tasks(server->loop);
+}
+
 void nu_server_destroy(struct nu_server **server_ptr)
 {
     struct nu_server *server = *server_ptr;
@@ -140,6 +149,7 @@ void nu_server_destroy(struct nu_server **server_ptr)
     *server_ptr = NULL;
     destroy_workers(server);
     nu_services_finish(server);
+    take_clusters(server);
     nu_watchdog_finish(&server->watchdog);
     nu_admin_close(server->admin);
     destroy_listeners(server);

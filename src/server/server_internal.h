@@ -62,6 +62,8 @@ struct nu_server {
     struct nu_timer init_timer;  /* bounds the waiting */
 
     struct nu_services services;
+    bool main_calls_clusters;              /* something on the main thread does: */
+    struct nu_cluster_table main_clusters; /* which has these then */
 
     struct nu_drain drain;
     struct nu_timer drain_timer;

@@ -135,8 +135,20 @@ static void start_watchdog(struct nu_server *server)
     nu_watchdog_start(watchdog, server->workers, server->worker_count, manager_us);
 }
 
+/* What services of the main thread call. */
+static void give_clusters(struct nu_server *server)
+{
+    if (!server->main_calls_clusters)
+        return;
+    nu_cluster_table_init(&server->main_clusters, server->loop);
+    nu_cluster_manager_attach(server->clusters, &server->main_clusters);
+    server->loop->clusters = &server->main_clusters;
+    server->loop->client = &server->http_client.base;
+}
+
 bool nu_server_start(struct nu_server *server)
 {
+    give_clusters(server);
     if (!bind_listeners(server) || !start_workers(server))
         return false;
     start_watchdog(server);

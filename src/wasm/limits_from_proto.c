@@ -53,5 +53,6 @@ struct nu_wasm_limits nu_wasm_limits_of(const struct nu_factory *factory, const 
 const struct nu_bootstrap_extension nu_wasm_limits_extension = {
     .name = "nuncio.bootstrap.wasm_limits",
     .type = "nuncio.wasm.v1.Limits",
+    .is_setting = true,
     .create = create,
 };

@@ -121,6 +121,8 @@ struct nu_wasm_plugin *nu_wasm_plugin_from_proto(struct nu_factory *factory, con
         nu_wasm_vm_spec_unref(&plugin->spec);
         return NULL;
     }
+    if (place == NU_THREADS_MAIN && factory->main_calls_clusters)
+        *factory->main_calls_clusters = true;
     nu_wasm_plugins_add(all, factory, plugin);
     nu_wasm_code_file_watch(factory, plugin, proto->vm_config);
     return plugin;

@@ -177,6 +177,15 @@ def test_a_service_is_tried_by_validation(nuncio):
     assert "OK" in running.stdout.text + running.stderr.text
 
 
+def test_limits_go_for_services_whatever_their_order(nuncio):
+    text = service("tick", True) + """- name: limits
+  typed_config: {"@type": type.googleapis.com/nuncio.wasm.v1.Limits, every_vm: {memory_bytes: 65536}}
+"""
+    running = nuncio(text, ready=None, expect_exit=1, origin=1)
+    running.wait_exit()
+    assert "bootstrap_extensions[0].typed_config.config.vm_config.code" in running.stderr.text
+
+
 def test_other_extensions_are_refused_by_name(nuncio):
     text = PROXY + "bootstrap_extensions: [{name: a, typed_config: {\"@type\": " + EXTENSIONS + \
         "bootstrap.internal_listener.v3.InternalListener}}]\n"
