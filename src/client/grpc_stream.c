@@ -256,6 +256,7 @@ struct nu_grpc_stream *nu_grpc_stream_create(struct nu_loop *loop,
         .timeout_ms = params->timeout_ms,
         .hashes_authority = params->hashes_authority,
         .is_anonymous = params->is_anonymous,
+        .tells_address = params->tells_address,
     };
     if (params->retry) {
         stream->retry = *params->retry;

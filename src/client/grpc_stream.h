@@ -50,6 +50,7 @@ struct nu_grpc_params {
     uint32_t timeout_ms;        /* from the request's end to the response's; 0: none */
     uint32_t max_message_bytes; /* of a received message */
     bool is_anonymous;          /* the request does not say that it is ours */
+    bool tells_address;         /* unless that: this machine's, in x-forwarded-for */
     bool hashes_authority;      /* for balancers that hash and have no policy of their own */
     const struct nu_retry_policy *retry; /* copied, but for what it points to; NULL: one try */
     struct nu_byte_budget

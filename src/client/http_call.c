@@ -5,19 +5,9 @@
  */
 #include "client/http_call.h"
 
-#include "base/xxhash.h"
-#include "client/http_client.h"
-#include "client/refusal.h"
-#include "match/hash_policy.h"
-#include "upstream/discovery/forward_proxy.h"
-#include "upstream/discovery/original_dst.h"
-#include "upstream/lb/lb_hash.h"
-
-enum { HEADER_ROOM = 16 };
-
 static struct nu_http_call *call_of(struct nu_exchange *exchange)
 {
-    return nu_container_of(exchange, struct nu_http_call, exchange);
+    return nu_container_of(exchange, struct nu_http_call, own.exchange);
 }
 
 /* --- The end ---------------------------------------------------------------------------------- */
@@ -36,11 +26,11 @@ void nu_http_call_destroy(struct nu_http_call **call_ptr)
     *call_ptr = NULL;
     if (!call)
         return;
-    nu_exchange_cancel(&call->exchange);
+    nu_exchange_cancel(&call->own.exchange);
     nu_list_remove(&call->report.link);
     if (call->budget)
         nu_byte_budget_give_back(call->budget, call->budgeted);
-    nu_loop_defer_free(call->loop, free_call, call);
+    nu_loop_defer_free(call->own.loop, free_call, call);
 }
 
 static void report(struct nu_turn_task *task)
@@ -55,27 +45,17 @@ static void end(struct nu_http_call *call, enum nu_http_call_state state)
     if (state != NU_HTTP_CALL_ANSWERED)
         call->response = NULL;
     if (call->is_sending)
-        nu_loop_at_turn_end(call->loop, &call->report);
+        nu_loop_at_turn_end(call->own.loop, &call->report);
     else
         call->on_done(call);
 }
 
 /* --- The exchange's side ---------------------------------------------------------------------- */
 
-static void add_service_time(struct nu_http_call *call, struct nu_headers *headers)
-{
-    uint64_t end_us = call->exchange.request_end_us;
-    if (!end_us)
-        return;
-    char *text = nu_arena_alloc(call->arena, 20);
-    size_t len = nu_u64_to_chars((nu_loop_now_us(call->loop) - end_us) / 1000, text);
-    nu_headers_set_id(headers, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME, nu_str_make(text, len));
-}
-
 static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers, bool is_end)
 {
     struct nu_http_call *call = call_of(exchange);
-    add_service_time(call, headers);
+    nu_own_exchange_add_time(&call->own, headers);
     call->response = headers;
     if (is_end)
         end(call, NU_HTTP_CALL_ANSWERED);
@@ -156,68 +136,14 @@ struct nu_http_call *nu_http_call_create(struct nu_loop *loop, struct nu_str clu
     struct nu_arena *arena = nu_arena_create();
     struct nu_http_call *call = nu_arena_calloc(arena, sizeof(*call));
     call->arena = arena;
-    call->loop = loop;
-    call->cluster = local;
-    call->info.arena = arena;
-    call->info.connection = &call->connection;
-    call->info.start_us = nu_loop_now_us(loop);
-    call->exchange.ops = &exchange_ops;
-    call->exchange.arena = arena;
-    call->exchange.info = &call->info;
-    nu_headers_init(&call->request, arena, HEADER_ROOM);
+    nu_own_exchange_init(&call->own, arena, loop, local, &exchange_ops);
     nu_turn_task_init(&call->report, report);
     return call;
 }
 
-/* What balancers of the cluster may go by. */
-static void fill_context(struct nu_http_call *call, const struct nu_http_call_params *wanted,
-                         struct nu_lb_context *context)
-{
-    const struct nu_cluster *cluster = call->cluster->cluster;
-    struct nu_str authority = nu_headers_get_id(&call->request, NU_HEADER_AUTHORITY);
-    if (nu_unlikely(cluster->original_dst != NULL))
-        context->destination = nu_original_dst_find(call->cluster, &call->info, &call->request);
-    if (nu_unlikely(cluster->forward_proxy != NULL))
-        context->host_name = nu_forward_proxy_name(call->cluster, &call->info, &call->request);
-    if (nu_likely(!cluster->lb_class->uses_hash))
-        return;
-    if (cluster->hash && cluster->hash->policy) {
-        struct nu_made_cookie *cookies = NULL;
-        context->has_hash = nu_hash_policy_eval(cluster->hash->policy, &call->request, &call->info,
-                                                &cookies, &context->hash);
-    } else if (wanted->hashes_authority) {
-        context->has_hash = true;
-        context->hash = nu_xxhash64(authority);
-    }
-}
-
-static void add_number(struct nu_http_call *call, enum nu_header_id id, uint64_t number)
-{
-    char *text = nu_arena_alloc(call->arena, 20);
-    nu_headers_set_id(&call->request, id, nu_str_make(text, nu_u64_to_chars(number, text)));
-}
-
-static void complete_request(struct nu_http_call *call, const struct nu_http_call_params *wanted)
-{
-    const struct nu_http_client *client = nu_http_client_of(call->loop);
-    if (!nu_headers_has_id(&call->request, NU_HEADER_SCHEME))
-        nu_headers_add_id(&call->request, NU_HEADER_SCHEME, NU_STR("http"));
-    if (wanted->body.len)
-        add_number(call, NU_HEADER_CONTENT_LENGTH, wanted->body.len);
-    if (client && wanted->tells_address)
-        nu_http_client_sign(client, &call->request);
-    else
-        nu_headers_set_id(&call->request, NU_HEADER_X_ENVOY_INTERNAL, NU_STR("true"));
-    if (wanted->timeout_ms)
-        add_number(call, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, wanted->timeout_ms);
-    nu_http_client_count(client);
-}
-
 /* The cluster takes no requests now. */
-static void refuse(struct nu_http_call *call, const struct nu_exchange_params *params,
-                   enum nu_refusal refusal)
+static void refuse(struct nu_http_call *call, enum nu_refusal refusal)
 {
-    nu_exchange_count_refused(params);
     call->is_refused = true;
     call->failure = (struct nu_exchange_failure){
         .kind = NU_EXCHANGE_NO_HOST,
@@ -227,38 +153,41 @@ static void refuse(struct nu_http_call *call, const struct nu_exchange_params *p
     end(call, NU_HTTP_CALL_FAILED);
 }
 
+static void add_length(struct nu_http_call *call, size_t length)
+{
+    char *text = nu_arena_alloc(call->arena, 20);
+    nu_headers_set_id(&call->own.request, NU_HEADER_CONTENT_LENGTH,
+                      nu_str_make(text, nu_u64_to_chars(length, text)));
+}
+
 static void send_rest(struct nu_http_call *call, const struct nu_http_call_params *wanted)
 {
     if (wanted->body.len) {
         struct nu_buf body = {0};
         nu_buf_append(&body, wanted->body);
-        nu_exchange_send_data(&call->exchange, &body, !wanted->trailers);
+        nu_exchange_send_data(&call->own.exchange, &body, !wanted->trailers);
     }
     if (wanted->trailers)
-        nu_exchange_send_trailers(&call->exchange, wanted->trailers);
+        nu_exchange_send_trailers(&call->own.exchange, wanted->trailers);
 }
 
 void nu_http_call_send(struct nu_http_call *call, const struct nu_http_call_params *wanted)
 {
-    struct nu_exchange_params params = {
-        .cluster = call->cluster,
-        .priority = NU_PRIORITY_DEFAULT,
+    const struct nu_own_exchange_params params = {
         .timeout_ms = wanted->timeout_ms,
-        .timeout_status = 504,
-        .is_internal = true,
+        .tells_address = wanted->tells_address,
+        .hashes_authority = wanted->hashes_authority,
     };
     call->max_body_bytes = wanted->max_body_bytes;
     call->budget = wanted->budget;
     call->is_sending = true;
-    complete_request(call, wanted);
-    enum nu_refusal refusal = nu_refusal_of(call->cluster, call->arena);
-    if (nu_unlikely(refusal != NU_NOT_REFUSED)) {
-        refuse(call, &params, refusal);
-    } else {
-        fill_context(call, wanted, &params.lb);
-        nu_exchange_start(&call->exchange, &params, &call->request,
-                          wanted->body.len == 0 && !wanted->trailers);
+    if (wanted->body.len)
+        add_length(call, wanted->body.len);
+    enum nu_refusal refusal =
+        nu_own_exchange_start(&call->own, &params, wanted->body.len == 0 && !wanted->trailers);
+    if (nu_unlikely(refusal != NU_NOT_REFUSED))
+        refuse(call, refusal);
+    else
         send_rest(call, wanted);
-    }
     call->is_sending = false;
 }

@@ -4,7 +4,7 @@
  * behind the calls of proxy-wasm. It says what Envoy's client says: the request is internal, and the
  * cluster's statistics count it like any other.
  *
- *     create -> fill request -> send -> on_done -> destroy
+ *     create -> fill own.request -> send -> on_done -> destroy
  *
  * The owner destroys it, at any time: on its way it is given up then, and on_done is not called.
  * Everything in it lives in its own arena until the end of the turn in which it was destroyed.
@@ -16,7 +16,7 @@
 
 #include "base/byte_budget.h"
 #include "client/failure.h"
-#include "http/stream_info.h"
+#include "client/own_exchange.h"
 
 enum nu_http_call_state {
     NU_HTTP_CALL_ON_ITS_WAY,
@@ -28,9 +28,9 @@ enum nu_http_call_state {
 struct nu_http_call {
     /* Called once, never below nu_http_call_send. */
     void (*on_done)(struct nu_http_call *call);
-    void *owner;               /* for on_done */
-    struct nu_arena *arena;    /* owned: holds this struct as well */
-    struct nu_headers request; /* to be filled before it is sent, in `arena` */
+    void *owner;                /* for on_done */
+    struct nu_arena *arena;     /* owned: holds this struct as well */
+    struct nu_own_exchange own; /* its `request` is to be filled before it is sent, in `arena` */
 
     /* When it is done: */
     enum nu_http_call_state state;
@@ -40,11 +40,6 @@ struct nu_http_call {
     struct nu_exchange_failure failure;
 
     /* Private. */
-    struct nu_loop *loop;             /* borrowed */
-    struct nu_cluster_local *cluster; /* borrowed */
-    struct nu_exchange exchange;
-    struct nu_stream_info info;
-    struct nu_connection_info connection;
     uint64_t max_body_bytes;
     struct nu_byte_budget *budget;
     size_t budgeted;            /* of it, for the body */
@@ -54,7 +49,7 @@ struct nu_http_call {
 };
 
 struct nu_http_call_params {
-    struct nu_str body;          /* copied; `request` gets its content-length */
+    struct nu_str body;          /* copied; the request gets its content-length */
     struct nu_headers *trailers; /* of the request, in the call's arena; NULL: none */
     uint64_t timeout_ms;         /* for the whole call; 0: none */
     uint64_t max_body_bytes;     /* of the response; more is TOO_LARGE */
@@ -66,7 +61,7 @@ struct nu_http_call_params {
 
 /* A call to the loop's cluster of this name, or NULL if there is none. */
 struct nu_http_call *nu_http_call_create(struct nu_loop *loop, struct nu_str cluster);
-/* Sends it: `request` has :method, :path and :authority. */
+/* Sends it: the request has :method, :path and :authority. */
 void nu_http_call_send(struct nu_http_call *call, const struct nu_http_call_params *params);
 /* Whether it was sent in vain: the cluster has no host for it, no room, or takes no requests. on_done
  * is called for that at the end of the turn, if it is not destroyed before. */

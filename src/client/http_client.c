@@ -97,9 +97,9 @@ static struct nu_str text_or(struct nu_http_call *call, struct nu_str text, stru
 
 static void fill_request(struct nu_http_call *call, const struct nu_call_request *wanted)
 {
-    struct nu_headers *headers = &call->request;
+    struct nu_headers *headers = &call->own.request;
     nu_headers_add(headers, NU_STR(":authority"),
-                   wanted->authority.len ? wanted->authority : call->cluster->cluster->name);
+                   wanted->authority.len ? wanted->authority : call->own.cluster->cluster->name);
     nu_headers_add_id(headers, NU_HEADER_PATH, text_or(call, wanted->path, NU_STR("/")));
     nu_headers_add_id(headers, NU_HEADER_METHOD, text_or(call, wanted->method, NU_STR("GET")));
     nu_headers_add_id(headers, NU_HEADER_SCHEME, NU_STR("http"));

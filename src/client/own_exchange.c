@@ -69,8 +69,10 @@ static void complete_request(struct nu_own_exchange *own,
     const struct nu_http_client *client = nu_http_client_of(own->loop);
     if (!nu_headers_has_id(&own->request, NU_HEADER_SCHEME))
         nu_headers_add_id(&own->request, NU_HEADER_SCHEME, NU_STR("http"));
-    if (client && !params->is_anonymous)
+    if (!params->is_anonymous && params->tells_address && client)
         nu_http_client_sign(client, &own->request);
+    else if (!params->is_anonymous)
+        nu_headers_set_id(&own->request, NU_HEADER_X_ENVOY_INTERNAL, NU_STR("true"));
     if (params->timeout_ms)
         set_number(&own->request, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, params->timeout_ms);
     nu_http_client_count(client);

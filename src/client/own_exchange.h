@@ -25,8 +25,9 @@ struct nu_own_exchange {
 struct nu_own_exchange_params {
     uint64_t timeout_ms;                /* for the whole exchange; 0: none */
     const struct nu_retry_rules *retry; /* borrowed; NULL: one try without limits */
+    bool is_anonymous;                  /* the request does not say that it is ours */
+    bool tells_address;                 /* unless that: this machine's, in x-forwarded-for */
     bool hashes_authority; /* for balancers that hash and have no policy of their own */
-    bool is_anonymous;     /* the request does not say that it is ours */
 };
 
 /* The request's headers will be in `arena`, which outlives the exchange. */

@@ -34,24 +34,19 @@ static void make_reply(struct wasm_call *self)
     enum { ROOM = 4 };
     struct nu_http_call *call = self->call;
     struct nu_arena *arena = call->arena;
+    if (self->is_grpc) {
+        call->response = nu_failure_grpc_reply(&call->failure, arena);
+        return;
+    }
     struct nu_failure_answer words = nu_failure_answer_of(&call->failure, arena);
     struct nu_headers *headers = nu_arena_alloc(arena, sizeof(*headers));
     nu_headers_init(headers, arena, ROOM);
-    nu_headers_add_id(headers, NU_HEADER_STATUS,
-                      self->is_grpc ? NU_STR("200") : number_text(arena, words.status));
+    nu_headers_add_id(headers, NU_HEADER_STATUS, number_text(arena, words.status));
     if (words.is_overloaded)
         nu_headers_add_id(headers, NU_HEADER_X_ENVOY_OVERLOADED, NU_STR("true"));
-    call->response = headers;
-    if (self->is_grpc) {
-        nu_headers_add_id(headers, NU_HEADER_CONTENT_TYPE, NU_STR("application/grpc"));
-        nu_headers_add_id(headers, NU_HEADER_GRPC_STATUS,
-                          number_text(arena, nu_grpc_status_from_http(words.status)));
-        nu_headers_add_id(headers, NU_HEADER_GRPC_MESSAGE,
-                          nu_grpc_message_encode(arena, words.body));
-        return;
-    }
     nu_headers_add_id(headers, NU_HEADER_CONTENT_LENGTH, number_text(arena, words.body.len));
     nu_headers_add_id(headers, NU_HEADER_CONTENT_TYPE, NU_STR("text/plain"));
+    call->response = headers;
     if (!self->is_head)
         nu_buf_append(&call->body, words.body);
 }
@@ -94,7 +89,7 @@ static void tell(struct nu_turn_task *task)
 static void on_done(struct nu_http_call *call)
 {
     struct wasm_call *self = call->owner;
-    nu_loop_at_turn_end(call->loop, &self->task);
+    nu_loop_at_turn_end(call->own.loop, &self->task);
 }
 
 static void cancel(struct nu_wasm_callout *callout)
@@ -195,11 +190,12 @@ static struct wasm_call *make_call(struct nu_wasm_vm *vm, const struct request *
     nu_turn_task_init(&self->task, tell);
     call->owner = self;
     call->on_done = on_done;
-    add_pairs(vm, &call->request, request->headers);
-    tidy_request(&call->request);
+    add_pairs(vm, &call->own.request, request->headers);
+    tidy_request(&call->own.request);
     self->is_grpc =
-        nu_grpc_is_content_type(nu_headers_get_id(&call->request, NU_HEADER_CONTENT_TYPE));
-    self->is_head = nu_str_eq(nu_headers_get_id(&call->request, NU_HEADER_METHOD), NU_STR("HEAD"));
+        nu_grpc_is_content_type(nu_headers_get_id(&call->own.request, NU_HEADER_CONTENT_TYPE));
+    self->is_head =
+        nu_str_eq(nu_headers_get_id(&call->own.request, NU_HEADER_METHOD), NU_STR("HEAD"));
     return self;
 }
 
@@ -244,8 +240,9 @@ static enum nu_wasm_status http_call(struct nu_wasm_vm *vm, const union nu_wasm_
     struct wasm_call *self = make_call(vm, &request);
     if (!self)
         return NU_WASM_BAD_ARGUMENT;
-    enum nu_wasm_status status =
-        is_complete(&self->call->request) ? send_call(vm, self, &request) : NU_WASM_BAD_ARGUMENT;
+    enum nu_wasm_status status = is_complete(&self->call->own.request)
+                                     ? send_call(vm, self, &request)
+                                     : NU_WASM_BAD_ARGUMENT;
     if (status != NU_WASM_OK) {
         nu_wasm_callout_close(&self->callout);
         cancel(&self->callout);
