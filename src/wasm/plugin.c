@@ -17,15 +17,12 @@
 
 static const uint64_t rebuild_after_us = 1000 * 1000;
 
-enum { LOOK_MS = 1000 }; /* how often a plug-in that is kept is looked at */
-
 struct nu_wasm_handle {
     struct nu_wasm_plugin *plugin; /* borrowed */
     struct nu_loop *loop;
     struct nu_wasm_context *root; /* a reference; NULL: there is none now */
     uint64_t made_us;             /* when it was made last, or that failed */
     uint64_t retry_us;            /* not before */
-    struct nu_timer look;         /* of a plug-in that is kept */
     struct nu_task changed;       /* from the main thread: there is other code */
     /* Under the lock, but for the thread's own reading of `is_over`: */
     bool is_told; /* `changed` is on its way */
@@ -166,13 +163,6 @@ static struct nu_wasm_plugins *plugins_of(struct nu_thread_service *service)
                : nu_container_of(service, struct nu_wasm_plugins, on_workers);
 }
 
-static void on_look(struct nu_timer *timer)
-{
-    struct nu_wasm_handle *handle = nu_container_of(timer, struct nu_wasm_handle, look);
-    nu_wasm_plugin_root(handle->plugin);
-    nu_timer_arm(handle->loop, timer, LOOK_MS);
-}
-
 static void on_start(struct nu_thread_service *service, struct nu_loop *loop)
 {
     struct nu_wasm_plugins *plugins = plugins_of(service);
@@ -184,13 +174,10 @@ static void on_start(struct nu_thread_service *service, struct nu_loop *loop)
         struct nu_wasm_handle *handle = nu_calloc(1, sizeof(*handle));
         *handle =
             (struct nu_wasm_handle){.plugin = plugin, .loop = loop, .changed = {.fn = on_changed}};
-        nu_timer_init(&handle->look, on_look);
         pthread_mutex_lock(&plugins->lock);
         plugin->handles[nu_thread_index()] = handle;
         pthread_mutex_unlock(&plugins->lock);
         handle->root = make_root(handle);
-        if (plugin->is_kept)
-            nu_timer_arm(loop, &handle->look, LOOK_MS);
     }
 }
 
@@ -207,7 +194,6 @@ static bool on_end(struct nu_thread_service *service)
         pthread_mutex_lock(&plugins->lock);
         handle->is_over = true; /* no message comes any more */
         pthread_mutex_unlock(&plugins->lock);
-        nu_timer_cancel(&handle->look);
         nu_wasm_root_unref(&handle->root);
     }
     return nu_list_is_empty(&plugins->vms[nu_thread_index()]);

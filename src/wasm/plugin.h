@@ -39,10 +39,10 @@ struct nu_wasm_plugin {
     unsigned direction;               /* of the listener: enum nu_traffic_direction */
     enum nu_thread_place place;
     bool fails_open;
-    uint64_t backoff_us;  /* least time between the starts of two VMs; 0: a second after a
-                                      * failure */
-    bool is_kept;         /* made anew when it has failed though no request asks for it */
     bool stops_iteration; /* Pause in a headers callback leaves the body coming */
+    /* Least time between the starts of two VMs of a thread; 0: a new one comes a second after a
+     * failure. */
+    uint64_t backoff_us;
     struct nu_wasm_handle **handles; /* by thread, each its thread's; NULL where it does not run */
 };
 

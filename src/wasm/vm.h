@@ -50,18 +50,19 @@ struct nu_wasm_vm_spec {
     struct nu_str key;         /* the same for VMs that are one */
     struct nu_wasm_program program;
     enum nu_wasm_abi abi;
+    struct nu_wasm_shared_data *shared;    /* a reference */
+    struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, which made it last; borrowed */
+    /* From here to the end are settings: borrowed from the configuration, and copied as a whole where
+     * the code alone has changed. */
     struct nu_str vm_id;
     struct nu_str configuration;
     const struct nu_str *environment; /* "NAME=value" */
     size_t environment_count;
     const struct nu_wasm_restriction *restriction; /* what it may do; NULL: everything */
-    struct nu_wasm_shared_data *shared;            /* a reference */
-    struct nu_dns_resolver *dns;                   /* borrowed: of `main_loop`; NULL: none */
+    struct nu_dns_resolver *dns;                   /* of `main_loop`; NULL: none */
     struct nu_loop *main_loop;
-    /* Of its runtime; borrowed: the configuration's. NULL: not counted. */
-    struct nu_stat_set *stats;
-    struct nu_custom_scope *metrics; /* its guests'; borrowed likewise. NULL: there can be none */
-    struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, which made it last; borrowed */
+    struct nu_stat_set *stats;       /* of its runtime; NULL: not counted */
+    struct nu_custom_scope *metrics; /* its guests'; NULL: there can be none */
 };
 
 struct nu_wasm_context {

@@ -187,6 +187,22 @@ static struct nu_custom_scope *make_metrics(struct nu_factory *factory)
     return scope;
 }
 
+/* Reads the code into `scratch`, since only one copy is kept. What is wrong is told where the
+ * configuration's errors go. */
+static bool read_code(struct nu_factory *factory, const vm_proto *proto, struct nu_arena *scratch,
+                      struct nu_str *code)
+{
+    struct nu_config_ctx reading;
+    if (!proto->code) {
+        nu_config_error(factory->ctx, proto, "code", "a VM needs code");
+        return false;
+    }
+    nu_config_ctx_init_view(&reading, factory->ctx, scratch);
+    bool ok = nu_config_data_source_now(&reading, proto->code->local, code);
+    nu_config_ctx_finish(&reading);
+    return ok || nu_config_data_source_now(factory->ctx, proto->code->local, code);
+}
+
 struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
                                                    struct nu_wasm_plugins *all,
                                                    const plugin_proto *plugin)
@@ -195,10 +211,9 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
     struct nu_str code;
     struct nu_wasm_vm_spec *other = NULL;
     struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_create();
-    bool ok = read_settings(factory, plugin, spec);
-    if (ok && !proto->code)
-        nu_config_error(factory->ctx, proto, "code", "a VM needs code");
-    ok = ok && proto->code && nu_config_data_source_now(factory->ctx, proto->code->local, &code);
+    struct nu_arena scratch;
+    nu_arena_init(&scratch);
+    bool ok = read_settings(factory, plugin, spec) && read_code(factory, proto, &scratch, &code);
     if (ok) {
         spec->key = key_of(spec, code);
         other = nu_wasm_plugins_find_spec(all, spec->key);
@@ -211,6 +226,7 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
         spec->shared = nu_wasm_shared_data_get(spec->vm_id);
         ok = build(factory->ctx, proto, code, spec);
     }
+    nu_arena_finish(&scratch);
     if (ok && !other)
         return spec;
     nu_wasm_vm_spec_unref(&spec);
@@ -219,18 +235,13 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
 
 /* --- Changed code --------------------------------------------------------------------------------- */
 
-/* The settings of another one, which all live as long as the configuration. */
+/* An empty one with the settings of another. */
 static struct nu_wasm_vm_spec *copy_settings(const struct nu_wasm_vm_spec *other)
 {
+    const size_t at = offsetof(struct nu_wasm_vm_spec, vm_id);
     struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_create();
-    spec->vm_id = other->vm_id;
+    memcpy((char *)spec + at, (const char *)other + at, sizeof(*spec) - at);
     spec->program.limits = other->program.limits;
-    spec->configuration = other->configuration;
-    spec->environment = other->environment;
-    spec->environment_count = other->environment_count;
-    spec->restriction = other->restriction;
-    spec->stats = other->stats;
-    spec->metrics = other->metrics;
     spec->shared = nu_wasm_shared_data_get(spec->vm_id);
     return spec;
 }

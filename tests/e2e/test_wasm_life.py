@@ -96,6 +96,14 @@ def test_a_guest_that_fails_while_it_ends_is_over(life):
     running.stderr.wait("drained")
 
 
+def test_a_second_signal_ends_the_waiting(life):
+    running = life("tick, never", arguments=ONE + ("--sigterm-drain-ms", "3600000"))
+    running.stderr.wait("one root vm: ticks")
+    running.signal(signal.SIGTERM)
+    running.stderr.wait("root done, VERSION-0001")
+    assert end(running, signal.SIGINT)[-1] == "root delete, VERSION-0001"
+
+
 def test_no_one_waits_for_a_root_at_an_abrupt_end(life):
     running = life("later")
     assert end(running, signal.SIGINT) == ["root done, VERSION-0001", "root delete, VERSION-0001"]

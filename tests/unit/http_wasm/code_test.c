@@ -176,6 +176,22 @@ TEST(the_same_code_is_the_same_vm)
     wasm_filter_drop(&w);
 }
 
+TEST(other_code_has_the_same_settings)
+{
+    load();
+    struct nu_wasm_vm_spec *spec = renew(&guests[1]);
+    const struct nu_wasm_vm_spec *old = plugin()->spec;
+    assert_ptr_not_equal(spec, old);
+    assert_true(nu_str_eq(spec->vm_id, old->vm_id));
+    assert_ptr_equal(spec->shared, old->shared);
+    assert_ptr_equal(spec->stats, old->stats);
+    assert_ptr_equal(spec->metrics, old->metrics);
+    assert_ptr_equal(spec->main_loop, old->main_loop);
+    assert_int_equal(spec->program.limits.memory_bytes, old->program.limits.memory_bytes);
+    nu_wasm_vm_spec_unref(&spec);
+    wasm_filter_drop(&w);
+}
+
 TEST(a_root_stays_where_the_new_one_does_not_start)
 {
     load();
