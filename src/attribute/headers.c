@@ -49,6 +49,8 @@ static struct nu_attribute headers_member(const struct nu_attribute_source *sour
         return nu_attribute_none();
     struct nu_str lower = nu_arena_dup(source->arena, name);
     nu_header_name_lower(nu_unconst(lower.ptr), lower.len);
+    if (nu_str_eq(lower, NU_STR("host"))) /* of a request, as Envoy has it */
+        lower = nu_headers_get(self->of, lower).ptr ? lower : NU_STR(":authority");
     return joined(source, self->of, lower);
 }
 

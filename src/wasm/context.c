@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/log.h"
+#include "wasm/expression.h"
 #include "wasm/plugin.h"
 #include "wasm/resolve.h"
 #include "wasm/shared_queue.h"
@@ -211,6 +212,7 @@ void nu_wasm_root_free(struct nu_wasm_context *root)
     nu_timer_cancel(&root->patience);
     nu_wasm_queue_leave(&root->queues);
     nu_wasm_asker_destroy(&root->asker);
+    nu_wasm_expressions_destroy(&root->expressions);
     nu_list_remove(&root->end.link);
     nu_wasm_report_root(root, false);
     nu_wasm_report_context(&vm->report, -1);

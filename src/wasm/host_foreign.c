@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include "base/log.h"
+#include "wasm/expression.h"
 #include "wasm/foreign.h"
 #include "wasm/http_stream.h"
 
@@ -77,6 +78,9 @@ static const struct {
     {NU_STR_INIT("set_envoy_filter_state"), nu_wasm_foreign_set_filter_state},
     {NU_STR_INIT("verify_signature"), nu_wasm_foreign_verify_signature},
     {NU_STR_INIT("sign"), nu_wasm_foreign_sign},
+    {NU_STR_INIT("expr_create"), nu_wasm_foreign_expr_create},
+    {NU_STR_INIT("expr_evaluate"), nu_wasm_foreign_expr_evaluate},
+    {NU_STR_INIT("expr_delete"), nu_wasm_foreign_expr_delete},
 };
 
 static nu_wasm_foreign_fn *find_function(struct nu_str name)

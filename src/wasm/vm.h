@@ -35,6 +35,7 @@ struct nu_stat_set;
 struct nu_stream_info;
 struct nu_wasm_asker;
 struct nu_wasm_context;
+struct nu_wasm_expressions;
 struct nu_wasm_http_stream;
 struct nu_wasm_plugin;
 struct nu_wasm_queue_listener;
@@ -80,8 +81,9 @@ struct nu_wasm_context {
     uint32_t references;
     struct nu_timer tick;
     uint32_t tick_ms;
-    struct nu_wasm_queue_listener *queues; /* of one that registered some; owned */
-    struct nu_wasm_asker *asker;           /* of one that asked for addresses; owned */
+    struct nu_wasm_queue_listener *queues;   /* of one that registered some; owned */
+    struct nu_wasm_expressions *expressions; /* of one that made some; owned */
+    struct nu_wasm_asker *asker;             /* of one that asked for addresses; owned */
     struct nu_turn_task end;
     struct nu_timer patience; /* bounds the waiting for proxy_done */
     bool is_ending;           /* on_done was called */

@@ -52,7 +52,7 @@ def call(running):
 
 def test_a_function_that_is_none_is_not_found_and_named(call):
     assert call("no_such_thing") == (1, b"")
-    assert "no foreign function is called no_such_thing" in call.process.stderr.text
+    call.process.stderr.wait("no foreign function is called no_such_thing")
 
 
 def test_a_result_needs_no_place(call):
@@ -94,7 +94,7 @@ def test_what_comes_out_of_a_few_bytes_has_a_bound(call):
     bomb = zlib.compress(b"\0" * (64 * 1024 * 1024), 9)
     response = call.process.request("POST", "main", "/body/uncompress", bomb)
     assert response.text == "10 "
-    assert "what comes out is too much" in call.process.stderr.text
+    call.process.stderr.wait("what comes out is too much")
 
 
 # --- Filter state -----------------------------------------------------------------------------------
@@ -185,6 +185,7 @@ def test_an_object_that_nobody_would_look_for_is_refused_by_name(call):
     assert call("set_envoy_filter_state", arguments) == (1, b"")
     assert call("set_envoy_filter_state", arguments) == (1, b"")
     line = "envoy.network.upstream_server_name: known to Envoy, not implemented by nuncio"
+    call.process.stderr.wait(line)
     assert call.process.stderr.text.count(line) == 1
 
 

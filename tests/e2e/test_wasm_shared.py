@@ -88,4 +88,5 @@ def test_queues_have_a_bound(running):
     process = running("take-no", "put")
     assert process.get("main", "/fill").text == "10"
     assert process.get("main", "/fill").text == "10"
+    process.stderr.wait('queues of the vm_id "takers" are full')
     assert process.stderr.text.count('the shared queues of the vm_id "takers" are full') == 1

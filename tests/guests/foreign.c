@@ -5,6 +5,7 @@
  *     /call/NAME/ARGUMENTS    answers "STATUS RESULT", both byte strings in hexadecimal digits
  *     /null/NAME/ARGUMENTS    the same without a place for the result
  *     /pass/NAME/ARGUMENTS    the same, but the request goes on, with what was answered in a header
+ *     /expr/EXPRESSION        answers what expr_create (20 more) or expr_evaluate said
  *     /route/NAME             changes the header that chooses the route, then calls NAME if there is one
  *     /body/NAME              the arguments are the body
  *     /dns/ADDRESS            asks for an address, and logs the answer
@@ -97,6 +98,22 @@ static void change_route(struct text name)
         proxy_call_foreign_function(name.ptr, name.size, NULL, 0, NULL, NULL);
 }
 
+/* Makes an expression, evaluates it and ends it; what the first status is not 0 for is told by 20. */
+static struct text express(struct text rest)
+{
+    struct text source = from_hex(rest);
+    struct text token = {NULL, 0};
+    struct text result = {NULL, 0};
+    int status = proxy_call_foreign_function(LITERAL("expr_create"), source.ptr, source.size,
+                                             &token.ptr, &token.size);
+    if (status != 0)
+        return say(20 + status, token);
+    status = proxy_call_foreign_function(LITERAL("expr_evaluate"), token.ptr, token.size,
+                                         &result.ptr, &result.size);
+    proxy_call_foreign_function(LITERAL("expr_delete"), token.ptr, token.size, NULL, NULL);
+    return say(status, result);
+}
+
 static void resolve(struct text rest)
 {
     uint32_t token = 7;
@@ -119,6 +136,8 @@ PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint3
         reply(call(rest, '/', false));
     else if (is(verb, "route"))
         change_route(rest);
+    else if (is(verb, "expr"))
+        reply(express(rest));
     else if (is(verb, "dns"))
         resolve(rest);
     else if (is(verb, "pass")) {

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators and the standard functions. Arithmetic that leaves its type is an error. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/regex.h"
+#include "cel/cel_internal.h"
+
+static struct nu_cel_value overflow(void)
+{
+    return nu_cel_error("the result is out of range");
+}
+
+/* --- Arithmetic ------------------------------------------------------------------------------- */
+
+enum arithmetic { ADD, SUBTRACT, MULTIPLY, DIVIDE, MODULO };
+
+static struct nu_cel_value on_ints(enum arithmetic what, int64_t a, int64_t b)
+{
+    int64_t result = 0;
+    bool fails = false;
+    if (what >= DIVIDE && b == 0)
+        return nu_cel_error("division by zero");
+    if (what >= DIVIDE && a == INT64_MIN && b == -1)
+        return overflow();
+    switch (what) {
+    case ADD:
+        fails = __builtin_add_overflow(a, b, &result);
+        break;
+    case SUBTRACT:
+        fails = __builtin_sub_overflow(a, b, &result);
+        break;
+    case MULTIPLY:
+        fails = __builtin_mul_overflow(a, b, &result);
+        break;
+    case DIVIDE:
+        result = a / b;
+        break;
+    case MODULO:
+        result = a % b;
+        break;
+    }
+    return fails ? overflow() : nu_cel_int(result);
+}
+
+static struct nu_cel_value on_uints(enum arithmetic what, uint64_t a, uint64_t b)
+{
+    uint64_t result = 0;
+    bool fails = false;
+    if (what >= DIVIDE && b == 0)
+        return nu_cel_error("division by zero");
+    switch (what) {
+    case ADD:
+        fails = __builtin_add_overflow(a, b, &result);
+        break;
+    case SUBTRACT:
+        fails = __builtin_sub_overflow(a, b, &result);
+        break;
+    case MULTIPLY:
+        fails = __builtin_mul_overflow(a, b, &result);
+        break;
+    case DIVIDE:
+        result = a / b;
+        break;
+    case MODULO:
+        result = a % b;
+        break;
+    }
+    return fails ? overflow() : nu_cel_uint(result);
+}
+
+static struct nu_cel_value on_doubles(enum arithmetic what, double a, double b)
+{
+    switch (what) {
+    case ADD:
+        return nu_cel_double(a + b);
+    case SUBTRACT:
+        return nu_cel_double(a - b);
+    case MULTIPLY:
+        return nu_cel_double(a * b);
+    case DIVIDE: /* by zero as well: that has a value here */
+        return nu_cel_double(a / b);
+    case MODULO:
+        break;
+    }
+    return nu_cel_no_overload();
+}
+
+/* A timestamp, or a duration, if it is one. */
+static struct nu_cel_value make_time(enum nu_cel_type type, bool fits, struct nu_cel_time time)
+{
+    struct nu_cel_value value = {.type = type, .time = time};
+    bool is_one = type == NU_CEL_TIMESTAMP ? nu_cel_is_timestamp(time) : nu_cel_is_duration(time);
+    return fits && is_one ? value : overflow();
+}
+
+static struct nu_cel_value on_times(enum arithmetic what, const struct nu_cel_value *a,
+                                    const struct nu_cel_value *b)
+{
+    bool a_is_point = a->type == NU_CEL_TIMESTAMP;
+    bool b_is_point = b->type == NU_CEL_TIMESTAMP;
+    struct nu_cel_time sum;
+    if (what == ADD && !(a_is_point && b_is_point)) {
+        bool fits = nu_cel_time_add(a->time, b->time, &sum);
+        return make_time(a_is_point || b_is_point ? NU_CEL_TIMESTAMP : NU_CEL_DURATION, fits, sum);
+    }
+    if (what == SUBTRACT && (a_is_point || !b_is_point)) {
+        bool fits = nu_cel_time_add(a->time, nu_cel_time_negate(b->time), &sum);
+        return make_time(a_is_point && !b_is_point ? NU_CEL_TIMESTAMP : NU_CEL_DURATION, fits, sum);
+    }
+    return nu_cel_no_overload();
+}
+
+static bool is_time(const struct nu_cel_value *value)
+{
+    return value->type == NU_CEL_TIMESTAMP || value->type == NU_CEL_DURATION;
+}
+
+static struct nu_cel_value calculate(enum arithmetic what, const struct nu_cel_value *args)
+{
+    if (is_time(&args[0]) && is_time(&args[1]))
+        return on_times(what, &args[0], &args[1]);
+    if (args[0].type != args[1].type)
+        return nu_cel_no_overload();
+    switch (args[0].type) {
+    case NU_CEL_INT:
+        return on_ints(what, args[0].integer, args[1].integer);
+    case NU_CEL_UINT:
+        return on_uints(what, args[0].natural, args[1].natural);
+    case NU_CEL_DOUBLE:
+        return on_doubles(what, args[0].real, args[1].real);
+    default:
+        return nu_cel_no_overload();
+    }
+}
+
+static struct nu_cel_value join_texts(struct nu_cel_eval *eval, const struct nu_cel_value *args)
+{
+    struct nu_cel_value value = {.type = args[0].type};
+    if (!nu_cel_spend_bytes(eval, args[0].text.len + args[1].text.len))
+        return nu_cel_too_much();
+    value.text = nu_arena_concat(eval->arena, args[0].text, args[1].text);
+    return value;
+}
+
+static struct nu_cel_value join_lists(struct nu_cel_eval *eval, const struct nu_cel_list *a,
+                                      const struct nu_cel_list *b)
+{
+    struct nu_cel_list *list = nu_arena_alloc(eval->arena, sizeof(*list));
+    if (!nu_cel_spend(eval, a->count + b->count))
+        return nu_cel_too_much();
+    struct nu_cel_value *items =
+        nu_arena_alloc(eval->arena, (a->count + b->count + 1) * sizeof(*items));
+    if (a->count)
+        memcpy(items, a->items, a->count * sizeof(*items));
+    if (b->count)
+        memcpy(items + a->count, b->items, b->count * sizeof(*items));
+    *list = (struct nu_cel_list){a->count + b->count, items};
+    return nu_cel_list(list);
+}
+
+/* The macros below make functions of an expression's operators and names: all have one form. */
+#define FUNCTION(name) \
+    static struct nu_cel_value name(struct nu_cel_eval *eval, const struct nu_cel_value *args, \
+                                    size_t count)
+
+FUNCTION(add)
+{
+    (void)count;
+    bool is_text = args[0].type == NU_CEL_STRING || args[0].type == NU_CEL_BYTES;
+    if (is_text && args[0].type == args[1].type)
+        return join_texts(eval, args);
+    if (args[0].type == NU_CEL_LIST && args[1].type == NU_CEL_LIST)
+        return join_lists(eval, args[0].list, args[1].list);
+    return calculate(ADD, args);
+}
+
+#define CALCULATION(name, what) \
+    FUNCTION(name) \
+    { \
+        (void)eval, (void)count; \
+        return calculate(what, args); \
+    }
+CALCULATION(subtract, SUBTRACT)
+CALCULATION(multiply, MULTIPLY)
+CALCULATION(divide, DIVIDE)
+CALCULATION(modulo, MODULO)
+
+struct nu_cel_value nu_cel_negate(struct nu_cel_eval *eval, const struct nu_cel_value *args,
+                                  size_t count)
+{
+    (void)eval, (void)count;
+    if (args[0].type == NU_CEL_DOUBLE)
+        return nu_cel_double(-args[0].real);
+    if (args[0].type == NU_CEL_INT)
+        return on_ints(SUBTRACT, 0, args[0].integer);
+    return nu_cel_no_overload();
+}
+
+struct nu_cel_value nu_cel_not(struct nu_cel_eval *eval, const struct nu_cel_value *args,
+                               size_t count)
+{
+    (void)eval, (void)count;
+    return args[0].type == NU_CEL_BOOL ? nu_cel_bool(!args[0].boolean) : nu_cel_no_overload();
+}
+
+/* --- Comparison ------------------------------------------------------------------------------- */
+
+FUNCTION(equal)
+{
+    (void)count;
+    return nu_cel_bool(nu_cel_equal(eval, &args[0], &args[1]));
+}
+
+FUNCTION(unequal)
+{
+    (void)count;
+    return nu_cel_bool(!nu_cel_equal(eval, &args[0], &args[1]));
+}
+
+#define COMPARISON(name, test) \
+    FUNCTION(name) \
+    { \
+        int order = 0; \
+        bool is_nan; \
+        (void)count; \
+        bool is_text = args[0].type == NU_CEL_STRING || args[0].type == NU_CEL_BYTES; \
+        if (!nu_cel_spend_bytes(eval, is_text ? args[0].text.len : 0)) \
+            return nu_cel_too_much(); \
+        if (nu_cel_compare(&args[0], &args[1], &order, &is_nan)) \
+            return nu_cel_bool(test); \
+        return is_nan ? nu_cel_bool(false) : nu_cel_no_overload(); \
+    }
+COMPARISON(less, order < 0)
+COMPARISON(less_or_equal, order <= 0)
+COMPARISON(greater, order > 0)
+COMPARISON(greater_or_equal, order >= 0)
+
+FUNCTION(in)
+{
+    struct nu_cel_value value;
+    (void)count;
+    if (args[1].type == NU_CEL_MAP && nu_cel_is_key(&args[0]))
+        return nu_cel_bool(nu_cel_map_find(eval, args[1].map, &args[0], &value));
+    if (args[1].type != NU_CEL_LIST)
+        return nu_cel_no_overload();
+    for (size_t i = 0; i < args[1].list->count && !eval->is_stopped; i++) {
+        if (nu_cel_equal(eval, &args[1].list->items[i], &args[0]))
+            return nu_cel_bool(true);
+    }
+    return nu_cel_bool(false);
+}
+
+struct nu_cel_value nu_cel_index(struct nu_cel_eval *eval, const struct nu_cel_value *args,
+                                 size_t count)
+{
+    (void)count;
+    return nu_cel_at(eval, &args[0], &args[1]);
+}
+
+nu_cel_fn *nu_cel_binary(struct nu_str token)
+{
+    static const struct {
+        struct nu_str token;
+        nu_cel_fn *call;
+    } operators[] = {
+        {NU_STR_INIT("+"), add},
+        {NU_STR_INIT("-"), subtract},
+        {NU_STR_INIT("*"), multiply},
+        {NU_STR_INIT("/"), divide},
+        {NU_STR_INIT("%"), modulo},
+        {NU_STR_INIT("=="), equal},
+        {NU_STR_INIT("!="), unequal},
+        {NU_STR_INIT("<"), less},
+        {NU_STR_INIT("<="), less_or_equal},
+        {NU_STR_INIT(">"), greater},
+        {NU_STR_INIT(">="), greater_or_equal},
+        {NU_STR_INIT("in"), in},
+    };
+    for (size_t i = 0; i < NU_ARRAY_LEN(operators); i++) {
+        if (nu_str_eq(operators[i].token, token))
+            return operators[i].call;
+    }
+    return NULL;
+}
+
+/* --- Texts ------------------------------------------------------------------------------------ */
+
+static int64_t count_characters(struct nu_str text)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < text.len; i++)
+        count += ((uint8_t)text.ptr[i] & 0xc0) != 0x80;
+    return count;
+}
+
+FUNCTION(size)
+{
+    struct nu_cel_list items;
+    (void)count;
+    switch (args[0].type) {
+    case NU_CEL_STRING:
+        if (!nu_cel_spend_bytes(eval, args[0].text.len))
+            return nu_cel_too_much();
+        return nu_cel_int(count_characters(args[0].text));
+    case NU_CEL_BYTES:
+        return nu_cel_int((int64_t)args[0].text.len);
+    case NU_CEL_LIST:
+    case NU_CEL_MAP:
+        if (nu_cel_items(eval, &args[0], &items))
+            return nu_cel_int((int64_t)items.count);
+        return nu_cel_error("a map without a size");
+    default:
+        return nu_cel_no_overload();
+    }
+}
+
+#define TEXT_TEST(name, test) \
+    FUNCTION(name) \
+    { \
+        (void)count; \
+        if (args[0].type != NU_CEL_STRING || args[1].type != NU_CEL_STRING) \
+            return nu_cel_no_overload(); \
+        if (!nu_cel_spend_bytes(eval, args[0].text.len)) \
+            return nu_cel_too_much(); \
+        return nu_cel_bool(test(args[0].text, args[1].text)); \
+    }
+
+static bool has_text(struct nu_str text, struct nu_str part)
+{
+    return nu_str_find(text, part) != NU_NPOS;
+}
+TEXT_TEST(contains, has_text)
+TEXT_TEST(starts_with, nu_str_starts_with)
+TEXT_TEST(ends_with, nu_str_ends_with)
+
+/* With a pattern that is made only now: compiling it is the dear part. */
+struct nu_cel_value nu_cel_matches(struct nu_cel_eval *eval, const struct nu_cel_value *args,
+                                   size_t count)
+{
+    enum { COMPILING = 500, PATTERN_MAX = 4096 };
+    (void)count;
+    if (args[0].type != NU_CEL_STRING || args[1].type != NU_CEL_STRING)
+        return nu_cel_no_overload();
+    if (args[1].text.len > PATTERN_MAX)
+        return nu_cel_error("too long a pattern");
+    if (!nu_cel_spend(eval, COMPILING + args[1].text.len * 4 + args[0].text.len / 8))
+        return nu_cel_too_much();
+    struct nu_regex *regex = nu_regex_create(args[1].text, NULL);
+    if (!regex)
+        return nu_cel_error("not a regular expression");
+    bool matches = nu_regex_search(regex, args[0].text);
+    nu_regex_destroy(&regex);
+    return nu_cel_bool(matches);
+}
+
+/* --- Conversions ------------------------------------------------------------------------------ */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Blanks around a number count for nothing. */
+static struct nu_str trim(struct nu_str text)
+{
+    while (text.len && is_blank(text.ptr[0]))
+        text = nu_str_skip(text, 1);
+    while (text.len && is_blank(text.ptr[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+/* All that C reads as a number, names such as "inf" among them. */
+static bool text_to_double(struct nu_str text, double *value)
+{
+    enum { DIGITS_MAX = 400 };
+    char copy[DIGITS_MAX + 1];
+    char *end;
+    text = trim(text);
+    if (text.len == 0 || text.len > DIGITS_MAX)
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    *value = strtod(copy, &end);
+    return end == copy + text.len;
+}
+
+FUNCTION(to_int)
+{
+    struct nu_cel_value value = nu_cel_int(0);
+    (void)eval, (void)count;
+    switch (args[0].type) {
+    case NU_CEL_INT:
+        return args[0];
+    case NU_CEL_UINT:
+        return args[0].natural <= INT64_MAX ? nu_cel_int(args[0].integer) : overflow();
+    case NU_CEL_DOUBLE:
+        if (!(args[0].real > -9223372036854775808.0 && args[0].real < 9223372036854775808.0))
+            return overflow();
+        return nu_cel_int((int64_t)args[0].real);
+    case NU_CEL_STRING:
+        if (nu_str_to_i64(trim(args[0].text), &value.integer) != NU_OK)
+            return nu_cel_error("not an integer");
+        return value;
+    case NU_CEL_BOOL:
+        return nu_cel_int(args[0].boolean);
+    case NU_CEL_TIMESTAMP:
+        return nu_cel_int(args[0].time.seconds);
+    default:
+        return nu_cel_no_overload();
+    }
+}
+
+static bool text_to_uint(struct nu_str text, uint64_t *value)
+{
+    text = trim(text);
+    if (text.len && text.ptr[0] == '+')
+        text = nu_str_skip(text, 1);
+    return nu_str_to_u64(text, value) == NU_OK;
+}
+
+FUNCTION(to_uint)
+{
+    struct nu_cel_value value = nu_cel_uint(0);
+    (void)eval, (void)count;
+    switch (args[0].type) {
+    case NU_CEL_INT:
+        return args[0].integer >= 0 ? nu_cel_uint(args[0].natural) : overflow();
+    case NU_CEL_UINT:
+        return args[0];
+    case NU_CEL_DOUBLE:
+        if (!(args[0].real >= 0 && args[0].real < 18446744073709551616.0))
+            return overflow();
+        return nu_cel_uint((uint64_t)args[0].real);
+    case NU_CEL_STRING:
+        if (!text_to_uint(args[0].text, &value.natural))
+            return nu_cel_error("not an unsigned integer");
+        return value;
+    default:
+        return nu_cel_no_overload();
+    }
+}
+
+FUNCTION(to_double)
+{
+    struct nu_cel_value value = nu_cel_double(0);
+    (void)eval, (void)count;
+    switch (args[0].type) {
+    case NU_CEL_INT:
+        return nu_cel_double((double)args[0].integer);
+    case NU_CEL_UINT:
+        return nu_cel_double((double)args[0].natural);
+    case NU_CEL_DOUBLE:
+        return args[0];
+    case NU_CEL_STRING:
+        if (!text_to_double(args[0].text, &value.real))
+            return nu_cel_error("not a number");
+        return value;
+    default:
+        return nu_cel_no_overload();
+    }
+}
+
+static void format_double(double value, struct nu_strbuf *out)
+{
+    if (isnan(value))
+        nu_strbuf_add_cstr(out, "nan");
+    else if (isinf(value))
+        nu_strbuf_add_cstr(out, value < 0 ? "-inf" : "inf");
+    else
+        nu_strbuf_addf(out, "%g", value);
+}
+
+static struct nu_cel_value format(struct nu_cel_eval *eval, const struct nu_cel_value *value)
+{
+    struct nu_strbuf text = {0};
+    switch (value->type) {
+    case NU_CEL_INT:
+        nu_strbuf_addf(&text, "%lld", (long long)value->integer);
+        break;
+    case NU_CEL_UINT:
+        nu_strbuf_add_u64(&text, value->natural);
+        break;
+    case NU_CEL_DOUBLE:
+        format_double(value->real, &text);
+        break;
+    case NU_CEL_TIMESTAMP:
+        nu_cel_format_timestamp(value->time, &text);
+        break;
+    default:
+        nu_cel_format_duration(value->time, &text);
+    }
+    struct nu_cel_value made = nu_cel_string(nu_arena_dup(eval->arena, nu_strbuf_str(&text)));
+    nu_strbuf_finish(&text);
+    return made;
+}
+
+FUNCTION(to_string)
+{
+    (void)count;
+    switch (args[0].type) {
+    case NU_CEL_STRING:
+        return args[0];
+    case NU_CEL_BYTES:
+        if (!nu_cel_spend_bytes(eval, args[0].text.len))
+            return nu_cel_too_much();
+        if (!nu_str_is_utf8(args[0].text))
+            return nu_cel_error("bytes that are not UTF-8");
+        return nu_cel_string(args[0].text);
+    case NU_CEL_BOOL:
+        return nu_cel_string(args[0].boolean ? NU_STR("true") : NU_STR("false"));
+    case NU_CEL_INT:
+    case NU_CEL_UINT:
+    case NU_CEL_DOUBLE:
+    case NU_CEL_TIMESTAMP:
+    case NU_CEL_DURATION:
+        return format(eval, &args[0]);
+    default:
+        return nu_cel_no_overload();
+    }
+}
+
+FUNCTION(to_bytes)
+{
+    (void)eval, (void)count;
+    if (args[0].type != NU_CEL_STRING && args[0].type != NU_CEL_BYTES)
+        return nu_cel_no_overload();
+    return nu_cel_bytes(args[0].text);
+}
+
+FUNCTION(to_bool)
+{
+    static const struct nu_str yes[] = {NU_STR_INIT("1"), NU_STR_INIT("t"), NU_STR_INIT("true"),
+                                        NU_STR_INIT("TRUE"), NU_STR_INIT("True")};
+    static const struct nu_str no[] = {NU_STR_INIT("0"), NU_STR_INIT("f"), NU_STR_INIT("false"),
+                                       NU_STR_INIT("FALSE"), NU_STR_INIT("False")};
+    (void)eval, (void)count;
+    if (args[0].type == NU_CEL_BOOL)
+        return args[0];
+    if (args[0].type != NU_CEL_STRING)
+        return nu_cel_no_overload();
+    for (size_t i = 0; i < NU_ARRAY_LEN(yes); i++) {
+        if (nu_str_eq(args[0].text, yes[i]))
+            return nu_cel_bool(true);
+        if (nu_str_eq(args[0].text, no[i]))
+            return nu_cel_bool(false);
+    }
+    return nu_cel_error("neither true nor false");
+}
+
+FUNCTION(to_timestamp)
+{
+    struct nu_cel_value value = {.type = NU_CEL_TIMESTAMP};
+    (void)eval, (void)count;
+    if (args[0].type == NU_CEL_TIMESTAMP)
+        return args[0];
+    if (args[0].type == NU_CEL_INT)
+        return make_time(NU_CEL_TIMESTAMP, true, (struct nu_cel_time){args[0].integer, 0});
+    if (args[0].type != NU_CEL_STRING)
+        return nu_cel_no_overload();
+    if (!nu_cel_parse_timestamp(args[0].text, &value.time))
+        return nu_cel_error("not a timestamp");
+    return value;
+}
+
+FUNCTION(to_duration)
+{
+    struct nu_cel_value value = {.type = NU_CEL_DURATION};
+    (void)eval, (void)count;
+    if (args[0].type == NU_CEL_DURATION)
+        return args[0];
+    if (args[0].type != NU_CEL_STRING)
+        return nu_cel_no_overload();
+    if (!nu_cel_parse_duration(args[0].text, &value.time))
+        return nu_cel_error("not a duration");
+    return value;
+}
+
+FUNCTION(type_of)
+{
+    (void)eval, (void)count;
+    return (struct nu_cel_value){.type = NU_CEL_TYPE, .named = args[0].type};
+}
+
+FUNCTION(same)
+{
+    (void)eval, (void)count;
+    return args[0];
+}
+
+/* --- Names ------------------------------------------------------------------------------------ */
+
+enum form { GLOBAL = 1, RECEIVER = 2, EITHER = 3 };
+
+static const struct {
+    struct nu_str name;
+    size_t min;
+    size_t max;
+    enum form form;
+    nu_cel_fn *call;
+} functions[] = {
+    {NU_STR_INIT("size"), 1, 1, EITHER, size},
+    {NU_STR_INIT("matches"), 2, 2, EITHER, nu_cel_matches},
+    {NU_STR_INIT("contains"), 2, 2, EITHER, contains},
+    {NU_STR_INIT("startsWith"), 2, 2, EITHER, starts_with},
+    {NU_STR_INIT("endsWith"), 2, 2, EITHER, ends_with},
+    {NU_STR_INIT("int"), 1, 1, GLOBAL, to_int},
+    {NU_STR_INIT("uint"), 1, 1, GLOBAL, to_uint},
+    {NU_STR_INIT("double"), 1, 1, GLOBAL, to_double},
+    {NU_STR_INIT("string"), 1, 1, GLOBAL, to_string},
+    {NU_STR_INIT("bytes"), 1, 1, GLOBAL, to_bytes},
+    {NU_STR_INIT("bool"), 1, 1, GLOBAL, to_bool},
+    {NU_STR_INIT("timestamp"), 1, 1, GLOBAL, to_timestamp},
+    {NU_STR_INIT("duration"), 1, 1, GLOBAL, to_duration},
+    {NU_STR_INIT("type"), 1, 1, GLOBAL, type_of},
+    {NU_STR_INIT("dyn"), 1, 1, GLOBAL, same},
+    {NU_STR_INIT("getFullYear"), 1, 2, RECEIVER, nu_cel_get_year},
+    {NU_STR_INIT("getMonth"), 1, 2, RECEIVER, nu_cel_get_month},
+    {NU_STR_INIT("getDate"), 1, 2, RECEIVER, nu_cel_get_date},
+    {NU_STR_INIT("getDayOfMonth"), 1, 2, RECEIVER, nu_cel_get_day_of_month},
+    {NU_STR_INIT("getDayOfWeek"), 1, 2, RECEIVER, nu_cel_get_day_of_week},
+    {NU_STR_INIT("getDayOfYear"), 1, 2, RECEIVER, nu_cel_get_day_of_year},
+    {NU_STR_INIT("getHours"), 1, 2, RECEIVER, nu_cel_get_hours},
+    {NU_STR_INIT("getMinutes"), 1, 2, RECEIVER, nu_cel_get_minutes},
+    {NU_STR_INIT("getSeconds"), 1, 2, RECEIVER, nu_cel_get_seconds},
+    {NU_STR_INIT("getMilliseconds"), 1, 2, RECEIVER, nu_cel_get_milliseconds},
+};
+
+nu_cel_fn *nu_cel_function(struct nu_str name, size_t count, bool has_receiver)
+{
+    for (size_t i = 0; i < NU_ARRAY_LEN(functions); i++) {
+        if (nu_str_eq(functions[i].name, name) && count >= functions[i].min &&
+            count <= functions[i].max && functions[i].form & (has_receiver ? RECEIVER : GLOBAL))
+            return functions[i].call;
+    }
+    return NULL;
+}
