@@ -104,6 +104,10 @@ static const struct pointing {
     {"proxy_get_buffer_bytes", "a", "nnnpp", {6, 0, 100}},
     {"proxy_get_current_time_nanoseconds", "a", "P", {0}},
     {"proxy_call_foreign_function", "a", "r-r-nn", {0}},
+    {"proxy_define_metric", "a", "nr-p", {0}},
+    {"proxy_get_status", "", "ppp", {0}},
+    {"proxy_http_call", "a", "r-r-r-r-np", {0}},
+    {"envoy_resolve_dns", "a", "r-p", {0}},
 };
 
 static const struct pointing *now;

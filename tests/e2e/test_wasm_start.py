@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a module says and does while it is started, in the forms that toolchains give it."""
+import re
+
+import pytest
+
+from test_wasm import plugin, proxy, refusal, tools, wat  # pylint: disable=unused-import
+
+# A module that runs a function named by BEGIN, and then lets every request pass.
+MODULE = """(module
+  (import "%(wasi)s" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "%(wasi)s" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\\20\\00\\00\\00\\05\\00\\00\\00\\30\\00\\00\\00\\06\\00\\00\\00")
+  (data (i32.const 32) "hello")
+  (data (i32.const 48) " you\\0a\\0a")
+  (func (export "proxy_abi_version_0_2_0"))
+  (func (export "malloc") (param i32) (result i32) i32.const 8)
+  (func $begin %(export)s %(body)s)
+  %(more)s)"""
+SAY = "(drop (call $fd_write (i32.const %d) (i32.const 0) (i32.const %d) (i32.const 16)))"
+
+
+def module(folder, body, export='(export "_initialize")', more="", wasi="wasi_snapshot_preview1"):
+    return wat(folder, MODULE % {"wasi": wasi, "export": export, "body": body, "more": more})
+
+
+@pytest.mark.parametrize("form", [
+    {}, {"export": '(export "_start")'}, {"export": "", "more": "(start $begin)"},
+    {"wasi": "wasi_unstable"}, {"wasi": "wasi_unstable", "export": "", "more": "(start $begin)"}])
+def test_what_a_starting_module_writes_is_logged(proxy, tmp_path, form):
+    body = SAY % (1, 1) + SAY % (2, 2)
+    running = proxy(plugin(code=module(tmp_path, body, **form), vm_id="v"))
+    assert running.get("main", "/").status == 200
+    running.stderr.wait(re.compile(r"\[info\]\[wasm\] .*wasm log v: hello\n\["))
+    # Several pieces are one entry; of the line ends behind it one is left.
+    running.stderr.wait(re.compile(r"\[error\]\[wasm\] .*wasm log v: hello you\n\n\["))
+
+
+def test_a_descriptor_that_is_not_there(proxy, tmp_path):
+    body = "(if (i32.ne (i32.const 8) (call $fd_write (i32.const 3) (i32.const 0) (i32.const 1) " \
+           "(i32.const 16))) (then unreachable))"
+    assert proxy(plugin(code=module(tmp_path, body))).get("main", "/").status == 200
+
+
+@pytest.mark.parametrize("wasi", ["wasi_snapshot_preview1", "wasi_unstable"])
+@pytest.mark.parametrize("form", [{}, {"export": "", "more": "(start $begin)"}])
+def test_a_module_that_exits_while_it_starts_is_refused(nuncio, tmp_path, form, wasi):
+    code = module(tmp_path, "(call $proc_exit (i32.const 7))", wasi=wasi, **form)
+    assert "proc_exit(7)" in refusal(nuncio, code=code)
+
+
+def test_a_trap_in_the_start_names_its_functions(nuncio, tmp_path):
+    code = module(tmp_path, "unreachable")
+    assert "_initialize failed: RuntimeError: unreachable" in refusal(nuncio, code=code)
+
+
+def test_a_module_that_starts_without_end_is_refused(nuncio, tmp_path):
+    code = module(tmp_path, "(loop $l (br $l))")
+    assert "took longer than 1000 ms of CPU time" in refusal(nuncio, code=code)
+
+
+def test_a_module_that_eats_memory_while_it_starts_is_refused(nuncio, tmp_path):
+    body = "(loop $l (if (i32.eq (i32.const -1) (memory.grow (i32.const 256))) (then unreachable)) " \
+           "(br $l))"
+    assert "_initialize failed" in refusal(nuncio, code=module(tmp_path, body))
