@@ -231,9 +231,13 @@ static void say_map(int map)
     for (uint32_t i = 0; i < count; i++) {
         uint32_t *lengths = (uint32_t *)(bytes + 4 + 8 * i);
         say(i ? " | " : " ");
-        add((struct text){at, lengths[0]});
+        struct text name = {at, lengths[0]};
+        add(name);
         say("=");
-        add((struct text){at + lengths[0] + 1, lengths[1]});
+        if (is(name, "x-envoy-upstream-service-time"))
+            say("N"); /* milliseconds */
+        else
+            add((struct text){at + lengths[0] + 1, lengths[1]});
         at += lengths[0] + lengths[1] + 2;
     }
 }
