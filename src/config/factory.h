@@ -70,6 +70,8 @@ struct nu_factory {
     const struct nu_bind_config *bind;  /* of clusters that have none of their own; may be NULL */
     /* Takes what must be ready before listeners open; NULL where nothing waits. */
     struct nu_init_manager *init;
+    /* The same for what calls clusters: it begins when they are ready. */
+    struct nu_init_manager *late_init;
     struct nu_list *tls_contexts;   /* where TLS contexts are listed, to be shown; may be NULL */
     struct nu_tls_secrets *secrets; /* of TLS contexts, by name; NULL for none */
     struct nu_file_watcher

@@ -53,6 +53,7 @@ struct nu_factory nu_server_factory(struct nu_server *server)
         .host_keeper = nu_cluster_manager_host_keeper(server->clusters),
         .bind = server->bind,
         .init = &server->init,
+        .late_init = &server->late_init,
         .tls_contexts = &server->tls_contexts,
         .shared = &server->shared,
         .services = &server->services.all,

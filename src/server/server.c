@@ -55,6 +55,7 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     server->clusters = nu_cluster_manager_create(server->stats, server->loop);
     nu_services_init(&server->services);
     nu_init_manager_init(&server->init, "Server");
+    nu_init_manager_init(&server->late_init, "Server, with clusters");
     nu_timer_init(&server->init_timer, nu_server_on_init_timer);
     nu_timer_init(&server->drain_timer, nu_server_on_drain_timer);
     nu_options_log_ignored(options);
@@ -159,6 +160,7 @@ void nu_server_destroy(struct nu_server **server_ptr)
     nu_timer_cancel(&server->drain_timer);
     nu_timer_cancel(&server->init_timer);
     nu_init_manager_finish(&server->init);
+    nu_init_manager_finish(&server->late_init);
     nu_cluster_manager_destroy(&server->clusters);
     nu_dns_resolver_destroy(&server->dns);
     nu_runtime_unref(&server->runtime);

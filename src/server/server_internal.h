@@ -60,6 +60,8 @@ struct nu_server {
 
     struct nu_init_manager init; /* what must be warm before the listeners open */
     struct nu_timer init_timer;  /* bounds the waiting */
+    struct nu_task late_start;
+    struct nu_init_manager late_init; /* what calls clusters, for which they must be ready */
 
     struct nu_services services;
     bool main_calls_clusters;              /* something on the main thread does: */

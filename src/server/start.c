@@ -104,11 +104,30 @@ static void open_for_traffic(struct nu_server *server)
         nu_server_stop(server, 0);
 }
 
+static void on_late_init_ready(struct nu_init_manager *manager)
+{
+    struct nu_server *server = nu_container_of(manager, struct nu_server, late_init);
+    nu_services_start(server, open_for_traffic);
+}
+
+static void start_late_init(struct nu_task *task)
+{
+    struct nu_server *server = nu_container_of(task, struct nu_server, late_start);
+    nu_init_manager_start(&server->late_init, on_late_init_ready);
+}
+
+/* Behind the hosts of clusters, which are on their way to the threads, this one among them. */
+static void post_late_init(struct nu_server *server)
+{
+    server->late_start.fn = start_late_init;
+    nu_loop_post(server->loop, &server->late_start);
+}
+
 static void on_init_ready(struct nu_init_manager *manager)
 {
     struct nu_server *server = nu_container_of(manager, struct nu_server, init);
     nu_timer_cancel(&server->init_timer);
-    nu_services_start(server, open_for_traffic);
+    post_late_init(server);
 }
 
 void nu_server_on_init_timer(struct nu_timer *timer)
@@ -121,7 +140,7 @@ void nu_server_on_init_timer(struct nu_timer *timer)
                target->name, INIT_LIMIT_MS / 1000);
     }
     nu_init_manager_finish(&server->init);
-    nu_services_start(server, open_for_traffic);
+    post_late_init(server);
 }
 
 static void start_watchdog(struct nu_server *server)

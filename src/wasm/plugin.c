@@ -23,6 +23,7 @@ struct nu_wasm_handle {
     struct nu_wasm_context *root; /* a reference; NULL: there is none now */
     uint64_t made_us;             /* when it was made last, or that failed */
     uint64_t retry_us;            /* not before */
+    bool has_code;                /* or it has not come yet: `changed` will tell */
     struct nu_task changed;       /* from the main thread: there is other code */
     /* Under the lock, but for the thread's own reading of `is_over`: */
     bool is_told; /* `changed` is on its way */
@@ -66,13 +67,18 @@ static struct nu_wasm_vm_spec *take_spec(struct nu_wasm_plugin *plugin)
 }
 
 /* Makes the VM, if there is none that the plug-in can share, and the root in it: a reference for the
- * caller. NULL after logging why. */
+ * caller. NULL after logging why, or if there is no code, which others log. */
 static struct nu_wasm_context *make_root(struct nu_wasm_handle *handle)
 {
     struct nu_wasm_plugin *plugin = handle->plugin;
     struct nu_wasm_context *root = NULL;
     struct nu_strbuf error = {0};
     struct nu_wasm_vm_spec *spec = take_spec(plugin);
+    handle->has_code = nu_wasm_vm_spec_has_code(spec);
+    if (!handle->has_code) {
+        nu_wasm_vm_spec_unref(&spec);
+        return NULL;
+    }
     struct nu_wasm_vm *vm =
         nu_wasm_vm_get(spec, handle->loop, &plugin->all->vms[nu_thread_index()], &error);
     nu_wasm_vm_spec_unref(&spec);
@@ -101,7 +107,7 @@ static NU_COLD struct nu_wasm_context *remake_root(struct nu_wasm_handle *handle
 {
     struct nu_wasm_plugin_stats *stats = nu_stat_set_block(handle->plugin->stats);
     drop_root(handle);
-    if (handle->is_over)
+    if (handle->is_over || !handle->has_code)
         return NULL;
     if (nu_loop_now_us(handle->loop) < handle->retry_us) {
         nu_counter_inc(&stats->vm_reload_backoff);

@@ -116,14 +116,17 @@ struct nu_wasm_plugin *nu_wasm_plugin_from_proto(struct nu_factory *factory, con
         plugin->spec = nu_wasm_vm_spec_from_proto(factory, all, proto);
     if (!plugin || !plugin->spec)
         return NULL;
-    if (!nu_wasm_plugin_try_out(factory->ctx, factory->loop, plugin, plugin->spec,
-                                proto->vm_config)) {
+    bool has_code = nu_wasm_vm_spec_has_code(plugin->spec);
+    if (has_code && !nu_wasm_plugin_try_out(factory->ctx, factory->loop, plugin, plugin->spec,
+                                            proto->vm_config)) {
         nu_wasm_vm_spec_unref(&plugin->spec);
         return NULL;
     }
     if (place == NU_THREADS_MAIN && factory->main_calls_clusters)
         *factory->main_calls_clusters = true;
     nu_wasm_plugins_add(all, factory, plugin);
+    if (!has_code)
+        return nu_wasm_remote_code_fetch(factory, plugin, proto->vm_config) ? plugin : NULL;
     nu_wasm_code_file_watch(factory, plugin, proto->vm_config);
     return plugin;
 }

@@ -20,7 +20,8 @@ struct nu_wasm_vm_spec *nu_wasm_plugins_find_spec(struct nu_wasm_plugins *all, s
 struct nu_str nu_wasm_configuration(struct nu_factory *factory,
                                     const struct Google__Protobuf__Any *any);
 
-/* What the VMs of a plug-in are made of: another plug-in's, or built. A reference for the caller. NULL
+/* What the VMs of a plug-in are made of: another plug-in's, or built, but without code where that is to
+ * be fetched (nu_wasm_vm_spec_has_code). A reference for the caller. NULL
  * after adding errors. */
 struct nu_wasm_vm_spec *
 nu_wasm_vm_spec_from_proto(struct nu_factory *factory, struct nu_wasm_plugins *all,
@@ -47,6 +48,12 @@ void nu_wasm_plugin_set_spec(struct nu_wasm_plugin *plugin, struct nu_wasm_vm_sp
  * again when it changes (code_file.c). */
 void nu_wasm_code_file_watch(struct nu_factory *factory, struct nu_wasm_plugin *plugin,
                              const struct Envoy__Extensions__Wasm__V3__VmConfig *proto);
+
+/* Fetches the code of a plug-in that has been added, when the clusters are ready, for which listeners
+ * wait (remote_code.c). False after adding an error. */
+NU_MUST_USE bool
+nu_wasm_remote_code_fetch(struct nu_factory *factory, struct nu_wasm_plugin *plugin,
+                          const struct Envoy__Extensions__Wasm__V3__VmConfig *proto);
 
 /* Adds an error about the code, or one for each line of `why`. */
 void nu_wasm_refuse_code(struct nu_config_ctx *ctx,

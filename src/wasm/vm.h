@@ -127,6 +127,11 @@ struct nu_wasm_vm {
 /* An empty one with one reference, to be filled by who made it. */
 struct nu_wasm_vm_spec *nu_wasm_vm_spec_create(void);
 struct nu_wasm_vm_spec *nu_wasm_vm_spec_ref(struct nu_wasm_vm_spec *spec);
+/* Whether VMs can be made of it: its code may still have to be fetched. */
+static inline bool nu_wasm_vm_spec_has_code(const struct nu_wasm_vm_spec *spec)
+{
+    return spec->program.code != NULL;
+}
 /* Gives a reference back and clears the pointer; NULL inside is allowed. Any thread. */
 void nu_wasm_vm_spec_unref(struct nu_wasm_vm_spec **spec);
 

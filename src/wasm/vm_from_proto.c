@@ -203,6 +203,12 @@ static bool read_code(struct nu_factory *factory, const vm_proto *proto, struct 
     return ok || nu_config_data_source_now(factory->ctx, proto->code->local, code);
 }
 
+static bool has_remote_code(const vm_proto *proto)
+{
+    return proto->code && proto->code->specifier_case ==
+                              ENVOY__CONFIG__CORE__V3__ASYNC_DATA_SOURCE__SPECIFIER_REMOTE;
+}
+
 struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
                                                    struct nu_wasm_plugins *all,
                                                    const plugin_proto *plugin)
@@ -213,8 +219,10 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
     struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_create();
     struct nu_arena scratch;
     nu_arena_init(&scratch);
-    bool ok = read_settings(factory, plugin, spec) && read_code(factory, proto, &scratch, &code);
-    if (ok) {
+    bool is_remote = has_remote_code(proto);
+    bool ok = read_settings(factory, plugin, spec) &&
+              (is_remote || read_code(factory, proto, &scratch, &code));
+    if (ok && !is_remote) {
         spec->key = key_of(spec, code);
         other = nu_wasm_plugins_find_spec(all, spec->key);
     }
@@ -224,7 +232,7 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
         spec->stats = make_stats(factory, proto);
         spec->metrics = make_metrics(factory);
         spec->shared = nu_wasm_shared_data_get(spec->vm_id);
-        ok = build(factory->ctx, proto, code, spec);
+        ok = is_remote || build(factory->ctx, proto, code, spec);
     }
     nu_arena_finish(&scratch);
     if (ok && !other)

@@ -134,6 +134,12 @@ def story(running, name="net"):
             for line in running.stderr.text.splitlines() if f"wasm log {name} " in line]
 
 
+def saw(running, line, name="net"):
+    """Waits for what the guest says; gives all that it has said."""
+    running.stderr.wait(f"wasm log {name} root vm-{name}: {line}\n")
+    return story(running, name)
+
+
 BEGIN = ["new_connection", "source 127.0.0.1:"]
 END = ["downstream_close 1", "done", "log", "there is data", "delete"]
 
@@ -168,7 +174,8 @@ def test_bytes_are_changed_both_ways(proxy):
     client.ask(b"emptyX", b"")
     client.ask(b"middle", b"answer middle")
     client.ask(b"other", b"answer other")
-    lines = story(running)
+    client.close()
+    lines = saw(running, "delete")
     assert lines.count("set 2") == 2 and lines.count("other 2") == 2
 
 
@@ -176,10 +183,10 @@ def test_two_filters_see_bytes_in_their_order_and_answers_backwards(proxy):
     running = proxy(plugin(name="one"), plugin(name="two"))
     client = Client(running)
     client.ask(b"prepend", b"answer <prepend")
-    assert "downstream <prepend" in story(running, "two")
+    saw(running, "downstream <prepend", "two")
     client.ask(b"append", b"answer append>>>>")
-    assert "downstream append>" in story(running, "two")
-    assert "upstream answer append>>>" in story(running, "one")
+    saw(running, "downstream append>", "two")
+    saw(running, "upstream answer append>>>", "one")
 
 
 def test_bytes_that_are_kept_come_again_with_more(proxy):
@@ -188,7 +195,8 @@ def test_bytes_that_are_kept_come_again_with_more(proxy):
     client.socket.sendall(b"hold")
     running.stderr.wait("downstream hold\n")
     client.ask(b"-more", b"answer hold-more")
-    assert story(running)[2:4] == ["downstream hold", "downstream hold-more"]
+    lines = saw(running, "upstream answer hold-more")
+    assert lines[2:4] == ["downstream hold", "downstream hold-more"]
 
 
 def test_answers_that_are_kept_come_again_with_more(proxy):
@@ -216,27 +224,27 @@ def test_a_tick_lets_bytes_go_on(proxy):
     client = Client(running)
     client.ask(b"later", b"answer later")
     client.ask(b"more", b"answer more")
-    assert "continue 0" in story(running)
+    saw(running, "continue 0")
 
 
 def test_a_connection_waits_for_the_guest(proxy):
     running = proxy(plugin("wait"))
     client = Client(running)
     client.ask(b"hi", b"answer hi")
-    lines = story(running)
+    lines = saw(running, "upstream answer hi")
     assert lines.index("continue 0") < lines.index("upstream answer hi")
 
 
 def test_what_goes_to_the_client_cannot_be_continued(proxy):
     running = proxy()
     Client(running).ask(b"up-continue", b"answer up-continue")
-    assert "continue upstream 12" in story(running)
+    saw(running, "continue upstream 12")
 
 
 def test_a_guest_chooses_the_cluster(proxy):
     running = proxy(plugin("route"))
     Client(running).ask(b"hi", b"other hi")
-    assert "route 0" in story(running)
+    saw(running, "route 0")
 
 
 def test_a_guest_closes_a_connection(proxy):
