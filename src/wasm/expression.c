@@ -71,26 +71,24 @@ void nu_wasm_expressions_destroy(struct nu_wasm_expressions **expressions)
 
 /* --- Making and ending ------------------------------------------------------------------------ */
 
-static bool has_room(struct nu_wasm_vm *vm, struct nu_wasm_expressions *expressions, size_t size,
-                     size_t patterns)
+static bool has_room(struct nu_wasm_expressions *expressions, size_t size, size_t patterns)
 {
     if (expressions->count < NU_WASM_EXPRESSIONS_MAX &&
         size <= NU_WASM_EXPRESSION_BYTES_MAX - expressions->bytes &&
         patterns <= NU_WASM_EXPRESSION_PATTERNS_MAX - expressions->patterns)
         return true;
     if (!expressions->is_full_told)
-        nu_wasm_log(vm, NU_LOG_WARN, NU_STR("expr_create: too many expressions"));
+        nu_log(NU_LOG_WASM, NU_LOG_WARN, "expr_create: too many expressions");
     expressions->is_full_told = true;
     return false;
 }
 
-static struct nu_cel *compile(struct nu_wasm_vm *vm, struct nu_str text)
+static struct nu_cel *compile(struct nu_str text)
 {
     struct nu_strbuf reason = {0};
-    nu_strbuf_add_cstr(&reason, "expr_create: ");
     struct nu_cel *cel = nu_cel_create(text, &reason);
     if (!cel)
-        nu_wasm_log(vm, NU_LOG_INFO, nu_strbuf_str(&reason));
+        nu_log(NU_LOG_WASM, NU_LOG_INFO, "expr_create: %s", reason.data);
     nu_strbuf_finish(&reason);
     return cel;
 }
@@ -100,12 +98,12 @@ enum nu_wasm_status nu_wasm_foreign_expr_create(struct nu_wasm_vm *vm, struct nu
 {
     struct nu_wasm_expressions *expressions = of_root(vm->effective->root);
     uint8_t token[4];
-    if (!has_room(vm, expressions, arguments.len, 0))
+    if (!has_room(expressions, arguments.len, 0))
         return NU_WASM_INTERNAL_FAILURE;
-    struct nu_cel *cel = compile(vm, arguments);
+    struct nu_cel *cel = compile(arguments);
     if (!cel)
         return NU_WASM_BAD_ARGUMENT;
-    if (!has_room(vm, expressions, arguments.len, nu_cel_pattern_count(cel))) {
+    if (!has_room(expressions, arguments.len, nu_cel_pattern_count(cel))) {
         nu_cel_destroy(&cel);
         return NU_WASM_INTERNAL_FAILURE;
     }

@@ -61,8 +61,9 @@ static enum nu_wasm_status uncompress_bytes(struct nu_wasm_vm *vm, struct nu_str
         return NU_WASM_INTERNAL_FAILURE;
     enum nu_wasm_status status = inflate_all(&stream, result);
     inflateEnd(&stream);
+    (void)vm;
     if (status == NU_WASM_INTERNAL_FAILURE)
-        nu_wasm_log(vm, NU_LOG_WARN, NU_STR("uncompress: what comes out is too much"));
+        nu_log(NU_LOG_WASM, NU_LOG_WARN, "uncompress: what comes out is too much");
     return status;
 }
 
@@ -92,14 +93,11 @@ static nu_wasm_foreign_fn *find_function(struct nu_str name)
     return NULL;
 }
 
-static void tell_unknown(struct nu_wasm_vm *vm, struct nu_str name)
+static void tell_unknown(struct nu_str name)
 {
     enum { SHOWN_MAX = 100 };
-    struct nu_strbuf line = {0};
-    nu_strbuf_addf(&line, "no foreign function is called %.*s",
-                   NU_STR_ARG(nu_str_first(name, SHOWN_MAX)));
-    nu_wasm_log(vm, NU_LOG_WARN, nu_strbuf_str(&line));
-    nu_strbuf_finish(&line);
+    nu_log(NU_LOG_WASM, NU_LOG_WARN, "no foreign function is called %.*s",
+           NU_STR_ARG(nu_str_first(name, SHOWN_MAX)));
 }
 
 /* Either place may be 0, which is nowhere. */
@@ -123,7 +121,7 @@ static enum nu_wasm_status call_foreign(struct nu_wasm_vm *vm, const union nu_wa
         return NU_WASM_INVALID_MEMORY_ACCESS;
     nu_wasm_foreign_fn *function = find_function(name);
     if (!function) {
-        tell_unknown(vm, name);
+        tell_unknown(name);
         return NU_WASM_NOT_FOUND;
     }
     if (arguments.len > NU_WASM_FOREIGN_BYTES_MAX)

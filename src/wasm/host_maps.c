@@ -91,6 +91,13 @@ static bool is_logging(const struct nu_wasm_vm *vm)
     return vm->effective->logged || (stream && stream->in_log);
 }
 
+/* A request's `host` is another name of its authority, as in Envoy. */
+static struct nu_str real_name(int32_t map, struct nu_str name)
+{
+    bool is_host = map == NU_WASM_REQUEST_HEADERS && nu_str_eq_nocase(name, NU_STR("host"));
+    return is_host ? NU_STR(":authority") : name;
+}
+
 /* The first value of this name in any case; ptr is NULL if there is none. */
 static struct nu_str find_value(const struct nu_headers *headers, struct nu_str name)
 {
@@ -114,7 +121,7 @@ static enum nu_wasm_status get_value(struct nu_wasm_vm *vm, const union nu_wasm_
     const struct nu_headers *headers = map_to_read(vm, args[0].i32);
     if (!headers)
         return is_logging(vm) ? NU_WASM_NOT_FOUND : NU_WASM_BAD_ARGUMENT;
-    struct nu_str value = find_value(headers, name);
+    struct nu_str value = find_value(headers, real_name(args[0].i32, name));
     if (!value.ptr && vm->spec->abi != NU_WASM_ABI_0_1_0)
         return NU_WASM_NOT_FOUND;
     return nu_wasm_vm_give(vm, value, args[3].i32, args[4].i32);
@@ -134,10 +141,38 @@ static enum nu_wasm_status read_change(struct nu_wasm_vm *vm, const union nu_was
     if (!*headers)
         return NU_WASM_BAD_ARGUMENT;
     struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    *name = real_name(args[0].i32, *name);
     if (!lower(stream, name) ||
         (value && !nu_wasm_http_stream_take(stream, name->len + value->len, 1)))
         return NU_WASM_INTERNAL_FAILURE;
     return NU_WASM_OK;
+}
+
+/* As Envoy: there is one of each pseudo header, and what is added to it stands behind a comma. */
+static void add(struct nu_wasm_http_stream *stream, struct nu_headers *headers, struct nu_str name,
+                struct nu_str value)
+{
+    struct nu_str before = {0};
+    if (name.len && name.ptr[0] == ':')
+        before = nu_headers_get(headers, name);
+    if (!before.ptr) {
+        nu_headers_add(headers, name, value);
+        return;
+    }
+    char *bytes = nu_filter_alloc(stream->filter, before.len + 1 + value.len);
+    memcpy(bytes, before.ptr, before.len);
+    bytes[before.len] = ',';
+    if (value.len)
+        memcpy(bytes + before.len + 1, value.ptr, value.len);
+    nu_headers_set(headers, name, nu_str_make(bytes, before.len + 1 + value.len));
+}
+
+/* What is there already counts anew: it is copied. */
+static bool takes_what_is_there(struct nu_wasm_http_stream *stream,
+                                const struct nu_headers *headers, struct nu_str name)
+{
+    return !name.len || name.ptr[0] != ':' ||
+           nu_wasm_http_stream_take(stream, nu_headers_get(headers, name).len, 0);
 }
 
 static enum nu_wasm_status add_value(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
@@ -146,9 +181,13 @@ static enum nu_wasm_status add_value(struct nu_wasm_vm *vm, const union nu_wasm_
     struct nu_str name;
     struct nu_str value;
     enum nu_wasm_status status = read_change(vm, args, &headers, &name, &value);
-    if (status == NU_WASM_OK)
-        nu_headers_add(headers, name, value);
-    return status;
+    if (status != NU_WASM_OK)
+        return status;
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    if (!takes_what_is_there(stream, headers, name))
+        return NU_WASM_INTERNAL_FAILURE;
+    add(stream, headers, name, value);
+    return NU_WASM_OK;
 }
 
 /* As Envoy: what was there goes, and the new entry is the last one; pseudo headers have their place. */
@@ -212,11 +251,16 @@ static enum nu_wasm_status set_pairs(struct nu_wasm_vm *vm, const union nu_wasm_
         return NU_WASM_BAD_ARGUMENT;
     if (!nu_wasm_pairs_begin(&walk, encoded))
         nu_log(NU_LOG_WASM, NU_LOG_WARN, "a guest's header map does not add up: taken for empty");
-    if (!nu_wasm_http_stream_take(nu_wasm_vm_stream(vm), walk.bytes.len, walk.left))
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    if (!nu_wasm_http_stream_take(stream, walk.bytes.len, walk.left))
         return NU_WASM_INTERNAL_FAILURE;
     nu_headers_clear(headers);
-    while (nu_wasm_pairs_next(&walk, &pair))
-        nu_headers_add(headers, pair.name, pair.value);
+    while (nu_wasm_pairs_next(&walk, &pair)) {
+        struct nu_str name = real_name(args[0].i32, pair.name);
+        if (!takes_what_is_there(stream, headers, name))
+            return NU_WASM_INTERNAL_FAILURE;
+        add(stream, headers, name, pair.value);
+    }
     return NU_WASM_OK;
 }
 
