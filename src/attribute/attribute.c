@@ -64,9 +64,9 @@ static struct nu_attribute item_of(const struct nu_attribute_source *source,
                                    const struct nu_attribute *list, struct nu_str number)
 {
     struct nu_attribute_entries all;
-    uint64_t at;
-    if (nu_str_to_u64(number, &at) != NU_OK || !nu_attribute_list(source, list, &all) ||
-        at >= all.count)
+    int64_t at;
+    if (nu_str_to_i64(number, &at) != NU_OK || at < 0 || !nu_attribute_list(source, list, &all) ||
+        (uint64_t)at >= all.count)
         return nu_attribute_none();
     return all.items[at].value;
 }

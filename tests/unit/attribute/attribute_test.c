@@ -400,6 +400,7 @@ TEST(metadata_hold_values_of_all_types)
     assert_str(find("metadata/filter_metadata/n"),
                "map b{true} d{double 1.5} l{list {double 1} {'two'}.} z{null}.");
     assert_str(find("metadata/filter_metadata/n/l/1"), "'two'");
+    assert_str(find("metadata/filter_metadata/n/l/+1"), "'two'");
     assert_str(find("metadata/filter_metadata/n/l/2"), "none");
     assert_str(find("metadata/filter_metadata/n/l/-1"), "none");
     assert_str(find("metadata/filter_metadata/n/l/x"), "none");
