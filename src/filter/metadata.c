@@ -39,13 +39,6 @@ struct nu_str nu_filter_metadata_string(struct nu_filter *self, struct nu_str ns
     return nu_value_text(value);
 }
 
-static struct nu_filter_state *state_of(struct nu_filter_chain *chain)
-{
-    if (!chain->info->filter_state)
-        chain->info->filter_state = nu_filter_state_create(chain->arena, NULL);
-    return chain->info->filter_state;
-}
-
 void nu_filter_set_state(struct nu_filter *self, struct nu_str key, struct nu_str value)
 {
     struct nu_filter_chain *chain = self->chain;
@@ -55,9 +48,9 @@ void nu_filter_set_state(struct nu_filter *self, struct nu_str key, struct nu_st
         .name = nu_arena_dup(chain->arena, key),
         .object_class = &nu_filter_state_hashable_string,
         .object = copy,
-        .life = NU_FILTER_STATE_REQUEST,
+        .life = NU_FILTER_STATE_FILTER_CHAIN,
     };
-    enum nu_result result = nu_filter_state_set(state_of(chain), &object);
+    enum nu_result result = nu_filter_state_set(nu_stream_info_filter_state(chain->info), &object);
     (void)result; /* a plug-in's strings are never read-only */
 }
 
@@ -65,7 +58,14 @@ struct nu_str nu_filter_state(struct nu_filter *self, struct nu_str key)
 {
     const struct nu_filter_state_object *object =
         nu_filter_state_find(self->chain->info->filter_state, key);
-    if (!object || object->object_class != &nu_filter_state_hashable_string)
+    if (!object || !object->object_class->to_text)
         return nu_str_make(NULL, 0);
-    return *(const struct nu_str *)object->object;
+    if (object->object_class == &nu_filter_state_hashable_string)
+        return *(const struct nu_str *)object->object;
+    struct nu_strbuf text = {0};
+    bool has_text = object->object_class->to_text(object->object, &text);
+    struct nu_str copy =
+        has_text ? nu_arena_dup(self->chain->arena, nu_strbuf_str(&text)) : nu_str_make(NULL, 0);
+    nu_strbuf_finish(&text);
+    return copy;
 }

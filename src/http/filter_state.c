@@ -3,6 +3,7 @@
 #include "http/filter_state.h"
 
 #include "base/xxhash.h"
+#include "http/stream_info.h"
 
 struct nu_filter_state *nu_filter_state_create(struct nu_arena *arena,
                                                struct nu_filter_state *parent)
@@ -58,6 +59,13 @@ enum nu_result nu_filter_state_set(struct nu_filter_state *state,
     *kept = *object;
     kept->next = next;
     return NU_OK;
+}
+
+struct nu_filter_state *nu_stream_info_filter_state(struct nu_stream_info *info)
+{
+    if (!info->filter_state)
+        info->filter_state = nu_filter_state_create(info->arena, NULL);
+    return info->filter_state;
 }
 
 void nu_filter_state_end_filter_chain(struct nu_filter_state *state)

@@ -70,6 +70,9 @@ const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter
 /* The hash of the object of this name; false if there is none, or it has no hash. */
 bool nu_filter_state_hash(const struct nu_filter_state *state, struct nu_str name, uint64_t *hash);
 
+/* The stream's filter state, made on the first call. */
+struct nu_filter_state *nu_stream_info_filter_state(struct nu_stream_info *info);
+
 /* Drops what does not outlive an internal redirect. */
 void nu_filter_state_end_filter_chain(struct nu_filter_state *state);
 

@@ -6,6 +6,7 @@
  * what was learnt of an upstream begin anew. Both are at the end of the turn, since a filter of the
  * old chain is on the stack when it asks for it.
  */
+#include "http/filter_state.h"
 #include "http/grpc.h"
 #include "http/status.h"
 #include "stream/stream_internal.h"
@@ -54,7 +55,10 @@ static void renew_info(struct nu_stream_info *info)
         .scheme_follows_upstream = old.scheme_follows_upstream,
         .is_internal = old.is_internal,
         .redirects = old.redirects,
+        .filter_state = old.filter_state,
     };
+    if (info->filter_state)
+        nu_filter_state_end_filter_chain(info->filter_state);
 }
 
 static void set_flag(struct nu_hcm_stream *stream, enum nu_stream_flag flag, bool value)

@@ -4,8 +4,10 @@
  * What it does with the request's head is in request.c.
  */
 #include "base/random.h"
+#include "http/filter_state.h"
 #include "http/frame_metadata.h"
 #include "http/status.h"
+#include "net/conn_record.h"
 #include "stream/stream_internal.h"
 
 static struct nu_hcm_stream *stream_of(struct nu_stream_decoder *decoder)
@@ -87,6 +89,8 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
     for (; stream->holds; stream->holds--)
         stream->encoder->ops->release_read(stream->encoder);
     stream->conn = NULL;
+    if (nu_unlikely(stream->info.filter_state != NULL))
+        stream->info.filter_state->parent = NULL; /* goes with the connection */
     nu_loop_defer_free(stream->loop, free_stream, stream);
     nu_hcm_conn_on_stream_end(conn, stream);
 }
@@ -233,6 +237,14 @@ static void learn_local(struct nu_connection_info *info)
     info->local_known = true;
 }
 
+static struct nu_filter_state *filter_state_of(struct nu_connection_info *info)
+{
+    struct nu_hcm_stream *stream = nu_container_of(info, struct nu_hcm_stream, connection_info);
+    if (!stream->conn)
+        return NULL;
+    return nu_stream_info_filter_state(&nu_server_conn_record(stream->conn->base.conn)->info);
+}
+
 /* What listener filters found out. */
 static void take_findings(struct nu_connection_info *info, const struct nu_accepted *accepted)
 {
@@ -252,6 +264,7 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->direct_remote = conn->remote;
     info->remote = conn->remote;
     info->learn_local = learn_local;
+    info->filter_state = filter_state_of;
     info->is_tls = conn->conn.transport->is_secure;
     info->ssl = nu_connection_hold_ssl_info(&conn->conn, stream->arena);
     const struct nu_accepted *accepted = nu_server_conn_accepted(conn);
@@ -261,6 +274,15 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->listener_name = listener->name;
     info->listener_metadata = listener->metadata;
     info->direction = (uint8_t)listener->direction;
+}
+
+/* What network filters and earlier streams have left with the connection. */
+static struct nu_filter_state *inherit_filter_state(struct nu_hcm_stream *stream)
+{
+    const struct nu_server_conn_extras *extras = stream->conn->base.conn->extras;
+    if (nu_likely(!extras || !extras->record || !extras->record->info.filter_state))
+        return NULL;
+    return nu_filter_state_create(stream->arena, extras->record->info.filter_state);
 }
 
 static void fill_info(struct nu_hcm_stream *stream)
@@ -274,6 +296,7 @@ static void fill_info(struct nu_hcm_stream *stream)
     info->remote = stream->connection_info.remote;
     info->stream_id = stream->random;
     info->scheme_follows_upstream = stream->config->scheme_follows_upstream;
+    info->filter_state = inherit_filter_state(stream);
 }
 
 struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "wasm/expression.h"
 #include "wasm/plugin.h"
+#include "wasm/property.h"
 #include "wasm/resolve.h"
 #include "wasm/shared_queue.h"
 #include "wasm/tcp_stream.h"
@@ -213,6 +214,7 @@ void nu_wasm_root_free(struct nu_wasm_context *root)
     nu_wasm_queue_leave(&root->queues);
     nu_wasm_asker_destroy(&root->asker);
     nu_wasm_expressions_destroy(&root->expressions);
+    nu_wasm_property_forget(root);
     nu_list_remove(&root->end.link);
     nu_wasm_report_root(root, false);
     nu_wasm_report_context(&vm->report, -1);

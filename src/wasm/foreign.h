@@ -23,6 +23,9 @@ nu_wasm_foreign_fn nu_wasm_foreign_sign;
 /* foreign_state.c */
 nu_wasm_foreign_fn nu_wasm_foreign_set_filter_state;
 
+/* property_state.c */
+nu_wasm_foreign_fn nu_wasm_foreign_declare_property;
+
 /* --- Messages --------------------------------------------------------------------------------- */
 
 /* One field of a message, to be read or to be written. */

@@ -76,6 +76,7 @@ static const struct {
     {NU_STR_INIT("clear_route_cache"), clear_route_cache},
     {NU_STR_INIT("compress"), compress_bytes},
     {NU_STR_INIT("uncompress"), uncompress_bytes},
+    {NU_STR_INIT("declare_property"), nu_wasm_foreign_declare_property},
     {NU_STR_INIT("set_envoy_filter_state"), nu_wasm_foreign_set_filter_state},
     {NU_STR_INIT("verify_signature"), nu_wasm_foreign_verify_signature},
     {NU_STR_INIT("sign"), nu_wasm_foreign_sign},

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Host functions about properties. */
 #include "base/log.h"
-#include "http/filter_state.h"
-#include "http/stream_info.h"
-#include "wasm/http_stream.h"
 #include "wasm/property.h"
 
 /* Guests see at debug what is not there. */
@@ -48,42 +45,13 @@ static enum nu_wasm_status get_property(struct nu_wasm_vm *vm, const union nu_wa
     return status;
 }
 
-/* As nu_filter_set_state for a request. */
-static void set_connection_state(struct nu_stream_info *info, struct nu_str name,
-                                 struct nu_str value)
-{
-    struct nu_str *copy = nu_arena_alloc(info->arena, sizeof(*copy));
-    *copy = nu_arena_dup(info->arena, value);
-    struct nu_filter_state_object object = {
-        .name = name,
-        .object_class = &nu_filter_state_hashable_string,
-        .object = copy,
-        .life = NU_FILTER_STATE_REQUEST,
-    };
-    if (!info->filter_state)
-        info->filter_state = nu_filter_state_create(info->arena, NULL);
-    enum nu_result result = nu_filter_state_set(info->filter_state, &object);
-    (void)result; /* a guest's strings are never read-only */
-}
-
 static enum nu_wasm_status set_property(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
-    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
-    struct nu_stream_info *info = nu_wasm_vm_info(vm);
     struct nu_str path;
     struct nu_str value;
     if (!nu_wasm_vm_read(vm, args, &path) || !nu_wasm_vm_read(vm, &args[2], &value))
         return NU_WASM_INVALID_MEMORY_ACCESS;
-    if (!info)
-        return NU_WASM_NOT_FOUND;
-    if (!nu_wasm_vm_take(vm, path.len + value.len, 1))
-        return NU_WASM_INTERNAL_FAILURE;
-    struct nu_str name = nu_arena_concat(info->arena, NU_STR("wasm."), path);
-    if (stream)
-        nu_filter_set_state(stream->filter, name, value);
-    else
-        set_connection_state(info, name, value);
-    return NU_WASM_OK;
+    return nu_wasm_property_set(vm, path, value);
 }
 
 NU_WASM_HOST(get_property, "proxy_get_property", NU_WASM_ONLY_RUNNING)

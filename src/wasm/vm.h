@@ -35,6 +35,7 @@ struct nu_stat_set;
 struct nu_stream_info;
 struct nu_wasm_asker;
 struct nu_wasm_context;
+struct nu_wasm_declared;
 struct nu_wasm_expressions;
 struct nu_wasm_http_stream;
 struct nu_wasm_plugin;
@@ -76,6 +77,7 @@ struct nu_wasm_context {
     struct nu_wasm_tcp_stream *tcp;      /* NULL unless it is a connection's */
     /* A root's, while it is told of a stream for the log (wasm/logger.h); else NULL. */
     const struct nu_format_context *logged;
+    struct nu_wasm_declared *declared; /* properties; a root's are owned: property.h */
     /* Of a root: */
     bool is_reported; /* it is in the VM's report */
     uint32_t references;

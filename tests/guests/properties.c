@@ -3,10 +3,14 @@
  * A filter that asks for properties, for tests/e2e/test_wasm_properties.py and the compat cases. A
  * request says which, and when:
  *
- *     at-request: request/path, request/headers/host      in the request's headers callback
+ *     at-start, at-request: request/path, request/headers/host
+ *                                                          in the request's headers callback, at its
+ *                                                          beginning and its end
  *     at-response, at-log                                  in those
  *     at-root                                              in the request's, for the root context
  *     set: name=value, set-at-response, set-at-log         proxy_set_property, before asking
+ *     declare: name=RTL, declare-as-root                   declare_property, before that: whether it
+ *                                                          is read-only, its type, its life span
  *
  * '/' stands for the NUL between segments ('|' for a '/'), and before a path stand how its value is
  * shown: "#" as a number, "?" only whether it is there and how long. The answers, a status for each
@@ -104,6 +108,39 @@ static void ask_one(struct text path)
     put(' ');
 }
 
+static void put_status(char *name, size_t size, int status)
+{
+    if (status == 0)
+        return;
+    put_text((struct text){name, size});
+    put('!');
+    put_text(number((uint64_t)status));
+    put(' ');
+}
+
+/* {name, readonly, type, schema, span} */
+static void declare_one(struct text pair)
+{
+    char message[256];
+    size_t at = 2;
+    size_t name = 0;
+    while (name < pair.size && pair.ptr[name] != '=')
+        name++;
+    if (name > 100 || pair.size < name + 4)
+        return;
+    message[0] = 1 << 3 | 2;
+    message[1] = (char)name;
+    for (size_t i = 0; i < name; i++)
+        message[at++] = pair.ptr[i];
+    for (int i = 0; i < 3; i++) {
+        static const char fields[] = {2 << 3, 3 << 3, 5 << 3};
+        message[at++] = fields[i];
+        message[at++] = (char)(pair.ptr[name + 1 + (size_t)i] - '0');
+    }
+    int status = proxy_call_foreign_function(LITERAL("declare_property"), message, at, NULL, NULL);
+    put_status(pair.ptr, name, status);
+}
+
 static void set_one(struct text pair)
 {
     char name[512];
@@ -113,12 +150,7 @@ static void set_one(struct text pair)
         name[size++] = pair.ptr[at] == '/' ? '\0' : pair.ptr[at];
     int status =
         proxy_set_property(name, size, pair.ptr + at + 1, at < pair.size ? pair.size - at - 1 : 0);
-    if (status != 0) {
-        put_text((struct text){name, size});
-        put('!');
-        put_text(number((uint64_t)status));
-        put(' ');
-    }
+    put_status(name, size, status);
 }
 
 /* Of a list with ", " between. */
@@ -162,12 +194,6 @@ static void ask(const char *when, struct text list)
     for_each(list, ask_one);
 }
 
-static void set(struct text list)
-{
-    if (list.ptr)
-        for_each(list, set_one);
-}
-
 /* Lists are copied before: what asks gives out may come to lie over a header's value. */
 static struct text copy(struct text list)
 {
@@ -184,6 +210,30 @@ PROXY_EXPORT(proxy_on_context_create) void on_context_create(uint32_t id, uint32
         root = id;
 }
 
+/* What the plug-in's configuration says is declared at once. */
+PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
+{
+    struct text list = {0};
+    (void)id;
+    proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, &list.ptr, &list.size);
+    for_each(list, declare_one);
+    return 1;
+}
+
+static void as_root(uint32_t id)
+{
+    struct text list = copy(header(REQUEST_HEADERS, "declare-as-root"));
+    proxy_set_effective_context(root);
+    for_each(list, declare_one);
+    proxy_set_effective_context(id);
+    for_each(copy(header(REQUEST_HEADERS, "set")), set_one);
+    ask("request", copy(header(REQUEST_HEADERS, "at-request")));
+    list = copy(header(REQUEST_HEADERS, "at-root"));
+    proxy_set_effective_context(root);
+    ask("root", list);
+    proxy_set_effective_context(id);
+}
+
 PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint32_t n, int end)
 {
     (void)n, (void)end;
@@ -192,13 +242,9 @@ PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint3
     keep(AT_LOG, "at-log");
     keep(SET_AT_RESPONSE, "set-at-response");
     keep(SET_AT_LOG, "set-at-log");
-    set(copy(header(REQUEST_HEADERS, "set")));
-    ask("request", copy(header(REQUEST_HEADERS, "at-request")));
-    struct text list = copy(header(REQUEST_HEADERS, "at-root"));
-    if (list.size && proxy_set_effective_context(root) == 0) {
-        ask("root", list);
-        proxy_set_effective_context(id);
-    }
+    ask("start", copy(header(REQUEST_HEADERS, "at-start")));
+    for_each(copy(header(REQUEST_HEADERS, "declare")), declare_one);
+    as_root(id);
     proxy_set_property(LITERAL("answer"), out, out_size);
     return CONTINUE;
 }
@@ -206,7 +252,7 @@ PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint3
 PROXY_EXPORT(proxy_on_response_headers) int on_response_headers(uint32_t id, uint32_t n, int end)
 {
     (void)id, (void)n, (void)end;
-    set(kept(SET_AT_RESPONSE));
+    for_each(kept(SET_AT_RESPONSE), set_one);
     ask("response", kept(AT_RESPONSE));
     proxy_replace_header_map_value(RESPONSE_HEADERS, LITERAL("answer"), out, out_size);
     proxy_set_property(LITERAL("answer"), out, out_size);
@@ -216,7 +262,7 @@ PROXY_EXPORT(proxy_on_response_headers) int on_response_headers(uint32_t id, uin
 PROXY_EXPORT(proxy_on_log) void on_log(uint32_t id)
 {
     (void)id;
-    set(kept(SET_AT_LOG));
+    for_each(kept(SET_AT_LOG), set_one);
     ask("log", kept(AT_LOG));
     proxy_set_property(LITERAL("answer"), out, out_size);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What else filters may ask of the chain: settings of routes, timers, calls, values. */
+#include "http/filter_state.h"
+
 #include "harness/filter_probes.h"
 
 /* --- Routes ----------------------------------------------------------------------------------- */
@@ -205,6 +207,13 @@ TEST(metadata_and_state_are_there_for_later_filters)
     assert_null(nu_filter_metadata_string(b.instance, NU_STR("other"), NU_STR("k")).ptr);
     assert_str(nu_filter_state(b.instance, NU_STR("s")), "2");
     assert_null(nu_filter_state(b.instance, NU_STR("t")).ptr);
+    /* what others left is read by its text */
+    static const struct nu_str text = NU_STR_INIT("other");
+    const struct nu_filter_state_object object = {
+        .name = NU_STR("o"), .object_class = &nu_filter_state_string, .object = &text};
+    struct nu_filter_state *state = nu_stream_info_filter_state(a.instance->chain->info);
+    assert_int_equal(nu_filter_state_set(state, &object), NU_OK);
+    assert_str(nu_filter_state(b.instance, NU_STR("o")), "other");
     close_both();
 }
 
