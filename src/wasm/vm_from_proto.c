@@ -17,6 +17,8 @@ typedef Envoy__Extensions__Wasm__V3__PluginConfig plugin_proto;
 typedef Envoy__Extensions__Wasm__V3__VmConfig vm_proto;
 typedef Envoy__Extensions__Wasm__V3__EnvironmentVariables environment_proto;
 
+enum { ROOM_BYTES = 8192 }; /* for what is said of a module, beside its bytes */
+
 /* --- The environment ------------------------------------------------------------------------------ */
 
 /* Whether a key stands in both lists, which Envoy refuses. */
@@ -117,7 +119,9 @@ static bool check_runtime(struct nu_factory *factory, const vm_proto *proto)
     return false;
 }
 
-/* What makes two VMs one, under which they are shared. */
+/* What makes two VMs one, under which they are shared. It is the first thing in the arena, which gets
+ * a block of the size that it needs: those of usual sizes, with each change of the code, would gather
+ * in the cache of the thread that lets go of them. */
 static struct nu_str key_of(struct nu_wasm_vm_spec *spec, struct nu_str code)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -138,6 +142,7 @@ static struct nu_str key_of(struct nu_wasm_vm_spec *spec, struct nu_str code)
     }
     EVP_Digest(all.data, all.len, digest, &size, EVP_sha256(), NULL);
     nu_strbuf_finish(&all);
+    nu_arena_init_small(&spec->arena, code.len + code.len / 4 + ROOM_BYTES);
     return nu_arena_dup(&spec->arena, nu_str_make((const char *)digest, size));
 }
 

@@ -140,13 +140,35 @@ PROXY_EXPORT(proxy_on_response_headers) int on_response_headers(uint32_t id, uin
     return CONTINUE;
 }
 
+/* A call whose answer the root waits for before it is done. */
+static void call(void)
+{
+    static const char pairs[] = "\3\0\0\0\7\0\0\0\3\0\0\0\5\0\0\0\5\0\0\0\12\0\0\0\1\0\0\0"
+                                ":method\0GET\0:path\0/last\0:authority\0a\0";
+    uint32_t token;
+    if (proxy_http_call(LITERAL("origin"), pairs, sizeof(pairs) - 1, NULL, 0, NULL, 0, 5000,
+                        &token) != 0)
+        proxy_log(LOG_ERROR, LITERAL("cannot call"));
+}
+
+PROXY_EXPORT(proxy_on_http_call_response)
+void on_http_call_response(uint32_t id, uint32_t token, uint32_t headers, uint32_t body,
+                           uint32_t trailers)
+{
+    (void)id, (void)token, (void)body, (void)trailers;
+    proxy_log(LOG_INFO, headers ? "answered" : "no answer", headers ? 8 : 9);
+    proxy_done();
+}
+
 PROXY_EXPORT(proxy_on_done) int on_done(uint32_t id)
 {
     log_(is_root(id) ? "root done, " : "stream done, ", version_text());
     if (!is_root(id))
         return 1;
     is_ending = true;
-    return !wants("later") && !wants("never") && !wants("ending-trap");
+    if (wants("calls"))
+        call();
+    return !wants("later") && !wants("never") && !wants("ending-trap") && !wants("calls");
 }
 
 PROXY_EXPORT(proxy_on_delete) void on_delete(uint32_t id)
