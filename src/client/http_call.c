@@ -52,6 +52,12 @@ static void end(struct nu_http_call *call, enum nu_http_call_state state)
 
 /* --- The exchange's side ---------------------------------------------------------------------- */
 
+static void on_retry(struct nu_exchange *exchange, bool after_timeout)
+{
+    (void)after_timeout;
+    nu_own_exchange_on_retry(&call_of(exchange)->own);
+}
+
 static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers, bool is_end)
 {
     struct nu_http_call *call = call_of(exchange);
@@ -117,6 +123,7 @@ static void on_watermark(struct nu_exchange *exchange)
 }
 
 static const struct nu_exchange_ops exchange_ops = {
+    .on_retry = on_retry,
     .on_headers = on_headers,
     .on_data = on_data,
     .on_trailers = on_trailers,

@@ -28,18 +28,12 @@ void nu_own_exchange_init(struct nu_own_exchange *own, struct nu_arena *arena, s
     nu_headers_init(&own->request, arena, HEADER_ROOM);
 }
 
-static void set_number(struct nu_headers *headers, enum nu_header_id id, uint64_t number)
-{
-    char *text = nu_arena_alloc(headers->arena, 20);
-    nu_headers_set_id(headers, id, nu_str_make(text, nu_u64_to_chars(number, text)));
-}
-
 void nu_own_exchange_add_time(const struct nu_own_exchange *own, struct nu_headers *answer)
 {
     uint64_t end_us = own->exchange.request_end_us;
     if (end_us)
-        set_number(answer, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME,
-                   (nu_loop_now_us(own->loop) - end_us) / 1000);
+        nu_headers_set_number(answer, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME,
+                              (nu_loop_now_us(own->loop) - end_us) / 1000);
 }
 
 /* What balancers of the cluster may go by. */
@@ -63,6 +57,29 @@ static void fill_context(struct nu_own_exchange *own, bool hashes_authority,
     }
 }
 
+/* How long the request may take and how often it is tried: it may ask for that itself, as one from
+ * outside. */
+static void set_limits(struct nu_own_exchange *own, const struct nu_own_exchange_params *params)
+{
+    const struct nu_route route = {.timeout_ms = params->timeout_ms};
+    const struct nu_request_limits_input input = {.tells_upstream = true};
+    own->limits = (struct nu_request_limits){.timeout_ms = params->timeout_ms};
+    if (nu_unlikely(nu_headers_has_any(&own->request, &nu_request_control_headers)))
+        nu_request_limits_read_all(&own->limits, &route, &own->request, &input);
+    else if (params->timeout_ms)
+        nu_headers_set_number(&own->request, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS,
+                              params->timeout_ms);
+    if (params->retry)
+        own->limits.rules = params->retry;
+}
+
+void nu_own_exchange_on_retry(struct nu_own_exchange *own)
+{
+    uint64_t end_us = own->exchange.request_end_us;
+    uint64_t elapsed_us = end_us ? nu_loop_now_us(own->loop) - end_us : 0;
+    nu_request_limits_tell(&own->limits, &own->request, elapsed_us / 1000, true);
+}
+
 static void complete_request(struct nu_own_exchange *own,
                              const struct nu_own_exchange_params *params)
 {
@@ -73,24 +90,23 @@ static void complete_request(struct nu_own_exchange *own,
         nu_http_client_sign(client, &own->request);
     else if (!params->is_anonymous)
         nu_headers_set_id(&own->request, NU_HEADER_X_ENVOY_INTERNAL, NU_STR("true"));
-    if (params->timeout_ms)
-        set_number(&own->request, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, params->timeout_ms);
+    set_limits(own, params);
     nu_http_client_count(client);
 }
 
 enum nu_refusal nu_own_exchange_start(struct nu_own_exchange *own,
                                       const struct nu_own_exchange_params *params, bool ended)
 {
+    complete_request(own, params);
     struct nu_exchange_params wanted = {
         .cluster = own->cluster,
         .priority = NU_PRIORITY_DEFAULT,
-        .timeout_ms = params->timeout_ms,
-        .timeout_status = 504,
+        .timeout_ms = own->limits.timeout_ms,
+        .timeout_status = own->limits.alt_response ? 204 : 504,
         .is_internal = true,
-        .retry = params->retry,
+        .retry = own->limits.rules,
         .body_limit = RETRY_BODY_BYTES,
     };
-    complete_request(own, params);
     enum nu_refusal refusal = nu_refusal_of(own->cluster, own->exchange.arena);
     if (nu_unlikely(refusal != NU_NOT_REFUSED)) {
         nu_exchange_count_refused(&wanted);

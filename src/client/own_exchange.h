@@ -10,6 +10,7 @@
 #define NU_CLIENT_OWN_EXCHANGE_H
 
 #include "client/exchange.h"
+#include "client/limits.h"
 #include "client/refusal.h"
 #include "http/stream_info.h"
 
@@ -18,6 +19,7 @@ struct nu_own_exchange {
     struct nu_loop *loop;             /* borrowed */
     struct nu_cluster_local *cluster; /* borrowed */
     struct nu_headers request;
+    struct nu_request_limits limits; /* the owner's, or what the request asks for itself */
     struct nu_stream_info info;
     struct nu_connection_info connection;
 };
@@ -40,6 +42,8 @@ void nu_own_exchange_init(struct nu_own_exchange *own, struct nu_arena *arena, s
 NU_MUST_USE enum nu_refusal nu_own_exchange_start(struct nu_own_exchange *own,
                                                   const struct nu_own_exchange_params *params,
                                                   bool ended);
+/* For ops->on_retry: the request says how much time is left. */
+void nu_own_exchange_on_retry(struct nu_own_exchange *own);
 /* Adds to an answer how long it took, if the request had ended. */
 void nu_own_exchange_add_time(const struct nu_own_exchange *own, struct nu_headers *answer);
 

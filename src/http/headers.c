@@ -130,6 +130,12 @@ static void remove_from(struct nu_headers *headers, enum nu_header_id id, uint32
     }
 }
 
+void nu_headers_set_number(struct nu_headers *headers, enum nu_header_id id, uint64_t value)
+{
+    char *text = nu_arena_alloc(headers->arena, 20);
+    nu_headers_set_id(headers, id, nu_str_make(text, nu_u64_to_chars(value, text)));
+}
+
 void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id)
 {
     uint32_t index = headers->first[id];

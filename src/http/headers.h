@@ -154,6 +154,8 @@ static inline bool nu_headers_try_new(struct nu_headers *headers, enum nu_header
 /* Gives the first entry of a known name this value (not copied) and removes its duplicates; adds
  * one if there is none. */
 void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
+/* The same for a number, written in the map's arena. */
+void nu_headers_set_number(struct nu_headers *headers, enum nu_header_id id, uint64_t value);
 void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id);
 
 /* Removes every entry of a known name. */

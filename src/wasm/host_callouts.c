@@ -39,14 +39,18 @@ static void make_reply(struct wasm_call *self)
         return;
     }
     struct nu_failure_answer words = nu_failure_answer_of(&call->failure, arena);
+    if (words.status == 504 && call->own.limits.alt_response)
+        words = (struct nu_failure_answer){.status = 204};
     struct nu_headers *headers = nu_arena_alloc(arena, sizeof(*headers));
+    call->response = headers;
     nu_headers_init(headers, arena, ROOM);
     nu_headers_add_id(headers, NU_HEADER_STATUS, number_text(arena, words.status));
     if (words.is_overloaded)
         nu_headers_add_id(headers, NU_HEADER_X_ENVOY_OVERLOADED, NU_STR("true"));
+    if (words.body.len == 0)
+        return;
     nu_headers_add_id(headers, NU_HEADER_CONTENT_LENGTH, number_text(arena, words.body.len));
     nu_headers_add_id(headers, NU_HEADER_CONTENT_TYPE, NU_STR("text/plain"));
-    call->response = headers;
     if (!self->is_head)
         nu_buf_append(&call->body, words.body);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A filter that calls clusters as the headers of a request say, for tests/e2e/test_wasm_callouts.py:
- * `call` names the cluster, `method`, `path`, `authority`, `body`, `timeout`, `trailers`, `times` and
- * `omit` the call, `then` what is done with its answer. A `tick` is a call from there.
+ * `call` names the cluster, `method`, `path`, `authority`, `body`, `timeout`, `trailers`, `times`,
+ * `omit`, `xname` and `xvalue` the call, `then` what is done with its answer. A `tick` is a call from there.
  */
 #include "proxy_wasm.h"
 
@@ -153,6 +153,11 @@ static int call_as_asked(uint32_t *token)
     put("X-Sent", (struct text){"by guest", 8});
     if (is(asked("extra", ""), "broken"))
         put("extra", (struct text){"a\r\nb: c", 7});
+    if (asked("xname", "").size) {
+        static char name[64];
+        keep(name, sizeof(name), asked("xname", ""));
+        put(name, asked("xvalue", ""));
+    }
     if (asked("length", "").size)
         put("content-length", asked("length", ""));
     size_t size = encode();

@@ -24,7 +24,7 @@ struct nu_list *nu_router_mirror_prepare(struct nu_router *router, const struct 
     struct nu_shadow_params params = {
         .info = chain->info,
         .timeout_ms = router->limits.timeout_ms,
-        .lag_limit = nu_router_body_limit(route, nu_filter_decoder_buffer_limit(&router->base)),
+        .lag_limit = nu_request_body_limit(route, nu_filter_decoder_buffer_limit(&router->base)),
         .charging = charging,
     };
     for (size_t i = 0; i < policies->count; i++) {

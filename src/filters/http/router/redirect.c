@@ -25,7 +25,7 @@ void nu_router_redirect_prepare(struct nu_router *router)
         return;
     router->redirect = nu_arena_calloc(chain->arena, sizeof(*router->redirect));
     router->redirect->limit =
-        nu_router_body_limit(router->match.route, nu_filter_decoder_buffer_limit(&router->base));
+        nu_request_body_limit(router->match.route, nu_filter_decoder_buffer_limit(&router->base));
 }
 
 void nu_router_redirect_keep(struct nu_router *router, const struct nu_buf *data)

@@ -30,7 +30,7 @@ static void set_service_time(struct nu_router *router, struct nu_headers *header
     if (nu_router_config_of(router)->suppress_envoy_headers || !end_us)
         return;
     uint64_t us = nu_loop_now_us(router->base.chain->loop) - end_us;
-    nu_router_set_number(headers, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME, us / 1000);
+    nu_headers_set_number(headers, NU_HEADER_X_ENVOY_UPSTREAM_SERVICE_TIME, us / 1000);
 }
 
 static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers, bool end)
@@ -46,8 +46,8 @@ static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers,
     nu_router_info(router)->response_code_details = NU_STR("via_upstream");
     nu_route_finalize_response(match, headers, nu_router_request(router), nu_router_info(router));
     if (nu_unlikely(match->virtual_host->include_attempt_count_in_response))
-        nu_router_set_number(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
-                             nu_router_info(router)->upstream.attempt_count);
+        nu_headers_set_number(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
+                              nu_router_info(router)->upstream.attempt_count);
     nu_chain_encode_headers(&router->base, headers, end);
 }
 
@@ -99,13 +99,13 @@ static void on_retry(struct nu_exchange *exchange, bool after_timeout)
     uint64_t end_us = exchange->request_end_us;
     uint64_t elapsed_us = end_us ? nu_loop_now_us(router->base.chain->loop) - end_us : 0;
     if (host->include_request_attempt_count)
-        nu_router_set_number(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
-                             info->upstream.attempt_count);
+        nu_headers_set_number(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT,
+                              info->upstream.attempt_count);
     if (host->include_is_timeout_retry_header)
         nu_headers_set_id(headers, NU_HEADER_X_ENVOY_IS_TIMEOUT_RETRY,
                           after_timeout ? NU_STR("true") : NU_STR("false"));
-    nu_router_limits_tell(&router->limits, headers, elapsed_us / 1000,
-                          !nu_router_config_of(router)->suppress_envoy_headers);
+    nu_request_limits_tell(&router->limits, headers, elapsed_us / 1000,
+                           !nu_router_config_of(router)->suppress_envoy_headers);
 }
 
 static const struct nu_exchange_ops exchange_ops = {
@@ -274,11 +274,11 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
     nu_route_finalize_request(match, headers, chain->info, suppress);
     if (nu_unlikely(chain->info->scheme_follows_upstream))
         nu_headers_set_id(headers, NU_HEADER_SCHEME, NU_STR("http"));
-    const struct nu_router_limits_input input = {
+    const struct nu_request_limits_input input = {
         .respects_expected = nu_router_config_of(router)->respect_expected_rq_timeout,
         .tells_upstream = !suppress,
     };
-    nu_router_limits_read(&router->limits, route, headers, &input);
+    nu_request_limits_read(&router->limits, route, headers, &input);
     if (nu_unlikely(match->virtual_host->include_request_attempt_count))
         nu_headers_set_id(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT, NU_STR("1"));
     struct nu_exchange_params params = {
@@ -293,7 +293,7 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
         .tunnel = (enum nu_tunnel)chain->info->tunnel,
         .raw = raw_of(router, route, headers),
         .retry = router->limits.rules,
-        .body_limit = nu_router_body_limit(route, nu_filter_decoder_buffer_limit(&router->base)),
+        .body_limit = nu_request_body_limit(route, nu_filter_decoder_buffer_limit(&router->base)),
         .metadata = router->metadata,
     };
     router->exchange.ops = &exchange_ops;

@@ -8,13 +8,12 @@
  *     mirror.c           copies of the request for other clusters
  *     redirect.c         answers that the route follows by itself
  *     strict_headers.c   strict_check_headers
- *     limits.c           how long the request may take and how often it is tried
  */
 #ifndef NU_FILTERS_HTTP_ROUTER_INTERNAL_H
 #define NU_FILTERS_HTTP_ROUTER_INTERNAL_H
 
 #include "client/exchange.h"
-#include "filters/http/router/limits.h"
+#include "client/limits.h"
 #include "filters/http/router/router.h"
 
 struct nu_made_cookie;
@@ -33,7 +32,7 @@ struct nu_router {
     struct nu_str cluster_name;      /* which the route had when it was found */
     struct nu_route_match match;     /* as the request was sent: filters may change the stream's
                                     later */
-    struct nu_router_limits limits;
+    struct nu_request_limits limits;
     struct nu_route_stats *also[3]; /* of the virtual cluster and the route, up to a NULL */
     bool forwarding;                /* the exchange was started */
 };

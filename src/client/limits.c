@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Timeouts and retries of one request. */
-#include "filters/http/router/limits.h"
+#include "client/limits.h"
 
 #include "http/grpc.h"
 
@@ -20,15 +20,9 @@
     X(X_ENVOY_UPSTREAM_RQ_TIMEOUT_MS) \
     OTHER_NAMES(X)
 
-const struct nu_header_set nu_router_control_headers = NU_HEADER_SET_OF(CONTROL_NAMES);
+const struct nu_header_set nu_request_control_headers = NU_HEADER_SET_OF(CONTROL_NAMES);
 /* Where the expected timeout was read: Envoy leaves the other one to whom comes next. */
 static const struct nu_header_set other_headers = NU_HEADER_SET_OF(OTHER_NAMES);
-
-void nu_router_set_number(struct nu_headers *headers, enum nu_header_id id, uint64_t value)
-{
-    char *text = nu_arena_alloc(headers->arena, 20);
-    nu_headers_set_id(headers, id, nu_str_make(text, nu_u64_to_chars(value, text)));
-}
 
 static bool number_header(const struct nu_headers *headers, enum nu_header_id id, uint64_t *out)
 {
@@ -125,7 +119,7 @@ static const struct nu_retry_rules *read_rules(const struct nu_route *route,
 /* --- Times ------------------------------------------------------------------------------------ */
 
 /* The client's deadline, in place of the route's timeout. No deadline is one without an end. */
-static void read_grpc_timeout(struct nu_router_limits *limits, const struct nu_route *route,
+static void read_grpc_timeout(struct nu_request_limits *limits, const struct nu_route *route,
                               const struct nu_headers *headers)
 {
     uint64_t max = route->max_grpc_timeout.ms;
@@ -146,8 +140,8 @@ static bool has_grpc_timeout(const struct nu_route *route, const struct nu_heade
            nu_grpc_is_content_type(nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE));
 }
 
-void nu_router_limits_tell(const struct nu_router_limits *limits, struct nu_headers *headers,
-                           uint64_t elapsed_ms, bool tells_upstream)
+void nu_request_limits_tell(const struct nu_request_limits *limits, struct nu_headers *headers,
+                            uint64_t elapsed_ms, bool tells_upstream)
 {
     uint64_t timeout = limits->timeout_ms;
     uint64_t expected = nu_retry_expected_ms(limits->rules, timeout);
@@ -158,7 +152,7 @@ void nu_router_limits_tell(const struct nu_router_limits *limits, struct nu_head
     else if (timeout && timeout - elapsed_ms < expected)
         expected = timeout - elapsed_ms;
     if (tells_upstream)
-        nu_router_set_number(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, expected);
+        nu_headers_set_number(headers, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, expected);
     if (!limits->tells_grpc)
         return;
     char *text = nu_arena_alloc(headers->arena, NU_GRPC_TIMEOUT_LEN_MAX);
@@ -166,12 +160,12 @@ void nu_router_limits_tell(const struct nu_router_limits *limits, struct nu_head
     nu_headers_set_id(headers, NU_HEADER_GRPC_TIMEOUT, nu_str_make(text, len));
 }
 
-void nu_router_limits_read_all(struct nu_router_limits *limits, const struct nu_route *route,
-                               struct nu_headers *headers,
-                               const struct nu_router_limits_input *input)
+void nu_request_limits_read_all(struct nu_request_limits *limits, const struct nu_route *route,
+                                struct nu_headers *headers,
+                                const struct nu_request_limits_input *input)
 {
     uint64_t asked;
-    *limits = (struct nu_router_limits){
+    *limits = (struct nu_request_limits){
         .timeout_ms = route->timeout_ms,
         .tells_grpc = has_grpc_timeout(route, headers),
         .alt_response =
@@ -187,6 +181,6 @@ void nu_router_limits_read_all(struct nu_router_limits *limits, const struct nu_
                       &asked))
         limits->timeout_ms = asked;
     limits->rules = read_rules(route, headers, limits->timeout_ms);
-    nu_headers_remove_set(headers, has_expected ? &other_headers : &nu_router_control_headers);
-    nu_router_limits_tell(limits, headers, 0, input->tells_upstream);
+    nu_headers_remove_set(headers, has_expected ? &other_headers : &nu_request_control_headers);
+    nu_request_limits_tell(limits, headers, 0, input->tells_upstream);
 }
