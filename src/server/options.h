@@ -49,6 +49,8 @@ struct nu_options {
     const char *const *stats_tags; /* "name:value", NULL-terminated; owned by the options */
     uint32_t
         sigterm_drain_ms;   /* nuncio's own: how long SIGTERM lets requests finish; 0: not at all */
+    const char *errors_as;  /* what errors of the configuration begin with in place of where they
+                               are, where no person wrote it; NULL: where they are */
     const char *plugin_dir; /* where plug-ins named without a path are looked for */
     uint64_t given;         /* private: which were given */
 };

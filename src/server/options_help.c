@@ -36,7 +36,7 @@ static void add_wrapped(struct nu_strbuf *out, const char *text, size_t column)
     nu_strbuf_add_char(out, '\n');
 }
 
-static void add_option(struct nu_strbuf *out, const struct nu_option *option)
+void nu_option_add_help(struct nu_strbuf *out, const struct nu_option *option)
 {
     char left[96];
     int width = format_left(option, left, sizeof(left));
@@ -61,14 +61,15 @@ void nu_options_print_help(const char *path)
         "       %s --mode validate -c FILE            check a configuration\n"
         "       %s health [-c FILE | --url URL]       ask a running nuncio whether it "
         "is ready\n"
-        "       %s wasm inspect FILE                  show what a proxy-wasm module is\n",
-        program, program, program, program);
+        "       %s wasm inspect FILE                  show what a proxy-wasm module is\n"
+        "       %s wasm run FILE [PATH] [options]     try a proxy-wasm filter with one request\n",
+        program, program, program, program, program);
     for (size_t i = 0; i < nu_option_count; i++) {
         const struct nu_option *option = &nu_option_table[i];
         if (option->kind == NU_OPTION_HEADING)
             nu_strbuf_addf(&out, "\n%s\n", option->name);
         else
-            add_option(&out, option);
+            nu_option_add_help(&out, option);
     }
     nu_strbuf_addf(&out,
                    "\nSignals: TERM drains and ends, INT ends at once, USR1 opens log files "

@@ -34,6 +34,8 @@ struct nu_option {
 extern const struct nu_option nu_option_table[];
 extern const size_t nu_option_count;
 
+/* Adds an option's lines of a help: what it is called, what it means. */
+void nu_option_add_help(struct nu_strbuf *out, const struct nu_option *option);
 /* Prints --help to stdout; `path` is the program's. */
 void nu_options_print_help(const char *path);
 

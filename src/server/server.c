@@ -17,9 +17,14 @@
 #include "server/process.h"
 #include "tls/secrets.h"
 
-static void print_errors(const struct nu_error_list *errors)
+/* Errors of a configuration that somebody has before them, or else just what is wrong. */
+static void print_errors(const struct nu_error_list *errors, const char *errors_as)
 {
     struct nu_strbuf text = {0};
+    for (size_t i = 0; errors_as && i < errors->count; i++)
+        fprintf(stderr, "%s: %s\n", errors_as, errors->items[i].message);
+    if (errors_as)
+        return;
     nu_error_list_format(errors, &text);
     fprintf(stderr, "%.*s", NU_STR_ARG(nu_strbuf_str(&text)));
     nu_strbuf_finish(&text);
@@ -67,7 +72,7 @@ struct nu_server *nu_server_create(const struct nu_options *options)
     if (ok)
         return server;
     nu_error_list_sort(&server->ctx.errors);
-    print_errors(&server->ctx.errors);
+    print_errors(&server->ctx.errors, options->errors_as);
     nu_server_destroy(&server);
     return NULL;
 }

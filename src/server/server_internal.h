@@ -79,7 +79,9 @@ struct nu_server {
     struct nu_list tls_contexts; /* of struct nu_tls_context, which leave it by themselves */
     struct nu_admin *admin;      /* in the arena; NULL if there is none */
     struct nu_process_stats process_stats;
-    bool is_open; /* listeners take connections */
+    bool is_open;               /* listeners take connections */
+    void (*on_open)(void *arg); /* called when they begin to; NULL for nobody */
+    void *on_open_arg;
     struct nu_listener_drain listener_drain;
 
     struct nu_notify notify;

@@ -100,6 +100,8 @@ static void open_for_traffic(struct nu_server *server)
     nu_notify_send(&server->notify,
                    "READY=1\nMAINPID=%d\nSTATUS=Serving: %zu listeners, %u workers", (int)getpid(),
                    server->listener_count, server->worker_count);
+    if (server->on_open)
+        server->on_open(server->on_open_arg);
     if (server->options->mode == NU_MODE_INIT_ONLY)
         nu_server_stop(server, 0);
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a file and shows what the module in it is. No engine is loaded, no configuration read. */
+/* Which of the commands it is; and `inspect`, which reads a file and shows what the module in it is. For
+ * that no engine is loaded, and no configuration read. */
 #include "server/wasm_tool.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "server/wasm_run/run.h"
 #include "wasm/inspect.h"
 
 enum { PIECE = 64 * 1024 };
 
-static bool read_file(const char *path, struct nu_strbuf *out)
+bool nu_wasm_tool_read_file(const char *path, struct nu_strbuf *out)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "rbe");
     size_t n = 0;
     if (!file) {
         fprintf(stderr, "nuncio wasm: cannot open '%s': %s\n", path, strerror(errno));
@@ -29,15 +30,15 @@ static bool read_file(const char *path, struct nu_strbuf *out)
     return ok;
 }
 
-int nu_wasm_tool_main(int argc, char **argv)
+static int inspect(int argc, char **argv)
 {
     struct nu_strbuf bytes = {0};
     struct nu_strbuf text = {0};
-    if (argc != 4 || strcmp(argv[2], "inspect") != 0) {
+    if (argc != 4) {
         fprintf(stderr, "usage: %s wasm inspect FILE\n", argv[0]);
         return 1;
     }
-    bool ok = read_file(argv[3], &bytes);
+    bool ok = nu_wasm_tool_read_file(argv[3], &bytes);
     if (ok) {
         ok = nu_wasm_inspect(nu_strbuf_str(&bytes), &text);
         fwrite(text.data, 1, text.len, stdout);
@@ -45,4 +46,57 @@ int nu_wasm_tool_main(int argc, char **argv)
     nu_strbuf_finish(&bytes);
     nu_strbuf_finish(&text);
     return ok ? 0 : 1;
+}
+
+/* --- The commands ------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *name;
+    int (*fn)(int argc, char **argv);
+} commands[] = {
+    {"inspect", inspect},
+    {"run", nu_wasm_run_main},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "usage: nuncio wasm inspect FILE                show what a proxy-wasm module is, "
+                 "and what is in its way\n"
+                 "       nuncio wasm run FILE [PATH] [options]   try the filter in it with one "
+                 "request (--help tells more)\n");
+}
+
+static int fail_unknown(const char *name)
+{
+    enum { NEAR = 3 };
+    const char *nearest = NULL;
+    unsigned best = NEAR + 1;
+    for (size_t i = 0; i < NU_ARRAY_LEN(commands); i++) {
+        unsigned distance = nu_str_distance(nu_str_from(name), nu_str_from(commands[i].name), NEAR);
+        if (distance < best) {
+            best = distance;
+            nearest = commands[i].name;
+        }
+    }
+    fprintf(stderr, "nuncio wasm: no such command: '%s'%s%s%s\n", name,
+            nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+    print_help(stderr);
+    return 1;
+}
+
+int nu_wasm_tool_main(int argc, char **argv)
+{
+    if (argc < 3) {
+        print_help(stderr);
+        return 1;
+    }
+    if (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < NU_ARRAY_LEN(commands); i++) {
+        if (strcmp(argv[2], commands[i].name) == 0)
+            return commands[i].fn(argc, argv);
+    }
+    return fail_unknown(argv[2]);
 }

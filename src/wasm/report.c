@@ -104,13 +104,21 @@ void nu_wasm_report_root(struct nu_wasm_context *root, bool is_there)
     pthread_mutex_unlock(&all.lock);
 }
 
+static _Atomic uint64_t failures;
+
 void nu_wasm_report_death(struct nu_wasm_vm *vm)
 {
+    atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&vm->spec->failures, 1, memory_order_relaxed);
     atomic_store_explicit(&vm->report.is_dead, true, memory_order_relaxed);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
+
+uint64_t nu_wasm_report_failures(void)
+{
+    return atomic_load_explicit(&failures, memory_order_relaxed);
+}
 
 static struct nu_str print_key(struct nu_arena *arena, struct nu_str key)
 {

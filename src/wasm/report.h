@@ -72,6 +72,8 @@ struct nu_wasm_vm_row {
 
 /* All VMs of the process, by vm_id, key and thread; in `arena`. */
 const struct nu_wasm_vm_row *nu_wasm_report_list(struct nu_arena *arena, size_t *count);
+/* How many VMs of the process have failed so far. */
+uint64_t nu_wasm_report_failures(void);
 /* Bytes of all guests' memory together; 0 without a VM. */
 uint64_t nu_wasm_report_total(void);
 

@@ -342,7 +342,7 @@ def test_inspect_shows_names_that_are_for_terminals(nuncio_binary, tmp_path):
 
 
 @pytest.mark.parametrize("arguments,why", [
-    (("inspect",), "usage:"), (("run", "x"), "usage:"),
+    (("inspect",), "usage:"),
     (("inspect", "/no/such"), "cannot open '/no/such': No such file or directory"),
     (("inspect", __file__), "verdict: nuncio cannot use it: it is no WebAssembly module"),
 ])

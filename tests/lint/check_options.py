@@ -16,8 +16,10 @@ PAGE = """# The command line
     nuncio --mode validate -c FILE
     nuncio health [-c FILE | --url URL]
     nuncio wasm inspect FILE
+    nuncio wasm run FILE [PATH] [options]
 
 The options are Envoy's, and a few more; `--name value` and `--name=value` mean the same. This is what `nuncio --help` prints.
+`nuncio health --help` and `nuncio wasm run --help` tell of those commands; for proxy-wasm filters there is [wasm.md](wasm.md).
 """
 
 
