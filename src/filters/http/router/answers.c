@@ -72,6 +72,24 @@ void nu_router_answer_failed(struct nu_router *router, uint32_t status, struct n
     nu_filter_reply_with(&router->base, &answer);
 }
 
+bool nu_router_answer_incomplete(struct nu_router *router, const struct nu_headers *headers)
+{
+    struct nu_str name = NU_STR(":path");
+    if (!nu_headers_has_id(headers, NU_HEADER_METHOD))
+        name = NU_STR(":method");
+    else if (nu_router_info(router)->tunnel == NU_TUNNEL_CONNECT)
+        return false;
+    struct nu_arena *arena = router->base.chain->arena;
+    nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);
+    nu_filter_reply(
+        &router->base, 503,
+        nu_str_from(nu_arena_printf(arena, "missing required header: %.*s", NU_STR_ARG(name))),
+        nu_str_from(nu_arena_printf(
+            arena, "filter_removed_required_request_headers{missing_required_header:_%.*s}",
+            NU_STR_ARG(name))));
+    return true;
+}
+
 void nu_router_answer_no_route(struct nu_router *router)
 {
     nu_counter_inc(&router->stats->no_route);

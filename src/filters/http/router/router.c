@@ -342,7 +342,20 @@ static void route_request(struct nu_router *router, struct nu_headers *headers, 
         nu_router_answer_refused(router, refusal);
         return;
     }
+    bool is_whole =
+        nu_headers_has_id(headers, NU_HEADER_METHOD) && nu_headers_has_id(headers, NU_HEADER_PATH);
+    if (nu_unlikely(!is_whole) && nu_router_answer_incomplete(router, headers))
+        return;
     forward(router, cluster, headers, end);
+}
+
+/* The cluster of an earlier route is none of a request that goes to no cluster now. */
+static void forget_cluster(struct nu_router *router)
+{
+    struct nu_upstream_info *info = &nu_router_info(router)->upstream;
+    router->cluster = NULL;
+    info->cluster = info->cluster_observability = nu_str_make(NULL, 0);
+    info->cluster_metadata = NULL;
 }
 
 /* --- The filter ------------------------------------------------------------------------------- */
@@ -353,6 +366,8 @@ static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_h
     struct nu_router *router = router_of(self);
     const struct nu_route_match *match = nu_router_match(router);
     nu_counter_inc(&router->stats->rq_total);
+    if (nu_unlikely(router->cluster && !match->route))
+        forget_cluster(router);
     if (nu_unlikely(match->needs_tls))
         nu_router_answer_redirect(router);
     else if (nu_unlikely(!match->route))
