@@ -259,6 +259,23 @@ def test_a_watched_directory_stands_for_the_files(nuncio, origin, pki, tmp_path)
     assert peer_names(proxy, pki) == {"two"}
 
 
+def test_a_watched_directory_of_a_file_stands_for_it(nuncio, origin, pki, tmp_path):
+    """Nobody is told of what is written to a file that stays open."""
+    signs = tmp_path / "signs"
+    signs.mkdir()
+    config = serving(pki).replace("server.crt}", f"server.crt, watched_directory: {{path: {signs}}}}}")
+    assert str(signs) in config
+    proxy = nuncio(config, origin=origin().port)
+    with open(pki / "server.crt", "r+b") as certificate, open(pki / "server.key", "r+b") as key:
+        for file, kind in ((certificate, "crt"), (key, "key")):
+            file.write((pki / f"two.{kind}").read_bytes())
+            file.truncate()
+            file.flush()
+        (signs / "done").touch()
+        proxy.stderr.wait(NEW)
+        assert peer_names(proxy, pki) == {"two"}
+
+
 # --- Secrets of the bootstrap ---------------------------------------------------------------------
 
 def with_secrets(pki, common, outer="", secrets=""):

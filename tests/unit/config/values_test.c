@@ -102,6 +102,13 @@ TEST(data_from_a_file)
                  "t:1:11: filename: /nonexistent/x: No such file or directory");
 }
 
+TEST(data_that_are_read_once_take_no_watched_directory)
+{
+    check_source("{filename: /dev/null, watched_directory: {path: /tmp}}", NULL,
+                 "t:1:42: watched_directory: known to Envoy, not implemented by nuncio: what this "
+                 "gives is read once");
+}
+
 TEST(no_data_source_is_no_data)
 {
     struct config_fixture f;
