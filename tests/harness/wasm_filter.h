@@ -23,6 +23,7 @@
 #include "event/thread_service.h"
 #include "filters/http/wasm/wasm.h"
 #include "stats/stats.h"
+#include "wasm/plugin.h"
 
 struct wasm_filter {
     struct config_fixture config;
@@ -105,11 +106,15 @@ static inline void wasm_filter_begin(struct wasm_filter *w)
     wasm_filter_start(w, w->driver.loop);
 }
 
+/* After it there may be another one: what the plug-in keeps for its thread till its own end is freed. */
 static inline void wasm_filter_finish(struct wasm_filter *w)
 {
+    const struct nu_wasm_plugin *plugin = w->entry.config;
     driver_end(&w->driver);
     wasm_filter_end(w, w->driver.loop);
     driver_close(&w->driver);
+    nu_free(plugin->handles[nu_thread_index()]);
+    plugin->handles[nu_thread_index()] = NULL;
 }
 
 static inline void wasm_filter_open(struct wasm_filter *w, const struct fake_guest *guest,
