@@ -208,6 +208,17 @@ static bool read_code(struct nu_factory *factory, const vm_proto *proto, struct 
     return ok || nu_config_data_source_now(factory->ctx, proto->code->local, code);
 }
 
+/* Code that comes later needs the engine as well, and that it is missing is better known now. */
+static bool check_engine(struct nu_factory *factory, const vm_proto *proto)
+{
+    struct nu_strbuf error = {0};
+    bool ok = nu_wasm_engine_load(NULL, &error) != NULL;
+    if (!ok)
+        nu_wasm_refuse_code(factory->ctx, proto, "wasm cannot be used", &error);
+    nu_strbuf_finish(&error);
+    return ok;
+}
+
 static bool has_remote_code(const vm_proto *proto)
 {
     return proto->code && proto->code->specifier_case ==
@@ -225,8 +236,9 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
     struct nu_arena scratch;
     nu_arena_init(&scratch);
     bool is_remote = has_remote_code(proto);
-    bool ok = read_settings(factory, plugin, spec) &&
-              (is_remote || read_code(factory, proto, &scratch, &code));
+    bool ok =
+        read_settings(factory, plugin, spec) &&
+        (is_remote ? check_engine(factory, proto) : read_code(factory, proto, &scratch, &code));
     if (ok && !is_remote) {
         spec->key = key_of(spec, code);
         other = nu_wasm_plugins_find_spec(all, spec->key);
