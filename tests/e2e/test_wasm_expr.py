@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+from test_wasm_foreign import message
 from test_wasm import BUILD, plugin, proxy, tools  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/foreign.wasm"
@@ -70,6 +71,29 @@ def test_attributes(running, expression, result):
     ("'a'.matches('(')", 10), ("null", 3), ("[null]", 3), ("int", 3)])
 def test_what_has_no_value(running, expression, status):
     assert evaluate(running, expression) == (status, b"")
+
+
+def declared(proxy, fields, name, expression):  # pylint: disable=redefined-outer-name
+    process = proxy(plugin("call declare_property " + message(*fields).hex(), code=GUEST))
+    process.stderr.wait("called 0 ")
+    return process.get("main", f"/set/{name}/" + expression.encode().hex()).text
+
+
+# A property's declaration: type 1 is a string, 0 bytes.
+@pytest.mark.parametrize("fields,answer", [
+    ([(1, "p")], "0 00 00"), ([(1, "p"), (3, 1)], "0 01 00"), ([(1, "p"), (2, 1)], "0 00 02"),
+    ([(1, "p"), (2, 1), (3, 1), (5, 1)], "0 01 02"), ([(1, "q"), (2, 1), (3, 1)], "0 00 00")])
+def test_declared_properties(proxy, fields, answer):  # pylint: disable=redefined-outer-name
+    assert declared(proxy, fields, "p", "type(p) == string") == answer
+
+
+def test_a_value_that_stays(proxy):  # pylint: disable=redefined-outer-name
+    assert declared(proxy, [(1, "p"), (2, 1)], "p", "p") == "0 61 02"
+
+
+def test_declarations_that_are_none(proxy):  # pylint: disable=redefined-outer-name
+    process = proxy(plugin("call declare_property ffff", code=GUEST))
+    process.stderr.wait("called 2 ")
 
 
 def test_tokens(running):

@@ -6,6 +6,7 @@
  *     /null/NAME/ARGUMENTS    the same without a place for the result
  *     /pass/NAME/ARGUMENTS    the same, but the request goes on, with what was answered in a header
  *     /expr/EXPRESSION        answers what expr_create (20 more) or expr_evaluate said
+ *     /set/NAME/EXPRESSION    sets a property twice, then as above, and both statuses
  *     /route/NAME             changes the header that chooses the route, then calls NAME if there is one
  *     /body/NAME              the arguments are the body
  *     /dns/ADDRESS            asks for an address, and logs the answer
@@ -114,6 +115,21 @@ static struct text express(struct text rest)
     return say(status, result);
 }
 
+/* Two settings of a property: answers their statuses and what comes of the expression. */
+static void set_twice(struct text rest)
+{
+    struct text name = cut(&rest, '/');
+    static char first;
+    first = (char)('0' + proxy_set_property(name.ptr, name.size, LITERAL("a")));
+    proxy_add_header_map_value(REQUEST_HEADERS, LITERAL("first"), &first, 1);
+    first = (char)('0' + proxy_set_property(name.ptr, name.size, LITERAL("b")));
+    struct text text = express(rest);
+    text.ptr[text.size++] = ' ';
+    text.ptr[text.size++] = header(REQUEST_HEADERS, "first").ptr[0];
+    text.ptr[text.size++] = first;
+    reply(text);
+}
+
 static void resolve(struct text rest)
 {
     uint32_t token = 7;
@@ -138,6 +154,8 @@ PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint3
         change_route(rest);
     else if (is(verb, "expr"))
         reply(express(rest));
+    else if (is(verb, "set"))
+        set_twice(rest);
     else if (is(verb, "dns"))
         resolve(rest);
     else if (is(verb, "pass")) {
