@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import grpc_peer
 from peers import hold_port
 from process import Output
 from test_wasm import BUILD, tools, wat  # noqa: F401 (a fixture)
@@ -163,6 +164,18 @@ def test_a_filter_that_pauses_for_ever_is_given_up(run):
     assert "=== The client was sent nothing\n" in outcome.out
 
 
+@pytest.mark.parametrize("script,verdict", [
+    ("request_body\n  return 1", "the filter holds the rest of the request"),
+    ("response_headers\n  return 1", "the filter holds the response: it was paused, and nothing let it "
+     "go on"),
+    ("response_body\n  return 1", "the filter holds the rest of the response"),
+])
+def test_what_a_filter_holds_is_told(run, script, verdict):
+    outcome = run(GUESTS / "script.wasm", "-c", script, "-d", "body", "--timeout", "0.3")
+    assert (outcome.code, outcome.verdict) == (1, "no answer within 0.3 s: " + verdict)
+    assert "details downstream_remote_disconnect, flags DC\n" in outcome.out
+
+
 def test_a_filter_that_goes_on_in_time_is_waited_for(run):
     assert run(GUEST, "/wait").code == 0
 
@@ -235,6 +248,13 @@ def test_a_filter_calls_a_cluster(run, origin):
     assert " body 5 " in outcome.client
 
 
+def test_a_filter_calls_a_grpc_service(run, origin):
+    server = origin(grpc_peer.upstream())
+    outcome = run(GUESTS / "grpc.wasm", "-H", "service: g", "-H", "do: call echo 1000 hello",
+                  "--grpc-cluster", f"g=127.0.0.1:{server.port}")
+    assert outcome.code == 0 and "\nreceive 9 re: hello" in outcome.client
+
+
 def test_a_filter_calls_the_upstream(run):
     outcome = run(GUESTS / "callouts.wasm", "-H", "call: upstream")
     assert outcome.code == 0 and "\nx-sent: by guest\n" in outcome.upstream
@@ -245,6 +265,19 @@ def test_a_cluster_that_is_not_there_is_what_it_is(run):
         outcome = run(GUESTS / "callouts.wasm", "-H", "call: called", "--cluster",
                       f"called=127.0.0.1:{closed.getsockname()[1]}")
     assert outcome.code == 0 and ":status=503" in outcome.client
+
+
+def test_a_closed_output_is_not_mistaken_for_another_file(nuncio_binary):
+    done = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&- 2>&- <&-', nuncio_binary, "wasm", "run", GATE,
+                           "-H", "token: 2"], check=False, timeout=LIMIT)
+    assert done.returncode == 0
+
+
+def test_an_output_that_takes_nothing_is_a_failure(nuncio_binary):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([nuncio_binary, "wasm", "run", GATE, "-H", "token: 2"], stdout=full,
+                              check=False, timeout=LIMIT)
+    assert done.returncode == 1
 
 
 # --- The end ---------------------------------------------------------------------------------------

@@ -298,6 +298,11 @@ void nu_wasm_run_exchange_attach(struct nu_wasm_run_exchange *exchange, struct n
     nu_io_enable_read(&exchange->listen_io);
 }
 
+void nu_wasm_run_exchange_leave(struct nu_wasm_run_exchange *exchange)
+{
+    close_peer(&exchange->client);
+}
+
 void nu_wasm_run_exchange_close(struct nu_wasm_run_exchange *exchange)
 {
     struct nu_wasm_run_peer *peer;

@@ -49,6 +49,8 @@ NU_MUST_USE bool nu_wasm_run_exchange_open(struct nu_wasm_run_exchange *exchange
 void nu_wasm_run_exchange_attach(struct nu_wasm_run_exchange *exchange, struct nu_loop *loop);
 /* Sends the request there. */
 void nu_wasm_run_exchange_send(struct nu_wasm_run_exchange *exchange, uint16_t port);
+/* Closes the client's connection; on_done is not called. */
+void nu_wasm_run_exchange_leave(struct nu_wasm_run_exchange *exchange);
 /* Closes everything; what was read stays. The loop may go then. */
 void nu_wasm_run_exchange_close(struct nu_wasm_run_exchange *exchange);
 void nu_wasm_run_exchange_finish(struct nu_wasm_run_exchange *exchange);

@@ -37,11 +37,17 @@ struct run {
 
 /* --- While it runs ----------------------------------------------------------------------------- */
 
+/* Like a client that has waited for too long, which leaves first. */
 static void on_timer(struct nu_timer *timer)
 {
+    enum { LAST_MS = 1000 };
     struct run *run = nu_container_of(timer, struct run, timer);
     run->outcome.timed_out = true;
-    nu_server_stop(run->server, 1);
+    nu_wasm_run_exchange_leave(&run->exchange);
+    if (run->outcome.opened)
+        nu_server_drain(run->server, LAST_MS);
+    else
+        nu_server_stop(run->server, 1);
 }
 
 static void on_open(void *arg)
@@ -106,32 +112,6 @@ static bool serve(struct run *run, const struct nu_options *options)
     return ok;
 }
 
-/* The filter's log as it was asked for, warnings of the rest; of the main component that there is no
- * admin port and that a signal came is no news. */
-static bool serve_config(struct run *run, const char *config)
-{
-    char levels[40];
-    snprintf(levels, sizeof(levels), "main:error,wasm:%s",
-             nu_log_level_name(run->options.log_level));
-    struct nu_options options = {
-        .config_yaml = config,
-        .errors_as = "nuncio wasm run",
-        .log_level = NU_LOG_WARN,
-        .component_log_level = levels,
-        .log_format = "[%l] %v",
-        .concurrency = 1,
-        .drain_time_s = 600,
-        .parent_shutdown_time_s = 900,
-        .file_flush_interval_ms = 20,
-    };
-    nu_thread_enter(NU_THREAD_MAIN, "nuncio");
-    nu_log_setup_format(&options);
-    nu_process_prepare(&options);
-    bool ok = serve(run, &options);
-    nu_thread_leave();
-    return ok;
-}
-
 /* --- The command ------------------------------------------------------------------------------- */
 
 /* What a service manager gave to whoever called us is not for this. */
@@ -156,23 +136,50 @@ static bool print_report(struct run *run)
     run->outcome.guest_failed = nu_wasm_report_failures() > 0;
     read_access_log(run);
     bool ok = nu_wasm_run_report(&run->exchange, &run->outcome, &text);
-    fwrite(text.data, 1, text.len, stdout);
+    ok = fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0 && ok;
     nu_strbuf_finish(&text);
     return ok;
 }
 
-static bool try_filter(struct run *run)
+/* With a configuration for what was opened. */
+static bool serve_config(struct run *run, struct nu_options *options)
 {
     uint16_t upstream_port;
     struct nu_strbuf config = {0};
-    leave_service_manager();
     if (!is_file_there(run->options.file) || !open_access_log(run) ||
         !nu_wasm_run_exchange_open(&run->exchange, &upstream_port))
         return false;
     nu_wasm_run_config_write(&run->options, upstream_port, run->log_path, &config);
-    bool ok = serve_config(run, config.data);
+    options->config_yaml = config.data;
+    bool ok = serve(run, options);
     nu_strbuf_finish(&config);
-    return ok && print_report(run);
+    return ok;
+}
+
+/* The filter's log as it was asked for, warnings of the rest; of the main component that there is no
+ * admin port and that a signal came is no news. */
+static bool try_filter(struct run *run)
+{
+    char levels[40];
+    snprintf(levels, sizeof(levels), "main:error,wasm:%s",
+             nu_log_level_name(run->options.log_level));
+    struct nu_options options = {
+        .errors_as = "nuncio wasm run",
+        .log_level = NU_LOG_WARN,
+        .component_log_level = levels,
+        .log_format = "[%l] %v",
+        .concurrency = 1,
+        .drain_time_s = 600,
+        .parent_shutdown_time_s = 900,
+        .file_flush_interval_ms = 20,
+    };
+    leave_service_manager();
+    nu_thread_enter(NU_THREAD_MAIN, "nuncio");
+    nu_log_setup_format(&options);
+    nu_process_prepare(&options);
+    bool ok = serve_config(run, &options) && print_report(run);
+    nu_thread_leave();
+    return ok;
 }
 
 int nu_wasm_run_main(int argc, char **argv)
