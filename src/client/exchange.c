@@ -3,6 +3,7 @@
 #include "client/exchange_internal.h"
 
 #include "http/grpc.h"
+#include "http/status.h"
 
 bool nu_exchange_is_active(const struct nu_exchange *exchange)
 {
@@ -41,6 +42,15 @@ static void release_attempts(struct nu_exchange *exchange)
     }
 }
 
+/* An answer that promised a status behind its body. */
+static bool is_grpc_open(const struct nu_exchange *exchange)
+{
+    if (nu_likely(!(exchange->flags & NU_EXCHANGE_GRPC)) || !nu_exchange_is_answered(exchange))
+        return false;
+    const struct nu_headers *headers = nu_exchange_response_headers(exchange);
+    return nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS)) < 500;
+}
+
 void nu_exchange_fail(struct nu_exchange *exchange, enum nu_exchange_failure_kind kind,
                       enum nu_reset_reason reason, struct nu_str transport_failure)
 {
@@ -51,6 +61,7 @@ void nu_exchange_fail(struct nu_exchange *exchange, enum nu_exchange_failure_kin
         .response_started = nu_exchange_is_answered(exchange),
         .details = exchange->no_host,
         .is_retry = exchange->info->upstream.attempt_count > 1,
+        .breaks_grpc = kind == NU_EXCHANGE_RESET && is_grpc_open(exchange),
     };
     if (nu_unlikely(exchange->params.cluster->is_metered))
         nu_exchange_meter_failure(exchange, kind);

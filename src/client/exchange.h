@@ -42,6 +42,7 @@ struct nu_exchange_failure {
     struct nu_str details;           /* with NO_HOST: why, one word; may be empty */
     bool response_started;           /* headers were passed on before */
     bool is_retry;                   /* it was not the first try */
+    bool breaks_grpc;                /* with RESET: the status of gRPC was still to come */
 };
 
 struct nu_exchange_ops {

@@ -19,6 +19,27 @@ static uint64_t interval_ms(struct nu_config_ctx *ctx, const void *owner, const 
     return ms ? ms : 1;
 }
 
+/* As Envoy has it: no try may take longer than the longest pause. */
+static void read_pauses(struct nu_config_ctx *ctx,
+                        const Envoy__Config__Core__V3__BackoffStrategy *proto,
+                        struct nu_retry_policy *policy)
+{
+    enum { DEFAULT_MS = 1000, GROWTH = 10 };
+    if (proto) {
+        policy->base_interval_ms = interval_ms(ctx, proto, "base_interval", proto->base_interval);
+        policy->max_interval_ms = interval_ms(ctx, proto, "max_interval", proto->max_interval);
+    }
+    if (!policy->base_interval_ms)
+        policy->base_interval_ms = DEFAULT_MS;
+    if (!policy->max_interval_ms)
+        policy->max_interval_ms = policy->base_interval_ms * GROWTH;
+    if (policy->max_interval_ms < policy->base_interval_ms)
+        nu_config_error(ctx, proto, "max_interval",
+                        "retry_policy.max_interval must greater than or equal to the "
+                        "base_interval");
+    policy->per_try_timeout_ms = policy->max_interval_ms;
+}
+
 static const struct nu_retry_policy *read_retry(struct nu_config_ctx *ctx, struct nu_arena *arena,
                                                 const retry_proto *proto)
 {
@@ -30,11 +51,7 @@ static const struct nu_retry_policy *read_retry(struct nu_config_ctx *ctx, struc
     policy->conditions =
         nu_retry_on_parse(words, &unknown) | nu_retry_grpc_on_parse(words, &unknown);
     policy->max_retries = nu_u32_or(proto->num_retries, 1);
-    if (proto->retry_back_off) {
-        const Envoy__Config__Core__V3__BackoffStrategy *pauses = proto->retry_back_off;
-        policy->base_interval_ms = interval_ms(ctx, pauses, "base_interval", pauses->base_interval);
-        policy->max_interval_ms = interval_ms(ctx, pauses, "max_interval", pauses->max_interval);
-    }
+    read_pauses(ctx, proto->retry_back_off, policy);
     return policy->conditions ? policy : NULL;
 }
 

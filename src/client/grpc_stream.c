@@ -71,6 +71,12 @@ static void end_by_trailers(struct nu_grpc_stream *stream, const struct nu_heade
 
 /* --- The exchange's side ---------------------------------------------------------------------- */
 
+static void on_retry(struct nu_exchange *exchange, bool after_timeout)
+{
+    (void)after_timeout;
+    nu_own_exchange_on_retry(&stream_of(exchange)->own);
+}
+
 static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers, bool is_end)
 {
     struct nu_grpc_stream *stream = stream_of(exchange);
@@ -109,6 +115,7 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
 {
     struct nu_grpc_stream *stream = stream_of(exchange);
     struct nu_str details = nu_failure_details_of(failure, stream->arena);
+    nu_own_exchange_count_failure(&stream->own, failure);
     if (failure->response_started) {
         end_with(stream, NU_GRPC_INTERNAL, NU_STR(""), details, &stream->none);
         return;
@@ -132,6 +139,7 @@ static void on_below_low(struct nu_exchange *exchange)
 }
 
 static const struct nu_exchange_ops exchange_ops = {
+    .on_retry = on_retry,
     .on_headers = on_headers,
     .on_data = on_data,
     .on_trailers = on_trailers,

@@ -105,6 +105,7 @@ static void on_trailers(struct nu_exchange *exchange, struct nu_headers *trailer
 static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_failure *failure)
 {
     struct nu_http_call *call = call_of(exchange);
+    nu_own_exchange_count_failure(&call->own, failure);
     call->failure = *failure;
     call->failure.transport_failure = nu_arena_dup(call->arena, failure->transport_failure);
     call->failure.details = nu_arena_dup(call->arena, failure->details);

@@ -36,6 +36,16 @@ void nu_own_exchange_add_time(const struct nu_own_exchange *own, struct nu_heade
                               (nu_loop_now_us(own->loop) - end_us) / 1000);
 }
 
+void nu_own_exchange_count_failure(const struct nu_own_exchange *own,
+                                   const struct nu_exchange_failure *failure)
+{
+    const struct nu_http_client *client = nu_http_client_of(own->loop);
+    if (!failure->breaks_grpc || !client || !client->stats)
+        return;
+    struct nu_router_stats *stats = nu_stat_set_block(client->stats);
+    nu_counter_inc(&stats->rq_reset_after_downstream_response_started);
+}
+
 /* What balancers of the cluster may go by. */
 static void fill_context(struct nu_own_exchange *own, bool hashes_authority,
                          struct nu_lb_context *context)
@@ -66,11 +76,9 @@ static void set_limits(struct nu_own_exchange *own, const struct nu_own_exchange
     own->limits = (struct nu_request_limits){.timeout_ms = params->timeout_ms};
     if (nu_unlikely(nu_headers_has_any(&own->request, &nu_request_control_headers)))
         nu_request_limits_read_all(&own->limits, &route, &own->request, &input);
-    else if (params->timeout_ms)
-        nu_headers_set_number(&own->request, NU_HEADER_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS,
-                              params->timeout_ms);
     if (params->retry)
         own->limits.rules = params->retry;
+    nu_request_limits_tell(&own->limits, &own->request, 0, true);
 }
 
 void nu_own_exchange_on_retry(struct nu_own_exchange *own)
@@ -103,7 +111,7 @@ enum nu_refusal nu_own_exchange_start(struct nu_own_exchange *own,
         .priority = NU_PRIORITY_DEFAULT,
         .timeout_ms = own->limits.timeout_ms,
         .timeout_status = own->limits.alt_response ? 204 : 504,
-        .is_internal = true,
+        .is_internal = !params->is_anonymous,
         .retry = own->limits.rules,
         .body_limit = RETRY_BODY_BYTES,
     };

@@ -46,5 +46,8 @@ NU_MUST_USE enum nu_refusal nu_own_exchange_start(struct nu_own_exchange *own,
 void nu_own_exchange_on_retry(struct nu_own_exchange *own);
 /* Adds to an answer how long it took, if the request had ended. */
 void nu_own_exchange_add_time(const struct nu_own_exchange *own, struct nu_headers *answer);
+/* Counts what failed. */
+void nu_own_exchange_count_failure(const struct nu_own_exchange *own,
+                                   const struct nu_exchange_failure *failure);
 
 #endif

@@ -195,13 +195,13 @@ static bool has_room(struct nu_wasm_vm *vm, int32_t at)
     return nu_wasm_guest_bytes(&vm->guest, (uint32_t)at, 4) != NULL;
 }
 
-static void refuse(struct nu_wasm_vm *vm, const struct nu_strbuf *why)
+static void tell_refusal(const struct nu_strbuf *why)
 {
     struct nu_str rest = nu_strbuf_str(why);
     while (rest.len) {
         struct nu_str line = nu_str_split(&rest, '\n');
         if (line.len)
-            nu_wasm_log(vm, NU_LOG_WARN, line);
+            nu_log(NU_LOG_WASM, NU_LOG_WARN, "a guest may not call this: %.*s", NU_STR_ARG(line));
     }
 }
 
@@ -222,7 +222,7 @@ static enum nu_wasm_status find_service(struct nu_wasm_vm *vm, struct nu_str byt
         status = NU_WASM_PARSE_FAILURE;
         break;
     case NU_GRPC_SERVICE_REFUSED:
-        refuse(vm, &why);
+        tell_refusal(&why);
         status = NU_WASM_BAD_ARGUMENT;
         break;
     }

@@ -320,7 +320,8 @@ def test_a_service_bounds_what_is_received(proxy):
                                          (b"cancelled", 1)])
 def test_a_service_has_requests_tried_again(proxy, words, calls):
     running = proxy()
-    policy = field(6, field(3, words) + field(2, field(1, 2)))
+    pauses = field(1, b"\x10\xc0\x84\x3d") + field(2, field(1, 10))  # a millisecond, ten seconds
+    policy = field(6, field(1, pauses) + field(2, field(1, 2)) + field(3, words))
     lines = running.ask("stream refuse;end x", service=service(policy))
     assert lines[-1].startswith("closed 14") and len(running.server.calls) == calls
     assert ("retried and the latest" in lines[-1]) == (calls > 1)

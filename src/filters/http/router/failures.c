@@ -47,6 +47,8 @@ static void answer_failure(struct nu_router *router, const struct nu_exchange_fa
 /* There is no way to answer any more. */
 static void break_off(struct nu_router *router, const struct nu_exchange_failure *failure)
 {
+    if (failure->breaks_grpc)
+        nu_counter_inc(&router->stats->rq_reset_after_downstream_response_started);
     nu_router_info(router)->response_code_details = details_of(router, failure);
     nu_filter_reset(&router->base);
 }
