@@ -297,11 +297,18 @@ def test_a_call_on_its_way_does_not_outlive_the_process(proxy):
 # --- Bounds ----------------------------------------------------------------------------------------
 
 
+# Sanitizers take their time.
+PATIENCE = """bootstrap_extensions:
+- name: limits
+  typed_config: {"@type": type.googleapis.com/nuncio.wasm.v1.Limits, every_vm: {callback_cpu_time: 60s}}
+"""
+
+
 def test_calls_of_a_vm_have_a_bound(proxy):
     """Envoy has none. Each call costs 8 KiB and what is in it, all together may cost 256 MiB."""
     running = proxy(clusters=cluster("called", extra="    circuit_breakers: {thresholds: [{"
                                      "max_requests: 100000, max_pending_requests: 100000, "
-                                     "max_connections: 1}]}\n"))
+                                     "max_connections: 1}]}\n"), extra=PATIENCE)
     text = ask(running, path="/never", timeout=100, times=10000, body="long", then="flood")
     made = int(text.split()[1])
     assert 3600 < made < (256 << 20) / (72 << 10)  # each has a body of 64 KiB
