@@ -128,23 +128,25 @@ static char *put_first_line(char *p, const struct nu_h1_line *line)
 }
 
 /* What is to be done with an entry, by its id: 0 for most. */
-enum { NOT_COPIED = 1, COPIED_ONCE, UNKNOWN };
+enum { NOT_COPIED = 1, NOT_IN_REQUESTS, COPIED_ONCE, UNKNOWN };
 static const uint8_t treatment[NU_HEADER_ID_COUNT] = {
 #define PSEUDO(id) [NU_HEADER_##id] = NOT_COPIED
     PSEUDO(AUTHORITY), PSEUDO(METHOD), PSEUDO(PATH), PSEUDO(PROTOCOL), PSEUDO(SCHEME),
     PSEUDO(STATUS),
 #undef PSEUDO
-    /* Names that only the codec writes. */
-    [NU_HEADER_HOST] = NOT_COPIED, [NU_HEADER_TRANSFER_ENCODING] = NOT_COPIED,
+    /* Names that only the codec writes; a response's Host means nothing. */
+    [NU_HEADER_HOST] = NOT_IN_REQUESTS, [NU_HEADER_TRANSFER_ENCODING] = NOT_COPIED,
     [NU_HEADER_CONTENT_LENGTH] = COPIED_ONCE, [NU_HEADER_OTHER] = UNKNOWN, /* a hole or any name */
 };
 
 /* Whether the header, whose name has a treatment, goes out. */
-static inline bool is_copied(const struct nu_header *header, bool *drop_length)
+static inline bool is_copied(const struct nu_header *header, bool is_request, bool *drop_length)
 {
     switch (treatment[header->id]) {
     case NOT_COPIED:
         return false;
+    case NOT_IN_REQUESTS:
+        return !is_request;
     case UNKNOWN:
         return header->name.ptr != NULL;
     default:
@@ -169,11 +171,12 @@ static inline bool fits(const struct nu_header *header, const char *p, const cha
 /* Writes the headers up to `limit`, with names of any spelling; returns NULL if they do not fit. */
 static NU_NOINLINE char *put_spelt_headers(char *p, const char *limit,
                                            const struct nu_headers *headers,
-                                           enum nu_h1_name_format format, bool drop_length)
+                                           enum nu_h1_name_format format, bool is_request,
+                                           bool drop_length)
 {
     nu_headers_for_each(header, headers)
     {
-        if (treatment[header->id] && !is_copied(header, &drop_length))
+        if (treatment[header->id] && !is_copied(header, is_request, &drop_length))
             continue;
         if (!fits(header, p, limit))
             return NULL;
@@ -184,12 +187,12 @@ static NU_NOINLINE char *put_spelt_headers(char *p, const char *limit,
 
 /* The same where no name is spelt in another way than ours. */
 static inline char *put_headers(char *p, const char *limit, const struct nu_headers *headers,
-                                bool drop_length)
+                                bool is_request, bool drop_length)
 {
     const struct nu_header *header = headers->entries;
     for (const struct nu_header *end = header + headers->used; header < end; header++) {
         enum nu_header_id id = (enum nu_header_id)header->id;
-        if (treatment[id] && !is_copied(header, &drop_length))
+        if (treatment[id] && !is_copied(header, is_request, &drop_length))
             continue;
         if (nu_unlikely(!fits(header, p, limit)))
             return NULL;
@@ -257,9 +260,11 @@ static inline struct nu_h1_written put_head(char *start, size_t size, const stru
         p = put_host(p, head->host, head->format);
     bool is_usual =
         head->headers->name_style == NU_NAMES_AS_WRITER_LIKES && head->format == NU_H1_NAMES_LOWER;
+    bool is_request = head->line->is_request;
     bool drop_length = head->framing->drop_content_length;
-    p = nu_likely(is_usual) ? put_headers(p, limit, head->headers, drop_length)
-                            : put_spelt_headers(p, limit, head->headers, head->format, drop_length);
+    p = nu_likely(is_usual)
+            ? put_headers(p, limit, head->headers, is_request, drop_length)
+            : put_spelt_headers(p, limit, head->headers, head->format, is_request, drop_length);
     if (nu_unlikely(!p))
         return too_long;
     if (nu_unlikely(has_framing(head->framing)))
