@@ -26,14 +26,31 @@ function(nu_wasm_test target test)
 endfunction()
 nu_wasm_test(unit_wasm_guest_test unit/wasm/guest_test)
 
-# libnode has an llhttp of its own: HTTP/1 is read as ever with it in the process.
-foreach(name h1_table h1_plain)
-  set(target unit_wasm_${name}_with_v8)
+# libnode has an llhttp of its own: HTTP/1 is read as ever with it in the process, be ours a part of the
+# program or, as in some distributions, a shared object.
+if(TARGET nu_llhttp_sources)
+  get_target_property(llhttp_sources nu_llhttp_sources SOURCES)
+  add_library(llhttp_shared SHARED EXCLUDE_FROM_ALL ${llhttp_sources})
+  target_include_directories(llhttp_shared PRIVATE ${NU_LLHTTP_INCLUDE})
+  target_compile_options(llhttp_shared PRIVATE -w -fvisibility=default)
+  target_compile_definitions(llhttp_shared PRIVATE LLHTTP_STRICT_MODE=1)
+endif()
+
+# nu_test_with_v8(TEST NAME LIBRARY...): the codec's test NAME with the engine loaded.
+function(nu_test_with_v8 test name)
+  string(REPLACE / _ target ${test})
   add_executable(${target} unit/codec/${name}_test.c unit/wasm/with_engine.c)
   target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-  target_link_libraries(${target} PRIVATE nu_codec nu_wasm PkgConfig::CMOCKA)
-  add_test(NAME unit/wasm/${name}_with_v8 COMMAND ${target})
-  nu_wasm_test(${target} unit/wasm/${name}_with_v8)
+  target_link_libraries(${target} PRIVATE ${ARGN} nu_codec nu_wasm PkgConfig::CMOCKA)
+  add_test(NAME ${test} COMMAND ${target})
+  nu_wasm_test(${target} ${test})
+endfunction()
+foreach(name h1_table h1_plain)
+  nu_test_with_v8(unit/wasm/${name}_with_v8 ${name})
+  if(TARGET llhttp_shared)
+    nu_test_with_v8(unit/wasm/${name}_shared_with_v8 ${name} -Wl,--no-as-needed llhttp_shared)
+    target_compile_definitions(unit_wasm_${name}_shared_with_v8 PRIVATE NU_LLHTTP_IS_SHARED)
+  endif()
 endforeach()
 
 # With guests of C in place of an engine: the host and the filter under every sanitizer.
