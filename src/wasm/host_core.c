@@ -21,20 +21,32 @@ static void add_tag(struct nu_strbuf *prefix, struct nu_str tag)
 }
 
 /* As Envoy writes it: "wasm log NAME ROOT_ID VM_ID: message". */
+/* The log takes texts, which a NUL ends: it is shown as a blank. */
+static void add_message(struct nu_strbuf *line, struct nu_str message)
+{
+    while (message.ptr) {
+        nu_strbuf_add(line, nu_str_split(&message, '\0'));
+        if (message.ptr)
+            nu_strbuf_add_cstr(line, " ");
+    }
+}
+
 void nu_wasm_log(struct nu_wasm_vm *vm, int level, struct nu_str message)
 {
-    struct nu_strbuf prefix = {0};
+    struct nu_strbuf line = {0};
     const struct nu_wasm_plugin *plugin = vm->current->plugin;
     if (!nu_log_is_enabled(NU_LOG_WASM, (enum nu_log_level)level))
         return;
-    nu_strbuf_add_cstr(&prefix, "wasm log");
+    nu_strbuf_add_cstr(&line, "wasm log");
     if (plugin) {
-        add_tag(&prefix, plugin->name);
-        add_tag(&prefix, plugin->root_id);
+        add_tag(&line, plugin->name);
+        add_tag(&line, plugin->root_id);
     }
-    add_tag(&prefix, vm->spec->vm_id);
-    nu_log(NU_LOG_WASM, (enum nu_log_level)level, "%s: %.*s", prefix.data, NU_STR_ARG(message));
-    nu_strbuf_finish(&prefix);
+    add_tag(&line, vm->spec->vm_id);
+    nu_strbuf_add_cstr(&line, ": ");
+    add_message(&line, message);
+    nu_log(NU_LOG_WASM, (enum nu_log_level)level, "%s", line.data);
+    nu_strbuf_finish(&line);
 }
 
 static enum nu_wasm_status proxy_log(struct nu_wasm_vm *vm, const union nu_wasm_value *args)

@@ -37,6 +37,12 @@ def test_what_a_starting_module_writes_is_logged(proxy, tmp_path, form):
     running.stderr.wait(re.compile(r"\[error\]\[wasm\] .*wasm log v: hello you\n\n\["))
 
 
+def test_a_nul_does_not_end_a_line(proxy, tmp_path, monkeypatch):
+    monkeypatch.setattr("test_wasm_start.MODULE", MODULE.replace('" you', '" \\00ou'))
+    running = proxy(plugin(code=module(tmp_path, SAY % (2, 2)), vm_id="v"))
+    running.stderr.wait(re.compile(r"wasm log v: hello  ou\n"))
+
+
 def test_a_descriptor_that_is_not_there(proxy, tmp_path):
     body = "(if (i32.ne (i32.const 8) (call $fd_write (i32.const 3) (i32.const 0) (i32.const 1) " \
            "(i32.const 16))) (then unreachable))"
