@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The article's job with filters that are built here: examples/wasm as its README builds it, in C, in
-Rust and in AssemblyScript, behind its own configuration and behind the article's."""
+"""examples/wasm as its README builds it. The article's job, in C, in Rust and in AssemblyScript, behind
+its own configuration and behind the article's; a network filter and an access logger."""
 import os
 import pathlib
 import re
@@ -9,6 +9,9 @@ import subprocess
 
 import pytest
 import yaml
+
+from peers import connect
+from process import eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/wasm"
@@ -83,6 +86,9 @@ admin:
 
 UNTOUCHED = {"main": 80, "origin": 5678, "address": "web_service", "admin": 8001,
              "module": "/etc/myenvoyfilter.wasm"}
+
+
+TLS_HELLO = b"\x16\x03\x01 and what follows"
 
 
 def lacks(language):
@@ -209,3 +215,42 @@ def test_the_example_with_its_configuration(nuncio, any_module):
     text = (EXAMPLE / "prime_authorizer.yaml").read_text().replace("18090", "@main@").replace(
         "18091", "@welcome@").replace("filename: prime_authorizer.wasm", f"filename: {any_module}")
     check_gate(nuncio(text).port("main"), "Welcome\n")
+
+
+@pytest.fixture(name="plugins")
+def start_plugins(nuncio, origin, made):
+    """plugins.yaml with all its ports replaced; its upstream is `running.origin`."""
+    folder = made("c").parent
+    text = re.sub(r"port_value: (9901|18092|18093)", r"port_value: @port_\1@",
+                  (EXAMPLE / "plugins.yaml").read_text())
+    text = re.sub(r"filename: (\w+\.wasm)", rf"filename: {folder}/\1", text)
+    upstream = origin(lambda peer: peer.wait_end())
+    running = nuncio(text.replace("port_value: 8443", "port_value: @origin@"), origin=upstream.port)
+    running.origin = upstream
+    return running
+
+
+def test_the_access_logger_tells_of_failures(plugins):
+    assert plugins.get("port_18092", "/").status == 200
+    assert plugins.get("port_18092", "/broken").status == 500
+    plugins.stderr.wait("wasm log failures: failed: /broken\n")
+    assert "failed: /\n" not in plugins.stderr.text
+    assert "wasmcustom.failures: 1\n" in plugins.get("port_9901", "/stats").text
+    assert "::plugins::failures\n" in plugins.get("port_9901", "/wasm").text
+
+
+def test_the_network_filter_lets_tls_pass(plugins):
+    client = connect(plugins.port("port_18093"))
+    client.send(TLS_HELLO[:1])
+    client.send(TLS_HELLO[1:])
+    assert eventually(lambda: plugins.origin.received == [TLS_HELLO])
+    client.send(b"more")
+    assert eventually(lambda: plugins.origin.received == [TLS_HELLO + b"more"])
+    for other in (b"GET / HTTP/1.1\r\n\r\n", b"\x16"):
+        client = connect(plugins.port("port_18093"))
+        client.send(other)
+        client.shut()
+        client.wait_end()
+        assert client.received == b""
+    assert plugins.stderr.text.count("wasm log tls_only: a client does not speak TLS\n") == 2
+    assert b"".join(plugins.origin.received) == TLS_HELLO + b"more"

@@ -5,9 +5,6 @@
  */
 #include "proxy_wasm.h"
 
-enum { DOWNSTREAM_DATA = 2, UPSTREAM_DATA };
-enum { DOWNSTREAM = 2, UPSTREAM };
-
 static char configuration_bytes[64];
 static struct text configuration;
 static uint32_t waiting; /* a connection that a tick lets go on */

@@ -14,12 +14,15 @@
 #define PROXY_IMPORT(name) __attribute__((import_module("env"), import_name(#name)))
 
 enum { LOG_INFO = 2, LOG_WARN, LOG_ERROR };
-enum { REQUEST_BODY, RESPONSE_BODY, CALL_BODY = 4, GRPC_RECEIVED };
+/* Buffers. */
+enum { REQUEST_BODY, RESPONSE_BODY, DOWNSTREAM_DATA, UPSTREAM_DATA, CALL_BODY, GRPC_RECEIVED };
 enum { VM_CONFIGURATION = 6, PLUGIN_CONFIGURATION };
+/* Maps. */
 enum { REQUEST_HEADERS, REQUEST_TRAILERS, RESPONSE_HEADERS, RESPONSE_TRAILERS };
 enum { GRPC_INITIAL_METADATA = 4, GRPC_TRAILING_METADATA, CALL_HEADERS, CALL_TRAILERS };
 enum { COUNTER, GAUGE, HISTOGRAM };
-enum { CONTINUE, PAUSE };
+enum { REQUEST, RESPONSE, DOWNSTREAM, UPSTREAM }; /* what goes on, or is closed */
+enum { CONTINUE, PAUSE };                         /* what callbacks return */
 
 PROXY_IMPORT(proxy_log) int proxy_log(int level, const char *text, size_t size);
 PROXY_IMPORT(proxy_get_header_map_value)
