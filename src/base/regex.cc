@@ -8,7 +8,7 @@
 
 struct nu_regex {
     RE2 re;
-    explicit nu_regex(re2::StringPiece pattern) : re(pattern, RE2::Quiet)
+    nu_regex(re2::StringPiece pattern, const RE2::Options &options) : re(pattern, options)
     {
     }
 };
@@ -24,14 +24,26 @@ static void add(nu_strbuf *out, const std::string &text)
         nu_strbuf_add(out, nu_str{text.data(), text.size()});
 }
 
-nu_regex *nu_regex_create(nu_str pattern, nu_strbuf *error)
+static nu_regex *create(nu_str pattern, const RE2::Options &options, nu_strbuf *error)
 {
-    nu_regex *regex = new nu_regex(piece(pattern));
+    nu_regex *regex = new nu_regex(piece(pattern), options);
     if (regex->re.ok())
         return regex;
     add(error, regex->re.error());
     delete regex;
     return nullptr;
+}
+
+nu_regex *nu_regex_create(nu_str pattern, nu_strbuf *error)
+{
+    return create(pattern, RE2::Options(RE2::Quiet), error);
+}
+
+nu_regex *nu_regex_create_bounded(nu_str pattern, size_t bytes, nu_strbuf *error)
+{
+    RE2::Options options(RE2::Quiet);
+    options.set_max_mem(static_cast<int64_t>(bytes));
+    return create(pattern, options, error);
 }
 
 void nu_regex_destroy(nu_regex **regex)

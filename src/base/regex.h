@@ -19,6 +19,10 @@ struct nu_regex;
  * The caller destroys the result.
  */
 struct nu_regex *nu_regex_create(struct nu_str pattern, struct nu_strbuf *error);
+/* The same for patterns of foreign hands: one that takes more than `bytes` of memory is refused. How long
+ * that takes follows from the memory and from the length of the pattern, which is for the caller to bound. */
+struct nu_regex *nu_regex_create_bounded(struct nu_str pattern, size_t bytes,
+                                         struct nu_strbuf *error);
 void nu_regex_destroy(struct nu_regex **regex);
 
 /* RE2's estimate of the compiled size; Envoy warns or refuses by it. */

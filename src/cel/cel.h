@@ -21,8 +21,8 @@
 enum {
     NU_CEL_TEXT_MAX = 64 * 1024, /* bytes of an expression */
     NU_CEL_DEPTH_MAX = 200,      /* of expressions within expressions */
-    /* What an evaluation may take: one for each step, and for each 64 bytes that are looked at or
-     * made. */
+    /* What an evaluation may take: one for each step, and for each 64 bytes that are looked at, made,
+     * or taken in the arena; for a regular expression what it is made of (pattern.c). */
     NU_CEL_COST_MAX = 200 * 1000,
 };
 
@@ -96,7 +96,7 @@ struct nu_cel *nu_cel_create(struct nu_str text, struct nu_strbuf *error);
 /* Frees it and clears the pointer; NULL inside is allowed. */
 void nu_cel_destroy(struct nu_cel **cel);
 
-/* How many regular expressions it holds: the dear part of it. */
+/* How many regular expressions were compiled for it: the dear part of it. */
 size_t nu_cel_pattern_count(const struct nu_cel *cel);
 
 /* What the expression is now. The value lives in `arena`, or as long as the expression. */

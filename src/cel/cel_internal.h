@@ -89,8 +89,9 @@ const struct nu_cel_node *nu_cel_parse(struct nu_str text, struct nu_cel *cel,
 struct nu_cel_eval {
     const struct nu_cel_source *source;
     struct nu_arena *arena;
-    int64_t left;    /* of what it may take */
-    bool is_stopped; /* it took too much */
+    int64_t left;                 /* of what it may take */
+    bool is_stopped;              /* it took too much */
+    const struct nu_block *block; /* the newest of the arena that was paid for */
     struct nu_cel_value variables[NU_CEL_DEPTH_MAX];
 };
 
@@ -112,6 +113,13 @@ nu_cel_fn nu_cel_not;
 nu_cel_fn nu_cel_negate;
 nu_cel_fn nu_cel_index;
 nu_cel_fn nu_cel_matches;
+
+/* pattern.c */
+/* A pattern compiled, or NULL: it is none, or too large. The caller destroys it. */
+struct nu_regex *nu_cel_pattern(struct nu_str text);
+/* Whether a part of `text` matches. */
+struct nu_cel_value nu_cel_search(struct nu_cel_eval *eval, const struct nu_regex *regex,
+                                  const struct nu_cel_value *text);
 
 /* values.c */
 bool nu_cel_equal(struct nu_cel_eval *eval, const struct nu_cel_value *a,

@@ -5,7 +5,6 @@
  * end of what an evaluation may take is final.
  */
 #include "base/alloc.h"
-#include "base/regex.h"
 #include "cel/cel_internal.h"
 
 static struct nu_cel_value evaluate(struct nu_cel_eval *eval, const struct nu_cel_node *node);
@@ -16,6 +15,17 @@ bool nu_cel_spend(struct nu_cel_eval *eval, uint64_t cost)
         eval->is_stopped = true;
     else
         eval->left -= (int64_t)cost;
+    return !eval->is_stopped;
+}
+
+/* For the memory that the evaluation took since it was asked last, whoever of those that it calls
+ * took it. */
+static bool spend_memory(struct nu_cel_eval *eval)
+{
+    const struct nu_block *block = eval->arena->blocks;
+    const struct nu_block *paid = eval->block;
+    for (eval->block = block; block != paid && !eval->is_stopped; block = block->next_free)
+        nu_cel_spend_bytes(eval, block->size);
     return !eval->is_stopped;
 }
 
@@ -108,13 +118,9 @@ static struct nu_cel_value call_function(struct nu_cel_eval *eval, const struct 
         if (few[i].type == NU_CEL_ERROR)
             return few[i];
     }
-    if (!node->regex)
-        return node->call(eval, args, node->count);
-    if (args[0].type != NU_CEL_STRING)
-        return nu_cel_no_overload();
-    if (!nu_cel_spend(eval, args[0].text.len / 8))
-        return nu_cel_too_much();
-    return nu_cel_bool(nu_regex_search(node->regex, args[0].text));
+    if (node->regex)
+        return nu_cel_search(eval, node->regex, &args[0]);
+    return node->call(eval, args, node->count);
 }
 
 static struct nu_cel_value make_list(struct nu_cel_eval *eval, const struct nu_cel_value *items,
@@ -280,7 +286,7 @@ static struct nu_cel_value walk(struct nu_cel_eval *eval, const struct nu_cel_no
 
 static struct nu_cel_value evaluate(struct nu_cel_eval *eval, const struct nu_cel_node *node)
 {
-    if (!nu_cel_spend(eval, 1))
+    if (!nu_cel_spend(eval, 1) || !spend_memory(eval))
         return nu_cel_too_much();
     switch (node->op) {
     case NU_CEL_OP_LITERAL:
@@ -318,7 +324,8 @@ static struct nu_cel_value evaluate(struct nu_cel_eval *eval, const struct nu_ce
 struct nu_cel_value nu_cel_evaluate(const struct nu_cel *cel, const struct nu_cel_source *source,
                                     struct nu_arena *arena)
 {
-    struct nu_cel_eval eval = {.source = source, .arena = arena, .left = NU_CEL_COST_MAX};
+    struct nu_cel_eval eval = {
+        .source = source, .arena = arena, .left = NU_CEL_COST_MAX, .block = arena->blocks};
     struct nu_cel_value value = evaluate(&eval, cel->root);
     return eval.is_stopped ? nu_cel_too_much() : value;
 }

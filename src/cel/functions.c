@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/regex.h"
 #include "cel/cel_internal.h"
 
 static struct nu_cel_value overflow(void)
@@ -334,26 +333,6 @@ TEXT_TEST(contains, has_text)
 TEXT_TEST(starts_with, nu_str_starts_with)
 TEXT_TEST(ends_with, nu_str_ends_with)
 
-/* With a pattern that is made only now: compiling it is the dear part. */
-struct nu_cel_value nu_cel_matches(struct nu_cel_eval *eval, const struct nu_cel_value *args,
-                                   size_t count)
-{
-    enum { COMPILING = 500, PATTERN_MAX = 4096 };
-    (void)count;
-    if (args[0].type != NU_CEL_STRING || args[1].type != NU_CEL_STRING)
-        return nu_cel_no_overload();
-    if (args[1].text.len > PATTERN_MAX)
-        return nu_cel_error("too long a pattern");
-    if (!nu_cel_spend(eval, COMPILING + args[1].text.len * 4 + args[0].text.len / 8))
-        return nu_cel_too_much();
-    struct nu_regex *regex = nu_regex_create(args[1].text, NULL);
-    if (!regex)
-        return nu_cel_error("not a regular expression");
-    bool matches = nu_regex_search(regex, args[0].text);
-    nu_regex_destroy(&regex);
-    return nu_cel_bool(matches);
-}
-
 /* --- Conversions ------------------------------------------------------------------------------ */
 
 static bool is_blank(char c)
@@ -386,10 +365,18 @@ static bool text_to_double(struct nu_str text, double *value)
     return end == copy + text.len;
 }
 
+/* For the text that is read, if it is one. */
+static bool spend_text(struct nu_cel_eval *eval, const struct nu_cel_value *value)
+{
+    return value->type != NU_CEL_STRING || nu_cel_spend_bytes(eval, value->text.len);
+}
+
 FUNCTION(to_int)
 {
     struct nu_cel_value value = nu_cel_int(0);
-    (void)eval, (void)count;
+    (void)count;
+    if (!spend_text(eval, &args[0]))
+        return nu_cel_too_much();
     switch (args[0].type) {
     case NU_CEL_INT:
         return args[0];
@@ -423,7 +410,9 @@ static bool text_to_uint(struct nu_str text, uint64_t *value)
 FUNCTION(to_uint)
 {
     struct nu_cel_value value = nu_cel_uint(0);
-    (void)eval, (void)count;
+    (void)count;
+    if (!spend_text(eval, &args[0]))
+        return nu_cel_too_much();
     switch (args[0].type) {
     case NU_CEL_INT:
         return args[0].integer >= 0 ? nu_cel_uint(args[0].natural) : overflow();
@@ -445,7 +434,9 @@ FUNCTION(to_uint)
 FUNCTION(to_double)
 {
     struct nu_cel_value value = nu_cel_double(0);
-    (void)eval, (void)count;
+    (void)count;
+    if (!spend_text(eval, &args[0]))
+        return nu_cel_too_much();
     switch (args[0].type) {
     case NU_CEL_INT:
         return nu_cel_double((double)args[0].integer);
@@ -552,7 +543,9 @@ FUNCTION(to_bool)
 FUNCTION(to_timestamp)
 {
     struct nu_cel_value value = {.type = NU_CEL_TIMESTAMP};
-    (void)eval, (void)count;
+    (void)count;
+    if (!spend_text(eval, &args[0]))
+        return nu_cel_too_much();
     if (args[0].type == NU_CEL_TIMESTAMP)
         return args[0];
     if (args[0].type == NU_CEL_INT)
@@ -567,7 +560,9 @@ FUNCTION(to_timestamp)
 FUNCTION(to_duration)
 {
     struct nu_cel_value value = {.type = NU_CEL_DURATION};
-    (void)eval, (void)count;
+    (void)count;
+    if (!spend_text(eval, &args[0]))
+        return nu_cel_too_much();
     if (args[0].type == NU_CEL_DURATION)
         return args[0];
     if (args[0].type != NU_CEL_STRING)

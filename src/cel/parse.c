@@ -9,7 +9,9 @@
 enum {
     NESTING_MAX = 100,     /* of parentheses and the like: the parser's own stack */
     ARGUMENTS_MAX = 16384, /* of one node */
-    PATTERNS_MAX = 100,    /* compiled ahead; further ones are when they are used */
+    /* Compiled ahead; further ones are when they are used. */
+    PATTERNS_MAX = 100,
+    PATTERN_BYTES_MAX = 8192,
 };
 
 struct parser {
@@ -17,6 +19,7 @@ struct parser {
     struct nu_cel *cel;
     struct nu_cel_token token; /* the next one */
     unsigned nesting;
+    size_t pattern_bytes;
     unsigned variable_count;
     struct nu_str variables[NU_CEL_DEPTH_MAX]; /* of the macros around */
 };
@@ -158,12 +161,14 @@ static struct nu_cel_node *compile_pattern(struct parser *parser, struct nu_cel_
 {
     const struct nu_cel_value *pattern = &node->args[1]->value;
     if (node->args[1]->op != NU_CEL_OP_LITERAL || pattern->type != NU_CEL_STRING ||
-        parser->cel->pattern_count == PATTERNS_MAX)
+        parser->cel->pattern_count == PATTERNS_MAX ||
+        pattern->text.len > PATTERN_BYTES_MAX - parser->pattern_bytes)
         return node;
-    node->regex = nu_regex_create(pattern->text, NULL);
+    parser->pattern_bytes += pattern->text.len;
+    parser->cel->pattern_count++; /* one that is wrong took as long */
+    node->regex = nu_cel_pattern(pattern->text);
     if (!node->regex)
         return node;
-    parser->cel->pattern_count++;
     nu_arena_on_free(parser->lexer.arena, destroy_regex, node->regex);
     return node;
 }

@@ -354,6 +354,125 @@ TEST(an_evaluation_may_take_so_much)
     nu_strbuf_finish(&text);
 }
 
+/* --- What an evaluation may take ---------------------------------------------------------------- */
+
+/* A map of a thousand keys, made anew for whoever asks. */
+static bool thousand_keys(const struct nu_cel_map *map, struct nu_arena *arena,
+                          struct nu_cel_list *keys)
+{
+    struct nu_cel_value *items = nu_arena_alloc(arena, 1000 * sizeof(*items));
+    (void)map;
+    for (int i = 0; i < 1000; i++)
+        items[i] = nu_cel_string(NU_STR("a"));
+    *keys = (struct nu_cel_list){1000, items};
+    return true;
+}
+
+enum { LARGE = 256 * 1024, MEMORY_MAX = 16 * 1024 * 1024 };
+
+/* `headers`, such a map; `one` and `half`, long texts of these numbers. */
+static bool find_large(const struct nu_cel_source *source, struct nu_str name,
+                       struct nu_arena *arena, struct nu_cel_value *value)
+{
+    static const struct nu_cel_map map = {.find = find_letter, .keys = thousand_keys};
+    static char one[LARGE];
+    static char half[LARGE];
+    (void)source, (void)arena;
+    memset(one, ' ', sizeof(one));
+    memset(half, '0', sizeof(half));
+    memcpy(half, ".5", 2);
+    one[LARGE - 1] = '1';
+    if (nu_str_eq(name, NU_STR("headers")))
+        *value = nu_cel_map(&map);
+    else if (nu_str_eq(name, NU_STR("one")))
+        *value = nu_cel_string(nu_str_make(one, sizeof(one)));
+    else if (nu_str_eq(name, NU_STR("half")))
+        *value = nu_cel_string(nu_str_make(half, sizeof(half)));
+    else
+        return false;
+    return true;
+}
+
+/* Whether WHAT has been found true for all of so many items, or took too much; with bounds on the memory. */
+static bool is_true_of(size_t count, const char *what)
+{
+    static const struct nu_cel_source source = {.find = find_large};
+    struct nu_strbuf text = {0};
+    struct nu_arena arena;
+    size_t bytes = 0;
+    nu_strbuf_add_cstr(&text, "[0");
+    for (size_t i = 1; i < count; i++)
+        nu_strbuf_add_cstr(&text, ",0");
+    nu_strbuf_addf(&text, "].all(i, %s)", what);
+    struct nu_cel *cel = compile(text.data);
+    nu_arena_init(&arena);
+    struct nu_cel_value value = nu_cel_evaluate(cel, &source, &arena);
+    for (const struct nu_block *block = arena.blocks; block; block = block->next_free)
+        bytes += block->size;
+    assert_true(bytes < MEMORY_MAX);
+    bool is_true = value.type == NU_CEL_BOOL && value.boolean;
+    if (!is_true)
+        assert_str(value.text, "the evaluation takes too much");
+    nu_arena_finish(&arena);
+    nu_cel_destroy(&cel);
+    nu_strbuf_finish(&text);
+    return is_true;
+}
+
+TEST(lists_that_are_begun_and_never_made_count)
+{
+    struct nu_strbuf what = {0};
+    nu_strbuf_add_cstr(&what, "[1/0");
+    for (int i = 0; i < 14000; i++)
+        nu_strbuf_add_cstr(&what, ",i");
+    nu_strbuf_add_cstr(&what, "] == [] || true");
+    assert_true(is_true_of(10, what.data));
+    assert_false(is_true_of(10000, what.data));
+    nu_strbuf_finish(&what);
+}
+
+TEST(what_a_source_makes_counts)
+{
+    assert_true(is_true_of(100, "size(headers) == 1000"));
+    assert_false(is_true_of(10000, "size(headers) == 1000"));
+}
+
+TEST(texts_that_are_read_count)
+{
+    static const char *const rows[] = {"int(one) == 1", "uint(one) == 1u",
+                                       "duration(half + 's') != i",
+                                       "timestamp('2026-01-01T00:00:00' + half + 'Z') != i"};
+    for (size_t i = 0; i < NU_ARRAY_LEN(rows); i++) {
+        assert_true(is_true_of(5, rows[i]));
+        assert_false(is_true_of(100, rows[i]));
+    }
+}
+
+TEST(patterns_count_for_what_they_are_made_of)
+{
+    assert_true(is_true_of(50, "'a'.matches('a' + 'b*')"));
+    assert_false(is_true_of(200, "'a'.matches('a' + 'b*')"));
+    assert_true(is_true_of(3, "!half.matches('x')"));
+    assert_false(is_true_of(3, "!half.matches('(x|y|z)*(a|b)[ab]{600}c')"));
+}
+
+TEST(a_large_pattern_is_none)
+{
+    EXPECT(true, "'\u00e9'.matches(r'^\\pL{2}$') == false");
+    EXPECT(error, "text.matches(r'(\\pL{100})')", "text.matches(r'(\\pL{10' + r'0})')");
+}
+
+TEST(so_much_of_patterns_is_compiled_ahead)
+{
+    struct nu_strbuf text = {0};
+    for (int i = 0; i < 20; i++)
+        nu_strbuf_addf(&text, "%stext.matches('^l%01000d')", i ? " || " : "", i);
+    struct nu_cel *cel = compile(text.data);
+    assert_int_equal(nu_cel_pattern_count(cel), 8);
+    nu_cel_destroy(&cel);
+    nu_strbuf_finish(&text);
+}
+
 TEST(a_value_outlives_its_expression_s_evaluation)
 {
     struct nu_arena arena;
