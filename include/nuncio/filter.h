@@ -12,7 +12,8 @@
  * Life of an instance: open, then any of decode_* and encode_* in the order in which the parts of
  * the message come (1xx, headers, data, trailers), then log, then close. `close` is always called,
  * also when the client goes away; timers and calls that are still on their way are given up behind
- * it. A member that is NULL means "continue" and costs nothing.
+ * it. A request that was answered before filters could see it (a malformed one) has open, log and
+ * close alone. A member that is NULL means "continue" and costs nothing.
  *
  * Threads: everything about one stream happens on one worker thread. A callback must not block.
  *

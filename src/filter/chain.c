@@ -62,6 +62,7 @@ void nu_filter_chain_config_init(struct nu_filter_chain_config *config, struct n
         config->instance_bytes += nu_align_up(entries[i].cls->instance_size, 16);
         add_workers(arena, &entries[i]);
         note_callbacks(config, i);
+        config->logs |= entries[i].cls->log != NULL;
     }
 }
 
@@ -333,6 +334,14 @@ void nu_chain_abort(struct nu_filter_chain *chain)
     nu_chain_abort_half(chain, NU_ENCODE);
     while (nu_unlikely(chain->request_holds))
         nu_chain_release_request(chain);
+}
+
+void nu_chain_limit_to_log(struct nu_filter_chain *chain, struct nu_headers *request,
+                           struct nu_headers *response)
+{
+    nu_chain_abort(chain);
+    chain->half[NU_DECODE].headers = request;
+    chain->half[NU_ENCODE].headers = response;
 }
 
 void nu_chain_log(struct nu_filter_chain *chain)

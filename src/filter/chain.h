@@ -62,6 +62,7 @@ struct nu_filter_chain_config {
     uint8_t count;
     size_t instance_bytes;          /* of all instances together, aligned */
     uint64_t at[2][NU_PHASE_COUNT]; /* which filters a part of a message has to visit: bits */
+    bool logs;                      /* some filter has a callback for the log */
 };
 
 /* Sums up the instances and makes the threads' states; both, like `entries`, live in `arena` or as
@@ -156,6 +157,10 @@ struct nu_filter_chain {
 void nu_chain_open(struct nu_filter_chain *chain, const struct nu_filter_chain_config *config,
                    const struct nu_filter_chain_ops *ops, struct nu_loop *loop,
                    struct nu_arena *arena, struct nu_stream_info *info, uint32_t buffer_limit);
+/* Of a chain that was just opened the filters shall have the log alone, as the stream was answered
+ * without them. Both maps may be NULL. */
+void nu_chain_limit_to_log(struct nu_filter_chain *chain, struct nu_headers *request,
+                           struct nu_headers *response);
 /* Calls log of every filter. */
 void nu_chain_log(struct nu_filter_chain *chain);
 /* Calls close of every filter and drops what is buffered. Nothing passes afterwards. */
