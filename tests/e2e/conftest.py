@@ -40,15 +40,13 @@ def nuncio_binary():
     return os.path.abspath(path)
 
 
-@pytest.fixture
-def nuncio(nuncio_binary, tmp_path):
-    """nuncio(config, *arguments, name=value...): a running nuncio, ended with the test."""
+def start_in(folder, binary):
     started = []
 
     def start(config, *arguments, **options):
-        folder = tmp_path / f"nuncio{len(started)}"
-        folder.mkdir()
-        process = Nuncio(nuncio_binary, folder, config, arguments, **options)
+        own = folder / f"nuncio{len(started)}"
+        own.mkdir()
+        process = Nuncio(binary, own, config, arguments, **options)
         started.append(process)
         process.wait_ready()
         return process
@@ -59,8 +57,18 @@ def nuncio(nuncio_binary, tmp_path):
 
 
 @pytest.fixture
-def origin():
-    """origin(script=None): an upstream with a thread for each connection; see peers.Origin."""
+def nuncio(nuncio_binary, tmp_path):
+    """nuncio(config, *arguments, name=value...): a running nuncio, ended with the test."""
+    yield from start_in(tmp_path, nuncio_binary)
+
+
+@pytest.fixture(scope="module")
+def shared_nuncio(nuncio_binary, tmp_path_factory):
+    """The same for tests that leave nothing behind in it: ended with the file's last test."""
+    yield from start_in(tmp_path_factory.mktemp("shared"), nuncio_binary)
+
+
+def start_origins():
     started = []
 
     def start(script=None):
@@ -70,6 +78,18 @@ def origin():
     yield start
     problems = [problem for upstream in started for problem in upstream.finish()]
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def origin():
+    """origin(script=None): an upstream with a thread for each connection; see peers.Origin."""
+    yield from start_origins()
+
+
+@pytest.fixture(scope="module")
+def shared_origin():
+    """The same beside shared_nuncio."""
+    yield from start_origins()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 STRING = "type.googleapis.com/google.protobuf.StringValue"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def tools():
     if not (BUILD / "nuncio-wasm-v8.so").exists():
         pytest.skip("needs libnode-dev")
@@ -50,14 +50,24 @@ def behind(*plugins):
     return PROXY.replace("          http_filters:\n", "          http_filters:\n" + "".join(plugins))
 
 
-@pytest.fixture
-def proxy(nuncio, origin):
+def starter(nuncio, origin):
     def start(*plugins, script=None, arguments=("--concurrency", "1")):
         upstream = origin(script)
         process = nuncio(behind(*(plugins or (plugin(),))), *arguments, origin=upstream.port)
         process.upstream = upstream
         return process
     return start
+
+
+@pytest.fixture
+def proxy(nuncio, origin):
+    return starter(nuncio, origin)
+
+
+@pytest.fixture(scope="module")
+def shared_proxy(tools, shared_nuncio, shared_origin):  # pylint: disable=redefined-outer-name,unused-argument
+    """A process for many tests: see conftest.py."""
+    return starter(shared_nuncio, shared_origin)
 
 
 def refusal(nuncio, **options):

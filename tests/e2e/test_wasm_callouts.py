@@ -64,8 +64,7 @@ def answer(peer):
             peer.send(b"HTTP/1.1 200 OK\r\nX-Up: Yes\r\ncontent-length: 5\r\n\r\nhello")
 
 
-@pytest.fixture
-def proxy(nuncio, origin):
+def starter(nuncio, origin):
     def start(*plugins, clusters=CLUSTERS, arguments=("--concurrency", "1"), extra="",
               script=None):
         upstream, called = origin(script), origin(answer)
@@ -74,6 +73,16 @@ def proxy(nuncio, origin):
         process.upstream, process.called = upstream, called
         return process
     return start
+
+
+@pytest.fixture
+def proxy(nuncio, origin):
+    return starter(nuncio, origin)
+
+
+@pytest.fixture(scope="module")
+def that_calls_nobody(tools, shared_nuncio, shared_origin):  # noqa: F811  pylint: disable=redefined-outer-name,unused-argument
+    return starter(shared_nuncio, shared_origin)()
 
 
 def ask(running, **headers):
@@ -100,10 +109,9 @@ HELLO = told(4, 4, 5) + "headers :status=200 | x-up=Yes | content-length=5 | " \
     ({"omit": ":authority"}, 2), ({"omit": "time"}, 2), ({"omit": "token"}, 6),
     ({"omit": "memory"}, 6), ({"call": "empty"}, 10), ({"method": "CONNECT"}, 2),
 ])
-def test_a_call_is_refused(proxy, headers, status):
-    running = proxy()
-    assert ask(running, **headers) == f"refused {status}\n"
-    assert not running.called.received
+def test_a_call_is_refused(that_calls_nobody, headers, status):
+    assert ask(that_calls_nobody, **headers) == f"refused {status}\n"
+    assert not that_calls_nobody.called.received
 
 
 def test_a_cluster_that_is_full_refuses_at_once(proxy):

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from test_wasm_foreign import message
-from test_wasm import BUILD, plugin, proxy, tools  # pylint: disable=unused-import
+from test_wasm import BUILD, plugin, proxy, shared_proxy, tools  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/foreign.wasm"
 
@@ -14,6 +14,11 @@ GUEST = BUILD / "tests/guests/foreign.wasm"
 @pytest.fixture
 def running(proxy):  # pylint: disable=redefined-outer-name
     return proxy(plugin("x", code=GUEST))
+
+
+@pytest.fixture(scope="module")
+def shared(shared_proxy):  # pylint: disable=redefined-outer-name
+    return shared_proxy(plugin("x", code=GUEST))
 
 
 def evaluate(process, expression):
@@ -48,8 +53,8 @@ def pairs(*entries):
     ("[1, 'a']", pairs((number(1), b""), (b"a", b""))), ("[]", bytes(4)), ("{}", bytes(4)),
     ("{'a': [true]}", pairs((b"a", pairs((b"\1", b""))))),
     ("[1, 2, 3].filter(x, x > 1).map(x, string(x))", pairs((b"2", b""), (b"3", b"")))])
-def test_values(running, expression, result):
-    assert evaluate(running, expression) == (0, result)
+def test_values(shared, expression, result):
+    assert evaluate(shared, expression) == (0, result)
 
 
 @pytest.mark.parametrize("expression,result", [
@@ -61,16 +66,16 @@ def test_values(running, expression, result):
     ("connection.mtls ? 'a' : 'b'", b"b"), ("plugin_name + plugin_root_id + plugin_vm_id", b"onerootvm"),
     ("xds.cluster_name", b"origin"), ("has(request.nothing) || has(response.code)", b"\0"),
     ("{'m': request.method}", pairs((b"m", b"GET"))), ("request.nothing == 1 || true", b"\1")])
-def test_attributes(running, expression, result):
-    assert evaluate(running, expression) == (0, result)
+def test_attributes(shared, expression, result):
+    assert evaluate(shared, expression) == (0, result)
 
 
 @pytest.mark.parametrize("expression,status", [
     ("1 +", 22), ("nothing(1)", 22), ("as", 22), ("Foo{}", 22), ("has(1)", 22), ("9223372036854775808", 22),
     ("1 / 0", 10), ("nothing", 10), ("request.nothing", 10), ("[1][1]", 10), ("1 + 'a'", 10), ("1 && true", 10),
     ("'a'.matches('(')", 10), ("null", 3), ("[null]", 3), ("int", 3)])
-def test_what_has_no_value(running, expression, status):
-    assert evaluate(running, expression) == (status, b"")
+def test_what_has_no_value(shared, expression, status):
+    assert evaluate(shared, expression) == (status, b"")
 
 
 def declared(proxy, fields, name, expression):  # pylint: disable=redefined-outer-name

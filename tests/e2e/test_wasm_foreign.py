@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from test_wasm import BUILD, behind, plugin, proxy, tools, wat  # pylint: disable=unused-import
+from test_wasm import BUILD, behind, plugin, proxy, shared_proxy, tools, wat  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/foreign.wasm"
 
@@ -36,9 +36,10 @@ def running(proxy):  # pylint: disable=redefined-outer-name
     return lambda configuration="x", **options: proxy(plugin(configuration, code=GUEST, **options))
 
 
-@pytest.fixture
-def call(running):
-    process = running()
+@pytest.fixture(scope="module")
+def call(shared_proxy):  # pylint: disable=redefined-outer-name
+    """A call leaves nothing behind."""
+    process = shared_proxy(plugin("x", code=GUEST))
 
     def ask(name, arguments=b"", verb="call"):
         status, _, result = process.get("main", f"/{verb}/{name}/{arguments.hex()}").text.partition(" ")

@@ -26,8 +26,7 @@ def config(configuration=""):
     return text + CLUSTER % ("nohosts", "nohosts", "") + CLUSTER % ("dead", "dead", DEAD)
 
 
-@pytest.fixture
-def proxy(nuncio, origin):
+def starter(nuncio, origin):
     """A nuncio with the guest, `ask` for one question of it, and `server` with what was received."""
     def start(configuration="", arguments=("--concurrency", "1"), **options):
         script = grpc_peer.upstream(**options)
@@ -42,6 +41,17 @@ def proxy(nuncio, origin):
         running.ask = ask
         return running
     return start
+
+
+@pytest.fixture
+def proxy(nuncio, origin):
+    return starter(nuncio, origin)
+
+
+@pytest.fixture(scope="module")
+def shared(tools, shared_nuncio, shared_origin):  # noqa: F811  pylint: disable=redefined-outer-name,unused-argument
+    """For tests that end all that they begin."""
+    return starter(shared_nuncio, shared_origin)()
 
 
 def initial(count, fields):
@@ -105,10 +115,9 @@ def test_metadata_of_a_guest_is_sent_beside_ours(proxy):
     assert not {"transfer-encoding", "content-length"} & set(dict(headers))
 
 
-def test_metadata_that_does_not_add_up_is_none(proxy):
-    running = proxy()
-    assert running.ask("call echo 500 x", metadata="broken") == ["call -> 0", received(5, "re: x")]
-    running.stderr.wait("does not add up")
+def test_metadata_that_does_not_add_up_is_none(shared):
+    assert shared.ask("call echo 500 x", metadata="broken") == ["call -> 0", received(5, "re: x")]
+    shared.stderr.wait("does not add up")
 
 
 def test_a_stream_sends_messages_as_they_come(proxy):
@@ -122,8 +131,8 @@ def test_a_stream_sends_messages_as_they_come(proxy):
     assert bytes(call.body) == b"\0\0\0\0\1a\0\0\0\0\1b"
 
 
-def test_a_dialogue_goes_on_from_its_callbacks(proxy):
-    lines = proxy().ask("stream talk;send a", on_initial="send i", on_receive="close")
+def test_a_dialogue_goes_on_from_its_callbacks(shared):
+    lines = shared.ask("stream talk;send a", on_initial="send i", on_receive="close")
     assert lines == ["stream -> 0", "send -> 0", initial(3, HEAD + " x-initial=i"), "send -> 0",
                      received(5, "re: a"), "close -> 0", received(5, "re: i"), "close -> 0",
                      trailing(3, "grpc-status=0 grpc-message=bye x-trailing=t"),
@@ -177,45 +186,44 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("method,stream,_", ANSWERS, ids=[answer[0] for answer in ANSWERS])
-def test_each_answer_is_told_to_a_stream(proxy, method, stream, _):
+def test_each_answer_is_told_to_a_stream(shared, method, stream, _):
     # Envoy is told in one piece what came in one piece.
-    assert proxy().ask(f"stream {method};end hello")[2:] == stream
+    assert shared.ask(f"stream {method};end hello")[2:] == stream
 
 
 @pytest.mark.parametrize("method,_,call", ANSWERS, ids=[answer[0] for answer in ANSWERS])
-def test_each_answer_is_told_to_a_call(proxy, method, _, call):
-    assert proxy().ask(f"call {method} 5000 hello") == ["call -> 0", call]
+def test_each_answer_is_told_to_a_call(shared, method, _, call):
+    assert shared.ask(f"call {method} 5000 hello") == ["call -> 0", call]
 
 
 @pytest.mark.parametrize("code,status", [(400, 13), (401, 16), (403, 7), (404, 12), (429, 14),
                                          (502, 14), (503, 14), (504, 14), (500, 2), (302, 2)])
-def test_http_statuses_stand_for_those_of_grpc(proxy, code, status):
-    lines = proxy().ask("call http_status 5000 x", metadata=f"x-code={code}")
+def test_http_statuses_stand_for_those_of_grpc(shared, code, status):
+    lines = shared.ask("call http_status 5000 x", metadata=f"x-code={code}")
     assert lines == ["call -> 0", closed(status)]
 
 
 @pytest.mark.parametrize("text,status", [("16", 16), ("17", -1), ("99", -1), ("-1", -1), ("0x", -1),
                                          ("999999999999", -1)])
-def test_statuses_that_are_none_are_told_as_minus_one(proxy, text, status):
-    lines = proxy().ask("stream odd_status;end a", metadata=f"x-status={text}")
+def test_statuses_that_are_none_are_told_as_minus_one(shared, text, status):
+    lines = shared.ask("stream odd_status;end a", metadata=f"x-status={text}")
     assert lines[3:] == [trailing(1, f"grpc-status={text}"), closed(status)]
 
 
 @pytest.mark.parametrize("method,reason", [
     ("refuse", "remote refused stream reset"), ("reset", "remote reset"),
     ("hang_up", "connection termination")])
-def test_a_stream_without_an_answer_is_answered_for(proxy, method, reason):
+def test_a_stream_without_an_answer_is_answered_for(shared, method, reason):
     text = f"upstream connect error or disconnect/reset before headers. reset reason: {reason}"
     word = reason.replace(" ", "_")
     end = closed(14, f"{text}{{upstream_reset_before_response_started{{{word}}}}}")
-    running = proxy()
-    assert running.ask(f"stream {method};end x")[2:] == [
+    assert shared.ask(f"stream {method};end x")[2:] == [
         initial(0, ""), trailing(4, f"{HEAD} grpc-status=14 grpc-message={text}"), end]
-    assert running.ask(f"call {method} 5000 x")[1:] == [end]
+    assert shared.ask(f"call {method} 5000 x")[1:] == [end]
 
 
-def test_a_cluster_that_is_not_reached_is_told(proxy):
-    lines = proxy().ask("call echo 5000 x", service="dead")
+def test_a_cluster_that_is_not_reached_is_told(shared):
+    lines = shared.ask("call echo 5000 x", service="dead")
     assert lines[0] == "call -> 0"
     assert lines[1].startswith(
         "closed 14 status 14 [upstream connect error or disconnect/reset before headers. reset "
@@ -230,8 +238,8 @@ def test_a_call_takes_no_longer_than_its_timeout(proxy):
     assert eventually(lambda: running.server.calls[0].reset) == "NO_ERROR"
 
 
-def test_a_timeout_behind_the_head_is_another_status(proxy):
-    assert proxy().ask("call silent_after_head 100 x") == ["call -> 0",
+def test_a_timeout_behind_the_head_is_another_status(shared):
+    assert shared.ask("call silent_after_head 100 x") == ["call -> 0",
                                                            closed(13, "response_timeout")]
 
 
@@ -253,25 +261,22 @@ def service(*parts, cluster=b"origin", target=b""):
 
 
 @pytest.mark.parametrize("name", ["nowhere", "hex:ffff", "hex:"])
-def test_what_is_no_service_is_refused(proxy, name):
+def test_what_is_no_service_is_refused(shared, name):
     # Envoy ends its process at the last one.
-    running = proxy()
-    assert running.ask("call echo 1000 x", service=name) == ["call -> 4"]
-    assert running.ask("stream echo", service=name) == ["stream -> 4"]
+    assert shared.ask("call echo 1000 x", service=name) == ["call -> 4"]
+    assert shared.ask("stream echo", service=name) == ["stream -> 4"]
 
 
 @pytest.mark.parametrize("cluster", [b"nowhere", b""])
-def test_a_service_of_a_cluster_that_is_not_there_fails_at_once(proxy, cluster):
-    running = proxy()
-    assert running.ask("call echo 1000 x", service=service(cluster=cluster)) == ["call -> 10"]
-    assert running.ask("stream echo", service=service(cluster=cluster)) == ["stream -> 10"]
+def test_a_service_of_a_cluster_that_is_not_there_fails_at_once(shared, cluster):
+    assert shared.ask("call echo 1000 x", service=service(cluster=cluster)) == ["call -> 10"]
+    assert shared.ask("stream echo", service=service(cluster=cluster)) == ["stream -> 10"]
 
 
-def test_a_cluster_without_hosts_fails_at_once(proxy):
+def test_a_cluster_without_hosts_fails_at_once(shared):
     # Envoy calls the guest below its own call for the stream.
-    running = proxy()
-    assert running.ask("call echo 1000 x", service="nohosts") == ["call -> 10"]
-    assert running.ask("stream echo;send x", service="nohosts")[0] == "stream -> 10"
+    assert shared.ask("call echo 1000 x", service="nohosts") == ["call -> 10"]
+    assert shared.ask("stream echo;send x", service="nohosts")[0] == "stream -> 10"
 
 
 def test_google_grpc_is_refused_by_name(proxy):
@@ -295,8 +300,8 @@ def test_a_service_says_what_each_request_says(proxy):
 
 
 @pytest.mark.parametrize("name", [b":path", b"host", b"Host"])
-def test_a_service_does_not_say_where_requests_go(proxy, name):
-    assert proxy().ask("call echo 1000 x", service=service(pair(name, b"/p"))) == ["call -> 2"]
+def test_a_service_does_not_say_where_requests_go(shared, name):
+    assert shared.ask("call echo 1000 x", service=service(pair(name, b"/p"))) == ["call -> 2"]
 
 
 def test_a_service_may_hide_whose_its_requests_are(proxy):
@@ -307,13 +312,12 @@ def test_a_service_may_hide_whose_its_requests_are(proxy):
     assert "x-envoy-expected-rq-timeout-ms" in names
 
 
-def test_a_service_bounds_what_is_received(proxy):
-    running = proxy()
+def test_a_service_bounds_what_is_received(shared):
     small = service(target=field(4, field(1, 100)))
-    assert running.ask("call big 5000 x", service=small) == ["call -> 0", closed(8)]
-    assert running.ask("stream big;end x", service=small)[2:] == [initial(3, SPELLED), trailing(0),
+    assert shared.ask("call big 5000 x", service=small) == ["call -> 0", closed(8)]
+    assert shared.ask("stream big;end x", service=small)[2:] == [initial(3, SPELLED), trailing(0),
                                                                   closed(8)]
-    assert running.ask("call echo 5000 x", service=small) == ["call -> 0", received(5, "re: x")]
+    assert shared.ask("call echo 5000 x", service=small) == ["call -> 0", received(5, "re: x")]
 
 
 @pytest.mark.parametrize("words,calls", [(b"refused-stream", 3), (b"nonsense,refused-stream", 3),
@@ -360,8 +364,8 @@ def test_nothing_is_sent_behind_the_end(proxy):
      ["call -> 0", "cancel -> 0", "cancel -> 1", "close -> 1", "send -> 2"]),
     ("call silent 9000 x;close;close;cancel",
      ["call -> 0", "close -> 0", "close -> 1", "cancel -> 1"])])
-def test_what_is_cancelled_is_gone(proxy, do, lines):
-    assert proxy().ask(do) == lines
+def test_what_is_cancelled_is_gone(shared, do, lines):
+    assert shared.ask(do) == lines
 
 
 def test_a_cancelled_stream_is_reset(proxy):
@@ -377,17 +381,16 @@ def test_a_cancelled_stream_is_reset(proxy):
     ("close;send x;close", ["close -> 0", "send -> 1", "close -> 1"]),
     ("send x", ["send -> 0"])])
 @pytest.mark.parametrize("do", ["stream talk;end a", "stream early;send a"])
-def test_the_token_of_a_stream_is_good_until_the_guest_ends_it(proxy, do, steps, lines):
-    all_lines = proxy().ask(do, on_close=steps)
+def test_the_token_of_a_stream_is_good_until_the_guest_ends_it(shared, do, steps, lines):
+    all_lines = shared.ask(do, on_close=steps)
     at = next(i for i, line in enumerate(all_lines) if line.startswith("closed"))
     assert all_lines[at + 1:] == lines
 
 
-def test_the_token_of_a_call_is_good_until_it_was_told(proxy):
-    running = proxy()
-    assert running.ask("call echo 5000 x", on_receive="cancel;close;send x")[2:] == [
+def test_the_token_of_a_call_is_good_until_it_was_told(shared):
+    assert shared.ask("call echo 5000 x", on_receive="cancel;close;send x")[2:] == [
         "cancel -> 0", "close -> 1", "send -> 2"]
-    assert running.ask("call fail 5000 x", on_close="cancel;close")[2:] == ["cancel -> 0",
+    assert shared.ask("call fail 5000 x", on_close="cancel;close")[2:] == ["cancel -> 0",
                                                                            "close -> 1"]
 
 
@@ -404,8 +407,8 @@ def test_streams_that_are_never_closed_are_forgotten_at_last(proxy):
 # --- Several at once, other contexts --------------------------------------------------------------
 
 
-def test_calls_and_streams_go_side_by_side(proxy):
-    assert proxy().ask("call echo 5000 x;call echo 5000 y;stream echo;end z") == [
+def test_calls_and_streams_go_side_by_side(shared):
+    assert shared.ask("call echo 5000 x;call echo 5000 y;stream echo;end z") == [
         "call -> 0", "call -> 0", "stream -> 0", "end -> 0",
         received(5, "re: x").replace("receive", "receive of another"),
         received(5, "re: y").replace("receive", "receive of another"),

@@ -4,7 +4,7 @@ Whatever it does, the proxy goes on, and so do the requests of others."""
 import pytest
 
 from process import eventually
-from test_wasm import BUILD, plugin, proxy, tools  # pylint: disable=unused-import
+from test_wasm import BUILD, plugin, proxy, shared_proxy, tools  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/hostile.wasm"
 
@@ -12,6 +12,11 @@ GUEST = BUILD / "tests/guests/hostile.wasm"
 @pytest.fixture
 def hostile(proxy):  # pylint: disable=redefined-outer-name
     return lambda *arguments, **options: proxy(plugin(code=GUEST), *arguments, **options)
+
+
+@pytest.fixture(scope="module")
+def shared(shared_proxy):  # pylint: disable=redefined-outer-name
+    return shared_proxy(plugin(code=GUEST))
 
 
 def hexadecimal(text):
@@ -23,15 +28,14 @@ def hexadecimal(text):
 
 @pytest.mark.parametrize("status", ["", "abc", "0", "99", "1000", "99999999999", "100", "101", "103",
                                     "200 OK\r\na: b"])
-def test_a_response_without_a_status_is_502(hostile, status):
-    running = hostile()
-    response = running.get("main", "/response/:status/" + hexadecimal(status))
+def test_a_response_without_a_status_is_502(shared, status):
+    response = shared.get("main", "/response/:status/" + hexadecimal(status))
     assert (response.status, response.text) == (502, "missing required header: :status")
-    assert running.get("main", "/").status == 200
+    assert shared.get("main", "/").status == 200
 
 
-def test_a_response_without_headers_is_502(hostile):
-    assert hostile().get("main", "/response-none").status == 502
+def test_a_response_without_headers_is_502(shared):
+    assert shared.get("main", "/response-none").status == 502
 
 
 def test_a_request_without_headers_has_no_route(hostile):
