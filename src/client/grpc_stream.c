@@ -111,9 +111,12 @@ static void on_trailers(struct nu_exchange *exchange, struct nu_headers *trailer
     end_by_trailers(stream_of(exchange), trailers);
 }
 
+/* Told in the next turn: an owner that tries again at once, and fails at once, must not keep the loop
+ * from everybody else. */
 static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_failure *failure)
 {
     struct nu_grpc_stream *stream = stream_of(exchange);
+    nu_loop_at_next_turn(stream->own.loop, &stream->events);
     struct nu_str details = nu_failure_details_of(failure, stream->arena);
     nu_own_exchange_count_failure(&stream->own, failure);
     if (failure->response_started) {

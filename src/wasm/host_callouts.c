@@ -90,10 +90,15 @@ static void tell(struct nu_turn_task *task)
     nu_http_call_destroy(&call);
 }
 
+/* A failure is told in the next turn: a guest that tries again at once, and fails at once, must not
+ * keep the loop from everybody else. */
 static void on_done(struct nu_http_call *call)
 {
     struct wasm_call *self = call->owner;
-    nu_loop_at_turn_end(call->own.loop, &self->task);
+    if (call->state == NU_HTTP_CALL_FAILED)
+        nu_loop_at_next_turn(call->own.loop, &self->task);
+    else
+        nu_loop_at_turn_end(call->own.loop, &self->task);
 }
 
 static void cancel(struct nu_wasm_callout *callout)

@@ -4,7 +4,8 @@ Whatever it does, the proxy goes on, and so do the requests of others."""
 import pytest
 
 from process import eventually
-from test_wasm import BUILD, plugin, proxy, shared_proxy, tools  # pylint: disable=unused-import
+from test_wasm import (BUILD, behind, plugin, proxy, shared_proxy,  # pylint: disable=unused-import
+                       tools)
 
 GUEST = BUILD / "tests/guests/hostile.wasm"
 
@@ -125,3 +126,27 @@ def test_requests_that_are_over_cannot_be_disturbed(hostile):
     client.send(b"GET /disturb HTTP/1.1\r\nhost: a\r\n\r\n")
     client.wait_end()
     assert running.get("main", "/").status == 200
+
+
+# --- Trying again ---------------------------------------------------------------------------------
+
+
+AWAY = """  - name: away
+    type: STATIC
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {http2_protocol_options: {}}
+    load_assignment:
+      cluster_name: away
+      endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: /nowhere/at/all}}}}]}]
+"""
+
+
+@pytest.mark.parametrize("what", ["http", "call", "stream"])
+def test_a_guest_that_tries_again_at_once_leaves_others_their_turn(nuncio, origin, what):
+    storm = BUILD / "tests/guests/storm.wasm"
+    running = nuncio(behind(plugin(code=storm)) + AWAY, "--concurrency", "1", origin=origin().port)
+    assert running.get("main", "/" + what).status == 200
+    for _ in range(3):
+        assert running.get("main", "/").status == 200
