@@ -259,6 +259,18 @@ void nu_buf_prepend_all(struct nu_buf *to, struct nu_buf *from)
     nu_buf_init(from);
 }
 
+void nu_buf_prepend(struct nu_buf *buf, struct nu_str s)
+{
+    struct nu_buf first = {0};
+    nu_buf_append(&first, s);
+    const struct nu_slice *next = buf->first;
+    if (next && tail_room(&first) >= next->len) {
+        nu_buf_append(&first, nu_str_make(next->ptr, next->len));
+        nu_buf_drain(buf, next->len);
+    }
+    nu_buf_prepend_all(buf, &first);
+}
+
 void nu_buf_share(struct nu_buf *to, const struct nu_buf *from)
 {
     for (const struct nu_slice *slice = from->first; slice; slice = slice->next) {

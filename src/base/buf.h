@@ -96,6 +96,8 @@ void nu_buf_collect(struct nu_buf *to, struct nu_buf *from);
 void nu_buf_collect_shared(struct nu_buf *to, const struct nu_buf *from);
 /* Puts the slices of `from` before the first byte of `to`. */
 void nu_buf_prepend_all(struct nu_buf *to, struct nu_buf *from);
+/* Puts a copy of bytes first. Small pieces put there one after the other share blocks. */
+void nu_buf_prepend(struct nu_buf *buf, struct nu_str s);
 /* Adds references to all slices of `from`, which is left as it is. */
 void nu_buf_share(struct nu_buf *to, const struct nu_buf *from);
 

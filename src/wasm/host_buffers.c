@@ -84,14 +84,6 @@ static enum nu_wasm_status get_bytes(struct nu_wasm_vm *vm, const union nu_wasm_
     return NU_WASM_OK;
 }
 
-static void prepend(struct nu_buf *body, struct nu_str bytes)
-{
-    struct nu_buf first;
-    nu_buf_init(&first);
-    nu_buf_append(&first, bytes);
-    nu_buf_prepend_all(body, &first);
-}
-
 /* Whether a body may become so long, which by the guest's doing it must not without end. */
 static bool may_have(const struct nu_buf *body, size_t drained, size_t added)
 {
@@ -118,7 +110,7 @@ static enum nu_wasm_status set_bytes(struct nu_wasm_vm *vm, const union nu_wasm_
         return NU_WASM_INTERNAL_FAILURE;
     if (start == 0) {
         nu_buf_drain(view.open_body, drained);
-        prepend(view.open_body, bytes);
+        nu_buf_prepend(view.open_body, bytes);
     } else if (start >= length_of(&view)) {
         nu_buf_append(view.open_body, bytes);
     } else {

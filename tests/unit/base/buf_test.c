@@ -89,6 +89,40 @@ static size_t count_slices(const struct nu_buf *buf)
     return count;
 }
 
+TEST(small_pieces_put_first_share_blocks)
+{
+    enum { PIECES = 20000 };
+    static char expected[PIECES];
+    struct nu_buf buf = {0};
+    nu_buf_prepend(&buf, NU_STR(""));
+    assert_null(buf.first);
+    for (size_t i = 0; i < PIECES; i++) {
+        char piece = (char)('a' + i % 26);
+        nu_buf_prepend(&buf, nu_str_make(&piece, 1));
+        expected[PIECES - 1 - i] = piece;
+    }
+    check(&buf);
+    assert_int_equal(buf.len, PIECES);
+    assert_true(count_slices(&buf) <= 2 * PIECES / nu_block_size(NU_BLOCK_SMALL) + 1);
+    static char bytes[PIECES];
+    nu_buf_copy_out(&buf, 0, bytes, PIECES);
+    assert_memory_equal(bytes, expected, PIECES);
+    nu_buf_clear(&buf);
+}
+
+TEST(a_piece_put_first_leaves_shared_bytes_alone)
+{
+    struct nu_buf buf = {0};
+    struct nu_buf other = {0};
+    nu_buf_append(&buf, NU_STR("two"));
+    nu_buf_share(&other, &buf);
+    nu_buf_prepend(&buf, NU_STR("one "));
+    assert_str(content(&other), "two");
+    assert_str(content(&buf), "one two");
+    nu_buf_clear(&buf);
+    nu_buf_clear(&other);
+}
+
 /* Three slices: a static one, a range of a block, and copied bytes. */
 static void make_three(struct nu_buf *buf)
 {
