@@ -20,7 +20,6 @@ static void add_tag(struct nu_strbuf *prefix, struct nu_str tag)
         nu_strbuf_addf(prefix, " %.*s", NU_STR_ARG(tag));
 }
 
-/* As Envoy writes it: "wasm log NAME ROOT_ID VM_ID: message". */
 /* The log takes texts, which a NUL ends: it is shown as a blank. */
 static void add_message(struct nu_strbuf *line, struct nu_str message)
 {
@@ -31,8 +30,11 @@ static void add_message(struct nu_strbuf *line, struct nu_str message)
     }
 }
 
+/* As Envoy writes it: "wasm log NAME ROOT_ID VM_ID: message". A guest may have gigabytes to say, which
+ * a line would take several times over: it gets so much of them. */
 void nu_wasm_log(struct nu_wasm_vm *vm, int level, struct nu_str message)
 {
+    enum { MESSAGE_MAX = 64 * 1024 };
     struct nu_strbuf line = {0};
     const struct nu_wasm_plugin *plugin = vm->current->plugin;
     if (!nu_log_is_enabled(NU_LOG_WASM, (enum nu_log_level)level))
@@ -44,7 +46,7 @@ void nu_wasm_log(struct nu_wasm_vm *vm, int level, struct nu_str message)
     }
     add_tag(&line, vm->spec->vm_id);
     nu_strbuf_add_cstr(&line, ": ");
-    add_message(&line, message);
+    add_message(&line, nu_str_first(message, MESSAGE_MAX));
     nu_log(NU_LOG_WASM, (enum nu_log_level)level, "%s", line.data);
     nu_strbuf_finish(&line);
 }

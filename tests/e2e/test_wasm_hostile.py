@@ -103,6 +103,14 @@ def test_a_host_function_does_not_count_to_millions(hostile):
     running.stderr.wait("pieces 28")
 
 
+def test_a_line_of_the_log_has_an_end(hostile):
+    running = hostile()
+    assert running.get("main", "/shout").status == 200
+    running.stderr.wait("shouted")
+    line = next(line for line in running.stderr.text.splitlines() if "AAA" in line)
+    assert line.count("A") == 64 * 1024
+
+
 # --- Others' requests -----------------------------------------------------------------------------
 
 

@@ -84,6 +84,17 @@ static void eat(const char *what)
     log_(what, number((uint64_t)status));
 }
 
+/* Eight megabytes in one line. */
+static void shout(void)
+{
+    enum { PAGE_BYTES = 64 * 1024, PAGES = 128 };
+    char *at = (char *)(__builtin_wasm_memory_grow(0, PAGES) * PAGE_BYTES);
+    for (size_t i = 0; i < PAGES * PAGE_BYTES; i++)
+        at[i] = 'A';
+    proxy_log(LOG_INFO, at, PAGES * PAGE_BYTES);
+    proxy_log(LOG_INFO, LITERAL("shouted"));
+}
+
 /* What requests are told to do: those that are over as well as one that waits. */
 static void disturb(void)
 {
@@ -134,6 +145,8 @@ PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint3
         reply(0);
     if (begins(path, "/eat/"))
         eat("eaten ");
+    if (is(path, "/shout"))
+        shout();
     if (is(path, "/hold")) {
         held = id;
         return PAUSE;
