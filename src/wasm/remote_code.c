@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Code that is fetched. It is asked for when the clusters are ready, and the listeners wait for it; the
- * same code (by its sha256) is fetched once for all plug-ins that want it. When it comes it is
- * compiled and tried out like a file's. What goes wrong now is no error of the configuration any more:
+ * same code is fetched once for all plug-ins that want it from the same place in the same way. When
+ * it comes it is compiled and tried out like a file's. What goes wrong now is no error of the configuration any more:
  * it is logged, and the plug-in has no VM, so that it fails closed or open. Where the code did not
  * come at all the listeners open when it was tried as often as the configuration says; behind that it
  * is asked for every now and then, until it comes.
@@ -315,13 +315,23 @@ static struct remote_code *create(struct nu_factory *factory, const remote_proto
     return remote;
 }
 
+/* Under which the fetch of a source is known to those that want the same. */
+static struct nu_str name_of(struct nu_arena *arena, const remote_proto *source)
+{
+    static const struct nu_str prefix = NU_STR_INIT("wasm code ");
+    size_t size = protobuf_c_message_get_packed_size(&source->base);
+    char *name = nu_arena_alloc(arena, prefix.len + size);
+    memcpy(name, prefix.ptr, prefix.len);
+    protobuf_c_message_pack(&source->base, (uint8_t *)name + prefix.len);
+    return nu_str_make(name, prefix.len + size);
+}
+
 bool nu_wasm_remote_code_fetch(struct nu_factory *factory, struct nu_wasm_plugin *plugin,
                                const vm_proto *proto)
 {
     const remote_proto *source = proto->code->remote;
     struct nu_wasm_remote_stats *stats = nu_stat_set_block(plugin->remote_stats);
-    struct nu_str name =
-        nu_arena_concat(factory->arena, NU_STR("wasm code "), nu_str_from(source->sha256));
+    struct nu_str name = name_of(factory->arena, source);
     struct remote_code *remote = nu_map_get(factory->shared, name);
     if (proto->nack_on_code_cache_miss) {
         nu_config_error(factory->ctx, proto, "nack_on_code_cache_miss",

@@ -21,14 +21,19 @@ enum { ROOM_BYTES = 8192 }; /* for what is said of a module, beside its bytes */
 
 /* --- The environment ------------------------------------------------------------------------------ */
 
-/* Whether a key stands in both lists, which Envoy refuses. */
-static bool has_key(const environment_proto *proto, const char *key)
+/* Where else the i-th of the host's keys stands, which Envoy refuses; NULL: nowhere. */
+static const char *find_again(const environment_proto *proto, size_t i)
 {
-    for (size_t i = 0; i < proto->n_key_values; i++) {
-        if (strcmp(proto->key_values[i]->key, key) == 0)
-            return true;
+    const char *key = proto->host_env_keys[i];
+    for (size_t k = 0; k < proto->n_key_values; k++) {
+        if (strcmp(proto->key_values[k]->key, key) == 0)
+            return "in key_values as well";
     }
-    return false;
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(proto->host_env_keys[k], key) == 0)
+            return "there twice";
+    }
+    return NULL;
 }
 
 static bool read_environment(struct nu_factory *factory, const environment_proto *proto,
@@ -41,9 +46,9 @@ static bool read_environment(struct nu_factory *factory, const environment_proto
     for (size_t i = 0; i < proto->n_host_env_keys; i++) {
         const char *key = proto->host_env_keys[i];
         const char *value = getenv(key);
-        if (has_key(proto, key)) {
-            nu_config_error(factory->ctx, proto, "host_env_keys", "%s stands in key_values as well",
-                            key);
+        const char *again = find_again(proto, i);
+        if (again) {
+            nu_config_error(factory->ctx, proto, "host_env_keys", "%s stands %s", key, again);
             return false;
         }
         if (value)

@@ -142,6 +142,8 @@ def test_every_engine_is_ours(proxy, runtime):
     ("runtime: envoy.wasm.runtime.wavm", "there is no wasm runtime 'envoy.wasm.runtime.wavm'"),
     ("environment_variables: {host_env_keys: [A], key_values: {A: b}}",
      "environment_variables.host_env_keys: A stands in key_values as well"),
+    ("environment_variables: {host_env_keys: [A, B, A]}",
+     "environment_variables.host_env_keys: A stands there twice"),
 ])
 def test_what_a_vm_cannot_be_told_is_an_error(nuncio, vm, why):
     assert why in refused(nuncio, with_code(f"{{local: {{filename: {GUEST}}}}}", vm))

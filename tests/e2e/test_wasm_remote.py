@@ -179,6 +179,17 @@ def test_plugins_with_the_same_code_fetch_it_once(proxy, serving, code):
     assert counted["cache_hits"] == 1 and counted["cache_misses"] == 1
 
 
+def test_the_same_code_from_another_place_is_fetched_there(proxy, serving, code):
+    server, dead = serving(lambda n: (200, code)), "http://code.example:81/"
+    running = proxy(server, plugin(digest_of(code), cluster="nowhere", uri=dead,
+                                   extra="failure_policy: FAIL_OPEN"),
+                    plugin(digest_of(code), name="two"))
+    assert running.get("main", "/").text.startswith(ANSWER)
+    assert len(server.asked) == 1
+    assert "wasm plug-in one has no code" in running.stderr.text
+    assert "wasm plug-in two has no code" not in running.stderr.text
+
+
 def test_what_fails_is_tried_again(proxy, serving, code):
     server = serving(lambda n: {1: (503, b""), 2: None, 3: (200, b""), 4: (200, b"else")}.get(
         n, (200, code)))
