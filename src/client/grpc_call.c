@@ -7,6 +7,8 @@
 static void on_message(struct nu_grpc_stream *stream, struct nu_buf *message)
 {
     struct nu_grpc_call *call = stream->owner;
+    nu_grpc_stream_forget(stream, call->answer.len);
+    nu_grpc_stream_keep(stream, message->len);
     nu_buf_clear(&call->answer);
     nu_buf_gather(&call->answer, message);
     call->has_answer = true;

@@ -160,6 +160,18 @@ static void give_back(struct nu_grpc_stream *stream, size_t bytes)
     stream->budgeted -= bytes;
 }
 
+void nu_grpc_stream_keep(struct nu_grpc_stream *stream, size_t bytes)
+{
+    bool has_room = !stream->budget || nu_byte_budget_take(stream->budget, bytes);
+    nu_assert(has_room); /* they were given back just now */
+    stream->budgeted += bytes;
+}
+
+void nu_grpc_stream_forget(struct nu_grpc_stream *stream, size_t bytes)
+{
+    give_back(stream, bytes);
+}
+
 static void tell_initial(struct nu_grpc_stream *stream)
 {
     const struct nu_headers *metadata = stream->initial;

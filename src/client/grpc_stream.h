@@ -111,6 +111,10 @@ static inline bool nu_grpc_stream_is_above_high(const struct nu_grpc_stream *str
 }
 /* About how many bytes were sent that are still here, waiting for the cluster. */
 size_t nu_grpc_stream_unsent(struct nu_grpc_stream *stream);
+/* For an owner that keeps a message: so many bytes of it stay counted against the budget, until they
+ * are forgotten or the stream is destroyed. Within on_message. */
+void nu_grpc_stream_keep(struct nu_grpc_stream *stream, size_t bytes);
+void nu_grpc_stream_forget(struct nu_grpc_stream *stream, size_t bytes);
 /* Clears the pointer; NULL inside is allowed. */
 void nu_grpc_stream_destroy(struct nu_grpc_stream **stream);
 

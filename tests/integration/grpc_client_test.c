@@ -422,6 +422,26 @@ TEST(received_bytes_are_counted_against_a_budget)
     fixture_finish(&f);
 }
 
+/* A server may send its answer, and then nothing for as long as it likes. */
+TEST(an_answer_that_is_kept_counts_against_the_budget)
+{
+    struct fixture f;
+    struct grpc_client client;
+    struct nu_byte_budget budget = {.max = 1000};
+    struct nu_grpc_params params = plain;
+    params.budget = &budget;
+    start(&f, HEAD OK_HEAD " | m long one | m two | pause");
+    assert_true(make_call(&f, &client, &params));
+    for (int i = 0; i < 1000 && client.call->answer.len != 3; i++)
+        nu_loop_run_turn(f.base.loop, 2);
+    assert_int_equal(client.call->answer.len, 3);
+    assert_int_equal(budget.used, 3);
+    nu_grpc_call_destroy(&client.call);
+    assert_int_equal(budget.used, 0);
+    finish_client(&client);
+    fixture_finish(&f);
+}
+
 TEST(a_budget_has_back_what_a_destroyed_stream_held)
 {
     struct fixture f;
