@@ -57,6 +57,7 @@ int32_t nu_wasm_vm_call(struct nu_wasm_context *context, enum nu_wasm_callback c
     union nu_wasm_value result = {.i32 = otherwise};
     if (!vm->callbacks[callback])
         return otherwise;
+    nu_debug_assert(vm->guest.depth == 0);
     vm->current = context;
     vm->effective = context;
     bool ok = nu_wasm_guest_call(&vm->guest, vm->callbacks[callback],
