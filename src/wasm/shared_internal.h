@@ -18,6 +18,8 @@ struct nu_wasm_shared_data {
     struct nu_map entries; /* of struct entry */
     uint64_t bytes;        /* that they take */
     struct nu_list queues; /* of struct queue */
+    struct nu_map
+        queue_of; /* the same by name: a guest may make very many, and all wait for the lock */
     uint64_t queue_bytes;
     bool is_full_told; /* that a queue had no room was logged */
 };

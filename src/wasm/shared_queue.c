@@ -66,13 +66,7 @@ static struct queue *by_token(uint32_t token)
 
 static struct queue *by_name(const struct nu_wasm_shared_data *space, struct nu_str name)
 {
-    struct queue *queue;
-    nu_list_for_each(queue, &space->queues, struct queue, link)
-    {
-        if (nu_str_eq(nu_strbuf_str(&queue->name), name))
-            return queue;
-    }
-    return NULL;
+    return nu_map_get(&space->queue_of, name);
 }
 
 /* --- Bindings --------------------------------------------------------------------------------- */
@@ -111,9 +105,9 @@ static void unbind(struct binding *binding)
 static void bind(struct queue *queue, struct nu_wasm_queue_listener *listener)
 {
     struct binding *binding;
-    nu_list_for_each(binding, &listener->bindings, struct binding, of_listener)
+    nu_list_for_each(binding, &queue->bindings, struct binding, of_queue)
     {
-        if (binding->queue != queue)
+        if (binding->listener != listener)
             continue;
         nu_list_remove(&binding->of_queue);
         nu_list_add_last(&queue->bindings, &binding->of_queue);
@@ -229,6 +223,7 @@ static struct queue *create(struct nu_wasm_shared_data *space, struct nu_str nam
         queue->token = ++all.last_token;
     while (queue->token == 0 || by_token(queue->token));
     nu_map_put(&all.by_token, key_of(&queue->token), queue);
+    nu_map_put(&space->queue_of, nu_strbuf_str(&queue->name), queue);
     nu_list_add_last(&space->queues, &queue->link);
     return queue;
 }
@@ -328,6 +323,7 @@ void nu_wasm_shared_end_queues(struct nu_wasm_shared_data *space)
         nu_strbuf_finish(&queue->name);
         nu_free(queue);
     }
+    nu_map_finish(&space->queue_of);
     if (all.by_token.count == 0)
         nu_map_finish(&all.by_token);
 }

@@ -212,6 +212,32 @@ static void *add_many(void *arg)
     return NULL;
 }
 
+/* All that have room: who looked through them would look some forty thousand million times. */
+TEST(very_many_queues_are_found_by_name)
+{
+    struct nu_loop *loop = nu_loop_create();
+    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
+    struct taker taker;
+    char name[16] = "";
+    uint32_t count = 0;
+    uint32_t first = 0;
+    begin(&taker, loop, space);
+    for (uint32_t token; (token = nu_wasm_queue_register(space, nu_str_from(name), taker.listener));
+         snprintf(name, sizeof(name), "%u", ++count)) {
+        first = count ? first : token;
+        assert_int_equal(nu_wasm_queue_register(space, nu_str_from(name), taker.listener), token);
+    }
+    assert_true(count > 200 * 1000);
+    for (uint32_t i = 1; i < count; i++) {
+        snprintf(name, sizeof(name), "%u", i);
+        assert_int_equal(nu_wasm_queue_resolve(NU_STR("a"), nu_str_from(name)), first + i);
+    }
+    assert_int_equal(nu_wasm_queue_resolve(NU_STR("a"), NU_STR("")), first);
+    end(&taker);
+    nu_wasm_shared_data_unref(&space);
+    nu_loop_destroy(&loop);
+}
+
 TEST(threads_put_in_while_listeners_come_and_go)
 {
     struct nu_loop *loop = nu_loop_create();
