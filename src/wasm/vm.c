@@ -285,8 +285,9 @@ struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loo
         nu_list_init(&vm->contexts[i]);
     count_new(vm);
     nu_wasm_callouts_init(&vm->callouts);
-    nu_wasm_report_begin(vm);
+    nu_list_init(&vm->report.link);
     if (nu_wasm_guest_init(&vm->guest, &spec->program, vm, error)) {
+        nu_wasm_report_begin(vm); /* from here on others look at the guest */
         find_functions(vm);
         start(vm);
     }

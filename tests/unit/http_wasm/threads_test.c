@@ -3,6 +3,7 @@
 #include "harness/wasm_filter.h"
 
 #include "wasm/plugin.h"
+#include "wasm/report.h"
 #include "wasm/shared_data.h"
 
 enum { THREADS = 4, ROUNDS = 200, POINTER = 8, SIZE = 16, CAS = 24 };
@@ -118,6 +119,48 @@ TEST(threads_count_and_pass_on_together)
     assert_int_equal(atomic_load(&taken), THREADS * ROUNDS);
     assert_true(atomic_load(&told) > 0);
     nu_strbuf_finish(&value);
+    wasm_filter_drop(&w);
+}
+
+/* --- What is told of VMs while they come and go -------------------------------------------------- */
+
+static void *come_and_go(void *arg)
+{
+    struct worker *worker = arg;
+    struct nu_strbuf error = {0};
+    nu_thread_enter(worker->index, "worker");
+    struct nu_loop *loop = nu_loop_create();
+    const struct nu_wasm_plugin *plugin = w.entry.config;
+    pthread_barrier_wait(&together);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct nu_wasm_vm *vm = nu_wasm_vm_create(plugin->spec, loop, &error);
+        assert_non_null(vm);
+        nu_wasm_vm_destroy(&vm);
+    }
+    nu_loop_destroy(&loop);
+    nu_thread_leave();
+    return NULL;
+}
+
+TEST(vms_are_told_while_they_come_and_go)
+{
+    struct worker worker = {.index = 1};
+    size_t count;
+    assert_true(wasm_filter_load(&w, &guest, "", ""));
+    pthread_barrier_init(&together, NULL, 2);
+    assert_int_equal(nu_thread_start(&worker.thread, come_and_go, &worker), 0);
+    pthread_barrier_wait(&together);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct nu_arena arena;
+        nu_arena_init(&arena);
+        const struct nu_wasm_vm_row *rows = nu_wasm_report_list(&arena, &count);
+        assert_true(count <= 1);
+        if (count)
+            assert_int_equal(rows[0].thread, 1);
+        nu_arena_finish(&arena);
+    }
+    pthread_join(worker.thread, NULL);
+    pthread_barrier_destroy(&together);
     wasm_filter_drop(&w);
 }
 
