@@ -367,16 +367,17 @@ static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t token, struct was
     return NU_WASM_OK;
 }
 
-/* Whether nuncio may keep so many more bytes until the cluster takes them. */
+/* Whether nuncio may keep so many more bytes until the cluster takes them. What it keeps already goes
+ * on counting, whatever the answer. */
 static bool may_send(struct wasm_grpc *self, size_t bytes)
 {
     struct nu_byte_budget *budget = &self->vm->callouts.budget;
-    nu_byte_budget_give_back(budget, self->unsent);
-    self->unsent = 0;
-    size_t wanted = nu_grpc_stream_unsent(self->stream) + bytes;
-    if (!nu_byte_budget_take(budget, wanted))
+    size_t kept = nu_min_size(nu_grpc_stream_unsent(self->stream), self->unsent);
+    nu_byte_budget_give_back(budget, self->unsent - kept);
+    self->unsent = kept;
+    if (!nu_byte_budget_take(budget, bytes))
         return false;
-    self->unsent = wanted;
+    self->unsent += bytes;
     return true;
 }
 

@@ -6,6 +6,7 @@ import pytest
 from process import eventually
 from test_wasm import (BUILD, behind, plugin, proxy, shared_proxy,  # pylint: disable=unused-import
                        tools)
+from test_wasm_callouts import PATIENCE
 
 GUEST = BUILD / "tests/guests/hostile.wasm"
 
@@ -151,10 +152,20 @@ AWAY = """  - name: away
 """
 
 
+@pytest.fixture
+def storm(nuncio, origin):
+    guest = plugin(code=BUILD / "tests/guests/storm.wasm")
+    return nuncio(behind(guest) + AWAY + PATIENCE, "--concurrency", "1", origin=origin().port)
+
+
 @pytest.mark.parametrize("what", ["http", "call", "stream"])
-def test_a_guest_that_tries_again_at_once_leaves_others_their_turn(nuncio, origin, what):
-    storm = BUILD / "tests/guests/storm.wasm"
-    running = nuncio(behind(plugin(code=storm)) + AWAY, "--concurrency", "1", origin=origin().port)
-    assert running.get("main", "/" + what).status == 200
+def test_a_guest_that_tries_again_at_once_leaves_others_their_turn(storm, what):
+    assert storm.get("main", "/" + what).status == 200
     for _ in range(3):
-        assert running.get("main", "/").status == 200
+        assert storm.get("main", "/").status == 200
+
+
+def test_messages_that_are_kept_go_on_counting_when_another_is_refused(storm):
+    storm.get("main", "/fill")
+    storm.stderr.wait("first 31")
+    storm.stderr.wait("second 0")

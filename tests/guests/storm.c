@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A filter that tries again at once, and without end, whatever fails: as the path of a request says,
- * `/http`, `/call` or `/stream`, to a cluster "away". For tests/e2e/test_wasm_hostile.py.
+ * `/http`, `/call` or `/stream`, to a cluster "away". `/fill` sends it all that it may on one stream,
+ * and on another one. For tests/e2e/test_wasm_hostile.py.
  */
 #include "proxy_wasm.h"
 
@@ -19,10 +20,22 @@ static void begin_call(void)
     proxy_grpc_call(LITERAL("away"), LITERAL("s"), LITERAL("call"), NULL, 0, NULL, 0, 1000, &token);
 }
 
-static void begin_stream(void)
+static uint32_t begin_stream(void)
 {
-    uint32_t token;
+    uint32_t token = 0;
     proxy_grpc_stream(LITERAL("away"), LITERAL("s"), LITERAL("stream"), NULL, 0, &token);
+    return token;
+}
+
+/* How many messages of eight megabytes a new stream takes. */
+static size_t fill(void)
+{
+    static char message[8 * 1024 * 1024];
+    uint32_t token = begin_stream();
+    size_t count = 0;
+    while (proxy_grpc_send(token, message, sizeof(message), 0) == 0)
+        count++;
+    return count;
 }
 
 static uint32_t last_call;
@@ -37,6 +50,10 @@ PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint3
         begin_stream();
     if (is(path, "/call"))
         begin_call();
+    if (is(path, "/fill")) {
+        log_("first ", number(fill()));
+        log_("second ", number(fill()));
+    }
     last_call = is(path, "/call");
     return CONTINUE;
 }
