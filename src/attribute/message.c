@@ -86,28 +86,6 @@ static const void *place_of(const ProtobufCMessage *message, unsigned offset)
     return (const char *)message + offset;
 }
 
-static size_t size_of(const ProtobufCFieldDescriptor *field)
-{
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return 8;
-    case PROTOBUF_C_TYPE_BOOL:
-        return sizeof(protobuf_c_boolean);
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    default:
-        return 4;
-    }
-}
-
 static bool is_map(const ProtobufCFieldDescriptor *field)
 {
     return field->type == PROTOBUF_C_TYPE_MESSAGE &&
@@ -136,7 +114,7 @@ static struct nu_attribute_entries repeated_list(const struct nu_attribute_sourc
     const char *array = *(const char *const *)place_of(message, field->offset);
     struct nu_attribute_entry *items = nu_arena_alloc(source->arena, (count + 1) * sizeof(*items));
     for (size_t i = 0; i < count; i++) {
-        const void *at = array + i * size_of(field);
+        const void *at = array + i * nu_type_size(field->type);
         if (is_map(field))
             items[i] = entry_of(source, *(const ProtobufCMessage *const *)at);
         else

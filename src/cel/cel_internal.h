@@ -104,6 +104,16 @@ struct nu_cel_value nu_cel_too_much(void);
 /* A function was called with values that it is not for. */
 struct nu_cel_value nu_cel_no_overload(void);
 
+/* A result that its type has no room for. */
+struct nu_cel_value nu_cel_overflow(void);
+/* A timestamp, or a duration, of a time that fits; else an overflow. */
+struct nu_cel_value nu_cel_make_time(enum nu_cel_type type, bool fits, struct nu_cel_time time);
+
+/* Defines a function or operator of its file's table. */
+#define NU_CEL_FN(name) \
+    static struct nu_cel_value name(struct nu_cel_eval *eval, const struct nu_cel_value *args, \
+                                    size_t count)
+
 /* The function that is called so; NULL if there is none. `has_receiver`: args[0] stands before a
  * dot. */
 nu_cel_fn *nu_cel_function(struct nu_str name, size_t count, bool has_receiver);

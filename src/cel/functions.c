@@ -1,287 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators and the standard functions. Arithmetic that leaves its type is an error. */
+/* The standard functions: of texts, and conversions. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "cel/cel_internal.h"
-
-static struct nu_cel_value overflow(void)
-{
-    return nu_cel_error("the result is out of range");
-}
-
-/* --- Arithmetic ------------------------------------------------------------------------------- */
-
-enum arithmetic { ADD, SUBTRACT, MULTIPLY, DIVIDE, MODULO };
-
-static struct nu_cel_value on_ints(enum arithmetic what, int64_t a, int64_t b)
-{
-    int64_t result = 0;
-    bool fails = false;
-    if (what >= DIVIDE && b == 0)
-        return nu_cel_error("division by zero");
-    if (what >= DIVIDE && a == INT64_MIN && b == -1)
-        return overflow();
-    switch (what) {
-    case ADD:
-        fails = __builtin_add_overflow(a, b, &result);
-        break;
-    case SUBTRACT:
-        fails = __builtin_sub_overflow(a, b, &result);
-        break;
-    case MULTIPLY:
-        fails = __builtin_mul_overflow(a, b, &result);
-        break;
-    case DIVIDE:
-        result = a / b;
-        break;
-    case MODULO:
-        result = a % b;
-        break;
-    }
-    return fails ? overflow() : nu_cel_int(result);
-}
-
-static struct nu_cel_value on_uints(enum arithmetic what, uint64_t a, uint64_t b)
-{
-    uint64_t result = 0;
-    bool fails = false;
-    if (what >= DIVIDE && b == 0)
-        return nu_cel_error("division by zero");
-    switch (what) {
-    case ADD:
-        fails = __builtin_add_overflow(a, b, &result);
-        break;
-    case SUBTRACT:
-        fails = __builtin_sub_overflow(a, b, &result);
-        break;
-    case MULTIPLY:
-        fails = __builtin_mul_overflow(a, b, &result);
-        break;
-    case DIVIDE:
-        result = a / b;
-        break;
-    case MODULO:
-        result = a % b;
-        break;
-    }
-    return fails ? overflow() : nu_cel_uint(result);
-}
-
-static struct nu_cel_value on_doubles(enum arithmetic what, double a, double b)
-{
-    switch (what) {
-    case ADD:
-        return nu_cel_double(a + b);
-    case SUBTRACT:
-        return nu_cel_double(a - b);
-    case MULTIPLY:
-        return nu_cel_double(a * b);
-    case DIVIDE: /* by zero as well: that has a value here */
-        return nu_cel_double(a / b);
-    case MODULO:
-        break;
-    }
-    return nu_cel_no_overload();
-}
-
-/* A timestamp, or a duration, if it is one. */
-static struct nu_cel_value make_time(enum nu_cel_type type, bool fits, struct nu_cel_time time)
-{
-    struct nu_cel_value value = {.type = type, .time = time};
-    bool is_one = type == NU_CEL_TIMESTAMP ? nu_cel_is_timestamp(time) : nu_cel_is_duration(time);
-    return fits && is_one ? value : overflow();
-}
-
-static struct nu_cel_value on_times(enum arithmetic what, const struct nu_cel_value *a,
-                                    const struct nu_cel_value *b)
-{
-    bool a_is_point = a->type == NU_CEL_TIMESTAMP;
-    bool b_is_point = b->type == NU_CEL_TIMESTAMP;
-    struct nu_cel_time sum;
-    if (what == ADD && !(a_is_point && b_is_point)) {
-        bool fits = nu_cel_time_add(a->time, b->time, &sum);
-        return make_time(a_is_point || b_is_point ? NU_CEL_TIMESTAMP : NU_CEL_DURATION, fits, sum);
-    }
-    if (what == SUBTRACT && (a_is_point || !b_is_point)) {
-        bool fits = nu_cel_time_add(a->time, nu_cel_time_negate(b->time), &sum);
-        return make_time(a_is_point && !b_is_point ? NU_CEL_TIMESTAMP : NU_CEL_DURATION, fits, sum);
-    }
-    return nu_cel_no_overload();
-}
-
-static bool is_time(const struct nu_cel_value *value)
-{
-    return value->type == NU_CEL_TIMESTAMP || value->type == NU_CEL_DURATION;
-}
-
-static struct nu_cel_value calculate(enum arithmetic what, const struct nu_cel_value *args)
-{
-    if (is_time(&args[0]) && is_time(&args[1]))
-        return on_times(what, &args[0], &args[1]);
-    if (args[0].type != args[1].type)
-        return nu_cel_no_overload();
-    switch (args[0].type) {
-    case NU_CEL_INT:
-        return on_ints(what, args[0].integer, args[1].integer);
-    case NU_CEL_UINT:
-        return on_uints(what, args[0].natural, args[1].natural);
-    case NU_CEL_DOUBLE:
-        return on_doubles(what, args[0].real, args[1].real);
-    default:
-        return nu_cel_no_overload();
-    }
-}
-
-static struct nu_cel_value join_texts(struct nu_cel_eval *eval, const struct nu_cel_value *args)
-{
-    struct nu_cel_value value = {.type = args[0].type};
-    if (!nu_cel_spend_bytes(eval, args[0].text.len + args[1].text.len))
-        return nu_cel_too_much();
-    value.text = nu_arena_concat(eval->arena, args[0].text, args[1].text);
-    return value;
-}
-
-static struct nu_cel_value join_lists(struct nu_cel_eval *eval, const struct nu_cel_list *a,
-                                      const struct nu_cel_list *b)
-{
-    struct nu_cel_list *list = nu_arena_alloc(eval->arena, sizeof(*list));
-    if (!nu_cel_spend(eval, a->count + b->count))
-        return nu_cel_too_much();
-    struct nu_cel_value *items =
-        nu_arena_alloc(eval->arena, (a->count + b->count + 1) * sizeof(*items));
-    if (a->count)
-        memcpy(items, a->items, a->count * sizeof(*items));
-    if (b->count)
-        memcpy(items + a->count, b->items, b->count * sizeof(*items));
-    *list = (struct nu_cel_list){a->count + b->count, items};
-    return nu_cel_list(list);
-}
-
-/* The macros below make functions of an expression's operators and names: all have one form. */
-#define FUNCTION(name) \
-    static struct nu_cel_value name(struct nu_cel_eval *eval, const struct nu_cel_value *args, \
-                                    size_t count)
-
-FUNCTION(add)
-{
-    (void)count;
-    bool is_text = args[0].type == NU_CEL_STRING || args[0].type == NU_CEL_BYTES;
-    if (is_text && args[0].type == args[1].type)
-        return join_texts(eval, args);
-    if (args[0].type == NU_CEL_LIST && args[1].type == NU_CEL_LIST)
-        return join_lists(eval, args[0].list, args[1].list);
-    return calculate(ADD, args);
-}
-
-#define CALCULATION(name, what) \
-    FUNCTION(name) \
-    { \
-        (void)eval, (void)count; \
-        return calculate(what, args); \
-    }
-CALCULATION(subtract, SUBTRACT)
-CALCULATION(multiply, MULTIPLY)
-CALCULATION(divide, DIVIDE)
-CALCULATION(modulo, MODULO)
-
-struct nu_cel_value nu_cel_negate(struct nu_cel_eval *eval, const struct nu_cel_value *args,
-                                  size_t count)
-{
-    (void)eval, (void)count;
-    if (args[0].type == NU_CEL_DOUBLE)
-        return nu_cel_double(-args[0].real);
-    if (args[0].type == NU_CEL_INT)
-        return on_ints(SUBTRACT, 0, args[0].integer);
-    return nu_cel_no_overload();
-}
-
-struct nu_cel_value nu_cel_not(struct nu_cel_eval *eval, const struct nu_cel_value *args,
-                               size_t count)
-{
-    (void)eval, (void)count;
-    return args[0].type == NU_CEL_BOOL ? nu_cel_bool(!args[0].boolean) : nu_cel_no_overload();
-}
-
-/* --- Comparison ------------------------------------------------------------------------------- */
-
-FUNCTION(equal)
-{
-    (void)count;
-    return nu_cel_bool(nu_cel_equal(eval, &args[0], &args[1]));
-}
-
-FUNCTION(unequal)
-{
-    (void)count;
-    return nu_cel_bool(!nu_cel_equal(eval, &args[0], &args[1]));
-}
-
-#define COMPARISON(name, test) \
-    FUNCTION(name) \
-    { \
-        int order = 0; \
-        bool is_nan; \
-        (void)count; \
-        bool is_text = args[0].type == NU_CEL_STRING || args[0].type == NU_CEL_BYTES; \
-        if (!nu_cel_spend_bytes(eval, is_text ? args[0].text.len : 0)) \
-            return nu_cel_too_much(); \
-        if (nu_cel_compare(&args[0], &args[1], &order, &is_nan)) \
-            return nu_cel_bool(test); \
-        return is_nan ? nu_cel_bool(false) : nu_cel_no_overload(); \
-    }
-COMPARISON(less, order < 0)
-COMPARISON(less_or_equal, order <= 0)
-COMPARISON(greater, order > 0)
-COMPARISON(greater_or_equal, order >= 0)
-
-FUNCTION(in)
-{
-    struct nu_cel_value value;
-    (void)count;
-    if (args[1].type == NU_CEL_MAP && nu_cel_is_key(&args[0]))
-        return nu_cel_bool(nu_cel_map_find(eval, args[1].map, &args[0], &value));
-    if (args[1].type != NU_CEL_LIST)
-        return nu_cel_no_overload();
-    for (size_t i = 0; i < args[1].list->count && !eval->is_stopped; i++) {
-        if (nu_cel_equal(eval, &args[1].list->items[i], &args[0]))
-            return nu_cel_bool(true);
-    }
-    return nu_cel_bool(false);
-}
-
-struct nu_cel_value nu_cel_index(struct nu_cel_eval *eval, const struct nu_cel_value *args,
-                                 size_t count)
-{
-    (void)count;
-    return nu_cel_at(eval, &args[0], &args[1]);
-}
-
-nu_cel_fn *nu_cel_binary(struct nu_str token)
-{
-    static const struct {
-        struct nu_str token;
-        nu_cel_fn *call;
-    } operators[] = {
-        {NU_STR_INIT("+"), add},
-        {NU_STR_INIT("-"), subtract},
-        {NU_STR_INIT("*"), multiply},
-        {NU_STR_INIT("/"), divide},
-        {NU_STR_INIT("%"), modulo},
-        {NU_STR_INIT("=="), equal},
-        {NU_STR_INIT("!="), unequal},
-        {NU_STR_INIT("<"), less},
-        {NU_STR_INIT("<="), less_or_equal},
-        {NU_STR_INIT(">"), greater},
-        {NU_STR_INIT(">="), greater_or_equal},
-        {NU_STR_INIT("in"), in},
-    };
-    for (size_t i = 0; i < NU_ARRAY_LEN(operators); i++) {
-        if (nu_str_eq(operators[i].token, token))
-            return operators[i].call;
-    }
-    return NULL;
-}
 
 /* --- Texts ------------------------------------------------------------------------------------ */
 
@@ -293,7 +15,7 @@ static int64_t count_characters(struct nu_str text)
     return count;
 }
 
-FUNCTION(size)
+NU_CEL_FN(size)
 {
     struct nu_cel_list items;
     (void)count;
@@ -315,7 +37,7 @@ FUNCTION(size)
 }
 
 #define TEXT_TEST(name, test) \
-    FUNCTION(name) \
+    NU_CEL_FN(name) \
     { \
         (void)count; \
         if (args[0].type != NU_CEL_STRING || args[1].type != NU_CEL_STRING) \
@@ -371,7 +93,7 @@ static bool spend_text(struct nu_cel_eval *eval, const struct nu_cel_value *valu
     return value->type != NU_CEL_STRING || nu_cel_spend_bytes(eval, value->text.len);
 }
 
-FUNCTION(to_int)
+NU_CEL_FN(to_int)
 {
     struct nu_cel_value value = nu_cel_int(0);
     (void)count;
@@ -381,10 +103,10 @@ FUNCTION(to_int)
     case NU_CEL_INT:
         return args[0];
     case NU_CEL_UINT:
-        return args[0].natural <= INT64_MAX ? nu_cel_int(args[0].integer) : overflow();
+        return args[0].natural <= INT64_MAX ? nu_cel_int(args[0].integer) : nu_cel_overflow();
     case NU_CEL_DOUBLE:
         if (!(args[0].real > -9223372036854775808.0 && args[0].real < 9223372036854775808.0))
-            return overflow();
+            return nu_cel_overflow();
         return nu_cel_int((int64_t)args[0].real);
     case NU_CEL_STRING:
         if (nu_str_to_i64(trim(args[0].text), &value.integer) != NU_OK)
@@ -407,7 +129,7 @@ static bool text_to_uint(struct nu_str text, uint64_t *value)
     return nu_str_to_u64(text, value) == NU_OK;
 }
 
-FUNCTION(to_uint)
+NU_CEL_FN(to_uint)
 {
     struct nu_cel_value value = nu_cel_uint(0);
     (void)count;
@@ -415,12 +137,12 @@ FUNCTION(to_uint)
         return nu_cel_too_much();
     switch (args[0].type) {
     case NU_CEL_INT:
-        return args[0].integer >= 0 ? nu_cel_uint(args[0].natural) : overflow();
+        return args[0].integer >= 0 ? nu_cel_uint(args[0].natural) : nu_cel_overflow();
     case NU_CEL_UINT:
         return args[0];
     case NU_CEL_DOUBLE:
         if (!(args[0].real >= 0 && args[0].real < 18446744073709551616.0))
-            return overflow();
+            return nu_cel_overflow();
         return nu_cel_uint((uint64_t)args[0].real);
     case NU_CEL_STRING:
         if (!text_to_uint(args[0].text, &value.natural))
@@ -431,7 +153,7 @@ FUNCTION(to_uint)
     }
 }
 
-FUNCTION(to_double)
+NU_CEL_FN(to_double)
 {
     struct nu_cel_value value = nu_cel_double(0);
     (void)count;
@@ -487,7 +209,7 @@ static struct nu_cel_value format(struct nu_cel_eval *eval, const struct nu_cel_
     return made;
 }
 
-FUNCTION(to_string)
+NU_CEL_FN(to_string)
 {
     (void)count;
     switch (args[0].type) {
@@ -512,7 +234,7 @@ FUNCTION(to_string)
     }
 }
 
-FUNCTION(to_bytes)
+NU_CEL_FN(to_bytes)
 {
     (void)eval, (void)count;
     if (args[0].type != NU_CEL_STRING && args[0].type != NU_CEL_BYTES)
@@ -520,7 +242,7 @@ FUNCTION(to_bytes)
     return nu_cel_bytes(args[0].text);
 }
 
-FUNCTION(to_bool)
+NU_CEL_FN(to_bool)
 {
     static const struct nu_str yes[] = {NU_STR_INIT("1"), NU_STR_INIT("t"), NU_STR_INIT("true"),
                                         NU_STR_INIT("TRUE"), NU_STR_INIT("True")};
@@ -540,7 +262,7 @@ FUNCTION(to_bool)
     return nu_cel_error("neither true nor false");
 }
 
-FUNCTION(to_timestamp)
+NU_CEL_FN(to_timestamp)
 {
     struct nu_cel_value value = {.type = NU_CEL_TIMESTAMP};
     (void)count;
@@ -549,7 +271,7 @@ FUNCTION(to_timestamp)
     if (args[0].type == NU_CEL_TIMESTAMP)
         return args[0];
     if (args[0].type == NU_CEL_INT)
-        return make_time(NU_CEL_TIMESTAMP, true, (struct nu_cel_time){args[0].integer, 0});
+        return nu_cel_make_time(NU_CEL_TIMESTAMP, true, (struct nu_cel_time){args[0].integer, 0});
     if (args[0].type != NU_CEL_STRING)
         return nu_cel_no_overload();
     if (!nu_cel_parse_timestamp(args[0].text, &value.time))
@@ -557,7 +279,7 @@ FUNCTION(to_timestamp)
     return value;
 }
 
-FUNCTION(to_duration)
+NU_CEL_FN(to_duration)
 {
     struct nu_cel_value value = {.type = NU_CEL_DURATION};
     (void)count;
@@ -572,13 +294,13 @@ FUNCTION(to_duration)
     return value;
 }
 
-FUNCTION(type_of)
+NU_CEL_FN(type_of)
 {
     (void)eval, (void)count;
     return (struct nu_cel_value){.type = NU_CEL_TYPE, .named = args[0].type};
 }
 
-FUNCTION(same)
+NU_CEL_FN(same)
 {
     (void)eval, (void)count;
     return args[0];

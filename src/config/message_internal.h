@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "config/doc.h"
+#include "config/schema.h"
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
@@ -53,9 +54,6 @@ static inline uint32_t *nu_message_case(const ProtobufCMessage *message,
 
 /* Whether a message is one of google.protobuf's wrappers: UInt32Value and the like. */
 bool nu_is_wrapper(const ProtobufCMessageDescriptor *descriptor);
-
-/* Bytes of one value of a type, in a message or in an array. */
-size_t nu_type_size(ProtobufCType type);
 
 /* Whether the field is set: not the default, and in a oneof the member that is set. */
 bool nu_message_has(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field);

@@ -111,6 +111,8 @@ const struct nu_message_meta *nu_schema_meta(const ProtobufCMessageDescriptor *d
 const ProtobufCMessageDescriptor *nu_config_find_type(struct nu_str name);
 /* The message name in a type URL: what stands behind the last '/'. */
 struct nu_str nu_config_type_name(struct nu_str type_url);
+/* Bytes of one value of a type, in a message or in an array. */
+size_t nu_type_size(ProtobufCType type);
 
 /* Whether Envoy knows this value of an enum and nuncio does not implement it. */
 bool nu_schema_enum_is_missing(const ProtobufCEnumDescriptor *descriptor, int value);

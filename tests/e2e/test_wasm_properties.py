@@ -2,28 +2,13 @@
 """What guests read of a request and leave there for others: tests/guests/properties.c asks for what a
 request names. What a real Envoy says to the same questions is in tests/compat/cases/wasm_properties;
 here is what has no like in Envoy, and what takes many requests."""
-import os
-import pathlib
-
 import pytest
 
 from configs import GATED, PROXY
+from test_wasm import BUILD, STRING, WASM, tools  # noqa: F401  pylint: disable=unused-import
 
-BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build"))
 GUEST = BUILD / "tests/guests/properties.wasm"
-WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
-STRING = "type.googleapis.com/google.protobuf.StringValue"
 VERDICT = "metadata/filter_metadata/nuncio.filters.http.prime_authz/verdict"
-
-
-@pytest.fixture(autouse=True)
-def tools():
-    if not (BUILD / "nuncio-wasm-v8.so").exists():
-        pytest.skip("needs libnode-dev")
-    if not GUEST.exists():
-        pytest.skip("needs clang and lld")
-    os.environ["TSAN_OPTIONS"] = "suppressions=" + str(
-        pathlib.Path(__file__).resolve().parents[1] / "tsan_suppressions.txt")
 
 
 def plugin(name="one", configuration=""):
