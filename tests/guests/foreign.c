@@ -13,7 +13,7 @@
  *
  * A root's configuration "call NAME ARGUMENTS" is a call in on_configure, whose answer is logged.
  */
-#include "proxy_wasm.h"
+#include "guest.h"
 
 PROXY_IMPORT(envoy_resolve_dns)
 int envoy_resolve_dns(const char *address, size_t size, uint32_t *token);
@@ -23,11 +23,6 @@ enum { BYTES_MAX = 200 * 1024 };
 static char arguments[BYTES_MAX];
 static char answer[2 * BYTES_MAX];
 static struct text path;
-
-static int digit(char c)
-{
-    return c >= 'a' ? c - 'a' + 10 : c - '0';
-}
 
 static struct text from_hex(struct text hex)
 {
@@ -49,18 +44,6 @@ static struct text say(int status, struct text bytes)
         answer[n++] = "0123456789abcdef"[bytes.ptr[i] & 15];
     }
     return (struct text){answer, n};
-}
-
-/* The part of `rest` before a character. */
-static struct text cut(struct text *rest, char at)
-{
-    struct text part = {rest->ptr, 0};
-    while (part.size < rest->size && part.ptr[part.size] != at)
-        part.size++;
-    size_t gone = part.size < rest->size ? part.size + 1 : part.size;
-    rest->ptr += gone;
-    rest->size -= gone;
-    return part;
 }
 
 /* NAME, then a character, then its arguments. */

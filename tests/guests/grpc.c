@@ -12,7 +12,7 @@
  * "token" (instead of the one that was given). The request is answered when nothing is awaited any
  * more, unless it is told to hold. A plug-in's configuration are steps for a tick, to "origin".
  */
-#include "proxy_wasm.h"
+#include "guest.h"
 
 enum { TRANSCRIPT_MAX = 64 * 1024, VALUE_MAX = 4096, SHOWN_MAX = 64 };
 
@@ -22,8 +22,6 @@ static size_t line_start;
 
 static char values[7][VALUE_MAX]; /* of the headers */
 static struct text service, at_start, at_initial, at_receive, at_close, metadata, token_text;
-static char configuration_bytes[VALUE_MAX];
-static struct text configuration;
 
 static uint32_t request; /* that waits, or 0 */
 static uint32_t token;   /* of the newest call or stream */
@@ -99,29 +97,12 @@ static void say_map(int map)
 
 /* --- Steps --------------------------------------------------------------------------------------- */
 
-/* What stands before the separator, which is taken off as well. */
-static struct text cut(struct text *rest, char separator)
-{
-    struct text part = {rest->ptr, 0};
-    while (part.size < rest->size && part.ptr[part.size] != separator)
-        part.size++;
-    size_t taken = part.size < rest->size ? part.size + 1 : part.size;
-    rest->ptr += taken;
-    rest->size -= taken;
-    return part;
-}
-
 static uint32_t to_number(struct text text)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < text.size; i++)
         n = n * 10 + (uint32_t)(text.ptr[i] - '0');
     return n;
-}
-
-static int digit(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
 static struct text read_service(struct text text)
@@ -256,14 +237,10 @@ static struct text keep(size_t place, struct text value)
 
 PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
 {
-    char *bytes = NULL;
     (void)id;
-    if (size == 0 || size > VALUE_MAX)
-        return 1;
-    proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, &bytes, &size);
-    memcpy(configuration_bytes, bytes, size);
-    configuration = (struct text){configuration_bytes, size};
-    proxy_set_tick_period_milliseconds(20);
+    keep_configuration();
+    if (size)
+        proxy_set_tick_period_milliseconds(20);
     return 1;
 }
 

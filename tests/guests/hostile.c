@@ -3,7 +3,7 @@
  * A filter that does what no filter should, as the path of a request says, for
  * tests/e2e/test_wasm_hostile.py.
  */
-#include "proxy_wasm.h"
+#include "guest.h"
 
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("fd_write"))) int
 fd_write(int fd, const void *pieces, size_t count, size_t *written);
@@ -32,11 +32,6 @@ static void reply(int status)
                                 "from\0a\r\nb: c\0:status\0"
                                 "200";
     proxy_send_local_response(status, LITERAL("a\r\nb"), LITERAL("no\n"), pairs, sizeof(pairs), -1);
-}
-
-static int digit(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
 /* "NAME/HEX", the value in hexadecimal digits. */
@@ -117,11 +112,10 @@ static void disturb(void)
 /* "once": takes its configuration the first time, and never again. */
 PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
 {
-    struct text configuration = {0};
     struct text before = {0};
     uint32_t cas;
-    (void)id;
-    proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, &configuration.ptr, &configuration.size);
+    (void)id, (void)size;
+    keep_configuration();
     if (!is(configuration, "once"))
         return 1;
     if (proxy_get_shared_data(LITERAL("configured"), &before.ptr, &before.size, &cas) == 0)

@@ -3,12 +3,10 @@
  * A filter that does what the path of a request says, for tests/e2e/test_wasm.py. Every callback but
  * those of bodies is a line of the log.
  */
-#include "proxy_wasm.h"
+#include "guest.h"
 
 enum { WAITING_MAX = 16 };
 
-static char configuration_bytes[256];
-static struct text configuration;
 static uint32_t waiting[WAITING_MAX]; /* requests that a tick lets go on */
 static size_t waiting_count;
 static uint32_t root;
@@ -49,11 +47,7 @@ PROXY_EXPORT(proxy_on_vm_start) int on_vm_start(uint32_t id, size_t size)
 PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
 {
     (void)id, (void)size;
-    proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, 0xffffffff, &configuration.ptr,
-                           &configuration.size);
-    for (size_t i = 0; i < configuration.size && i < sizeof(configuration_bytes); i++)
-        configuration_bytes[i] = configuration.ptr[i];
-    configuration.ptr = configuration_bytes;
+    keep_configuration();
     log_("configure ", configuration);
     if (is(configuration, "trap"))
         __builtin_trap();

@@ -3,7 +3,7 @@
  * A guest that shows how long it lives, for tests/e2e/test_wasm_life.py. Words of its configuration say
  * what its root does, the path of a request what a stream does.
  */
-#include "proxy_wasm.h"
+#include "guest.h"
 
 enum { HELD_MAX = 64, ROOTS_MAX = 8 };
 
@@ -13,23 +13,12 @@ PROXY_IMPORT(proxy_done) int proxy_done(void);
  * REFUSED takes no configuration, one that begins with ONCE takes it once only. */
 static const volatile char version[] = "VERSION-0001";
 
-static char configuration_bytes[256];
-static struct text configuration;
 static uint32_t roots[ROOTS_MAX];
 static size_t root_count;
 static uint32_t held[HELD_MAX];
 static size_t held_count;
 static unsigned ticks;
 static bool is_ending;
-
-static bool wants(const char *word)
-{
-    for (size_t at = 0; at < configuration.size; at++) {
-        if (begins((struct text){configuration.ptr + at, configuration.size - at}, word))
-            return true;
-    }
-    return false;
-}
 
 static struct text version_text(void)
 {
@@ -65,14 +54,10 @@ static bool is_there(const char *key)
 PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
 {
     (void)id, (void)size;
-    proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, 0xffffffff, &configuration.ptr,
-                           &configuration.size);
-    for (size_t i = 0; i < configuration.size && i < sizeof(configuration_bytes); i++)
-        configuration_bytes[i] = configuration.ptr[i];
-    configuration.ptr = configuration_bytes;
+    keep_configuration();
     log_("configure ", configuration);
     log_("root of ", version_text());
-    if (wants("tick"))
+    if (says("tick"))
         proxy_set_tick_period_milliseconds(10);
     if (begins(version_text(), "ONCE")) {
         bool is_first = !is_there("once");
@@ -99,20 +84,20 @@ PROXY_EXPORT(proxy_on_tick) void on_tick(uint32_t id)
         proxy_log(LOG_INFO, LITERAL("ticks"));
     if (is_there("go"))
         release();
-    if (wants("tick-trap"))
+    if (says("tick-trap"))
         __builtin_trap();
-    if (wants("tick-spin")) {
+    if (says("tick-spin")) {
         for (;;)
             ticks++;
     }
     if (!is_ending && proxy_done() != 1)
         proxy_log(LOG_ERROR, LITERAL("done without an end"));
-    if (is_ending && wants("later")) {
+    if (is_ending && says("later")) {
         proxy_log(LOG_INFO, LITERAL("root is done"));
         if (proxy_done() != 0 || proxy_done() != 1)
             proxy_log(LOG_ERROR, LITERAL("cannot be done"));
     }
-    if (is_ending && wants("ending-trap"))
+    if (is_ending && says("ending-trap"))
         __builtin_trap();
 }
 
@@ -166,9 +151,9 @@ PROXY_EXPORT(proxy_on_done) int on_done(uint32_t id)
     if (!is_root(id))
         return 1;
     is_ending = true;
-    if (wants("calls"))
+    if (says("calls"))
         call();
-    return !wants("later") && !wants("never") && !wants("ending-trap") && !wants("calls");
+    return !says("later") && !says("never") && !says("ending-trap") && !says("calls");
 }
 
 PROXY_EXPORT(proxy_on_delete) void on_delete(uint32_t id)

@@ -5,20 +5,9 @@
  * `tick`, `call` (from a tick), `fall` (traps in one), `trap` (in the log), `refuse`, `wait` (returns
  * false from on_done).
  */
-#include "proxy_wasm.h"
+#include "guest.h"
 
-static struct text configuration;
-static char configuration_bytes[64];
 static bool ticked;
-
-static bool says(const char *word)
-{
-    for (size_t i = 0; i < configuration.size; i++) {
-        if (begins((struct text){configuration.ptr + i, configuration.size - i}, word))
-            return true;
-    }
-    return false;
-}
 
 PROXY_EXPORT(proxy_on_context_create) void on_context_create(uint32_t id, uint32_t parent)
 {
@@ -27,11 +16,8 @@ PROXY_EXPORT(proxy_on_context_create) void on_context_create(uint32_t id, uint32
 
 PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
 {
-    (void)id;
-    proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, &configuration.ptr, &configuration.size);
-    for (size_t i = 0; i < configuration.size && i < sizeof(configuration_bytes); i++)
-        configuration_bytes[i] = configuration.ptr[i];
-    configuration.ptr = configuration_bytes;
+    (void)id, (void)size;
+    keep_configuration();
     log_("configure ", configuration);
     if (says("tick"))
         proxy_set_tick_period_milliseconds(20);

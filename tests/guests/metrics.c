@@ -13,7 +13,7 @@
  *
  * Its configuration is a row of names, a comma after each: counters to define in on_configure.
  */
-#include "proxy_wasm.h"
+#include "guest.h"
 
 static char path_bytes[8192];
 static struct text path;
@@ -21,13 +21,7 @@ static struct text path;
 /* What follows the next slash. */
 static struct text next(void)
 {
-    struct text part = {path.ptr, 0};
-    while (part.size < path.size && part.ptr[part.size] != '/')
-        part.size++;
-    size_t skip = part.size < path.size ? part.size + 1 : part.size;
-    path.ptr += skip;
-    path.size -= skip;
-    return part;
+    return cut(&path, '/');
 }
 
 static uint64_t to_number(struct text text)
@@ -37,11 +31,6 @@ static uint64_t to_number(struct text text)
     for (size_t i = is_negative; i < text.size; i++)
         n = n * 10 + (uint64_t)(text.ptr[i] - '0');
     return is_negative ? 0 - n : n;
-}
-
-static int digit(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
 static struct text from_hex(struct text text)

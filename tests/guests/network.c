@@ -3,10 +3,8 @@
  * A network filter that does what the bytes say, or its configuration, for
  * tests/e2e/test_wasm_network.py. Every callback is a line of the log.
  */
-#include "proxy_wasm.h"
+#include "guest.h"
 
-static char configuration_bytes[64];
-static struct text configuration;
 static uint32_t waiting; /* a connection that a tick lets go on */
 
 static char line[256];
@@ -49,10 +47,7 @@ static struct text buffer(int which)
 PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t id, size_t size)
 {
     (void)id, (void)size;
-    struct text bytes = buffer(PLUGIN_CONFIGURATION);
-    for (size_t i = 0; i < bytes.size && i < sizeof(configuration_bytes); i++)
-        configuration_bytes[i] = bytes.ptr[i];
-    configuration = (struct text){configuration_bytes, bytes.size};
+    keep_configuration();
     proxy_set_tick_period_milliseconds(20);
     return 1;
 }
