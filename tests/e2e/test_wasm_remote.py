@@ -3,7 +3,6 @@
 becomes of requests while there is none. As in Envoy 1.36.4, but where a comment says otherwise."""
 import hashlib
 import http.server
-import os
 import signal
 import threading
 
@@ -15,14 +14,6 @@ from test_wasm import (  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/restricted.wasm"
 ANSWER = "initialize=1 vm_start=1 log=0"
-
-
-@pytest.fixture(autouse=True)
-def sanitizer(monkeypatch):
-    """The main thread gets to V8 when there are others: LeakSanitizer of GCC 12 dies of the thread-local
-    memory that V8's library has then, if it follows it."""
-    options = [os.environ.get("ASAN_OPTIONS"), "intercept_tls_get_addr=0"]
-    monkeypatch.setenv("ASAN_OPTIONS", ":".join(filter(None, options)))
 
 
 @pytest.fixture

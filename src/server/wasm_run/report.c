@@ -117,9 +117,12 @@ static const char *what_is_held(const struct nu_wasm_run_exchange *exchange)
 static void add_time_out(const struct nu_wasm_run_exchange *exchange, bool opened,
                          struct nu_strbuf *out)
 {
-    nu_strbuf_addf(out, "no answer within %g s: %s", exchange->options->timeout_ms / 1000.0,
-                   opened ? what_is_held(exchange)
-                          : "nuncio was not ready; is the name of a --cluster known?");
+    if (opened)
+        nu_strbuf_addf(out, "no answer within %g s: %s", exchange->options->timeout_ms / 1000.0,
+                       what_is_held(exchange));
+    else
+        nu_strbuf_addf(out, "not ready within %d s: is the name of a --cluster known?",
+                       NU_WASM_RUN_START_MS / 1000);
 }
 
 /* The last line; whether it is a good one. */

@@ -5,6 +5,8 @@
 
 #include "server/wasm_run/exchange.h"
 
+enum { NU_WASM_RUN_START_MS = 10000 }; /* what a start may take */
+
 struct nu_wasm_run_outcome {
     bool opened; /* the listener took connections */
     bool timed_out;

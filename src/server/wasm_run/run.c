@@ -29,7 +29,7 @@ struct run {
     struct nu_wasm_run_exchange exchange;
     struct nu_wasm_run_outcome outcome;
     struct nu_server *server;
-    struct nu_timer timer; /* for all of it */
+    struct nu_timer timer; /* for the start, then for the request and the end */
     int log_fd;            /* the access log, a file in memory; -1: none */
     char log_path[32];
     struct nu_strbuf logged;
@@ -54,6 +54,8 @@ static void on_open(void *arg)
 {
     struct run *run = arg;
     run->outcome.opened = true;
+    nu_timer_cancel(&run->timer);
+    nu_timer_arm(run->server->loop, &run->timer, run->options.timeout_ms);
     nu_wasm_run_exchange_send(&run->exchange, run->server->listeners[0]->bound[0].port);
 }
 
@@ -102,7 +104,7 @@ static bool serve(struct run *run, const struct nu_options *options)
     run->server->on_open_arg = run;
     nu_wasm_run_exchange_attach(&run->exchange, run->server->loop);
     nu_timer_init(&run->timer, on_timer);
-    nu_timer_arm(run->server->loop, &run->timer, run->options.timeout_ms);
+    nu_timer_arm(run->server->loop, &run->timer, NU_WASM_RUN_START_MS);
     bool ok = nu_server_run(run->server) == 0 || run->outcome.timed_out;
     run->outcome.end_timed_out =
         run->exchange.is_done && nu_clock_monotonic_us() / 1000 >= run->timer.deadline_ms;
