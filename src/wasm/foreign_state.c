@@ -145,7 +145,7 @@ enum nu_wasm_status nu_wasm_foreign_set_filter_state(struct nu_wasm_vm *vm, stru
         .name = objects[index].name,
         .object_class = kind == NUMBER ? &number_class : &nu_filter_state_string,
         .object = make_object(info->arena, kind, in[VALUE].bytes, number),
-        .life = life_of(in[SPAN].value),
+        .life = (uint8_t)life_of(in[SPAN].value),
     };
     set(info, &object);
     return NU_WASM_OK;

@@ -129,6 +129,10 @@ static inline void fake_grow(struct fake_instance *in)
     in->size += FAKE_PAGE;
 }
 
+#ifdef __clang__
+#pragma clang diagnostic ignored \
+    "-Wgnu-zero-variadic-macro-arguments" /* of FAKE_CALL, a GNU form */
+#endif
 /* Calls a host function; a trap goes past the caller. What has no result gives 0. */
 static inline int32_t fake_call(struct fake_instance *in, const char *name, const int64_t *args,
                                 size_t count)
