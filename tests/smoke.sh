@@ -63,6 +63,12 @@ while [ -z "$ready" ] && read -r line <&3; do
 done
 [ "$ready" ] || fail "run.sh ended before nuncio was ready"
 
+# With the program comes the wasm engine that it looks for beside itself, where libnode is there.
+build=${NU_BUILD:-build}
+if [ -e "$build/build.ninja" ] && grep -q engine.cc "$build/build.ninja"; then
+    ninja -C "$build" -t commands nuncio | grep -q engine.cc || fail "run.sh builds no wasm engine"
+fi
+
 # The lines to try, as printed.
 grep '^curl ' "$work/out" >"$work/lines" || fail "no curl lines were printed"
 [ "$(wc -l <"$work/lines")" = 2 ] || fail "not two curl lines"
