@@ -15,6 +15,8 @@ from process import eventually
 
 BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build"))
 GUEST = BUILD / "tests/guests/http.wasm"
+# A VM that failed has no other after it for as long as a test takes; otherwise for a second.
+NO_NEW_VM = "reload_config: {backoff: {base_interval: 3600s}}"
 WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 STRING = "type.googleapis.com/google.protobuf.StringValue"
 
@@ -197,6 +199,7 @@ def test_plugins_of_one_vm_have_roots_of_their_own(proxy):
     response = running.get("main", "/")
     assert response.status == 200
     assert b"\r\nseen: second\r\n" in running.upstream.received[0]
+    assert not running.finish()
     assert running.stderr.text.count("vm: initialize") == 3  # two tried out, one on the worker
 
 
@@ -204,6 +207,7 @@ def test_workers_have_vms_of_their_own(proxy):
     running = proxy(arguments=("--concurrency", "4"))
     for _ in range(40):
         assert running.get("main", "/").status == 200
+    assert running.stats()["wasm.envoy.wasm.runtime.v8.active"] == 4
 
 
 def test_workers_share_data(proxy):
@@ -217,8 +221,8 @@ def test_workers_share_data(proxy):
 # --- Failing well ---------------------------------------------------------------------------------
 
 
-def test_a_trap_is_503_and_a_backtrace_and_then_a_new_vm(proxy):
-    running = proxy()
+def test_a_trap_is_503_and_a_backtrace(proxy):
+    running = proxy(plugin(extra=NO_NEW_VM))
     response = running.get("main", "/trap")
     assert (response.status, response.text) == (503, "")
     running.stderr.wait("Function: proxy_on_request_headers failed: RuntimeError: unreachable")
@@ -226,7 +230,12 @@ def test_a_trap_is_503_and_a_backtrace_and_then_a_new_vm(proxy):
     running.stderr.wait("0: fall", end)
     assert running.get("main", "/").status == 503
     running.stderr.wait("1: on_request_headers", end)
-    # A second later there is a new one: Envoy makes one only under FAIL_RELOAD.
+
+
+def test_after_a_trap_there_is_a_new_vm(proxy):
+    """A second later; Envoy makes one only under FAIL_RELOAD."""
+    running = proxy()
+    assert running.get("main", "/trap").status == 503
     assert eventually(lambda: running.get("main", "/").status == 200)
 
 
@@ -245,7 +254,7 @@ def test_requests_that_wait_for_a_guest_end_with_it(proxy):
 
 
 def test_a_plugin_that_fails_open_is_passed_over(proxy):
-    running = proxy(plugin(extra="failure_policy: FAIL_OPEN"))
+    running = proxy(plugin(extra=f"failure_policy: FAIL_OPEN\n                {NO_NEW_VM}"))
     assert running.get("main", "/trap").status == 200
     assert "x-guest" not in running.get("main", "/").headers
 

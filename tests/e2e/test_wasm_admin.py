@@ -82,7 +82,7 @@ def test_memory_is_given_back_when_a_vm_is_gone(proxy):
     before = workers(running, 1)[0]["memory_bytes"]
     assert ask(running, "/grow/100")[0] == 0
     assert running.get("main", "/trap").status == 503
-    eventually(lambda: running.get("main", "/get/4").status == 200)
+    assert eventually(lambda: running.get("main", "/get/4").status == 200)
     row, = workers(running, 1)
     assert row["memory_bytes"] == before and row["failures"] == 1
     assert f"one.vm_memory_bytes: {before}\n" in stats(running, "filter=memory_bytes")
@@ -93,7 +93,7 @@ def test_a_failed_vm_is_shown_until_it_is_replaced(proxy):
     assert running.get("main", "/trap").status == 503
     rows = vms(running)
     assert not rows or (rows[0]["state"], rows[0]["failures"]) in (("failed", 1), ("live", 1))
-    eventually(lambda: running.get("main", "/get/4").status == 200)
+    assert eventually(lambda: running.get("main", "/get/4").status == 200)
     assert [row["state"] for row in workers(running, 1)] == ["live"]
 
 

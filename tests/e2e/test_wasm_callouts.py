@@ -277,7 +277,7 @@ def test_a_trap_in_an_answer_fails_all_that_wait(proxy):
     running = proxy()
     waits = running.connect()
     waits.send(b"GET / HTTP/1.1\r\nhost: a\r\ncall: called\r\npath: /never\r\n\r\n")
-    eventually(lambda: any(running.called.received))
+    assert eventually(lambda: any(running.called.received))
     assert running.get("main", "/", {"call": "called", "then": "trap"}).status == 503
     waits.wait_message(is_response=True)
     assert waits.received.startswith(b"HTTP/1.1 503 ")
@@ -288,7 +288,7 @@ def test_an_answer_for_a_request_that_is_gone(proxy):
     client = running.connect()
     client.send(b"GET / HTTP/1.1\r\nhost: a\r\ncall: called\r\npath: /never\r\ntimeout: 300\r\n"
                 b"then: gone\r\n\r\n")
-    eventually(lambda: any(running.called.received))
+    assert eventually(lambda: any(running.called.received))
     client.close()
     running.stderr.wait("effective 2")
 
@@ -297,7 +297,7 @@ def test_a_call_on_its_way_does_not_outlive_the_process(proxy):
     running = proxy()
     client = running.connect()
     client.send(b"GET / HTTP/1.1\r\nhost: a\r\ncall: called\r\npath: /never\r\n\r\n")
-    eventually(lambda: any(running.called.received))
+    assert eventually(lambda: any(running.called.received))
     client.close()
     running.finish()
 
@@ -320,6 +320,6 @@ def test_calls_of_a_vm_have_a_bound(proxy):
     text = ask(running, path="/never", timeout=100, times=10000, body="long", then="flood")
     made = int(text.split()[1])
     assert 3600 < made < (256 << 20) / (72 << 10)  # each has a body of 64 KiB
-    eventually(lambda: running.stats()["cluster.called.upstream_rq_timeout"] == made)
+    assert eventually(lambda: running.stats()["cluster.called.upstream_rq_timeout"] == made)
     running.stderr.wait("hold 256 MiB")
     assert ask(running).startswith(f"token {4 * made + 4} ")

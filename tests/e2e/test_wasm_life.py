@@ -29,18 +29,18 @@ def life(proxy):  # pylint: disable=redefined-outer-name
     return start
 
 
-def told(running, piece="wasm log "):
-    """What guests said, each line without its prefix."""
-    return [re.sub(r".*wasm log [^:]*: ", "", line) for line in running.stderr.text.splitlines()
-            if piece in line]
+def told(running, after=""):
+    """What guests said after this text, each line without its prefix."""
+    text = running.stderr.text
+    return [re.sub(r".*wasm log [^:]*: ", "", line) for line in text[text.index(after):].splitlines()
+            if "wasm log " in line]
 
 
 def end(running, number=signal.SIGTERM):
     """Ends it; what guests said after that."""
-    before = len(told(running))
     running.signal(number)
     assert running.wait_exit() == 0
-    return told(running)[before:]
+    return told(running, f"caught {signal.Signals(number).name}")
 
 
 # --- With the threads -----------------------------------------------------------------------------
@@ -55,9 +55,9 @@ def test_a_root_is_there_before_there_are_requests(life):
 
 def test_each_worker_has_a_root(life):
     running = life(arguments=("--concurrency", "3"))
-    assert told(running).count("configure plain") == 1 + 3
     assert sorted(end(running)) == ["root delete, VERSION-0001"] * 3 + [
         "root done, VERSION-0001"] * 3
+    assert told(running).count("configure plain") == 1 + 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -125,8 +125,8 @@ def test_no_one_waits_for_a_root_at_an_abrupt_end(life):
 def test_plugins_that_are_the_same_share_a_root(life):
     running = life("plain", "plain")
     assert running.get("main", "/").headers.get_all("version") == ["VERSION-0001"] * 2
-    assert told(running).count("configure plain") == 2 + 1  # each is tried out
     assert end(running)[-2:] == ["root done, VERSION-0001", "root delete, VERSION-0001"]
+    assert told(running).count("configure plain") == 2 + 1  # each is tried out
     assert told(running).count("root done, VERSION-0001") == 1
 
 
@@ -187,7 +187,7 @@ def test_requests_in_the_guest_end_with_it_by_policy(life, name, status):
     clients = [running.connect() for _ in range(3)]
     for count, client in enumerate(clients):
         client.send(b"GET /hold HTTP/1.1\r\nhost: a\r\n\r\n")
-        eventually(lambda count=count: told(running).count("request /hold") == count + 1)
+        assert eventually(lambda count=count: told(running).count("request /hold") == count + 1)
     assert running.get("main", "/trap").status == status
     for client in clients:
         client.wait_message(is_response=True)

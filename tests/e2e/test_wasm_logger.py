@@ -6,26 +6,26 @@ import pytest
 
 from configs import ADMIN, PROXY
 from process import eventually
-from test_wasm import BUILD, STRING, tools  # noqa: F401 (a fixture)
+from test_wasm import BUILD, NO_NEW_VM, STRING, tools  # noqa: F401 (a fixture)
 
 GUEST = BUILD / "tests/guests/logger.wasm"
 EXTENSIONS = "type.googleapis.com/envoy.extensions."
 TCP_PROXY = EXTENSIONS + "filters.network.tcp_proxy.v3.TcpProxy"
 
 
-def config(words="", name="one"):
-    return f"""{{name: {name}, root_id: root, configuration: {{"@type": {STRING}, value: "{words}"}},
+def config(words="", more=""):
+    return f"""{{name: one, root_id: root, {more} configuration: {{"@type": {STRING}, value: "{words}"}},
       vm_config: {{vm_id: vm, runtime: envoy.wasm.runtime.v8, code: {{local: {{filename: {GUEST}}}}}}}}}"""
 
 
-def logger(words="", extra=""):
+def logger(words="", extra="", more=""):
     return f"""[{{name: wasm, {extra} typed_config: {{
-      "@type": {EXTENSIONS}access_loggers.wasm.v3.WasmAccessLog, config: {config(words)}}}}}]"""
+      "@type": {EXTENSIONS}access_loggers.wasm.v3.WasmAccessLog, config: {config(words, more)}}}}}]"""
 
 
-def logged(words="", extra=""):
+def logged(words="", **options):
     return PROXY.replace("stat_prefix: main\n",
-                         "stat_prefix: main\n          access_log: " + logger(words, extra) + "\n").replace(
+                         "stat_prefix: main\n          access_log: " + logger(words, **options) + "\n").replace(
         "routes:\n", "routes:\n              - {match: {path: /here}, name: here, "
                      "direct_response: {status: 201}}\n")
 
@@ -71,7 +71,7 @@ def test_each_stream_is_told(proxy):
     running = proxy(logged(), "--concurrency", "4")
     for _ in range(20):
         assert running.get("main", "/").status == 200
-    eventually(lambda: lines(running).count("path /") == 20)
+    assert eventually(lambda: lines(running).count("path /") == 20)
     assert lines(running).count("response.code_details via_upstream") == 20
 
 
@@ -94,14 +94,19 @@ def test_a_loggers_filter_decides_what_is_told(proxy):
 
 
 def test_a_trap_in_the_log_harms_no_request(proxy):
-    running = proxy(logged("trap"))
+    running = proxy(logged("trap", more=NO_NEW_VM + ","))
     for _ in range(3):
         assert running.get("main", "/").status == 200
     running.stderr.wait("Function: proxy_on_log failed")
+    assert not running.finish()
     assert lines(running).count("path /") == 1
+
+
+def test_after_a_trap_in_the_log_there_is_a_new_vm(proxy):
+    running = proxy(logged("trap"))
     # A second later there is a new VM, whatever the policy.
-    eventually(lambda: running.get("main", "/").status == 200 and
-               lines(running).count("path /") > 1)
+    assert eventually(lambda: running.get("main", "/").status == 200 and
+                      lines(running).count("path /") > 1)
 
 
 def test_the_root_ends_with_its_thread(proxy):
@@ -154,13 +159,13 @@ def test_a_singleton_runs_once_and_calls(proxy):
 def test_another_runs_on_each_worker(proxy):
     """In Envoy on the main thread as well."""
     running = proxy(service("tick call", False), "--concurrency", "3")
-    eventually(lambda: lines(running).count("answer of 2") == 3)
+    assert eventually(lambda: lines(running).count("answer of 2") == 3)
     assert lines(running).count("configure tick call") == 4
 
 
 def test_a_service_that_failed_is_made_anew(proxy):
     running = proxy(service("tick fall", True))
-    eventually(lambda: lines(running).count("tick 1") == 2)
+    assert eventually(lambda: lines(running).count("tick 1") == 2)
     assert running.get("main", "/").status == 200
 
 
@@ -175,6 +180,7 @@ def test_a_service_is_tried_by_validation(nuncio):
     running = nuncio(service("tick", True), "--mode", "validate", ready=None, origin=1)
     running.wait_exit()
     assert "OK" in running.stdout.text + running.stderr.text
+    assert lines(running) == ["create root 1", "configure tick"]
 
 
 def test_limits_go_for_services_whatever_their_order(nuncio):
@@ -184,6 +190,7 @@ def test_limits_go_for_services_whatever_their_order(nuncio):
     running = nuncio(text, ready=None, expect_exit=1, origin=1)
     running.wait_exit()
     assert "bootstrap_extensions[0].typed_config.config.vm_config.code" in running.stderr.text
+    assert "bytes of memory from the start; the limit is 65536" in running.stderr.text
 
 
 def test_other_extensions_are_refused_by_name(nuncio):

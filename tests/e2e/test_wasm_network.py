@@ -8,7 +8,7 @@ import pytest
 
 from configs import ADMIN
 from process import eventually
-from test_wasm import BUILD, STRING, tools  # pylint: disable=unused-import
+from test_wasm import BUILD, NO_NEW_VM, STRING, tools  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/network.wasm"
 WASM = "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm"
@@ -171,7 +171,8 @@ def test_bytes_are_changed_both_ways(proxy):
     client.ask(b"prepend", b"answer <prepend")
     client.ask(b"append", b"answer append>>")
     client.ask(b"replace", b"answer else")
-    client.ask(b"emptyX", b"")
+    client.socket.sendall(b"emptyX")
+    saw(running, "downstream emptyX")
     client.ask(b"middle", b"answer middle")
     client.ask(b"other", b"answer other")
     client.close()
@@ -283,7 +284,7 @@ def test_without_a_guest_connections_are_closed(proxy):
 
 
 def test_without_a_guest_connections_pass_a_filter_that_fails_open(proxy):
-    running = proxy(plugin("trap-new", extra="failure_policy: FAIL_OPEN"))
+    running = proxy(plugin("trap-new", extra=f"failure_policy: FAIL_OPEN\n            {NO_NEW_VM}"))
     assert Client(running).is_closed()
     Client(running).ask(b"hi", b"answer hi")
 

@@ -4,7 +4,7 @@ are was compared with Envoy 1.36.4 and the same guest."""
 import pytest
 
 from process import eventually
-from test_wasm import BUILD, plugin, proxy, tools  # pylint: disable=unused-import
+from test_wasm import BUILD, NO_NEW_VM, plugin, proxy, tools  # pylint: disable=unused-import
 
 GUEST = BUILD / "tests/guests/shared.wasm"
 
@@ -12,9 +12,9 @@ GUEST = BUILD / "tests/guests/shared.wasm"
 @pytest.fixture
 def running(proxy):  # pylint: disable=redefined-outer-name
     """A proxy with a plug-in for each name; those that take are in the vm_id "takers"."""
-    def start(*names, workers=1):
-        plugins = [plugin(name, code=GUEST, vm_id="takers" if name.startswith("take") else "putters")
-                   for name in names]
+    def start(*names, workers=1, extra=""):
+        plugins = [plugin(name, code=GUEST, vm_id="takers" if name.startswith("take") else "putters",
+                          extra=extra) for name in names]
         process = proxy(*plugins, arguments=("--concurrency", str(workers)))
         process.get("main", "/")  # whatever VMs are made by a request are there
         return process
@@ -67,13 +67,19 @@ def test_things_outlive_the_vm_that_takes_them(running):
     assert eventually(lambda: got(process) == ["b"])
 
 
-def test_a_trap_when_told_ends_the_vm_alone(running):
+def test_a_queue_outlives_a_trap_when_told(running):
     process = running("take", "put")
     assert process.get("main", "/put/trap").text in ("0", "")
     process.stderr.wait("Function: proxy_on_queue_ready failed")
-    assert process.get("main", "/x").status == 503
     assert eventually(lambda: process.get("main", "/put/b").text == "0")
     assert eventually(lambda: got(process) == ["trap", "b"])
+
+
+def test_a_trap_when_told_ends_the_vm(running):
+    process = running("take", "put", extra=NO_NEW_VM)
+    process.get("main", "/put/trap")
+    process.stderr.wait("Function: proxy_on_queue_ready failed")
+    assert process.get("main", "/x").status == 503
 
 
 def test_workers_share_a_queue(running):
