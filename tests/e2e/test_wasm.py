@@ -79,12 +79,12 @@ def refusal(nuncio, **options):
     return process.stderr.text
 
 
-def wat(folder, text):
+def wat(folder, text, *options):
     if not shutil.which("wat2wasm"):
         pytest.skip("needs wabt")
     source, module = folder / "module.wat", folder / "module.wasm"
     source.write_text(text)
-    subprocess.run(["wat2wasm", source, "-o", module], check=True)
+    subprocess.run(["wat2wasm", *options, source, "-o", module], check=True)
     return module
 
 
@@ -201,6 +201,8 @@ def test_plugins_of_one_vm_have_roots_of_their_own(proxy):
     assert b"\r\nseen: second\r\n" in running.upstream.received[0]
     assert not running.finish()
     assert running.stderr.text.count("vm: initialize") == 3  # two tried out, one on the worker
+    for configuration in ("first", "second"):
+        assert running.stderr.text.count(f"one root vm: configure {configuration}") == 2
 
 
 def test_workers_have_vms_of_their_own(proxy):
@@ -208,6 +210,9 @@ def test_workers_have_vms_of_their_own(proxy):
     for _ in range(40):
         assert running.get("main", "/").status == 200
     assert running.stats()["wasm.envoy.wasm.runtime.v8.active"] == 4
+    assert not running.finish()
+    assert running.stderr.text.count("vm: initialize") == 1 + 4  # the first is tried out
+    assert running.stderr.text.count("one root vm: configure conf") == 1 + 4
 
 
 def test_workers_share_data(proxy):
@@ -237,6 +242,35 @@ def test_after_a_trap_there_is_a_new_vm(proxy):
     running = proxy()
     assert running.get("main", "/trap").status == 503
     assert eventually(lambda: running.get("main", "/").status == 200)
+
+
+def test_what_a_guest_says_before_it_traps_is_there_with_the_backtrace(proxy, tmp_path):
+    """As what Rust makes of a panic: its text is logged, or written to stderr, and then comes a trap."""
+    module = wat(tmp_path, """(module
+      (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_write"
+        (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\\40\\00\\00\\00\\1c\\00\\00\\00")
+      (data (i32.const 64) "panicked at 'no', lib.rs:9:1")
+      (func (export "proxy_abi_version_0_2_1"))
+      (func (export "malloc") (param i32) (result i32) i32.const 8)
+      (func $rust_panic (drop (call $log (i32.const 5) (i32.const 64) (i32.const 28)))
+        (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 16)))
+        unreachable)
+      (func $prime_auth::check (call $rust_panic))
+      (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        call $prime_auth::check
+        i32.const 0))""", "--debug-names")
+    running = proxy(plugin(code=module))
+    assert running.get("main", "/").status == 503
+    said = "wasm log one root vm: panicked at 'no', lib.rs:9:1\n"
+    running.stderr.wait(re.compile(re.escape("[critical][wasm] ") + ".*" + re.escape(said)))
+    at = running.stderr.wait(re.compile(re.escape("[error][wasm] ") + ".*" + re.escape(said)))
+    for line in ("Function: proxy_on_request_headers failed: RuntimeError: unreachable",
+                 "in-VM backtrace:", "0: rust_panic\n", "1: prime_auth::check\n",
+                 "2: proxy_on_request_headers\n"):
+        at = running.stderr.wait(line, at)
 
 
 def test_a_trap_in_the_response_is_503(proxy):

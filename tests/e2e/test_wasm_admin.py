@@ -4,9 +4,11 @@ but the numbers of VMs."""
 import json
 import re
 
+import pytest
+
 from process import eventually
-from test_wasm import tools  # noqa: F401  pylint: disable=unused-import
-from test_wasm_metrics import ask, guest, proxy, stats  # noqa: F401  pylint: disable=unused-import
+from test_wasm import BUILD, plugin, tools  # noqa: F401  pylint: disable=unused-import
+from test_wasm_metrics import GUEST, ask, guest, proxy, stats  # noqa: F401  pylint: disable=unused-import
 
 PAGE = 65536
 FIGURES = ["memory_bytes", "memory_limit_bytes", "contexts", "calls", "failures", "age_s"]
@@ -53,6 +55,22 @@ def test_plugins_that_share_a_vm_share_a_row(proxy):
     row = eventually(lambda: [row for row in vms(running) if row["contexts"] == 2])[0]
     assert row["plugins"] == ["one", "one"]
     assert "::plugins::one, one\n" in running.admin("/wasm").text
+
+
+@pytest.mark.parametrize("other,count", [
+    ({}, 1), ({"extra": "fail_open: true"}, 1), ({"vm_id": "other"}, 2),
+    ({"vm_configuration": "other"}, 2), ({"code": BUILD / "tests/guests/http.wasm"}, 2),
+    ({"environment": {"A": "b"}}, 2), ({"environment": {"A": "c"}}, 2)])
+def test_what_makes_a_vm_another_one(proxy, other, count):
+    environment = other.pop("environment", None)
+    second = plugin(configuration="y,", **{"code": GUEST, **other})
+    if environment:
+        second = second.replace("vm_id:", "environment_variables: {key_values: "
+                                f"{json.dumps(environment)}}}\n                  vm_id:")
+    running = proxy(guest("x,"), second)
+    # A VM that serves both has a root for each.
+    rows = eventually(lambda: [row for row in vms(running) if row["contexts"] == 3 - count])
+    assert len(rows) == count and len({row["key"] for row in rows}) == count
 
 
 def test_calls_are_counted(proxy):

@@ -37,6 +37,7 @@ static const struct fake_export exports[] = {
     {NULL, NULL, NULL},
 };
 static const struct fake_guest guest = {.name = "host", .exports = exports};
+static const struct fake_guest *played = &guest;
 
 static const struct driver_header request[] = {
     {":method", "GET"}, {":path", "/p"}, {"a", "1"}, {"b", ""}, {NULL, NULL}};
@@ -49,7 +50,7 @@ static unsigned run(act_fn what)
     struct wasm_filter w;
     act = what;
     acted = 0;
-    wasm_filter_open(&w, &guest, "");
+    wasm_filter_open(&w, played, "");
     driver_request(&w.driver, &(struct driver_message){.headers = request, .body = "body"});
     unsigned status = w.driver.info.response_code;
     wasm_filter_close(&w);
@@ -340,6 +341,38 @@ TEST(a_guest_out_of_memory_ends_with_its_request)
     run_into_a_trap(grow_without_end);
 }
 
+static unsigned given;
+
+static bool give_block(struct fake_instance *in, const union nu_wasm_value *args,
+                       union nu_wasm_value *result)
+{
+    given++;
+    return fake_malloc_(in, args, result);
+}
+
+static void get_twice(struct fake_instance *in)
+{
+    given = 0;
+    assert_int_equal(get_header(in), NU_WASM_OK);
+    assert_true(fake_shows(in, POINTER, SIZE, "1"));
+    assert_int_equal(FAKE_CALL(in, "proxy_get_header_map_pairs", 0, POINTER, SIZE), NU_WASM_OK);
+    assert_int_equal(given, 2);
+}
+
+TEST(an_allocator_may_have_its_other_name)
+{
+    static const struct fake_export own[] = {
+        {"proxy_on_request_headers", "iii=i", on_headers},
+        {"proxy_on_memory_allocate", "i=i", give_block},
+        {NULL, NULL, NULL},
+    };
+    static const struct fake_guest without_malloc = {
+        .name = "own", .exports = own, .has_no_malloc = true};
+    played = &without_malloc;
+    run_well(get_twice);
+    played = &guest;
+}
+
 /* --- Numbers that are none ------------------------------------------------------------------------- */
 
 static void use_wrong_numbers(struct fake_instance *in)
@@ -403,6 +436,33 @@ TEST(lengths_of_buffers_do_not_wrap_around)
 
 /* --- WASI ------------------------------------------------------------------------------------------- */
 
+static uint64_t read_u64(const struct fake_instance *in, uint32_t at)
+{
+    uint64_t value;
+    memcpy(&value, in->memory + at, sizeof(value));
+    return value;
+}
+
+static void get_random_bytes(struct fake_instance *in)
+{
+    enum { AT = FAKE_HEAP_AT, COUNT = 32 };
+    static const uint8_t zeros[COUNT];
+    uint8_t first[COUNT];
+    memset(in->memory + AT, 0, COUNT + 1);
+    assert_int_equal(FAKE_CALL(in, "random_get", AT, COUNT), 0);
+    memcpy(first, in->memory + AT, COUNT);
+    assert_memory_not_equal(first, zeros, COUNT);
+    assert_int_equal(in->memory[AT + COUNT], 0);
+    assert_int_equal(FAKE_CALL(in, "random_get", AT, COUNT), 0);
+    assert_memory_not_equal(first, in->memory + AT, COUNT);
+    assert_int_equal(FAKE_CALL(in, "random_get", 0, 65536), 0); /* the most, and all there is */
+}
+
+TEST(random_bytes_are_random)
+{
+    run_well(get_random_bytes);
+}
+
 static void use_wasi(struct fake_instance *in)
 {
     enum { BADF = 8, INVAL = 28, FAULT = 21 };
@@ -416,12 +476,21 @@ static void use_wasi(struct fake_instance *in)
     assert_int_equal(FAKE_CALL(in, "random_get", 0, 65537), INVAL);
     assert_int_equal(FAKE_CALL(in, "random_get", FAKE_HEAP_AT, 65536), FAULT);
     assert_int_equal(FAKE_CALL(in, "clock_time_get", 0, 1, POINTER), 0);
+    assert_int_equal(read_u64(in, POINTER), nu_clock_realtime_us() * 1000); /* of the test */
     assert_int_equal(FAKE_CALL(in, "clock_time_get", 1, 1, POINTER), 0);
+    uint64_t before = read_u64(in, POINTER);
+    assert_int_equal(FAKE_CALL(in, "clock_time_get", 1, 1, POINTER), 0);
+    assert_true(before > 0 && read_u64(in, POINTER) >= before);
     assert_int_equal(FAKE_CALL(in, "clock_time_get", 2, 1, POINTER), 58);
     assert_int_equal(FAKE_CALL(in, "clock_time_get", 0, 1, -4), FAULT);
     assert_int_equal(FAKE_CALL(in, "environ_sizes_get", POINTER, SIZE), 0);
     assert_int_equal(FAKE_CALL(in, "environ_sizes_get", -1, SIZE), FAULT);
+    assert_int_equal(fake_u32(in, POINTER), 0);
+    assert_int_equal(fake_u32(in, SIZE), 0);
+    memset(in->memory + POINTER, 0xff, 2 * sizeof(uint64_t));
     assert_int_equal(FAKE_CALL(in, "args_sizes_get", POINTER, SIZE), 0);
+    assert_int_equal(fake_u32(in, POINTER), 0);
+    assert_int_equal(fake_u32(in, SIZE), 0);
     assert_int_equal(FAKE_CALL(in, "args_get", POINTER, SIZE), 0);
     assert_int_equal(FAKE_CALL(in, "fd_prestat_get", 3, POINTER), BADF);
     assert_int_equal(FAKE_CALL(in, "poll_oneoff", POINTER, SIZE, 1, 24), 0);

@@ -314,6 +314,32 @@ TEST(a_reply_may_come_from_each_callback_before_the_response)
     }
 }
 
+static int64_t reply_status;
+
+static void reply_with_status(struct fake_instance *in, uint32_t id)
+{
+    (void)id;
+    said = FAKE_CALL(in, "proxy_send_local_response", reply_status, FAKE_TEXT(in, "d"), 0, 0, 0, 0,
+                     -1);
+}
+
+/* Envoy sends whatever it is given. */
+TEST(a_reply_with_a_status_that_none_has_is_500)
+{
+    static const int64_t statuses[] = {INT32_MIN, -1,  0,   1,   99,  100,        101,
+                                       199,       200, 599, 600, 999, UINT16_MAX, INT32_MAX};
+    for (size_t i = 0; i < NU_ARRAY_LEN(statuses); i++) {
+        open_filter("");
+        acts[NU_WASM_ON_REQUEST_HEADERS] = reply_with_status;
+        reply_status = statuses[i];
+        driver_request(&w.driver, &request);
+        assert_int_equal(said, NU_WASM_OK);
+        bool is_one = reply_status == 200 || reply_status == 599;
+        assert_int_equal(w.driver.info.response_code, is_one ? reply_status : 500);
+        wasm_filter_close(&w);
+    }
+}
+
 TEST(a_reply_may_come_from_a_tick)
 {
     open_filter("");

@@ -63,6 +63,26 @@ TEST(more_than_1024_pairs_are_too_many)
     }
 }
 
+TEST(more_than_a_mebibyte_is_too_much)
+{
+    enum {
+        MOST = 1024 * 1024,
+        REST = 4 + 8 + 1 + 1 + 1
+    }; /* of a pair: its lengths, "a", two NULs */
+    static char bytes[MOST + 1];
+    struct nu_wasm_pairs walk;
+    struct nu_wasm_pair pair;
+    for (uint32_t size = MOST; size <= MOST + 1; size++) {
+        nu_wasm_put_u32((uint8_t *)bytes, 1);
+        nu_wasm_put_u32((uint8_t *)bytes + 4, 1);
+        nu_wasm_put_u32((uint8_t *)bytes + 8, size - REST);
+        memset(bytes + 12, 0, size - 12);
+        bytes[12] = 'a';
+        assert_int_equal(begin(&walk, bytes, size), size == MOST);
+        assert_int_equal(nu_wasm_pairs_next(&walk, &pair), size == MOST);
+    }
+}
+
 TEST(a_map_is_written_as_it_is_read)
 {
     struct nu_arena arena;
