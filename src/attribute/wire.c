@@ -5,7 +5,7 @@
  */
 #include "attribute/wire.h"
 
-enum { VARINT_MAX = 10 };
+#include "base/varint.h"
 
 /* The kinds of fields, and the numbers of those of Value. */
 enum { WIRE_VARINT, WIRE_FIXED64, WIRE_BYTES };
@@ -18,30 +18,15 @@ enum {
     VALUE_LIST,
 };
 
-static size_t write_varint(uint64_t number, char *out)
-{
-    size_t n = 0;
-    for (; number >= 0x80; number >>= 7)
-        out[n++] = (char)(number | 0x80);
-    out[n++] = (char)number;
-    return n;
-}
-
-static void add_varint(uint64_t number, struct nu_strbuf *out)
-{
-    char bytes[VARINT_MAX];
-    nu_strbuf_add(out, nu_str_make(bytes, write_varint(number, bytes)));
-}
-
 static void add_key(unsigned field, unsigned kind, struct nu_strbuf *out)
 {
-    add_varint(field << 3 | kind, out);
+    nu_varint_add(out, field << 3 | kind);
 }
 
 static void add_text(unsigned field, struct nu_str text, struct nu_strbuf *out)
 {
     add_key(field, WIRE_BYTES, out);
-    add_varint(text.len, out);
+    nu_varint_add(out, text.len);
     nu_strbuf_add(out, text);
 }
 
@@ -54,9 +39,9 @@ static size_t begin(unsigned field, struct nu_strbuf *out)
 
 static void end(size_t at, struct nu_strbuf *out)
 {
-    char length[VARINT_MAX];
+    char length[NU_VARINT_MAX];
     size_t size = out->len - at;
-    size_t n = write_varint(size, length);
+    size_t n = nu_varint_write(size, length);
     nu_strbuf_reserve(out, n);
     memmove(out->data + at + n, out->data + at, size);
     memcpy(out->data + at, length, n);
@@ -89,11 +74,11 @@ static void add_value(const struct nu_value *value, struct nu_strbuf *out)
     switch ((enum nu_value_type)value->type) {
     case NU_VALUE_NULL:
         add_key(VALUE_NULL, WIRE_VARINT, out);
-        add_varint(0, out);
+        nu_varint_add(out, 0);
         break;
     case NU_VALUE_BOOL:
         add_key(VALUE_BOOL, WIRE_VARINT, out);
-        add_varint(value->boolean, out);
+        nu_varint_add(out, value->boolean);
         break;
     case NU_VALUE_NUMBER:
         add_number(value->number, out);

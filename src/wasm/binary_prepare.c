@@ -3,30 +3,22 @@
  * A module written again with its memory and tables bounded, and its start function exported. No
  * function moves, so that what the name section says stays true.
  */
+#include "base/varint.h"
 #include "wasm/binary_internal.h"
 
 enum { PAGE_BYTES = 64 * 1024 };
 
-static void put_u32(struct nu_strbuf *out, uint32_t value)
-{
-    while (value > 0x7f) {
-        nu_strbuf_add_char(out, (char)(value | 0x80));
-        value >>= 7;
-    }
-    nu_strbuf_add_char(out, (char)value);
-}
-
 static void put_extent(struct nu_strbuf *out, struct nu_wasm_extent extent, uint32_t limit)
 {
     nu_strbuf_add_char(out, 1);
-    put_u32(out, extent.min);
-    put_u32(out, extent.max < limit ? extent.max : limit);
+    nu_varint_add(out, extent.min);
+    nu_varint_add(out, extent.max < limit ? extent.max : limit);
 }
 
 static bool put_memory(struct nu_wasm_reader *reader, uint32_t max_pages, struct nu_strbuf *body,
                        struct nu_strbuf *error)
 {
-    put_u32(body, nu_wasm_read_count(reader, 2));
+    nu_varint_add(body, nu_wasm_read_count(reader, 2));
     if (reader->at == reader->end)
         return true;
     struct nu_wasm_extent extent = nu_wasm_read_extent(reader);
@@ -45,7 +37,7 @@ static bool put_tables(struct nu_wasm_reader *reader, uint32_t max_table, struct
                        struct nu_strbuf *error)
 {
     uint32_t count = nu_wasm_read_count(reader, 3);
-    put_u32(body, count);
+    nu_varint_add(body, count);
     if (count)
         max_table /= count;
     for (uint32_t i = 0; i < count; i++) {
@@ -65,14 +57,14 @@ static void put_exports(const struct nu_wasm_module *module, struct nu_wasm_read
                         struct nu_strbuf *body)
 {
     uint32_t count = nu_wasm_read_count(reader, 3);
-    put_u32(body, count + module->has_start);
+    nu_varint_add(body, count + module->has_start);
     nu_strbuf_add(body, nu_str_make((const char *)reader->at, (size_t)(reader->end - reader->at)));
     if (!module->has_start)
         return;
-    put_u32(body, sizeof(NU_WASM_START_EXPORT) - 1);
+    nu_varint_add(body, sizeof(NU_WASM_START_EXPORT) - 1);
     nu_strbuf_add_cstr(body, NU_WASM_START_EXPORT);
     nu_strbuf_add_char(body, NU_WASM_FUNCTION);
-    put_u32(body, module->start);
+    nu_varint_add(body, module->start);
 }
 
 struct limits {
@@ -95,7 +87,7 @@ static bool put_body(const struct nu_wasm_module *module, const struct nu_wasm_s
         put_exports(module, &reader, body);
         return true;
     case NU_WASM_SECTION_CUSTOM:
-        put_u32(body, (uint32_t)section->name.len);
+        nu_varint_add(body, (uint32_t)section->name.len);
         nu_strbuf_add(body, section->name);
         break;
     default:
@@ -119,7 +111,7 @@ bool nu_wasm_module_prepare(const struct nu_wasm_module *module, uint32_t max_pa
         nu_strbuf_clear(&body);
         ok = put_body(module, section, &limits, &body, error);
         nu_strbuf_add_char(out, (char)section->id);
-        put_u32(out, (uint32_t)body.len);
+        nu_varint_add(out, (uint32_t)body.len);
         nu_strbuf_add(out, nu_strbuf_str(&body));
     }
     nu_strbuf_finish(&body);

@@ -4,6 +4,7 @@
  * parser of protobuf does: unknown fields are skipped, so are known ones of another wire type, and
  * of a field that comes twice the last counts.
  */
+#include "base/varint.h"
 #include "wasm/foreign.h"
 
 enum wire {
@@ -12,22 +13,6 @@ enum wire {
     WIRE_BYTES,
     WIRE_FIXED32 = 5,
 };
-
-static bool read_varint(struct nu_str *rest, uint64_t *out)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 70 && rest->len; shift += 7) {
-        uint8_t byte = (uint8_t)*rest->ptr;
-        *rest = nu_str_skip(*rest, 1);
-        if (shift < 64)
-            value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte & 0x80)
-            continue;
-        *out = value;
-        return true;
-    }
-    return false;
-}
 
 static bool read_bytes(struct nu_str *rest, uint64_t size, struct nu_str *out)
 {
@@ -44,11 +29,11 @@ static bool read_payload(struct nu_str *rest, unsigned wire, struct nu_wasm_memb
     uint64_t size;
     switch (wire) {
     case WIRE_VARINT:
-        return read_varint(rest, &field->value);
+        return nu_varint_take(rest, &field->value);
     case WIRE_FIXED64:
         return read_bytes(rest, 8, &field->bytes);
     case WIRE_BYTES:
-        return read_varint(rest, &size) && read_bytes(rest, size, &field->bytes);
+        return nu_varint_take(rest, &size) && read_bytes(rest, size, &field->bytes);
     case WIRE_FIXED32:
         return read_bytes(rest, 4, &field->bytes);
     default:
@@ -73,7 +58,7 @@ bool nu_wasm_message_read(struct nu_str message, struct nu_wasm_member *members,
     while (message.len) {
         struct nu_wasm_member field = {0};
         uint64_t tag;
-        if (!read_varint(&message, &tag) || tag > UINT32_MAX || tag >> 3 == 0 ||
+        if (!nu_varint_take(&message, &tag) || tag > UINT32_MAX || tag >> 3 == 0 ||
             !read_payload(&message, tag & 7, &field))
             return false;
         field.number = (uint32_t)(tag >> 3);
@@ -85,24 +70,17 @@ bool nu_wasm_message_read(struct nu_str message, struct nu_wasm_member *members,
     return true;
 }
 
-static void write_varint(uint64_t value, struct nu_strbuf *out)
-{
-    for (; value >= 0x80; value >>= 7)
-        nu_strbuf_add_char(out, (char)(value | 0x80));
-    nu_strbuf_add_char(out, (char)value);
-}
-
 void nu_wasm_message_write(const struct nu_wasm_member *members, size_t count,
                            struct nu_strbuf *out)
 {
     for (size_t i = 0; i < count; i++) {
         const struct nu_wasm_member *member = &members[i];
         if (member->kind == NU_WASM_MEMBER_NUMBER && member->value) {
-            write_varint((uint64_t)member->number << 3 | WIRE_VARINT, out);
-            write_varint(member->value, out);
+            nu_varint_add(out, (uint64_t)member->number << 3 | WIRE_VARINT);
+            nu_varint_add(out, member->value);
         } else if (member->kind != NU_WASM_MEMBER_NUMBER && member->bytes.len) {
-            write_varint((uint64_t)member->number << 3 | WIRE_BYTES, out);
-            write_varint(member->bytes.len, out);
+            nu_varint_add(out, (uint64_t)member->number << 3 | WIRE_BYTES);
+            nu_varint_add(out, member->bytes.len);
             nu_strbuf_add(out, member->bytes);
         }
     }

@@ -2,6 +2,7 @@
 /* Writing and reading the two messages of gRPC's health checks. */
 #include "upstream/health/grpc_wire.h"
 
+#include "base/varint.h"
 #include "http/grpc_frame.h"
 
 enum {
@@ -11,19 +12,12 @@ enum {
     MAX_GROUPS = 100,   /* inside of each other */
 };
 
-static void add_varint(struct nu_strbuf *out, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        nu_strbuf_add_char(out, (char)(value | 0x80));
-    nu_strbuf_add_char(out, (char)value);
-}
-
 void nu_health_grpc_write(struct nu_strbuf *out, struct nu_str service)
 {
     struct nu_strbuf message = {0};
     if (service.len) {
         nu_strbuf_add_char(&message, FIELD_SERVICE);
-        add_varint(&message, service.len);
+        nu_varint_add(&message, service.len);
         nu_strbuf_add(&message, service);
     }
     char head[NU_GRPC_HEAD_BYTES];
@@ -34,21 +28,6 @@ void nu_health_grpc_write(struct nu_strbuf *out, struct nu_str service)
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
-
-/* Takes a varint off the front. */
-static bool take_varint(struct nu_str *in, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0; shift < 70 && in->len; shift += 7) {
-        unsigned char byte = (unsigned char)in->ptr[0];
-        *in = nu_str_skip(*in, 1);
-        if (shift < 64)
-            *value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return true;
-    }
-    return false;
-}
 
 static bool take_bytes(struct nu_str *in, uint64_t count)
 {
@@ -64,11 +43,11 @@ static bool skip_value(struct nu_str *in, unsigned wire, unsigned *groups)
     uint64_t value;
     switch (wire) {
     case 0:
-        return take_varint(in, &value);
+        return nu_varint_take(in, &value);
     case 1:
         return take_bytes(in, 8);
     case 2:
-        return take_varint(in, &value) && take_bytes(in, value);
+        return nu_varint_take(in, &value) && take_bytes(in, value);
     case 3:
         return ++*groups <= MAX_GROUPS;
     case 4:
@@ -86,10 +65,10 @@ static enum nu_health_grpc_result read_message(struct nu_str in)
     unsigned groups = 0;
     while (in.len) {
         uint64_t key, value;
-        if (!take_varint(&in, &key) || key >> 3 == 0 || key > UINT32_MAX)
+        if (!nu_varint_take(&in, &key) || key >> 3 == 0 || key > UINT32_MAX)
             return NU_HEALTH_GRPC_BROKEN;
         if (key == FIELD_STATUS && groups == 0) {
-            if (!take_varint(&in, &value))
+            if (!nu_varint_take(&in, &value))
                 return NU_HEALTH_GRPC_BROKEN;
             status = (int32_t)value;
         } else if (!skip_value(&in, key & 7, &groups)) {
