@@ -280,6 +280,24 @@ bool nu_str_is_utf8(struct nu_str s)
     return true;
 }
 
+size_t nu_utf8_count(struct nu_str s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s.len; i++)
+        count += ((unsigned char)s.ptr[i] & 0xc0) != 0x80;
+    return count;
+}
+
+size_t nu_utf8_write(uint32_t c, char out[NU_UTF8_MAX])
+{
+    static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
+    unsigned tail = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    out[0] = (char)(lead[tail] | c >> 6 * tail);
+    for (unsigned i = 1; i <= tail; i++)
+        out[i] = (char)(0x80 | (c >> 6 * (tail - i) & 0x3f));
+    return tail + 1;
+}
+
 static unsigned min_unsigned(unsigned a, unsigned b)
 {
     return a < b ? a : b;

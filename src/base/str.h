@@ -119,6 +119,11 @@ size_t nu_u64_to_chars(uint64_t n, char *out);
 
 /* Whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool nu_str_is_utf8(struct nu_str s);
+/* How many characters well-formed UTF-8 has. */
+size_t nu_utf8_count(struct nu_str s);
+enum { NU_UTF8_MAX = 4 };
+/* Writes a character, at most U+10FFFF, as UTF-8; returns the length. */
+size_t nu_utf8_write(uint32_t c, char out[NU_UTF8_MAX]);
 
 /*
  * Number of single-character edits between two short strings (ASCII case ignored), or `limit + 1`

@@ -7,14 +7,6 @@
 
 /* --- Texts ------------------------------------------------------------------------------------ */
 
-static int64_t count_characters(struct nu_str text)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < text.len; i++)
-        count += ((uint8_t)text.ptr[i] & 0xc0) != 0x80;
-    return count;
-}
-
 NU_CEL_FN(size)
 {
     struct nu_cel_list items;
@@ -23,7 +15,7 @@ NU_CEL_FN(size)
     case NU_CEL_STRING:
         if (!nu_cel_spend_bytes(eval, args[0].text.len))
             return nu_cel_too_much();
-        return nu_cel_int(count_characters(args[0].text));
+        return nu_cel_int((int64_t)nu_utf8_count(args[0].text));
     case NU_CEL_BYTES:
         return nu_cel_int((int64_t)args[0].text.len);
     case NU_CEL_LIST:

@@ -56,30 +56,6 @@ static bool at_end(const struct literal *literal)
            (peek(lexer, 1) == literal->quote && peek(lexer, 2) == literal->quote);
 }
 
-static void add_char(struct literal *literal, uint32_t code)
-{
-    char *out = literal->out + literal->len;
-    if (code < 0x80) {
-        out[0] = (char)code;
-        literal->len += 1;
-    } else if (code < 0x800) {
-        out[0] = (char)(0xc0 | code >> 6);
-        out[1] = (char)(0x80 | (code & 0x3f));
-        literal->len += 2;
-    } else if (code < 0x10000) {
-        out[0] = (char)(0xe0 | code >> 12);
-        out[1] = (char)(0x80 | (code >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (code & 0x3f));
-        literal->len += 3;
-    } else {
-        out[0] = (char)(0xf0 | code >> 18);
-        out[1] = (char)(0x80 | (code >> 12 & 0x3f));
-        out[2] = (char)(0x80 | (code >> 6 & 0x3f));
-        out[3] = (char)(0x80 | (code & 0x3f));
-        literal->len += 4;
-    }
-}
-
 /* So many digits to a base, 8 or 16. */
 static bool read_code(struct nu_cel_lexer *lexer, size_t count, int base, uint32_t *code)
 {
@@ -129,7 +105,7 @@ static bool add_escape(struct literal *literal)
     if (literal->is_bytes)
         literal->out[literal->len++] = (char)code;
     else
-        add_char(literal, code);
+        literal->len += nu_utf8_write(code, literal->out + literal->len);
     return true;
 }
 

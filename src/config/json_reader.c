@@ -76,20 +76,6 @@ static int parse_hex4(struct reader *r)
     return value;
 }
 
-static char *put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        *out++ = (char)c;
-        return out;
-    }
-    int tail = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
-    *out++ = (char)(lead[tail] | (c >> (6 * tail)));
-    while (tail-- > 0)
-        *out++ = (char)(0x80 | ((c >> (6 * tail)) & 0x3f));
-    return out;
-}
-
 /* The digits behind \u, with the second half of a surrogate pair. */
 static bool parse_unicode(struct reader *r, char **out)
 {
@@ -109,7 +95,7 @@ static bool parse_unicode(struct reader *r, char **out)
             return fail(r, "a high surrogate without a low one");
         c = 0x10000 + ((c - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
     }
-    *out = put_utf8(*out, c);
+    *out += nu_utf8_write(c, *out);
     return true;
 }
 

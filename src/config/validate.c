@@ -111,14 +111,6 @@ static struct nu_str text_of(const struct check *c)
     return nu_str_make((const char *)data->data, data->len);
 }
 
-static size_t count_characters(struct nu_str s)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < s.len; i++)
-        count += ((unsigned char)s.ptr[i] & 0xc0) != 0x80;
-    return count;
-}
-
 static bool is_token_char(char c)
 {
     return nu_ascii_is_alpha(c) || nu_ascii_is_digit(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
@@ -200,7 +192,7 @@ static void check_value(const struct check *c)
         check_range(c);
         return;
     case NU_RULE_MIN_LEN:
-        if (count_characters(text_of(c)) < rule->count)
+        if (nu_utf8_count(text_of(c)) < rule->count)
             fail(c, "value length must be at least %zu characters", rule->count);
         return;
     case NU_RULE_MAX_BYTES:

@@ -338,6 +338,33 @@ TEST(utf8_is_told_from_other_bytes)
         assert_false(nu_str_is_utf8(bad[i]));
 }
 
+TEST(characters_are_written_as_utf8_and_counted)
+{
+    static const struct {
+        uint32_t c;
+        struct nu_str bytes;
+    } samples[] = {
+        {0, NU_STR_INIT("\0")},
+        {0x7f, NU_STR_INIT("\x7f")},
+        {0x80, NU_STR_INIT("\xc2\x80")},
+        {0x7ff, NU_STR_INIT("\xdf\xbf")},
+        {0x800, NU_STR_INIT("\xe0\xa0\x80")},
+        {0xffff, NU_STR_INIT("\xef\xbf\xbf")},
+        {0x10000, NU_STR_INIT("\xf0\x90\x80\x80")},
+        {0x10ffff, NU_STR_INIT("\xf4\x8f\xbf\xbf")},
+    };
+    struct nu_strbuf all = {0};
+    for (size_t i = 0; i < NU_ARRAY_LEN(samples); i++) {
+        char out[NU_UTF8_MAX];
+        struct nu_str written = nu_str_make(out, nu_utf8_write(samples[i].c, out));
+        assert_true(nu_str_eq(written, samples[i].bytes));
+        nu_strbuf_add(&all, written);
+        assert_int_equal(nu_utf8_count(nu_strbuf_str(&all)), i + 1);
+    }
+    assert_int_equal(nu_utf8_count(nu_str_make(NULL, 0)), 0);
+    nu_strbuf_finish(&all);
+}
+
 /* The view's last byte is the allocation's last: a sanitizer sees any read behind it. */
 TEST(a_sequence_cut_by_the_end_of_memory_is_not_read_on)
 {
