@@ -20,7 +20,8 @@ static bool has_one(struct nu_str der, struct nu_str pem)
     return (der.len != 0) != (pem.len != 0);
 }
 
-static const EVP_MD *hash_by_name(struct nu_str name)
+/* The hash of this name; where there is none, `error` says so. */
+static const EVP_MD *hash_by_name(struct nu_str name, struct nu_strbuf *error)
 {
     static const struct {
         struct nu_str name;
@@ -34,6 +35,8 @@ static const EVP_MD *hash_by_name(struct nu_str name)
         if (nu_str_eq_nocase(hashes[i].name, name))
             return hashes[i].hash();
     }
+    nu_strbuf_add(error, name);
+    nu_strbuf_add_cstr(error, " is not supported.");
     return NULL;
 }
 
@@ -110,15 +113,12 @@ enum nu_wasm_status nu_wasm_foreign_verify_signature(struct nu_wasm_vm *vm, stru
     (void)vm;
     if (!nu_wasm_message_read(arguments, in, COUNT) || !has_one(in[DER].bytes, in[PEM].bytes))
         return NU_WASM_BAD_ARGUMENT;
-    const EVP_MD *hash = hash_by_name(in[HASH].bytes);
+    const EVP_MD *hash = hash_by_name(in[HASH].bytes, &error);
     if (hash) {
         EVP_PKEY *key = read_key(in[DER].bytes, in[PEM].bytes, false);
         const char *text = verify(hash, key, in[SIGNATURE].bytes, in[TEXT].bytes);
         EVP_PKEY_free(key);
         nu_strbuf_add_cstr(&error, text ? text : "");
-    } else {
-        nu_strbuf_add(&error, in[HASH].bytes);
-        nu_strbuf_add_cstr(&error, " is not supported.");
     }
     ERR_clear_error();
     out[0].value = error.len == 0;
@@ -167,15 +167,12 @@ enum nu_wasm_status nu_wasm_foreign_sign(struct nu_wasm_vm *vm, struct nu_str ar
     (void)vm;
     if (!nu_wasm_message_read(arguments, in, COUNT) || !has_one(in[DER].bytes, in[PEM].bytes))
         return NU_WASM_BAD_ARGUMENT;
-    const EVP_MD *hash = hash_by_name(in[HASH].bytes);
+    const EVP_MD *hash = hash_by_name(in[HASH].bytes, &error);
     if (hash) {
         EVP_PKEY *key = read_key(in[DER].bytes, in[PEM].bytes, true);
         const char *text = sign(hash, key, in[TEXT].bytes, &signature);
         EVP_PKEY_free(key);
         nu_strbuf_add_cstr(&error, text ? text : "");
-    } else {
-        nu_strbuf_add(&error, in[HASH].bytes);
-        nu_strbuf_add_cstr(&error, " is not supported.");
     }
     ERR_clear_error();
     out[0].value = error.len == 0;
