@@ -51,14 +51,12 @@ struct nu_headers *nu_failure_grpc_reply(const struct nu_exchange_failure *failu
     enum { ROOM = 5 };
     struct nu_failure_answer answer = nu_failure_answer_of(failure, arena);
     struct nu_headers *headers = nu_arena_alloc(arena, sizeof(*headers));
-    char *status = nu_arena_alloc(arena, 20);
-    size_t len = nu_u64_to_chars(nu_grpc_status_from_http(answer.status), status);
     nu_headers_init(headers, arena, ROOM);
     nu_headers_add_id(headers, NU_HEADER_STATUS, NU_STR("200"));
     if (answer.is_overloaded)
         nu_headers_add_id(headers, NU_HEADER_X_ENVOY_OVERLOADED, NU_STR("true"));
     nu_headers_add_id(headers, NU_HEADER_CONTENT_TYPE, NU_STR("application/grpc"));
-    nu_headers_add_id(headers, NU_HEADER_GRPC_STATUS, nu_str_make(status, len));
+    nu_headers_set_number(headers, NU_HEADER_GRPC_STATUS, nu_grpc_status_from_http(answer.status));
     nu_headers_add_id(headers, NU_HEADER_GRPC_MESSAGE, nu_grpc_message_encode(arena, answer.body));
     return headers;
 }

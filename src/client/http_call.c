@@ -161,13 +161,6 @@ static void refuse(struct nu_http_call *call, enum nu_refusal refusal)
     end(call, NU_HTTP_CALL_FAILED);
 }
 
-static void add_length(struct nu_http_call *call, size_t length)
-{
-    char *text = nu_arena_alloc(call->arena, 20);
-    nu_headers_set_id(&call->own.request, NU_HEADER_CONTENT_LENGTH,
-                      nu_str_make(text, nu_u64_to_chars(length, text)));
-}
-
 static void send_rest(struct nu_http_call *call, const struct nu_http_call_params *wanted)
 {
     if (wanted->body.len) {
@@ -190,7 +183,7 @@ void nu_http_call_send(struct nu_http_call *call, const struct nu_http_call_para
     call->budget = wanted->budget;
     call->is_sending = true;
     if (wanted->body.len)
-        add_length(call, wanted->body.len);
+        nu_headers_set_number(&call->own.request, NU_HEADER_CONTENT_LENGTH, wanted->body.len);
     enum nu_refusal refusal =
         nu_own_exchange_start(&call->own, &params, wanted->body.len == 0 && !wanted->trailers);
     if (nu_unlikely(refusal != NU_NOT_REFUSED))

@@ -301,8 +301,8 @@ static struct nu_str own_name(struct nu_headers *headers, struct nu_str name, en
     return copy;
 }
 
-/* A name of a header, or of a pseudo-header, and nothing that would make it two lines. */
-/* Of pseudo headers there are no others than those that are known. */
+/* A name of a header, and nothing that would make it two lines, or of one of the pseudo-headers that
+ * there are. */
 static bool may_be_name(struct nu_str name)
 {
     if (nu_unlikely(nu_str_starts_with(name, NU_STR(":"))))

@@ -21,12 +21,6 @@ struct wasm_call {
 
 /* --- The answer -------------------------------------------------------------------------------- */
 
-static struct nu_str number_text(struct nu_arena *arena, uint64_t number)
-{
-    char *text = nu_arena_alloc(arena, 20);
-    return nu_str_make(text, nu_u64_to_chars(number, text));
-}
-
 /* What Envoy's client answers a guest in place of a cluster: a reply like one for a request from
  * outside. */
 static void make_reply(struct wasm_call *self)
@@ -44,12 +38,12 @@ static void make_reply(struct wasm_call *self)
     struct nu_headers *headers = nu_arena_alloc(arena, sizeof(*headers));
     call->response = headers;
     nu_headers_init(headers, arena, ROOM);
-    nu_headers_add_id(headers, NU_HEADER_STATUS, number_text(arena, words.status));
+    nu_headers_set_number(headers, NU_HEADER_STATUS, words.status);
     if (words.is_overloaded)
         nu_headers_add_id(headers, NU_HEADER_X_ENVOY_OVERLOADED, NU_STR("true"));
     if (words.body.len == 0)
         return;
-    nu_headers_add_id(headers, NU_HEADER_CONTENT_LENGTH, number_text(arena, words.body.len));
+    nu_headers_set_number(headers, NU_HEADER_CONTENT_LENGTH, words.body.len);
     nu_headers_add_id(headers, NU_HEADER_CONTENT_TYPE, NU_STR("text/plain"));
     if (!self->is_head)
         nu_buf_append(&call->body, words.body);
