@@ -18,7 +18,8 @@ import time
 
 from peers import HERE, ORIGIN_PORT, PROXY_PORT, WORK
 
-PROXY_CPU, LOAD_CPU, BOTH_CPUS = "0", "1", "0-1"
+PROXY_CPU, LOAD_CPU = "0", "1"
+ALL_CPUS = ",".join(map(str, sorted(os.sched_getaffinity(0))))
 
 
 LIBRARIES = {"load": ("-lssl", "-lcrypto")}
@@ -38,7 +39,7 @@ def build_tools():
 
 
 def cpus(workers, one):
-    return one if workers == 1 else BOTH_CPUS
+    return one if workers == 1 else ALL_CPUS
 
 
 def start_origin(workers):
