@@ -158,6 +158,27 @@ static bool has_function(const struct nu_wasm_module *module, const char *name)
     return nu_wasm_module_export(module, name, NU_WASM_FUNCTION) != NULL;
 }
 
+bool nu_wasm_abi_is_command(const struct nu_wasm_module *module)
+{
+    return has_function(module, "_start") && !has_function(module, "_initialize");
+}
+
+/* Why a module has no marker of a version that there is. */
+static void tell_no_abi(const struct nu_wasm_module *module, struct nu_strbuf *error)
+{
+    nu_strbuf_add_cstr(error, "\n  missing export: proxy_abi_version_0_2_1, _0_2_0 or _0_1_0, by "
+                              "which a module says that it is a proxy-wasm filter");
+    for (size_t i = 0; i < module->export_count; i++) {
+        struct nu_str name = module->exports[i].name;
+        if (!nu_str_starts_with(name, NU_STR("proxy_abi_version_")))
+            continue;
+        nu_strbuf_addf(error, " (it has %.*s: built for another version)", NU_STR_ARG(name));
+        return;
+    }
+    if (nu_wasm_abi_is_command(module))
+        nu_strbuf_add_cstr(error, " (" NU_WASM_IS_COMMAND ")");
+}
+
 static bool find_abi(const struct nu_wasm_module *module, enum nu_wasm_abi *abi,
                      struct nu_strbuf *error)
 {
@@ -167,8 +188,7 @@ static bool find_abi(const struct nu_wasm_module *module, enum nu_wasm_abi *abi,
         *abi = (enum nu_wasm_abi)i;
         return true;
     }
-    nu_strbuf_add_cstr(error, "\n  missing export: proxy_abi_version_0_2_1, _0_2_0 or _0_1_0, by "
-                              "which a module says that it is a proxy-wasm filter");
+    tell_no_abi(module, error);
     return false;
 }
 
@@ -180,12 +200,17 @@ static void check_type(const struct nu_wasm_module *module, const char *name, co
         tell_types("export", item, item->type, type, error);
 }
 
-static void check_exports(const struct nu_wasm_module *module, enum nu_wasm_abi abi,
-                          struct nu_strbuf *error)
+static void check_callbacks(const struct nu_wasm_module *module, enum nu_wasm_abi abi,
+                            struct nu_strbuf *error)
 {
     for (size_t i = 0; i < NU_WASM_CALLBACK_COUNT; i++)
         check_type(module, callbacks[i].name, nu_wasm_callback_type((enum nu_wasm_callback)i, abi),
                    error);
+}
+
+/* Those that every version wants. */
+static void check_exports(const struct nu_wasm_module *module, struct nu_strbuf *error)
+{
     check_type(module, "malloc", "i=i", error);
     check_type(module, "proxy_on_memory_allocate", "i=i", error);
     check_type(module, "_initialize", "=", error);
@@ -210,7 +235,8 @@ bool nu_wasm_abi_check(const struct nu_wasm_module *module, struct nu_arena *are
         nu_arena_calloc(arena, (module->import_count + 1) * sizeof(struct nu_wasm_import *));
     find_imports(module, arena, found, error);
     if (find_abi(module, abi, error))
-        check_exports(module, *abi, error);
+        check_callbacks(module, *abi, error);
+    check_exports(module, error);
     *imports = found;
     return error->len == length;
 }

@@ -121,6 +121,14 @@ extern const struct nu_wasm_import nu_wasm_host_wasi[];
  * none. */
 const struct nu_wasm_import *nu_wasm_host_function(struct nu_str module, struct nu_str name);
 
+/* A module that is started as a command: with _start, which runs its main, and no _initialize. */
+bool nu_wasm_abi_is_command(const struct nu_wasm_module *module);
+
+/* What is said of one that is none of a filter's, or ends itself. */
+#define NU_WASM_IS_COMMAND \
+    "a command, which ends with its main: build a reactor (crate-type cdylib, " \
+    "-mexec-model=reactor, -buildmode=c-shared)"
+
 /*
  * Judges what a module imports and exports: everything that is missing or of the wrong type is told
  * at once, a line each, with the likely cause. The version it names goes to `abi`, its host

@@ -199,7 +199,9 @@ static const char *proc_exit(void *host, values args, union nu_wasm_value *resul
 {
     struct nu_wasm_vm *vm = host;
     (void)result;
-    snprintf(vm->text, sizeof(vm->text), "the guest ended itself with proc_exit(%d)", args[0].i32);
+    bool has_ended = vm->starting && nu_wasm_abi_is_command(vm->spec->program.module);
+    snprintf(vm->text, sizeof(vm->text), "the guest ended itself with proc_exit(%d)%s", args[0].i32,
+             has_ended ? ": " NU_WASM_IS_COMMAND : "");
     return vm->text;
 }
 

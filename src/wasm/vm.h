@@ -121,7 +121,7 @@ struct nu_wasm_vm {
     struct nu_str call_data; /* what the buffer of that name shows now */
     uint32_t last_lookup;    /* of a name's address */
     struct nu_wasm_callouts callouts;
-    char text[160]; /* of a host function that fails */
+    char text[192]; /* of a host function that fails */
 };
 
 /* --- VMs -------------------------------------------------------------------------------------- */

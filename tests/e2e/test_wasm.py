@@ -385,6 +385,26 @@ def test_inspect_tells_what_is_in_the_way(nuncio_binary, tmp_path):
         assert line in text
 
 
+@pytest.mark.parametrize("exports,cause", [
+    ("", ""),
+    ('(func (export "_start"))', " (a command, which ends with its main: build a reactor (crate-type "
+     "cdylib, -mexec-model=reactor, -buildmode=c-shared))"),
+    ('(func (export "_start")) (func (export "_initialize"))', ""),
+    ('(func (export "proxy_abi_version_0_3_0")) (func (export "_start"))',
+     " (it has proxy_abi_version_0_3_0: built for another version)"),
+])
+def test_inspect_tells_why_a_module_is_no_filter(nuncio_binary, tmp_path, exports, cause):
+    """With all else that it lacks at once."""
+    code, text = inspect(nuncio_binary, wat(tmp_path, f"(module {exports})"))
+    assert code == 1
+    lines = text[text.index("verdict: "):].splitlines()
+    assert lines[:2] == ["verdict: nuncio cannot use it",
+                         "  missing export: proxy_abi_version_0_2_1, _0_2_0 or _0_1_0, by which a "
+                         "module says that it is a proxy-wasm filter" + cause]
+    assert [line.split(",")[0] for line in lines[2:]] == [
+        "  missing export: malloc or proxy_on_memory_allocate", "  missing export: memory"]
+
+
 def test_inspect_shows_names_that_are_for_terminals(nuncio_binary, tmp_path):
     module = wat(tmp_path, r"""(module (import "e\1b[2J" "\1b]0;x\07" (func))
                                 (func (export "\1b[31mred")))""")

@@ -53,7 +53,15 @@ def test_a_descriptor_that_is_not_there(proxy, tmp_path):
 @pytest.mark.parametrize("form", [{}, {"export": "", "more": "(start $begin)"}])
 def test_a_module_that_exits_while_it_starts_is_refused(nuncio, tmp_path, form, wasi):
     code = module(tmp_path, "(call $proc_exit (i32.const 7))", wasi=wasi, **form)
-    assert "proc_exit(7)" in refusal(nuncio, code=code)
+    text = refusal(nuncio, code=code)
+    assert "proc_exit(7)" in text and "a command" not in text
+
+
+def test_a_command_that_exits_is_told_to_be_one(nuncio, tmp_path):
+    """As Go's do whose main returns: of a reactor it would be the start alone."""
+    code = module(tmp_path, "(call $proc_exit (i32.const 0))", export='(export "_start")')
+    assert "proc_exit(0): a command, which ends with its main: build a reactor (crate-type cdylib, " \
+        "-mexec-model=reactor, -buildmode=c-shared)" in refusal(nuncio, code=code)
 
 
 def test_a_trap_in_the_start_names_its_functions(nuncio, tmp_path):
