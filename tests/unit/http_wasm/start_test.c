@@ -122,6 +122,9 @@ static const struct fake_guest told = {.name = "told", .exports = told_exports};
 #define BYTES "{\"@type\": type.googleapis.com/google.protobuf.BytesValue, value: "
 #define STRUCT "{\"@type\": type.googleapis.com/google.protobuf.Struct, value: "
 #define DURATION "{\"@type\": type.googleapis.com/google.protobuf.Duration, value: "
+#define TYPED_STRUCT(package, type) \
+    "{\"@type\": type.googleapis.com/" package ".TypedStruct, type_url: type.googleapis.com/" type \
+    ", value: "
 
 TEST(configurations_are_told_as_bytes)
 {
@@ -135,6 +138,10 @@ TEST(configurations_are_told_as_bytes)
         {BYTES "YWL/}", "ab\xff"},
         {STRUCT "{a: {b: [1, x, null, true]}}}", "{\"a\":{\"b\":[1,\"x\",null,true]}}"},
         {DURATION "3s}", "\x08\x03"},
+        {TYPED_STRUCT("xds.type.v3", "google.protobuf.Struct") "{value: {a: 1}}}", "{\"a\":1}"},
+        {TYPED_STRUCT("udpa.type.v1", "google.protobuf.StringValue") "{value: ab}}", "ab"},
+        {TYPED_STRUCT("xds.type.v3", "google.protobuf.BytesValue") "{value: YWL/}}", "ab\xff"},
+        {TYPED_STRUCT("xds.type.v3", "google.protobuf.Duration") "{value: 3s}}", "\x08\x03"},
     };
     for (size_t i = 0; i < NU_ARRAY_LEN(cases); i++) {
         struct wasm_filter w;

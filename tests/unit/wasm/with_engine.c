@@ -13,6 +13,8 @@ static void check_llhttp(void)
     Dl_info info = {0};
     bool is_found = dladdr((void *)(uintptr_t)llhttp_execute, &info) && info.dli_fname;
     bool is_shared = is_found && strstr(info.dli_fname, "llhttp_shared");
+    if (!is_found || strstr(info.dli_fname, "libnode"))
+        abort();
 #ifdef NU_LLHTTP_IS_SHARED
     if (!is_shared)
         abort();
