@@ -2,6 +2,7 @@
 /* Request identifiers; the digits of a word are made at once. */
 #include "http/request_id.h"
 
+#include "base/hex.h"
 #include "base/random.h"
 
 #ifdef __SSE2__
@@ -27,11 +28,7 @@ static inline void write_digits(const unsigned char bytes[16], char out[32])
 #else
 static inline void write_digits(const unsigned char bytes[16], char out[32])
 {
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
+    nu_hex_write(bytes, 16, out);
 }
 #endif
 

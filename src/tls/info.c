@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/hex.h"
 #include "tls/context.h"
 
 struct answers {
@@ -52,12 +53,8 @@ static struct nu_str none(void)
 
 static struct nu_str hex(struct nu_arena *arena, const unsigned char *bytes, size_t len)
 {
-    static const char digits[] = "0123456789abcdef";
     char *out = nu_arena_alloc(arena, len * 2);
-    for (size_t i = 0; i < len; i++) {
-        out[i * 2] = digits[bytes[i] >> 4];
-        out[i * 2 + 1] = digits[bytes[i] & 15];
-    }
+    nu_hex_write(bytes, len, out);
     return nu_str_make(out, len * 2);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/thread.h"
 #include "wasm/plugin.h"
 #include "wasm/wasm_stats.h"
@@ -122,13 +123,9 @@ uint64_t nu_wasm_report_failures(void)
 
 static struct nu_str print_key(struct nu_arena *arena, struct nu_str key)
 {
-    static const char digits[] = "0123456789abcdef";
-    char *text = nu_arena_calloc(arena, KEY_BYTES * 2 + 1);
+    char *text = nu_arena_alloc(arena, KEY_BYTES * 2);
     size_t count = nu_min_size(key.len, KEY_BYTES);
-    for (size_t i = 0; i < count; i++) {
-        text[i * 2] = digits[(unsigned char)key.ptr[i] >> 4];
-        text[i * 2 + 1] = digits[(unsigned char)key.ptr[i] & 15];
-    }
+    nu_hex_write((const unsigned char *)key.ptr, count, text);
     return nu_str_make(text, count * 2);
 }
 
