@@ -28,18 +28,6 @@ struct code_file {
     struct digest seen; /* of what was tried last, good or bad */
 };
 
-static void log_errors(const struct code_file *file, const struct nu_error_list *errors)
-{
-    for (size_t i = 0; i < errors->count; i++) {
-        struct nu_strbuf text = {0};
-        nu_error_format(&errors->items[i], &text);
-        nu_log(NU_LOG_WASM, NU_LOG_ERROR,
-               "wasm plug-in %.*s: its changed code is not used, what it has goes on: %s",
-               NU_STR_ARG(file->plugin->name), text.data);
-        nu_strbuf_finish(&text);
-    }
-}
-
 /* Whether it is other code than what was tried last: a file that was only touched is not tried again. */
 static bool is_new(struct code_file *file, struct nu_str code)
 {
@@ -54,13 +42,8 @@ static bool is_new(struct code_file *file, struct nu_str code)
 static void take(struct code_file *file, struct nu_config_ctx *ctx, struct nu_str code)
 {
     struct nu_wasm_plugin *plugin = file->plugin;
-    struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_renew(ctx, plugin, file->proto, code);
-    if (!spec || spec == plugin->spec ||
-        !nu_wasm_plugin_try_out(ctx, file->loop, plugin, spec, file->proto)) {
-        nu_wasm_vm_spec_unref(&spec);
+    if (!nu_wasm_plugin_renew(ctx, file->loop, plugin, file->proto, code))
         return;
-    }
-    nu_wasm_plugin_set_spec(plugin, spec);
     struct nu_wasm_plugin_stats *stats = nu_stat_set_block(plugin->stats);
     nu_counter_inc(&stats->code_update_success);
     nu_log(NU_LOG_WASM, NU_LOG_INFO, "wasm plug-in %.*s: its code has changed",
@@ -80,7 +63,8 @@ static void on_files(struct nu_file_watch *watch)
         take(file, &ctx, code);
     if (ctx.errors.count)
         nu_counter_inc(&stats->code_update_rejected);
-    log_errors(file, &ctx.errors);
+    nu_wasm_plugin_log_errors(file->plugin, "its changed code is not used, what it has goes on",
+                              &ctx.errors);
     nu_config_ctx_finish(&ctx);
     nu_arena_finish(&scratch);
 }

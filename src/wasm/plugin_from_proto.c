@@ -3,6 +3,7 @@
  * From a PluginConfig to a plug-in. What is wrong with it is found here, whole: a VM is made, started
  * and given the configuration, and thrown away.
  */
+#include "base/log.h"
 #include "config/print.h"
 #include "config/values.h"
 #include "wasm/plugin_internal.h"
@@ -49,9 +50,10 @@ struct nu_str nu_wasm_configuration(struct nu_factory *factory, const Google__Pr
 
 /* --- Plug-ins ------------------------------------------------------------------------------------ */
 
-bool nu_wasm_plugin_try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,
-                            const struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec,
-                            const Envoy__Extensions__Wasm__V3__VmConfig *proto)
+/* Makes a VM of `spec` with the plug-in in it, and throws it away. False after adding an error. */
+static bool try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,
+                    const struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec,
+                    const Envoy__Extensions__Wasm__V3__VmConfig *proto)
 {
     struct nu_strbuf error = {0};
     struct nu_wasm_vm *vm = nu_wasm_vm_create(spec, loop, &error);
@@ -61,6 +63,31 @@ bool nu_wasm_plugin_try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,
         nu_wasm_refuse_code(ctx, proto, "the plug-in does not start", &error);
     nu_strbuf_finish(&error);
     return ok;
+}
+
+bool nu_wasm_plugin_renew(struct nu_config_ctx *ctx, struct nu_loop *loop,
+                          struct nu_wasm_plugin *plugin,
+                          const Envoy__Extensions__Wasm__V3__VmConfig *proto, struct nu_str code)
+{
+    struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_renew(ctx, plugin, proto, code);
+    bool ok = spec && spec != plugin->spec && try_out(ctx, loop, plugin, spec, proto);
+    if (ok)
+        nu_wasm_plugin_set_spec(plugin, spec);
+    else
+        nu_wasm_vm_spec_unref(&spec);
+    return ok;
+}
+
+void nu_wasm_plugin_log_errors(const struct nu_wasm_plugin *plugin, const char *what,
+                               const struct nu_error_list *errors)
+{
+    for (size_t i = 0; i < errors->count; i++) {
+        struct nu_strbuf text = {0};
+        nu_error_format(&errors->items[i], &text);
+        nu_log(NU_LOG_WASM, NU_LOG_ERROR, "wasm plug-in %.*s: %s: %s", NU_STR_ARG(plugin->name),
+               what, text.data);
+        nu_strbuf_finish(&text);
+    }
 }
 
 /* base_interval alone counts, as in Envoy. */
@@ -117,8 +144,7 @@ struct nu_wasm_plugin *nu_wasm_plugin_from_proto(struct nu_factory *factory, con
     if (!plugin || !plugin->spec)
         return NULL;
     bool has_code = nu_wasm_vm_spec_has_code(plugin->spec);
-    if (has_code && !nu_wasm_plugin_try_out(factory->ctx, factory->loop, plugin, plugin->spec,
-                                            proto->vm_config)) {
+    if (has_code && !try_out(factory->ctx, factory->loop, plugin, plugin->spec, proto->vm_config)) {
         nu_wasm_vm_spec_unref(&plugin->spec);
         return NULL;
     }

@@ -32,17 +32,22 @@ struct nu_wasm_vm_spec *
 nu_wasm_vm_spec_renew(struct nu_config_ctx *ctx, const struct nu_wasm_plugin *plugin,
                       const struct Envoy__Extensions__Wasm__V3__VmConfig *proto,
                       struct nu_str code);
-/* Makes a VM of `spec` with the plug-in in it, and throws it away. False after adding an error. */
-NU_MUST_USE bool nu_wasm_plugin_try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,
-                                        const struct nu_wasm_plugin *plugin,
-                                        struct nu_wasm_vm_spec *spec,
-                                        const struct Envoy__Extensions__Wasm__V3__VmConfig *proto);
 /*
  * Gives the plug-in other code, whose reference is taken: each thread makes a root in a VM of it, and
  * then lets go of the one that it has. Where the new one does not start the old one stays. Main
  * thread.
  */
 void nu_wasm_plugin_set_spec(struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec);
+
+/* Gives the plug-in this code in the same way, if it is other than what it has, and good: a VM of it
+ * is tried out. False if it is not; errors go to `ctx`. */
+NU_MUST_USE bool nu_wasm_plugin_renew(struct nu_config_ctx *ctx, struct nu_loop *loop,
+                                      struct nu_wasm_plugin *plugin,
+                                      const struct Envoy__Extensions__Wasm__V3__VmConfig *proto,
+                                      struct nu_str code);
+/* Logs errors about code that came while the plug-in runs, behind its name and `what`. */
+void nu_wasm_plugin_log_errors(const struct nu_wasm_plugin *plugin, const char *what,
+                               const struct nu_error_list *errors);
 
 /* Watches the file that has the plug-in's code, if it has one and files can be watched; it is read
  * again when it changes (code_file.c). */

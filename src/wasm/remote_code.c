@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 
 #include "base/hash.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "client/http_call.h"
@@ -56,31 +57,15 @@ struct remote_code {
 
 /* --- When it is there ---------------------------------------------------------------------------- */
 
-static void log_errors(const struct nu_wasm_plugin *plugin, const struct nu_error_list *errors)
-{
-    for (size_t i = 0; i < errors->count; i++) {
-        struct nu_strbuf text = {0};
-        nu_error_format(&errors->items[i], &text);
-        nu_log(NU_LOG_WASM, NU_LOG_ERROR, "wasm plug-in %.*s: the fetched code is not used: %s",
-               NU_STR_ARG(plugin->name), text.data);
-        nu_strbuf_finish(&text);
-    }
-}
-
 /* Gives a plug-in the code, if it is good. */
 static void give(const struct remote_code *remote, const struct taker *taker, struct nu_str code)
 {
-    struct nu_wasm_plugin *plugin = taker->plugin;
     struct nu_config_ctx ctx;
     struct nu_arena scratch;
     nu_arena_init(&scratch);
     nu_config_ctx_init_view(&ctx, remote->ctx, &scratch);
-    struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_renew(&ctx, plugin, taker->proto, code);
-    if (spec && nu_wasm_plugin_try_out(&ctx, remote->loop, plugin, spec, taker->proto))
-        nu_wasm_plugin_set_spec(plugin, spec);
-    else
-        nu_wasm_vm_spec_unref(&spec);
-    log_errors(plugin, &ctx.errors);
+    (void)!nu_wasm_plugin_renew(&ctx, remote->loop, taker->plugin, taker->proto, code);
+    nu_wasm_plugin_log_errors(taker->plugin, "the fetched code is not used", &ctx.errors);
     nu_config_ctx_finish(&ctx);
     nu_arena_finish(&scratch);
 }
@@ -147,20 +132,19 @@ static void fail(struct remote_code *remote, const char *why)
 
 /* --- The fetch ----------------------------------------------------------------------------------- */
 
-static bool has_digest(struct nu_str code, struct nu_str wanted, char *hex)
+static struct nu_str digest_of(struct nu_str code, char hex[64])
 {
     unsigned char digest[32];
     EVP_Digest(code.ptr, code.len, digest, NULL, EVP_sha256(), NULL);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    return nu_str_eq_nocase(nu_str_from(hex), wanted);
+    nu_hex_write(digest, sizeof(digest), hex);
+    return nu_str_make(hex, 2 * sizeof(digest));
 }
 
 /* Takes the code out of an answer; false with the reason why it has none. */
 static bool read_answer(const struct remote_code *remote, struct nu_http_call *call,
                         struct nu_str *code, struct nu_strbuf *why)
 {
-    char hex[65];
+    char hex[64];
     if (call->state == NU_HTTP_CALL_TOO_LARGE) {
         nu_strbuf_addf(why, "more than %d bytes came", NU_WASM_ANSWER_BYTES_MAX);
         return false;
@@ -178,8 +162,9 @@ static bool read_answer(const struct remote_code *remote, struct nu_http_call *c
     *code = nu_str_make(bytes, nu_buf_copy_out(&call->body, 0, bytes, call->body.len));
     if (code->len == 0)
         nu_strbuf_add_cstr(why, "the answer was empty");
-    else if (!has_digest(*code, remote->sha256, hex))
-        nu_strbuf_addf(why, "its sha256 is %s, not %.*s", hex, NU_STR_ARG(remote->sha256));
+    else if (!nu_str_eq_nocase(digest_of(*code, hex), remote->sha256))
+        nu_strbuf_addf(why, "its sha256 is %.*s, not %.*s", (int)sizeof(hex), hex,
+                       NU_STR_ARG(remote->sha256));
     return why->len == 0;
 }
 
