@@ -368,7 +368,12 @@ def inspect(binary, module):
 def test_inspect_shows_what_a_module_is(nuncio_binary):
     code, text = inspect(nuncio_binary, GUEST)
     assert code == 0
-    for line in ("  env.proxy_log (i32, i32, i32) -> i32\n", "  memory memory\n",
+    assert text.startswith(f"size: {GUEST.stat().st_size} bytes\n")
+    sizes = dict(re.findall(r"^  (type|import|code|data|custom) +(\d+)(?:$|  name)", text, re.M))
+    assert len(sizes) == 5 and 0 < sum(map(int, sizes.values())) < GUEST.stat().st_size
+    lists = re.findall(r"^(?:imports|exports): (\d+)\n((?:  .*\n)+)", text, re.M)
+    assert [lines.count("\n") for _, lines in lists] == [int(count) for count, _ in lists] != []
+    for line in ("memory: 1179648 bytes from the start\n", "  env.proxy_log (i32, i32, i32) -> i32\n", "  memory memory\n",
                  "  proxy_on_request_headers (i32, i32, i32) -> i32\n", "start: _initialize\n",
                  "proxy-wasm ABI: 0.2.1\n", "verdict: nuncio can use it\n"):
         assert line in text
