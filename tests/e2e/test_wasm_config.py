@@ -80,7 +80,8 @@ def test_a_callback_that_is_not_in_the_list_is_not_called(proxy):
 
 def test_plugins_with_other_lists_have_other_vms(proxy):
     """In Envoy the second one would be as free as the first, since they share its VM."""
-    running = proxy(plugin(), restricted("proxy_on_request_headers", "proxy_send_local_response"))
+    running = proxy(restricted("proxy_log"),
+                    restricted("proxy_on_request_headers", "proxy_send_local_response"))
     assert "log=10" in running.get("main", "/").text
 
 
