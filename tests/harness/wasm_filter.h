@@ -99,6 +99,43 @@ static inline void wasm_filter_drop(struct wasm_filter *w)
     nu_loop_destroy(&w->loop);
 }
 
+/* A thread of its own that works with the plug-in, as worker `index`. */
+struct wasm_worker {
+    pthread_t thread;
+    unsigned index;
+};
+
+static inline void wasm_workers_start(struct wasm_worker *workers, unsigned count,
+                                      void *(*work)(void *worker))
+{
+    for (unsigned i = 0; i < count; i++) {
+        workers[i].index = i + 1;
+        assert_int_equal(nu_thread_start(&workers[i].thread, work, &workers[i]), 0);
+    }
+}
+
+static inline void wasm_workers_join(const struct wasm_worker *workers, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(workers[i].thread, NULL);
+}
+
+static inline struct nu_loop *wasm_worker_enter(struct wasm_filter *w,
+                                                const struct wasm_worker *worker)
+{
+    nu_thread_enter(worker->index, "worker");
+    struct nu_loop *loop = nu_loop_create();
+    wasm_filter_start(w, loop);
+    return loop;
+}
+
+static inline void wasm_worker_leave(struct wasm_filter *w, struct nu_loop **loop)
+{
+    wasm_filter_end(w, *loop);
+    nu_loop_destroy(loop);
+    nu_thread_leave();
+}
+
 /* A driver with the filter, for one request, and the plug-in on this thread. */
 static inline void wasm_filter_begin(struct wasm_filter *w)
 {

@@ -398,18 +398,24 @@ TEST(a_held_stream_tells_nothing_until_it_is_released)
     fixture_finish(&f);
 }
 
+/* A stream that asks, with a budget for what it is answered. */
+static void ask_with_budget(struct fixture *f, struct grpc_client *client,
+                            struct nu_byte_budget *budget, bool end)
+{
+    struct nu_grpc_params params = plain;
+    params.budget = budget;
+    open_stream(f, client, &params);
+    assert_true(nu_grpc_stream_open(client->stream));
+    send_text(client, "hello", end);
+}
+
 TEST(received_bytes_are_counted_against_a_budget)
 {
     struct fixture f;
     struct grpc_client client;
     struct nu_byte_budget budget = {.max = 12};
-    struct nu_grpc_params params = plain;
-    params.budget = &budget;
     start(&f, HEAD OK_HEAD " | m one | < go\r\n | m 0123456789");
-    open_stream(&f, &client, &params);
-    client.destroy_at = NULL;
-    assert_true(nu_grpc_stream_open(client.stream));
-    send_text(&client, "hello", false);
+    ask_with_budget(&f, &client, &budget, false);
     wait_stat(&f, "upstream_rq_200", 1);
     while (nu_str_find(nu_strbuf_str(&client.events), NU_STR("[one]")) == NU_NPOS)
         nu_loop_run_turn(f.base.loop, 2);
@@ -447,12 +453,8 @@ TEST(a_budget_has_back_what_a_destroyed_stream_held)
     struct fixture f;
     struct grpc_client client;
     struct nu_byte_budget budget = {.max = 1000};
-    struct nu_grpc_params params = plain;
-    params.budget = &budget;
     start(&f, HEAD OK_HEAD " | x 00000000ff | x 616161 | pause");
-    open_stream(&f, &client, &params);
-    assert_true(nu_grpc_stream_open(client.stream));
-    send_text(&client, "hello", true);
+    ask_with_budget(&f, &client, &budget, true);
     while (budget.used < 8)
         nu_loop_run_turn(f.base.loop, 2);
     nu_grpc_stream_destroy(&client.stream);

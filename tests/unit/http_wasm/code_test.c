@@ -116,18 +116,10 @@ static uint64_t active(void)
 
 static atomic_bool is_over;
 
-struct worker {
-    pthread_t thread;
-    unsigned index;
-};
-
 /* Contexts that are open while the code changes, and new ones. */
 static void *work(void *arg)
 {
-    struct worker *worker = arg;
-    nu_thread_enter(worker->index, "worker");
-    struct nu_loop *loop = nu_loop_create();
-    wasm_filter_start(&w, loop);
+    struct nu_loop *loop = wasm_worker_enter(&w, arg);
     while (!atomic_load(&is_over)) {
         struct nu_wasm_context contexts[2];
         for (size_t i = 0; i < NU_ARRAY_LEN(contexts); i++) {
@@ -137,28 +129,22 @@ static void *work(void *arg)
         for (size_t i = 0; i < NU_ARRAY_LEN(contexts); i++)
             nu_wasm_context_close(&contexts[i]);
     }
-    wasm_filter_end(&w, loop);
-    nu_loop_destroy(&loop);
-    nu_thread_leave();
+    wasm_worker_leave(&w, &loop);
     return NULL;
 }
 
 TEST(threads_take_other_code_and_let_go_of_what_they_had)
 {
-    struct worker workers[THREADS];
+    struct wasm_worker workers[THREADS];
     is_over = false;
     load();
-    for (unsigned i = 0; i < THREADS; i++) {
-        workers[i].index = i + 1;
-        assert_int_equal(nu_thread_start(&workers[i].thread, work, &workers[i]), 0);
-    }
+    wasm_workers_start(workers, THREADS, work);
     for (unsigned i = 0; i < CHANGES || !atomic_load(&others); i++) {
         nu_wasm_plugin_set_spec(plugin(), renew(&guests[(i + 1) % 2]));
         sched_yield();
     }
     atomic_store(&is_over, true);
-    for (unsigned i = 0; i < THREADS; i++)
-        pthread_join(workers[i].thread, NULL);
+    wasm_workers_join(workers, THREADS);
     assert_true(atomic_load(&made) >= THREADS);
     assert_int_equal(atomic_load(&made), atomic_load(&deleted));
     assert_int_equal(active(), 0);

@@ -233,15 +233,20 @@ static void hold(struct fake_instance *in, uint32_t id)
     set_tick(in, id);
 }
 
+/* The headers of a request without a body, which pause it; driver_wait lets a tick come. */
+static void hold_request(void)
+{
+    returns[NU_WASM_ON_REQUEST_HEADERS] = 1;
+    acts[NU_WASM_ON_REQUEST_HEADERS] = hold;
+    driver_fill(&w.driver, &w.driver.request_headers, head);
+    nu_chain_decode_headers(&w.driver.chain, &w.driver.request_headers, true);
+}
+
 TEST(a_tick_lets_a_request_go_on_that_its_headers_paused)
 {
     open_filter("");
-    returns[NU_WASM_ON_REQUEST_HEADERS] = 1;
-    acts[NU_WASM_ON_REQUEST_HEADERS] = hold;
     acts[NU_WASM_ON_TICK] = go_on_with_request;
-    nu_chain_decode_headers(
-        &w.driver.chain,
-        (driver_fill(&w.driver, &w.driver.request_headers, head), &w.driver.request_headers), true);
+    hold_request();
     assert_side(&w.driver.upstream, "nothing");
     driver_wait(&w.driver, 12);
     assert_side(&w.driver.upstream, "headers :method=POST :path=/; data ; end");
@@ -251,11 +256,8 @@ TEST(a_tick_lets_a_request_go_on_that_its_headers_paused)
 TEST(a_tick_after_the_end_of_a_request_does_nothing)
 {
     open_filter("");
-    returns[NU_WASM_ON_REQUEST_HEADERS] = 1;
-    acts[NU_WASM_ON_REQUEST_HEADERS] = hold;
     acts[NU_WASM_ON_TICK] = go_on_with_request;
-    driver_fill(&w.driver, &w.driver.request_headers, head);
-    nu_chain_decode_headers(&w.driver.chain, &w.driver.request_headers, true);
+    hold_request();
     driver_end(&w.driver);
     driver_wait(&w.driver, 12);
     assert_int_equal(said, NU_WASM_BAD_ARGUMENT);
@@ -343,11 +345,8 @@ TEST(a_reply_with_a_status_that_none_has_is_500)
 TEST(a_reply_may_come_from_a_tick)
 {
     open_filter("");
-    returns[NU_WASM_ON_REQUEST_HEADERS] = 1;
-    acts[NU_WASM_ON_REQUEST_HEADERS] = hold;
     acts[NU_WASM_ON_TICK] = reply_for_held;
-    driver_fill(&w.driver, &w.driver.request_headers, head);
-    nu_chain_decode_headers(&w.driver.chain, &w.driver.request_headers, true);
+    hold_request();
     driver_wait(&w.driver, 12);
     assert_side(&w.driver.client, "headers :status=403; data no; end");
     wasm_filter_close(&w);
@@ -411,11 +410,8 @@ TEST(a_trap_where_the_plugin_fails_open_lets_the_request_pass)
 TEST(a_trap_in_a_tick_ends_the_requests_that_wait)
 {
     open_filter("");
-    returns[NU_WASM_ON_REQUEST_HEADERS] = 1;
-    acts[NU_WASM_ON_REQUEST_HEADERS] = hold;
     traps[NU_WASM_ON_TICK] = true;
-    driver_fill(&w.driver, &w.driver.request_headers, head);
-    nu_chain_decode_headers(&w.driver.chain, &w.driver.request_headers, true);
+    hold_request();
     driver_wait(&w.driver, 12);
     assert_int_equal(w.driver.info.response_code, 503);
     wasm_filter_close(&w);

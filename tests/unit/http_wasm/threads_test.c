@@ -69,17 +69,9 @@ static const struct fake_guest guest = {.name = "threads", .exports = exports};
 static struct wasm_filter w;
 static pthread_barrier_t together;
 
-struct worker {
-    pthread_t thread;
-    unsigned index;
-};
-
 static void *work(void *arg)
 {
-    struct worker *worker = arg;
-    nu_thread_enter(worker->index, "worker");
-    struct nu_loop *loop = nu_loop_create();
-    wasm_filter_start(&w, loop);
+    struct nu_loop *loop = wasm_worker_enter(&w, arg);
     pthread_barrier_wait(&together);
     for (int i = 0; i < ROUNDS; i++) {
         struct nu_wasm_context *root = nu_wasm_plugin_root(w.entry.config);
@@ -89,23 +81,17 @@ static void *work(void *arg)
         nu_loop_run_once(loop);
     }
     pthread_barrier_wait(&together);
-    wasm_filter_end(&w, loop);
-    nu_loop_destroy(&loop);
-    nu_thread_leave();
+    wasm_worker_leave(&w, &loop);
     return NULL;
 }
 
 TEST(threads_count_and_pass_on_together)
 {
-    struct worker workers[THREADS];
+    struct wasm_worker workers[THREADS];
     assert_true(wasm_filter_load(&w, &guest, "", ""));
     pthread_barrier_init(&together, NULL, THREADS);
-    for (unsigned i = 0; i < THREADS; i++) {
-        workers[i].index = i + 1;
-        assert_int_equal(nu_thread_start(&workers[i].thread, work, &workers[i]), 0);
-    }
-    for (unsigned i = 0; i < THREADS; i++)
-        pthread_join(workers[i].thread, NULL);
+    wasm_workers_start(workers, THREADS, work);
+    wasm_workers_join(workers, THREADS);
     pthread_barrier_destroy(&together);
 
     const struct nu_wasm_plugin *plugin = w.entry.config;
@@ -126,7 +112,7 @@ TEST(threads_count_and_pass_on_together)
 
 static void *come_and_go(void *arg)
 {
-    struct worker *worker = arg;
+    struct wasm_worker *worker = arg;
     struct nu_strbuf error = {0};
     nu_thread_enter(worker->index, "worker");
     struct nu_loop *loop = nu_loop_create();
@@ -144,11 +130,11 @@ static void *come_and_go(void *arg)
 
 TEST(vms_are_told_while_they_come_and_go)
 {
-    struct worker worker = {.index = 1};
+    struct wasm_worker worker;
     size_t count;
     assert_true(wasm_filter_load(&w, &guest, "", ""));
     pthread_barrier_init(&together, NULL, 2);
-    assert_int_equal(nu_thread_start(&worker.thread, come_and_go, &worker), 0);
+    wasm_workers_start(&worker, 1, come_and_go);
     pthread_barrier_wait(&together);
     for (int i = 0; i < ROUNDS; i++) {
         struct nu_arena arena;
@@ -159,7 +145,7 @@ TEST(vms_are_told_while_they_come_and_go)
             assert_int_equal(rows[0].thread, 1);
         nu_arena_finish(&arena);
     }
-    pthread_join(worker.thread, NULL);
+    wasm_workers_join(&worker, 1);
     pthread_barrier_destroy(&together);
     wasm_filter_drop(&w);
 }

@@ -365,6 +365,15 @@ static void assert_received(struct fixture *f, const char *expected)
     assert_string_equal(bytes, expected);
 }
 
+/* One that is shown what goes out, and the last. */
+static void setup_writers(struct fixture *f, const struct script *writer, const struct script *last)
+{
+    static struct nu_network_filter_entry entries[2];
+    entries[0] = (struct nu_network_filter_entry)ENTRY(teller_class, *writer);
+    entries[1] = (struct nu_network_filter_entry)ENTRY(last_class, *last);
+    setup(f, entries, 2);
+}
+
 static void clear_story(void)
 {
     nu_strbuf_clear(&story);
@@ -415,12 +424,8 @@ TEST(output_that_a_filter_stops_is_shown_again_with_more)
 TEST(the_end_of_our_side_is_shown_once_and_waits_for_what_is_stopped)
 {
     struct script a = {.name = "a", .on_write = NU_NETWORK_STOP}, b = {.name = "b"};
-    const struct nu_network_filter_entry entries[] = {
-        {.cls = &teller_class, .config = &a},
-        {.cls = &last_class, .config = &b},
-    };
     struct fixture f;
-    setup(&f, entries, 2);
+    setup_writers(&f, &a, &b);
     clear_story();
     nu_connection_end_write(&f.conn->conn);
     nu_loop_run_once(f.loop);
@@ -437,12 +442,8 @@ TEST(the_end_of_our_side_is_shown_once_and_waits_for_what_is_stopped)
 TEST(a_close_drops_what_was_stopped_and_writes_the_rest)
 {
     struct script a = {.name = "a"}, b = {.name = "b"};
-    const struct nu_network_filter_entry entries[] = {
-        {.cls = &teller_class, .config = &a},
-        {.cls = &last_class, .config = &b},
-    };
     struct fixture f;
-    setup(&f, entries, 2);
+    setup_writers(&f, &a, &b);
     clear_story();
     nu_buf_append(&f.conn->conn.out, NU_STR("x"));
     nu_connection_close(&f.conn->conn, NU_CLOSE_FLUSH);
@@ -473,13 +474,9 @@ TEST(a_filter_may_close_the_connection_whose_output_it_sees)
 TEST(output_that_is_stopped_is_bounded_like_output_that_is_not_read)
 {
     struct script a = {.name = "a", .on_write = NU_NETWORK_STOP}, b = {.name = "b"};
-    const struct nu_network_filter_entry entries[] = {
-        {.cls = &teller_class, .config = &a},
-        {.cls = &last_class, .config = &b},
-    };
     struct fixture f;
     above_high = below_low = 0;
-    setup(&f, entries, 2);
+    setup_writers(&f, &a, &b);
     f.conn->conn.buffer_limit = 4;
     send_out(&f, "1234");
     assert_int_equal(above_high, 0);
@@ -497,12 +494,8 @@ TEST(bytes_that_a_full_socket_leaves_are_not_shown_again)
 {
     static const struct script a = {.name = "a"}, b = {.name = "b"};
     static char block[1024 * 1024];
-    const struct nu_network_filter_entry entries[] = {
-        {.cls = &teller_class, .config = &a},
-        {.cls = &last_class, .config = &b},
-    };
     struct fixture f;
-    setup(&f, entries, 2);
+    setup_writers(&f, &a, &b);
     clear_story();
     memset(block, '-', sizeof(block));
     nu_buf_append(&f.conn->conn.out, nu_str_make(block, sizeof(block)));

@@ -33,7 +33,22 @@ static void on_ready(void *root, uint32_t token)
         nu_wasm_queue_leave(&taker->listener);
 }
 
-static void begin(struct taker *taker, struct nu_loop *loop, struct nu_wasm_shared_data *space)
+static struct nu_loop *loop;
+static struct nu_wasm_shared_data *space;
+
+static void open_space(void)
+{
+    loop = nu_loop_create();
+    space = nu_wasm_shared_data_get(NU_STR("a"));
+}
+
+static void close_space(void)
+{
+    nu_wasm_shared_data_unref(&space);
+    nu_loop_destroy(&loop);
+}
+
+static void begin(struct taker *taker)
 {
     *taker = (struct taker){.listener = nu_wasm_queue_listen(loop, taker, on_ready)};
     taker->token = nu_wasm_queue_register(space, NU_STR("q"), taker->listener);
@@ -53,10 +68,9 @@ static void add(uint32_t token, const char *text)
 
 TEST(things_are_told_one_by_one_and_later)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     struct taker taker;
-    begin(&taker, loop, space);
+    open_space();
+    begin(&taker);
     assert_int_equal(nu_wasm_queue_resolve(NU_STR("a"), NU_STR("q")), taker.token);
     assert_int_equal(nu_wasm_queue_resolve(NU_STR("b"), NU_STR("q")), 0);
     assert_int_equal(nu_wasm_queue_resolve(NU_STR("a"), NU_STR("r")), 0);
@@ -72,18 +86,16 @@ TEST(things_are_told_one_by_one_and_later)
         nu_loop_run_once(loop);
     assert_int_equal(taker.told, 202);
     end(&taker);
-    nu_wasm_shared_data_unref(&space);
-    nu_loop_destroy(&loop);
+    close_space();
 }
 
 TEST(the_last_that_registered_is_told)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     struct taker first;
     struct taker second;
-    begin(&first, loop, space);
-    begin(&second, loop, space);
+    open_space();
+    begin(&first);
+    begin(&second);
     assert_int_equal(first.token, second.token);
     add(first.token, "to second");
     nu_loop_run_once(loop);
@@ -94,18 +106,16 @@ TEST(the_last_that_registered_is_told)
     assert_str(nu_strbuf_str(&first.seen), "to first;");
     end(&first);
     end(&second);
-    nu_wasm_shared_data_unref(&space);
-    nu_loop_destroy(&loop);
+    close_space();
 }
 
 TEST(what_one_that_left_was_to_be_told_is_told_to_the_one_before)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     struct taker first;
     struct taker second;
-    begin(&first, loop, space);
-    begin(&second, loop, space);
+    open_space();
+    begin(&first);
+    begin(&second);
     add(first.token, "a");
     add(first.token, "b");
     end(&second);
@@ -114,16 +124,14 @@ TEST(what_one_that_left_was_to_be_told_is_told_to_the_one_before)
     assert_int_equal(second.told, 0);
     assert_str(nu_strbuf_str(&first.seen), "a;b;c;");
     end(&first);
-    nu_wasm_shared_data_unref(&space);
-    nu_loop_destroy(&loop);
+    close_space();
 }
 
 TEST(one_may_leave_when_it_is_told)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     struct taker taker;
-    begin(&taker, loop, space);
+    open_space();
+    begin(&taker);
     taker.leaves = true;
     add(taker.token, "a");
     add(taker.token, "b");
@@ -134,7 +142,7 @@ TEST(one_may_leave_when_it_is_told)
     nu_loop_run_once(loop);
     uint32_t token = taker.token;
     end(&taker);
-    begin(&taker, loop, space); /* what is in the queue has stayed */
+    begin(&taker); /* what is in the queue has stayed */
     assert_int_equal(taker.token, token);
     nu_loop_run_once(loop);
     assert_int_equal(taker.told, 0);
@@ -142,16 +150,14 @@ TEST(one_may_leave_when_it_is_told)
     on_ready(&taker, token);
     assert_str(nu_strbuf_str(&taker.seen), "b;c;");
     end(&taker);
-    nu_wasm_shared_data_unref(&space);
-    nu_loop_destroy(&loop);
+    close_space();
 }
 
 TEST(a_loop_may_end_with_something_to_tell)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     struct taker taker;
-    begin(&taker, loop, space);
+    open_space();
+    begin(&taker);
     add(taker.token, "a");
     end(&taker);
     nu_loop_destroy(&loop);
@@ -160,11 +166,10 @@ TEST(a_loop_may_end_with_something_to_tell)
 
 TEST(queues_end_with_their_space)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     struct nu_strbuf bytes = {0};
     struct taker taker;
-    begin(&taker, loop, space);
+    open_space();
+    begin(&taker);
     add(taker.token, "a");
     nu_wasm_shared_data_unref(&space);
     nu_loop_run_once(loop);
@@ -178,12 +183,11 @@ TEST(queues_end_with_their_space)
 
 TEST(queues_have_a_bound_together)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     struct nu_str half = {test_calloc(1, NU_WASM_QUEUE_BYTES_MAX / 2), NU_WASM_QUEUE_BYTES_MAX / 2};
     struct nu_strbuf bytes = {0};
     struct taker taker;
-    begin(&taker, loop, space);
+    open_space();
+    begin(&taker);
     assert_int_equal(nu_wasm_queue_add(taker.token, half), NU_WASM_OK);
     assert_int_equal(nu_wasm_queue_add(taker.token, half), NU_WASM_INTERNAL_FAILURE);
     assert_int_equal(nu_wasm_queue_register(space, half, taker.listener), 0);
@@ -196,8 +200,7 @@ TEST(queues_have_a_bound_together)
     test_free(nu_unconst(half.ptr));
     nu_strbuf_finish(&bytes);
     end(&taker);
-    nu_wasm_shared_data_unref(&space);
-    nu_loop_destroy(&loop);
+    close_space();
 }
 
 static _Atomic int live;
@@ -215,13 +218,12 @@ static void *add_many(void *arg)
 /* All that have room: who looked through them would look some forty thousand million times. */
 TEST(very_many_queues_are_found_by_name)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     struct taker taker;
     char name[16] = "";
     uint32_t count = 0;
     uint32_t first = 0;
-    begin(&taker, loop, space);
+    open_space();
+    begin(&taker);
     for (uint32_t token; (token = nu_wasm_queue_register(space, nu_str_from(name), taker.listener));
          snprintf(name, sizeof(name), "%u", ++count)) {
         first = count ? first : token;
@@ -234,24 +236,22 @@ TEST(very_many_queues_are_found_by_name)
     }
     assert_int_equal(nu_wasm_queue_resolve(NU_STR("a"), NU_STR("")), first);
     end(&taker);
-    nu_wasm_shared_data_unref(&space);
-    nu_loop_destroy(&loop);
+    close_space();
 }
 
 TEST(threads_put_in_while_listeners_come_and_go)
 {
-    struct nu_loop *loop = nu_loop_create();
-    struct nu_wasm_shared_data *space = nu_wasm_shared_data_get(NU_STR("a"));
     pthread_t threads[THREADS];
     struct taker taker;
     struct taker passing;
-    begin(&taker, loop, space);
+    open_space();
+    begin(&taker);
     atomic_store(&live, THREADS);
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, add_many, &taker.token), 0);
     size_t told = 0;
     while (atomic_load(&live) || taker.told + told < THREADS * ROUNDS) {
-        begin(&passing, loop, space);
+        begin(&passing);
         nu_loop_run_once(loop);
         told += passing.told;
         end(&passing);
@@ -261,8 +261,7 @@ TEST(threads_put_in_while_listeners_come_and_go)
         pthread_join(threads[i], NULL);
     assert_int_equal(taker.told + told, THREADS * ROUNDS);
     end(&taker);
-    nu_wasm_shared_data_unref(&space);
-    nu_loop_destroy(&loop);
+    close_space();
 }
 
 TEST_MAIN()
