@@ -373,7 +373,8 @@ def test_inspect_shows_what_a_module_is(nuncio_binary):
     assert len(sizes) == 5 and 0 < sum(map(int, sizes.values())) < GUEST.stat().st_size
     lists = re.findall(r"^(?:imports|exports): (\d+)\n((?:  .*\n)+)", text, re.M)
     assert [lines.count("\n") for _, lines in lists] == [int(count) for count, _ in lists] != []
-    for line in ("memory: 1179648 bytes from the start\n", "  env.proxy_log (i32, i32, i32) -> i32\n", "  memory memory\n",
+    for line in ("memory: 1179648 bytes from the start\n",
+                 "  env.proxy_log (i32, i32, i32) -> i32\n", "  memory memory\n",
                  "  proxy_on_request_headers (i32, i32, i32) -> i32\n", "start: _initialize\n",
                  "proxy-wasm ABI: 0.2.1\n", "verdict: nuncio can use it\n"):
         assert line in text
