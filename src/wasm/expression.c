@@ -97,7 +97,6 @@ enum nu_wasm_status nu_wasm_foreign_expr_create(struct nu_wasm_vm *vm, struct nu
                                                 struct nu_strbuf *result)
 {
     struct nu_wasm_expressions *expressions = of_root(vm->effective->root);
-    uint8_t token[4];
     if (!has_room(expressions, arguments.len, 0))
         return NU_WASM_INTERNAL_FAILURE;
     struct nu_cel *cel = compile(arguments);
@@ -116,8 +115,7 @@ enum nu_wasm_status nu_wasm_foreign_expr_create(struct nu_wasm_vm *vm, struct nu
     expressions->count++;
     expressions->bytes += arguments.len;
     expressions->patterns += nu_cel_pattern_count(cel);
-    nu_wasm_put_u32(token, expression->token);
-    nu_strbuf_add(result, nu_str_make((const char *)token, sizeof(token)));
+    nu_wasm_add_u32(result, expression->token);
     return NU_WASM_OK;
 }
 
@@ -148,13 +146,6 @@ enum nu_wasm_status nu_wasm_foreign_expr_delete(struct nu_wasm_vm *vm, struct nu
 
 static enum nu_wasm_status write_value(const struct nu_attribute_source *source,
                                        const struct nu_cel_value *value, struct nu_strbuf *out);
-
-static void add_u64(uint64_t number, struct nu_strbuf *out)
-{
-    uint8_t bytes[8];
-    nu_wasm_put_u64(bytes, number);
-    nu_strbuf_add(out, nu_str_make((const char *)bytes, sizeof(bytes)));
-}
 
 /* One half of a pair, behind the others; its length goes to the place for it. */
 static enum nu_wasm_status write_half(const struct nu_attribute_source *source,
@@ -206,7 +197,7 @@ static enum nu_wasm_status write_time(struct nu_cel_time time, struct nu_strbuf 
     int64_t ns;
     if (!nu_cel_time_to_ns(time, &ns))
         ns = time.seconds < 0 ? INT64_MIN : INT64_MAX;
-    add_u64((uint64_t)ns, out);
+    nu_wasm_add_u64(out, (uint64_t)ns);
     return NU_WASM_OK;
 }
 
@@ -215,7 +206,7 @@ static enum nu_wasm_status write_number(const struct nu_cel_value *value, struct
 {
     uint64_t bits;
     memcpy(&bits, &value->natural, sizeof(bits));
-    add_u64(bits, out);
+    nu_wasm_add_u64(out, bits);
     return NU_WASM_OK;
 }
 

@@ -58,4 +58,19 @@ static inline void nu_wasm_put_u64(uint8_t *at, uint64_t value)
     nu_wasm_put_u32(at + 4, (uint32_t)(value >> 32));
 }
 
+/* The same at the end of a string. */
+static inline void nu_wasm_add_u32(struct nu_strbuf *out, uint32_t value)
+{
+    uint8_t bytes[4];
+    nu_wasm_put_u32(bytes, value);
+    nu_strbuf_add(out, nu_str_make((const char *)bytes, sizeof(bytes)));
+}
+
+static inline void nu_wasm_add_u64(struct nu_strbuf *out, uint64_t value)
+{
+    uint8_t bytes[8];
+    nu_wasm_put_u64(bytes, value);
+    nu_strbuf_add(out, nu_str_make((const char *)bytes, sizeof(bytes)));
+}
+
 #endif

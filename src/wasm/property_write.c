@@ -3,13 +3,6 @@
 #include "wasm/pairs.h"
 #include "wasm/property.h"
 
-static void add_u64(uint64_t number, struct nu_strbuf *out)
-{
-    uint8_t bytes[8];
-    nu_wasm_put_u64(bytes, number);
-    nu_strbuf_add(out, nu_str_make((const char *)bytes, sizeof(bytes)));
-}
-
 static void put_length(struct nu_strbuf *out, size_t at, size_t length)
 {
     nu_wasm_put_u32((uint8_t *)out->data + at, (uint32_t)length);
@@ -60,14 +53,14 @@ bool nu_wasm_property_write(const struct nu_attribute_source *source,
     case NU_ATTRIBUTE_INT:
     case NU_ATTRIBUTE_TIME:
     case NU_ATTRIBUTE_DURATION:
-        add_u64((uint64_t)value->integer, out);
+        nu_wasm_add_u64(out, (uint64_t)value->integer);
         return true;
     case NU_ATTRIBUTE_UINT:
-        add_u64(value->natural, out);
+        nu_wasm_add_u64(out, value->natural);
         return true;
     case NU_ATTRIBUTE_DOUBLE:
         memcpy(&bits, &value->real, sizeof(bits));
-        add_u64(bits, out);
+        nu_wasm_add_u64(out, bits);
         return true;
     case NU_ATTRIBUTE_STRING:
     case NU_ATTRIBUTE_BYTES:

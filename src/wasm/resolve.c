@@ -69,19 +69,12 @@ static void on_back(struct nu_task *task)
     nu_strbuf_finish(&answer);
 }
 
-static void add_u32(struct nu_strbuf *out, uint32_t value)
-{
-    uint8_t bytes[4];
-    nu_wasm_put_u32(bytes, value);
-    nu_strbuf_add(out, nu_str_make((const char *)bytes, sizeof(bytes)));
-}
-
 static void write_answer(const struct nu_dns_answer *answer, struct nu_strbuf *out)
 {
     char text[NU_ADDRESS_TEXT_MAX];
-    add_u32(out, (uint32_t)answer->count);
+    nu_wasm_add_u32(out, (uint32_t)answer->count);
     for (size_t i = 0; i < answer->count; i++)
-        add_u32(out, answer->addresses[i].ttl_s);
+        nu_wasm_add_u32(out, answer->addresses[i].ttl_s);
     for (size_t i = 0; i < answer->count; i++) {
         size_t length = nu_address_format(&answer->addresses[i].address, text);
         nu_strbuf_add(out, nu_str_make(text, length));
