@@ -131,24 +131,14 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
     end_with(stream, status, nu_headers_get_id(reply, NU_HEADER_GRPC_MESSAGE), details, reply);
 }
 
-static void on_above_high(struct nu_exchange *exchange)
-{
-    stream_of(exchange)->is_above_high = true;
-}
-
-static void on_below_low(struct nu_exchange *exchange)
-{
-    stream_of(exchange)->is_above_high = false;
-}
-
 static const struct nu_exchange_ops exchange_ops = {
     .on_retry = on_retry,
     .on_headers = on_headers,
     .on_data = on_data,
     .on_trailers = on_trailers,
     .on_failed = on_failed,
-    .on_above_high = on_above_high,
-    .on_below_low = on_below_low,
+    .on_above_high = nu_own_exchange_on_watermark, /* the owner asks what is unsent */
+    .on_below_low = nu_own_exchange_on_watermark,
 };
 
 /* --- Events ----------------------------------------------------------------------------------- */
@@ -207,7 +197,7 @@ static bool tell_message(struct nu_grpc_stream *stream)
     give_back(stream, before - stream->reader.bytes.len);
     stream->ops->on_message(stream, &message);
     nu_buf_clear(&message);
-    return !stream->is_over && !stream->is_held;
+    return !stream->is_over;
 }
 
 static void tell_end(struct nu_grpc_stream *stream)
@@ -225,11 +215,11 @@ static void tell_events(struct nu_turn_task *task)
 {
     struct nu_grpc_stream *stream = nu_container_of(task, struct nu_grpc_stream, events);
     tell_initial(stream);
-    if (stream->is_over || stream->is_held)
+    if (stream->is_over)
         return;
     while (tell_message(stream))
         ;
-    if (stream->is_over || stream->is_held)
+    if (stream->is_over)
         return;
     if (stream->is_body_ended && !stream->is_ended)
         give_up(stream, NU_GRPC_UNKNOWN); /* without trailers */
@@ -390,23 +380,7 @@ void nu_grpc_stream_end(struct nu_grpc_stream *stream)
     send_bytes(stream, &nothing, true);
 }
 
-/* --- Holding and ending ------------------------------------------------------------------------ */
-
-void nu_grpc_stream_hold(struct nu_grpc_stream *stream)
-{
-    stream->is_held = true;
-    nu_exchange_hold_response(&stream->own.exchange);
-}
-
-void nu_grpc_stream_release(struct nu_grpc_stream *stream)
-{
-    if (!stream->is_held)
-        return;
-    stream->is_held = false;
-    nu_exchange_release_response(&stream->own.exchange);
-    if (!stream->is_over)
-        wake(stream);
-}
+/* --- The end ----------------------------------------------------------------------------------- */
 
 static void free_stream(void *obj)
 {

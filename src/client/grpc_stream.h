@@ -77,12 +77,10 @@ struct nu_grpc_stream {
     struct nu_turn_task events;
     size_t taken;        /* bytes to be sent, since all had been */
     size_t wire_bytes;   /* that had gone out then */
-    bool is_above_high;  /* the cluster takes no more for now */
     bool is_local_ended; /* the owner ended its side */
     bool is_body_ended;  /* the response's bytes ended */
     bool is_ended;       /* `end` is there */
-    bool is_held;
-    bool is_over; /* on_closed was called, or it was destroyed */
+    bool is_over;        /* on_closed was called, or it was destroyed */
 };
 
 /* A stream to the loop's cluster of this name, or NULL if there is none. Texts are copied. */
@@ -101,14 +99,6 @@ NU_MUST_USE bool nu_grpc_stream_open(struct nu_grpc_stream *stream);
 void nu_grpc_stream_send(struct nu_grpc_stream *stream, struct nu_buf *message, bool end);
 /* Ends the owner's side. */
 void nu_grpc_stream_end(struct nu_grpc_stream *stream);
-/* Holds back messages and what follows them, or lets them go. */
-void nu_grpc_stream_hold(struct nu_grpc_stream *stream);
-void nu_grpc_stream_release(struct nu_grpc_stream *stream);
-/* Whether the cluster takes no more for now: what is sent is kept then. */
-static inline bool nu_grpc_stream_is_above_high(const struct nu_grpc_stream *stream)
-{
-    return stream->is_above_high;
-}
 /* About how many bytes were sent that are still here, waiting for the cluster. */
 size_t nu_grpc_stream_unsent(struct nu_grpc_stream *stream);
 /* For an owner that keeps a message: so many bytes of it stay counted against the budget, until they

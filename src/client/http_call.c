@@ -117,20 +117,14 @@ static void on_failed(struct nu_exchange *exchange, const struct nu_exchange_fai
     end(call, NU_HTTP_CALL_FAILED);
 }
 
-/* The request is small and given at once: there is nobody to hold back. */
-static void on_watermark(struct nu_exchange *exchange)
-{
-    (void)exchange;
-}
-
 static const struct nu_exchange_ops exchange_ops = {
     .on_retry = on_retry,
     .on_headers = on_headers,
     .on_data = on_data,
     .on_trailers = on_trailers,
     .on_failed = on_failed,
-    .on_above_high = on_watermark,
-    .on_below_low = on_watermark,
+    .on_above_high = nu_own_exchange_on_watermark, /* it was given at once */
+    .on_below_low = nu_own_exchange_on_watermark,
 };
 
 /* --- The request ------------------------------------------------------------------------------ */

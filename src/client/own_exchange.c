@@ -28,6 +28,11 @@ void nu_own_exchange_init(struct nu_own_exchange *own, struct nu_arena *arena, s
     nu_headers_init(&own->request, arena, HEADER_ROOM);
 }
 
+void nu_own_exchange_on_watermark(struct nu_exchange *exchange)
+{
+    (void)exchange;
+}
+
 void nu_own_exchange_add_time(const struct nu_own_exchange *own, struct nu_headers *answer)
 {
     uint64_t end_us = own->exchange.request_end_us;

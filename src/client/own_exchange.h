@@ -44,6 +44,8 @@ NU_MUST_USE enum nu_refusal nu_own_exchange_start(struct nu_own_exchange *own,
                                                   bool ended);
 /* For ops->on_retry: the request says how much time is left. */
 void nu_own_exchange_on_retry(struct nu_own_exchange *own);
+/* For ops->on_above_high and on_below_low of owners that hold nobody back. */
+void nu_own_exchange_on_watermark(struct nu_exchange *exchange);
 /* Adds to an answer how long it took, if the request had ended. */
 void nu_own_exchange_add_time(const struct nu_own_exchange *own, struct nu_headers *answer);
 /* Counts what failed. */

@@ -376,28 +376,6 @@ TEST(a_stream_that_is_destroyed_on_its_way_is_reset)
     fixture_finish(&f);
 }
 
-TEST(a_held_stream_tells_nothing_until_it_is_released)
-{
-    struct fixture f;
-    struct grpc_client client;
-    start(&f, HEAD OK_HEAD " | m one | m two | " END("grpc-status: 0\r\n"));
-    open_stream(&f, &client, &plain);
-    assert_true(nu_grpc_stream_open(client.stream));
-    nu_grpc_stream_hold(client.stream);
-    send_text(&client, "hello", true);
-    wait_stat(&f, "upstream_rq_total", 1);
-    for (int i = 0; i < 20; i++)
-        nu_loop_run_turn(f.base.loop, 2);
-    assert_false(client.over);
-    assert_true(nu_str_find(nu_strbuf_str(&client.events), NU_STR("[")) == NU_NPOS);
-    nu_grpc_stream_release(client.stream);
-    assert_true(harness_wait_flag(f.base.loop, &client.over));
-    assert_str(nu_strbuf_str(&client.events),
-               "initial 4 [one] [two] trailing 1 closed 0 via_upstream");
-    finish_client(&client);
-    fixture_finish(&f);
-}
-
 /* A stream that asks, with a budget for what it is answered. */
 static void ask_with_budget(struct fixture *f, struct grpc_client *client,
                             struct nu_byte_budget *budget, bool end)
@@ -478,10 +456,8 @@ TEST(what_a_cluster_does_not_take_is_counted)
     open_stream(&f, &client, &plain);
     assert_true(nu_grpc_stream_open(client.stream));
     send_text(&client, text, false);
-    assert_false(nu_grpc_stream_is_above_high(client.stream));
     assert_int_equal(nu_grpc_stream_unsent(client.stream), 105);
     send_text(&client, text, false);
-    assert_true(nu_grpc_stream_is_above_high(client.stream));
     assert_int_equal(nu_grpc_stream_unsent(client.stream), 210);
     finish_client(&client);
     fixture_finish(&f);
