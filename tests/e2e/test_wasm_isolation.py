@@ -3,7 +3,6 @@
 
 NUNCIO_WASM_REQUESTS makes the last test longer: a million takes some minutes."""
 import os
-import re
 import socket
 import threading
 
@@ -18,11 +17,16 @@ HARM = BUILD / "tests/guests/harm.wasm"
 LISTENER = PROXY[PROXY.index("  - name: main"):PROXY.index("  clusters:")]
 
 
+def renamed(listener, name):
+    """The listener `main` by another name; paths in it, which may have the word as well, stay."""
+    return listener.replace("name: main", f"name: {name}").replace("@main@", f"@{name}@")
+
+
 def three_listeners():
     main = behind(plugin("", code=HARM, vm_id="harm"))
     other = behind(plugin("", vm_id="other"))
     other = other[other.index("  - name: main"):other.index("  clusters:")]
-    more = re.sub(r"\bmain\b", "other", other) + re.sub(r"\bmain\b", "plain", LISTENER)
+    more = renamed(other, "other") + renamed(LISTENER, "plain")
     return main.replace("  clusters:", more + "  clusters:")
 
 
@@ -82,7 +86,7 @@ def test_requests_of_others_that_wait_are_unharmed(nuncio, origin):
 def with_own_upstream():
     """The upstream is a listener of the same process, which answers at once."""
     main = behind(plugin(""))
-    upstream = re.sub(r"\bmain\b", "origin", LISTENER).replace(
+    upstream = renamed(LISTENER, "origin").replace(
         "route: {cluster: origin}", "direct_response: {status: 200, body: {inline_string: ok}}")
     return main.replace("  clusters:", upstream + "  clusters:")
 
