@@ -9,6 +9,7 @@
 #include "http/metadata_from_proto.h"
 #include "net/address_from_proto.h"
 #include "net/listener_log.h"
+#include "net/network_chain.h"
 #include "net/socket_from_proto.h"
 #include "stats/listener_stats.h"
 #include "stats/stats.h"
@@ -181,6 +182,13 @@ static void read_transport(struct nu_factory *factory, const chain_proto *proto,
     (void)ok; /* the error is in the list */
 }
 
+static struct nu_stat_set *config_stats(const struct nu_factory *factory)
+{
+    const char *prefix =
+        nu_arena_printf(factory->arena, "listener.%.*s", NU_STR_ARG(factory->listener_stat_name));
+    return nu_stat_set_create(factory->stats, &nu_listener_config_stats_table, nu_str_from(prefix));
+}
+
 static void read_chain(struct nu_factory *factory, const chain_proto *proto,
                        struct nu_filter_chain_spec *chain)
 {
@@ -191,19 +199,24 @@ static void read_chain(struct nu_factory *factory, const chain_proto *proto,
     chain->handshake_timeout_ms =
         (uint32_t)nu_config_duration_ms(factory->ctx, proto, "transport_socket_connect_timeout",
                                         proto->transport_socket_connect_timeout, 0);
-    if (proto->n_filters == 0 || proto->n_filters > MAX_FILTERS) {
+    if (proto->n_filters > MAX_FILTERS) {
         nu_config_error(factory->ctx, proto, "filters",
-                        "a filter chain must have between 1 and %d network filters", MAX_FILTERS);
+                        "a filter chain can have up to %d network filters", MAX_FILTERS);
         return;
     }
     struct nu_network_filter_entry *entries =
-        nu_arena_calloc(factory->arena, proto->n_filters * sizeof(*entries));
+        nu_arena_calloc(factory->arena, (proto->n_filters + 1) * sizeof(*entries));
     for (size_t i = 0; i < proto->n_filters; i++) {
         if (read_filter(factory, proto->filters[i], &entries[i]))
             check_order(factory, proto, i, &entries[i]);
     }
     chain->filters = entries;
     chain->filter_count = (uint8_t)proto->n_filters;
+    if (chain->filter_count == 0) {
+        entries[0].cls = &nu_no_filters_class;
+        entries[0].config = config_stats(factory);
+        chain->filter_count = 1;
+    }
 }
 
 /* --- Choosing a chain ------------------------------------------------------------------------- */
@@ -457,15 +470,6 @@ static struct nu_str stat_name(struct nu_factory *factory, const listener_proto 
     return copy;
 }
 
-/* Configurations of filters never come late here, and still their statistics are shown, as in
- * Envoy. */
-static void show_config_stats(const struct nu_factory *factory)
-{
-    const char *prefix =
-        nu_arena_printf(factory->arena, "listener.%.*s", NU_STR_ARG(factory->listener_stat_name));
-    (void)nu_stat_set_create(factory->stats, &nu_listener_config_stats_table, nu_str_from(prefix));
-}
-
 static struct nu_str name_of(struct nu_factory *factory, const listener_proto *proto,
                              const struct nu_listener_config *config)
 {
@@ -508,7 +512,7 @@ const struct nu_listener_config *nu_listener_config_from_proto(struct nu_factory
                         NU_STR_ARG(config->name)));
     read_access_logs(&factory, proto, config);
     factory.listener_stat_name = config->stat_name;
-    show_config_stats(&factory);
+    (void)config_stats(&factory); /* shown whether anything counts in them or not, as in Envoy */
     factory.buffer_limit_bytes = config->buffer_limit_bytes;
     read_listener_filters(&factory, proto, config);
     read_chains(&factory, proto, config);

@@ -240,3 +240,21 @@ struct nu_network_filter *nu_network_chain_last(struct nu_server_conn *conn)
 {
     return conn->open_count == conn->filter_count ? last_filter(conn) : NULL;
 }
+
+/* --- A chain without filters ------------------------------------------------------------------ */
+
+static enum nu_network_status close_at_once(struct nu_network_filter *self)
+{
+    struct nu_stat_set *set = nu_unconst(self->config);
+    struct nu_listener_config_stats *stats = nu_stat_set_block(set);
+    nu_counter_inc(&stats->network_extension_config_missing);
+    nu_connection_close(&self->conn->conn, NU_CLOSE_NOW);
+    return NU_NETWORK_STOP;
+}
+
+const struct nu_network_filter_class nu_no_filters_class = {
+    .name = "nuncio.no_filters",
+    .instance_size = sizeof(struct nu_network_filter),
+    .is_terminal = true,
+    .open = close_at_once,
+};

@@ -25,4 +25,8 @@ void nu_network_chain_close(struct nu_server_conn *conn, enum nu_close_reason re
 /* The last filter; NULL if it is not open. */
 struct nu_network_filter *nu_network_chain_last(struct nu_server_conn *conn);
 
+/* What stands in a chain that has no filters: it closes the connection. Its configuration is the
+ * listener's set of struct nu_listener_config_stats. */
+extern const struct nu_network_filter_class nu_no_filters_class;
+
 #endif

@@ -5,6 +5,7 @@
  */
 #include "server/server_internal.h"
 
+#include "base/hash.h"
 #include "config/bootstrap_extension.h"
 #include "net/dns_from_proto.h"
 #include "net/listener_from_proto.h"
@@ -172,17 +173,68 @@ static void open_outlier_log(struct nu_server *server)
     nu_strbuf_finish(&error);
 }
 
+/* Which listeners have a name, and which an address. */
+struct listener_index {
+    struct nu_map names;
+    struct nu_map addresses;
+};
+
+/* As in Envoy, whose listeners may come from elsewhere and be changed by name: the first one of the
+ * bootstrap stays as it is. */
+static bool is_name_taken(struct nu_server *server, struct listener_index *index,
+                          Envoy__Config__Listener__V3__Listener *proto)
+{
+    if (!proto->name[0] || !nu_map_put(&index->names, nu_str_from(proto->name), proto))
+        return false;
+    nu_config_warn(&server->ctx, proto, "name",
+                   "a listener before this one is called '%s', too: this one is left out",
+                   proto->name);
+    return true;
+}
+
+/* Sockets of two listeners could share a port (SO_REUSEPORT), but which of them a connection reaches
+ * would be chance; and a socket file is the last one's. */
+static void check_addresses(struct nu_server *server, struct listener_index *index,
+                            const Envoy__Config__Listener__V3__Listener *proto,
+                            const struct nu_listener_config *config)
+{
+    for (uint8_t i = 0; i < config->address_count; i++) {
+        const struct nu_address *address = &config->addresses[i].address;
+        char text[NU_ADDRESS_TEXT_MAX];
+        size_t len = nu_address_format(address, text);
+        if (nu_address_is_ip(address) && address->port == 0)
+            continue;
+        struct nu_str key = nu_arena_dup(&server->arena, nu_str_make(text, len));
+        const void *before = nu_map_put(&index->addresses, key, nu_unconst(config));
+        if (before && before != config)
+            nu_config_error(&server->ctx, proto, i ? "additional_addresses" : "address",
+                            "error adding listener: '%.*s' has duplicate address '%s' as existing "
+                            "listener '%.*s'",
+                            NU_STR_ARG(config->name), text,
+                            NU_STR_ARG(((const struct nu_listener_config *)before)->name));
+    }
+}
+
 static void build_listeners(struct nu_server *server)
 {
     struct nu_factory factory = nu_server_factory(server);
+    struct listener_index index = {{0}, {0}};
     const Envoy__Config__Bootstrap__V3__Bootstrap__StaticResources *resources =
         server->bootstrap->static_resources;
-    server->listener_count = resources ? resources->n_listeners : 0;
-    server->listener_configs = nu_arena_calloc(
-        &server->arena, (server->listener_count + 1) * sizeof(*server->listener_configs));
-    for (size_t i = 0; i < server->listener_count; i++)
-        server->listener_configs[i] =
+    size_t count = resources ? resources->n_listeners : 0;
+    server->listener_configs =
+        nu_arena_calloc(&server->arena, (count + 1) * sizeof(*server->listener_configs));
+    for (size_t i = 0; i < count; i++) {
+        if (is_name_taken(server, &index, resources->listeners[i]))
+            continue;
+        const struct nu_listener_config *config =
             nu_listener_config_from_proto(&factory, resources->listeners[i]);
+        if (config)
+            check_addresses(server, &index, resources->listeners[i], config);
+        server->listener_configs[server->listener_count++] = config;
+    }
+    nu_map_finish(&index.names);
+    nu_map_finish(&index.addresses);
 }
 
 /* Every regular expression is RE2's, so that no other engine can be asked for. */

@@ -38,7 +38,7 @@ extern const struct nu_stat_table nu_listener_stats_table;
     X(S, COUNTER, extension_config_missing, \
       "Sockets closed as a listener filter's configuration had not come.") \
     X(S, COUNTER, network_extension_config_missing, \
-      "Connections closed as a network filter's configuration had not come.")
+      "Connections closed as their filter chain has no filters.")
 
 struct nu_listener_config_stats {
     NU_LISTENER_CONFIG_STATS(NU_STAT_FIELD, )
