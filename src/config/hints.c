@@ -98,6 +98,11 @@ static const char *find_below(const struct nu_message_meta *meta, struct nu_str 
 
 void nu_hint_field(const struct nu_message_meta *meta, struct nu_str name, struct nu_strbuf *out)
 {
+    if (nu_str_eq(name, NU_STR("<<"))) {
+        nu_strbuf_add_cstr(out,
+                           "; merge keys are not read, by Envoy neither: write the fields out");
+        return;
+    }
     const char *now = find_old_field(meta, name);
     if (now) {
         nu_strbuf_addf(out, "; it is of the v2 API, which Envoy removed: write %s", now);

@@ -51,6 +51,7 @@ static const struct nu_option *find(char *argument, char **value)
     return find_long(name);
 }
 
+/* The option whose name begins so, else the nearest one. */
 static const char *nearest_name(struct nu_str name)
 {
     enum { NEAR = 3 };
@@ -60,6 +61,8 @@ static const char *nearest_name(struct nu_str name)
         const struct nu_option *option = &nu_option_table[i];
         if (option->kind == NU_OPTION_HEADING)
             continue;
+        if (name.len >= NEAR && nu_str_starts_with(nu_str_from(option->name), name))
+            return option->name;
         unsigned distance = nu_str_distance(name, nu_str_from(option->name), NEAR);
         if (distance < best) {
             best = distance;
@@ -141,6 +144,29 @@ static bool set_either(const struct nu_option *option, void *field, const char *
     return true;
 }
 
+/* The component that was meant, or all that there are. */
+static void print_components(struct nu_str name)
+{
+    enum { NEAR = 2 };
+    unsigned best = NEAR + 1;
+    const char *nearest = NULL;
+    for (int i = 0; i < NU_LOG_COMPONENT_COUNT; i++) {
+        const char *candidate = nu_log_component_name((enum nu_log_component)i);
+        unsigned distance = nu_str_distance(name, nu_str_from(candidate), NEAR);
+        if (distance < best) {
+            best = distance;
+            nearest = candidate;
+        }
+    }
+    fprintf(stderr, "nuncio: no component is called '%.*s'", NU_STR_ARG(name));
+    if (nearest)
+        fprintf(stderr, " (did you mean %s?)", nearest);
+    for (int i = 0; !nearest && i < NU_LOG_COMPONENT_COUNT; i++)
+        fprintf(stderr, "%s%s", i ? ", " : "; there are ",
+                nu_log_component_name((enum nu_log_component)i));
+    fprintf(stderr, "\n");
+}
+
 /* One "name:level" of --component-log-level; applied at once if `apply`. */
 static const char *read_component_level(struct nu_str item, bool apply)
 {
@@ -151,8 +177,10 @@ static const char *read_component_level(struct nu_str item, bool apply)
     struct nu_str level_name = nu_str_make(colon + 1, item.len - name.len - 1);
     enum nu_log_component component;
     enum nu_log_level level;
-    if (!nu_log_component_parse(name, &component))
-        return "a component and its level (there is no such component)";
+    if (!nu_log_component_parse(name, &component)) {
+        print_components(name);
+        return "a component and its level";
+    }
     if (!nu_log_level_parse(level_name, &level))
         return "a component and its level (trace, debug, info, warning, error, critical, off)";
     if (apply)
@@ -281,6 +309,11 @@ static bool check(struct nu_options *options)
     const char *wrong = NULL;
     if (options->concurrency == 0)
         options->concurrency = 1;
+    /* An empty one is none, as with Envoy: scripts pass a variable that may be unset. */
+    if (options->config_path && !*options->config_path)
+        options->config_path = NULL;
+    if (options->config_yaml && !*options->config_yaml)
+        options->config_yaml = NULL;
     if (!options->config_path && !options->config_yaml)
         wrong = "no configuration: give -c FILE or --config-yaml YAML (--help lists the options)";
     else if (options->concurrency > WORKERS_MAX)

@@ -54,6 +54,17 @@ TEST(a_field_that_belongs_one_message_further_in_is_told_so)
     check_yaml_cases("envoy.config.route.v3.Route", cases);
 }
 
+TEST(a_merge_key_is_told_to_be_one)
+{
+    static const struct config_case cases[] = {
+        {"{prefix: /, <<: {case_sensitive: false}}", NULL,
+         "t:1:13: <<: no such field in RouteMatch; merge keys are not read, by Envoy neither: "
+         "write "
+         "the fields out"},
+    };
+    check_yaml_cases("envoy.config.route.v3.RouteMatch", cases);
+}
+
 TEST(a_field_that_could_not_be_read_is_not_said_to_be_missing)
 {
     static const struct config_case cases[] = {

@@ -76,6 +76,16 @@ TEST(yaml_alone_is_a_configuration)
     assert_int_equal(PARSE("-l", "info"), NU_OPTIONS_EXIT_ERROR);
 }
 
+/* As with Envoy: a script's variable may be unset. */
+TEST(an_empty_configuration_is_none)
+{
+    assert_int_equal(PARSE("-c", "", "--config-yaml", ""), NU_OPTIONS_EXIT_ERROR);
+    assert_runs("--config-yaml", "");
+    assert_null(options.config_yaml);
+    assert_int_equal(PARSE("-c", "", "--config-yaml", "{}"), NU_OPTIONS_RUN);
+    assert_null(options.config_path);
+}
+
 TEST(concurrency_is_obeyed_and_0_means_1)
 {
     assert_runs("--concurrency", "0");
