@@ -54,10 +54,9 @@ static void fill_metadata(struct world *w, const struct nu_str *foreign)
     nu_metadata_merge(metadata, NU_STR("a"), &inner);
     nu_metadata_set(metadata, NU_STR("a"), NU_STR("s"), inner);
     w->info.route_metadata = metadata;
-    w->info.filter_state = nu_filter_state_create(&w->arena, NULL);
     struct nu_filter_state_object object = {
         .name = NU_STR_INIT("a"), .object_class = &nu_filter_state_string, .object = foreign};
-    nu_assert(nu_filter_state_set(w->info.filter_state, &object) == NU_OK);
+    nu_assert(nu_stream_info_set_state(&w->info, &object) == NU_OK);
 }
 
 static void fill_info(struct world *w, struct nu_str foreign)

@@ -5,11 +5,10 @@
 #include "attribute/attribute_internal.h"
 #include "http/stream_info.h"
 
-static struct nu_attribute state_member(const struct nu_attribute_source *source,
-                                        const struct nu_attribute_object *self, struct nu_str name)
+static struct nu_attribute text_of(const struct nu_attribute_source *source,
+                                   const struct nu_filter_state_object *object)
 {
     struct nu_attribute found = nu_attribute_none();
-    const struct nu_filter_state_object *object = nu_filter_state_find(self->of, name);
     if (!object)
         return found;
     struct nu_strbuf text = {0};
@@ -21,14 +20,29 @@ static struct nu_attribute state_member(const struct nu_attribute_source *source
     return found;
 }
 
+static struct nu_attribute state_member(const struct nu_attribute_source *source,
+                                        const struct nu_attribute_object *self, struct nu_str name)
+{
+    return text_of(source, nu_stream_info_find_state(self->of, name));
+}
+
+static struct nu_attribute upstream_member(const struct nu_attribute_source *source,
+                                           const struct nu_attribute_object *self,
+                                           struct nu_str name)
+{
+    return text_of(source, nu_filter_state_find(self->of, name));
+}
+
 static const struct nu_attribute_class state_class = {.member = state_member};
+static const struct nu_attribute_class upstream_class = {.member = upstream_member};
 
 struct nu_attribute nu_attribute_filter_state(const struct nu_attribute_source *source,
                                               unsigned upstream)
 {
     const struct nu_stream_info *info = source->info;
-    if (upstream && info->upstream.host.family == NU_ADDRESS_NONE)
+    if (!upstream)
+        return nu_attribute_object(NU_ATTRIBUTE_MAP, &state_class, info);
+    if (info->upstream.host.family == NU_ADDRESS_NONE)
         return nu_attribute_none();
-    return nu_attribute_object(NU_ATTRIBUTE_MAP, &state_class,
-                               upstream ? info->upstream.filter_state : info->filter_state);
+    return nu_attribute_object(NU_ATTRIBUTE_MAP, &upstream_class, info->upstream.filter_state);
 }

@@ -50,14 +50,13 @@ void nu_filter_set_state(struct nu_filter *self, struct nu_str key, struct nu_st
         .object = copy,
         .life = NU_FILTER_STATE_FILTER_CHAIN,
     };
-    enum nu_result result = nu_filter_state_set(nu_stream_info_filter_state(chain->info), &object);
+    enum nu_result result = nu_stream_info_set_state(chain->info, &object);
     (void)result; /* a plug-in's strings are never read-only */
 }
 
 struct nu_str nu_filter_state(struct nu_filter *self, struct nu_str key)
 {
-    const struct nu_filter_state_object *object =
-        nu_filter_state_find(self->chain->info->filter_state, key);
+    const struct nu_filter_state_object *object = nu_stream_info_find_state(self->chain->info, key);
     if (!object || !object->object_class->to_text)
         return nu_str_make(NULL, 0);
     if (object->object_class == &nu_filter_state_hashable_string)

@@ -81,9 +81,10 @@ void nu_op_filter_state(const struct nu_format_part *part, const struct nu_forma
                         struct nu_op_result *result)
 {
     const struct nu_stream_info *info = context->info;
-    const struct nu_filter_state_object *object = nu_filter_state_find(
-        part->detail == NU_STATE_UPSTREAM ? info->upstream.filter_state : info->filter_state,
-        part->state.name);
+    const struct nu_filter_state_object *object =
+        part->detail == NU_STATE_UPSTREAM
+            ? nu_filter_state_find(info->upstream.filter_state, part->state.name)
+            : nu_stream_info_find_state(info, part->state.name);
     result->kind = NU_OP_NONE;
     if (!object)
         return;

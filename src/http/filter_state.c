@@ -5,51 +5,72 @@
 #include "base/xxhash.h"
 #include "http/stream_info.h"
 
-struct nu_filter_state *nu_filter_state_create(struct nu_arena *arena,
-                                               struct nu_filter_state *parent)
+const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter_state *state,
+                                                          struct nu_str name)
 {
-    struct nu_filter_state *state = nu_arena_calloc(arena, sizeof(*state));
-    state->arena = arena;
-    state->parent = parent;
-    return state;
-}
-
-static struct nu_filter_state_object *find_own(const struct nu_filter_state *state,
-                                               struct nu_str name)
-{
-    struct nu_filter_state_object *object = state->objects;
+    const struct nu_filter_state_object *object = state ? state->objects : NULL;
     while (object && !nu_str_eq(object->name, name))
         object = object->next;
     return object;
 }
 
-const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter_state *state,
-                                                          struct nu_str name)
+/* What a connection keeps for its streams. The info of a connection itself has none beside its own. */
+static struct nu_filter_state *connections(const struct nu_stream_info *info, bool make)
 {
-    for (; state; state = state->parent) {
-        const struct nu_filter_state_object *object = find_own(state, name);
-        if (object)
-            return object;
-    }
-    return NULL;
+    struct nu_connection_info *connection = info->connection;
+    return connection && connection->filter_state ? connection->filter_state(connection, make)
+                                                  : NULL;
 }
 
-/* The state that keeps objects of this life span, or NULL. */
-static struct nu_filter_state *keeper(struct nu_filter_state *state, uint8_t life)
+const struct nu_filter_state_object *nu_stream_info_find_state(const struct nu_stream_info *info,
+                                                               struct nu_str name)
 {
-    return life == NU_FILTER_STATE_CONNECTION ? state->parent : state;
+    const struct nu_filter_state_object *object = nu_filter_state_find(info->filter_state, name);
+    return object ? object : nu_filter_state_find(connections(info, false), name);
 }
 
-enum nu_result nu_filter_state_set(struct nu_filter_state *state,
-                                   const struct nu_filter_state_object *object)
+struct nu_filter_state *nu_stream_info_filter_state(struct nu_stream_info *info)
 {
-    struct nu_filter_state *at = keeper(state, object->life);
-    if (!at)
-        return NU_UNSUPPORTED;
-    const struct nu_filter_state_object *seen = nu_filter_state_find(state, object->name);
-    if (seen && (seen->is_read_only || object->is_read_only || seen->life != object->life))
+    if (info->filter_state)
+        return info->filter_state;
+    info->filter_state = nu_arena_calloc(info->arena, sizeof(*info->filter_state));
+    info->filter_state->arena = info->arena;
+    info->filter_state->is_of_connection = info->connection && !info->connection->filter_state;
+    return info->filter_state;
+}
+
+struct nu_filter_state *nu_stream_info_state_keeper(struct nu_stream_info *info, uint8_t life)
+{
+    struct nu_filter_state *of_connection =
+        life == NU_FILTER_STATE_CONNECTION ? connections(info, true) : NULL;
+    return of_connection ? of_connection : nu_stream_info_filter_state(info);
+}
+
+static bool is_fixed(const struct nu_filter_state_object *seen,
+                     const struct nu_filter_state_object *object)
+{
+    return seen->is_read_only || object->is_read_only;
+}
+
+bool nu_stream_info_may_set_state(const struct nu_stream_info *info,
+                                  const struct nu_filter_state_object *object)
+{
+    const struct nu_filter_state_object *seen =
+        nu_filter_state_find(info->filter_state, object->name);
+    if (seen)
+        return !is_fixed(seen, object) &&
+               (info->filter_state->is_of_connection || seen->life == object->life);
+    seen = nu_filter_state_find(connections(info, false), object->name);
+    return !seen || (!is_fixed(seen, object) && object->life == NU_FILTER_STATE_CONNECTION);
+}
+
+enum nu_result nu_stream_info_set_state(struct nu_stream_info *info,
+                                        const struct nu_filter_state_object *object)
+{
+    if (!nu_stream_info_may_set_state(info, object))
         return NU_INVALID;
-    struct nu_filter_state_object *kept = nu_unconst(seen);
+    struct nu_filter_state *at = nu_stream_info_state_keeper(info, object->life);
+    struct nu_filter_state_object *kept = nu_unconst(nu_filter_state_find(at, object->name));
     if (!kept) {
         kept = nu_arena_alloc(at->arena, sizeof(*kept));
         kept->next = at->objects;
@@ -59,13 +80,6 @@ enum nu_result nu_filter_state_set(struct nu_filter_state *state,
     *kept = *object;
     kept->next = next;
     return NU_OK;
-}
-
-struct nu_filter_state *nu_stream_info_filter_state(struct nu_stream_info *info)
-{
-    if (!info->filter_state)
-        info->filter_state = nu_filter_state_create(info->arena, NULL);
-    return info->filter_state;
 }
 
 void nu_filter_state_end_filter_chain(struct nu_filter_state *state)
@@ -79,9 +93,10 @@ void nu_filter_state_end_filter_chain(struct nu_filter_state *state)
     }
 }
 
-bool nu_filter_state_hash(const struct nu_filter_state *state, struct nu_str name, uint64_t *hash)
+bool nu_stream_info_hash_state(const struct nu_stream_info *info, struct nu_str name,
+                               uint64_t *hash)
 {
-    const struct nu_filter_state_object *object = nu_filter_state_find(state, name);
+    const struct nu_filter_state_object *object = nu_stream_info_find_state(info, name);
     if (!object || !object->object_class->hash)
         return false;
     *hash = object->object_class->hash(object->object);

@@ -4,7 +4,7 @@
  * Unlike metadata an object has a C type of its own; a class says how it turns into text.
  *
  * A stream has its own filter state; objects that are to live as long as the connection are kept in
- * the connection's state, which the stream's has as its parent, so that one lookup sees both.
+ * the connection's, and a look-up by the stream sees both. Nobody pays for what nobody has set.
  * Objects and names live in the state's arena, or longer.
  */
 #ifndef NU_HTTP_FILTER_STATE_H
@@ -46,32 +46,40 @@ struct nu_filter_state_object {
 
 struct nu_filter_state {
     struct nu_arena *arena;                 /* borrowed */
-    struct nu_filter_state *parent;         /* borrowed: the connection's; NULL in that one */
     struct nu_filter_state_object *objects; /* newest first */
+    bool is_of_connection;                  /* all of it lives as long as the connection */
+    uint32_t guest_bytes; /* of a connection's: what plug-ins in wasm have left, who bound it */
 };
 
-/* Empty state in `arena`; `parent` may be NULL. */
-struct nu_filter_state *nu_filter_state_create(struct nu_arena *arena,
-                                               struct nu_filter_state *parent);
+/* The object that the stream has, or its connection; NULL if there is none. */
+const struct nu_filter_state_object *nu_stream_info_find_state(const struct nu_stream_info *info,
+                                                               struct nu_str name);
 
 /*
  * Keeps `object` under its name, in place of one with that name; the struct is copied, what it
  * points at is not. NU_INVALID, and nothing is changed, if either the old or the new one is
- * read-only or they differ in life span. NU_UNSUPPORTED if it is to live as long as the connection
- * and there is no parent to keep it.
+ * read-only or they differ in life span. The info of a connection keeps all that is set there as
+ * long as the connection lives, whatever span is said.
  */
-NU_MUST_USE enum nu_result nu_filter_state_set(struct nu_filter_state *state,
-                                               const struct nu_filter_state_object *object);
-
-/* The object of this name, here or in the parent; NULL if there is none or `state` is NULL. */
-const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter_state *state,
-                                                          struct nu_str name);
+NU_MUST_USE enum nu_result nu_stream_info_set_state(struct nu_stream_info *info,
+                                                    const struct nu_filter_state_object *object);
+/* Whether that would succeed. */
+bool nu_stream_info_may_set_state(const struct nu_stream_info *info,
+                                  const struct nu_filter_state_object *object);
 
 /* The hash of the object of this name; false if there is none, or it has no hash. */
-bool nu_filter_state_hash(const struct nu_filter_state *state, struct nu_str name, uint64_t *hash);
+bool nu_stream_info_hash_state(const struct nu_stream_info *info, struct nu_str name,
+                               uint64_t *hash);
 
-/* The stream's filter state, made on the first call. */
+/* The filter state, made on the first call, that is to keep objects of this life span: the
+ * connection's or the stream's own, which has to do where there is no connection. */
+struct nu_filter_state *nu_stream_info_state_keeper(struct nu_stream_info *info, uint8_t life);
+/* The stream's own, made on the first call. */
 struct nu_filter_state *nu_stream_info_filter_state(struct nu_stream_info *info);
+
+/* The object of this name in this state alone; NULL if there is none or `state` is NULL. */
+const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter_state *state,
+                                                          struct nu_str name);
 
 /* Drops what does not outlive an internal redirect. */
 void nu_filter_state_end_filter_chain(struct nu_filter_state *state);

@@ -53,8 +53,9 @@ struct nu_connection_info {
     uint8_t direction; /* enum nu_traffic_direction */
     /* Fills `local` by asking the kernel; set by whoever owns the socket. */
     void (*learn_local)(struct nu_connection_info *info);
-    /* The connection's filter state, made on the first call; set by whoever has streams on it. */
-    struct nu_filter_state *(*filter_state)(struct nu_connection_info *info);
+    /* The connection's filter state; NULL while it has none and none is to be made, or when the
+     * stream has left it. Set by whoever has streams on a connection; NULL: this is its own info. */
+    struct nu_filter_state *(*filter_state)(struct nu_connection_info *info, bool make);
     struct nu_str requested_server_name; /* SNI, as a listener filter found it */
     struct nu_ssl_info *ssl;             /* borrowed: the stream holds it; NULL without TLS */
     struct nu_str filter_chain_name;

@@ -146,7 +146,7 @@ static bool eval(const struct nu_hash_method *method, struct input *input, uint6
     case NU_HASH_METHOD_QUERY_PARAMETER:
         return hash_query_parameter(method, input, hash);
     case NU_HASH_METHOD_FILTER_STATE:
-        return nu_filter_state_hash(input->info->filter_state, method->name, hash);
+        return nu_stream_info_hash_state(input->info, method->name, hash);
     }
     return false;
 }

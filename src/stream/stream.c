@@ -89,8 +89,6 @@ void nu_hcm_stream_end(struct nu_hcm_stream *stream)
     for (; stream->holds; stream->holds--)
         stream->encoder->ops->release_read(stream->encoder);
     stream->conn = NULL;
-    if (nu_unlikely(stream->info.filter_state != NULL))
-        stream->info.filter_state->parent = NULL; /* goes with the connection */
     nu_loop_defer_free(stream->loop, free_stream, stream);
     nu_hcm_conn_on_stream_end(conn, stream);
 }
@@ -237,12 +235,16 @@ static void learn_local(struct nu_connection_info *info)
     info->local_known = true;
 }
 
-static struct nu_filter_state *filter_state_of(struct nu_connection_info *info)
+/* What network filters and streams have left with the connection. */
+static struct nu_filter_state *filter_state_of(struct nu_connection_info *info, bool make)
 {
     struct nu_hcm_stream *stream = nu_container_of(info, struct nu_hcm_stream, connection_info);
     if (!stream->conn)
         return NULL;
-    return nu_stream_info_filter_state(&nu_server_conn_record(stream->conn->base.conn)->info);
+    struct nu_server_conn *conn = stream->conn->base.conn;
+    if (make)
+        return nu_stream_info_filter_state(&nu_server_conn_record(conn)->info);
+    return conn->extras && conn->extras->record ? conn->extras->record->info.filter_state : NULL;
 }
 
 /* What listener filters found out. */
@@ -276,15 +278,6 @@ static void fill_connection_info(struct nu_hcm_stream *stream)
     info->direction = (uint8_t)listener->direction;
 }
 
-/* What network filters and earlier streams have left with the connection. */
-static struct nu_filter_state *inherit_filter_state(struct nu_hcm_stream *stream)
-{
-    const struct nu_server_conn_extras *extras = stream->conn->base.conn->extras;
-    if (nu_likely(!extras || !extras->record || !extras->record->info.filter_state))
-        return NULL;
-    return nu_filter_state_create(stream->arena, extras->record->info.filter_state);
-}
-
 static void fill_info(struct nu_hcm_stream *stream)
 {
     struct nu_stream_info *info = &stream->info;
@@ -296,7 +289,6 @@ static void fill_info(struct nu_hcm_stream *stream)
     info->remote = stream->connection_info.remote;
     info->stream_id = stream->random;
     info->scheme_follows_upstream = stream->config->scheme_follows_upstream;
-    info->filter_state = inherit_filter_state(stream);
 }
 
 struct nu_hcm_stream *nu_hcm_stream_create(struct nu_hcm_conn *conn,

@@ -7,9 +7,9 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
-#include "http/filter_state.h"
 #include "wasm/foreign.h"
 #include "wasm/http_stream.h"
+#include "wasm/state_text.h"
 
 enum kind {
     ANY_TEXT,
@@ -37,22 +37,32 @@ static const struct {
     {NU_STR_INIT("envoy.filters.listener.original_dst.remote_ip"), ABSENT},
 };
 
-/* A number shows as one, and is a text for those who look for it. */
-static bool number_to_text(const void *object, struct nu_strbuf *out)
+static struct nu_value text_to_value(const void *object, struct nu_arena *arena)
 {
-    nu_strbuf_add_u64(out, *(const uint32_t *)object);
-    return true;
+    const struct nu_wasm_state_text *text = object;
+    return nu_value_string(nu_arena_dup(arena, text->value));
 }
 
+/* A number shows as one, and is a text for those who look for it. */
 static struct nu_value number_to_value(const void *object, struct nu_arena *arena)
 {
+    const struct nu_wasm_state_text *text = object;
+    uint64_t number = 0;
+    enum nu_result result = nu_str_to_u64(text->value, &number);
     (void)arena;
-    return nu_value_number(*(const uint32_t *)object);
+    (void)result; /* it was made of a number */
+    return nu_value_number((double)number);
 }
 
+static const struct nu_filter_state_class text_class = {
+    .name = "text of a wasm plug-in",
+    .to_text = nu_wasm_state_text_write,
+    .to_value = text_to_value,
+};
+
 static const struct nu_filter_state_class number_class = {
-    .name = "number",
-    .to_text = number_to_text,
+    .name = "number of a wasm plug-in",
+    .to_text = nu_wasm_state_text_write,
     .to_value = number_to_value,
 };
 
@@ -74,43 +84,36 @@ static size_t find_object(struct nu_str name)
     return i;
 }
 
-static bool read_number(struct nu_str text, uint32_t *number)
+/* The number in decimal; false if it is none, or none of 32 bits. */
+static bool normalise_number(struct nu_str *text, char digits[20])
 {
-    uint64_t value;
-    bool ok = nu_str_to_u64(text, &value) == NU_OK && value <= UINT32_MAX;
-    *number = ok ? (uint32_t)value : 0;
-    return ok;
+    uint64_t number;
+    if (nu_str_to_u64(*text, &number) != NU_OK || number > UINT32_MAX)
+        return false;
+    *text = nu_str_make(digits, nu_u64_to_chars(number, digits));
+    return true;
 }
 
-/* Envoy's numbers of life spans are ours; it takes others for the shortest. A request's filter state
- * is all there is, so that what is to live as long as the connection lives as long as that. */
-static enum nu_filter_state_life life_of(uint64_t span)
+/* Envoy's numbers of life spans are ours; it takes others for the shortest. */
+static uint8_t life_of(uint64_t span)
 {
-    if (span == NU_FILTER_STATE_REQUEST || span == NU_FILTER_STATE_CONNECTION)
-        return NU_FILTER_STATE_REQUEST;
-    return NU_FILTER_STATE_FILTER_CHAIN;
+    return span <= NU_FILTER_STATE_CONNECTION ? (uint8_t)span
+                                              : (uint8_t)NU_FILTER_STATE_FILTER_CHAIN;
 }
 
-/* The object in the stream's arena. */
-static const void *make_object(struct nu_arena *arena, enum kind kind, struct nu_str value,
-                               uint32_t number)
+/* One that is there already and lives otherwise stays, and Envoy says nothing. False if the
+ * connection has all that it may. */
+static bool set(struct nu_stream_info *info, struct nu_filter_state_object *object,
+                struct nu_str value)
 {
-    if (kind == NUMBER) {
-        uint32_t *copy = nu_arena_alloc(arena, sizeof(*copy));
-        *copy = number;
-        return copy;
-    }
-    struct nu_str *copy = nu_arena_alloc(arena, sizeof(*copy));
-    *copy = nu_arena_dup(arena, value);
-    return copy;
-}
-
-static void set(struct nu_stream_info *info, const struct nu_filter_state_object *object)
-{
-    if (!info->filter_state)
-        info->filter_state = nu_filter_state_create(info->arena, NULL);
-    enum nu_result result = nu_filter_state_set(info->filter_state, object);
-    (void)result; /* one that is there already and lives otherwise stays, and Envoy says nothing */
+    if (!nu_stream_info_may_set_state(info, object))
+        return true;
+    struct nu_filter_state *keeper = nu_stream_info_state_keeper(info, object->life);
+    const struct nu_filter_state_object *seen = nu_filter_state_find(keeper, object->name);
+    if (seen && nu_wasm_state_text_is(seen))
+        return nu_wasm_state_text_change(keeper, nu_unconst(seen->object), value);
+    object->object = nu_wasm_state_text_create(keeper, object->name, value);
+    return object->object && nu_stream_info_set_state(info, object) == NU_OK;
 }
 
 enum nu_wasm_status nu_wasm_foreign_set_filter_state(struct nu_wasm_vm *vm, struct nu_str arguments,
@@ -123,7 +126,7 @@ enum nu_wasm_status nu_wasm_foreign_set_filter_state(struct nu_wasm_vm *vm, stru
         [SPAN] = {.number = 3, .kind = NU_WASM_MEMBER_NUMBER},
     };
     struct nu_stream_info *info = nu_wasm_vm_info(vm);
-    uint32_t number = 0;
+    char digits[20];
     (void)result;
     if (!nu_wasm_message_read(arguments, in, COUNT))
         return NU_WASM_BAD_ARGUMENT;
@@ -134,19 +137,17 @@ enum nu_wasm_status nu_wasm_foreign_set_filter_state(struct nu_wasm_vm *vm, stru
         tell_absent(index);
         return NU_WASM_NOT_FOUND;
     }
-    enum kind kind = objects[index].kind;
-    if (kind == NUMBER && !read_number(in[VALUE].bytes, &number))
+    bool is_number = objects[index].kind == NUMBER;
+    if (is_number && !normalise_number(&in[VALUE].bytes, digits))
         return NU_WASM_BAD_ARGUMENT;
     if (!info)
         return NU_WASM_NOT_FOUND;
     if (!nu_wasm_vm_take(vm, in[VALUE].bytes.len, 1))
         return NU_WASM_INTERNAL_FAILURE;
-    const struct nu_filter_state_object object = {
+    struct nu_filter_state_object object = {
         .name = objects[index].name,
-        .object_class = kind == NUMBER ? &number_class : &nu_filter_state_string,
-        .object = make_object(info->arena, kind, in[VALUE].bytes, number),
-        .life = (uint8_t)life_of(in[SPAN].value),
+        .object_class = is_number ? &number_class : &text_class,
+        .life = life_of(in[SPAN].value),
     };
-    set(info, &object);
-    return NU_WASM_OK;
+    return set(info, &object, in[VALUE].bytes) ? NU_WASM_OK : NU_WASM_INTERNAL_FAILURE;
 }

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What guests set: filter state "wasm.NAME" of the stream, or of its connection if the guest has
- * declared it so (declare_property). A value lies in memory of the stream; one that stays with the
- * connection in memory of its own, so that setting it again and again takes no more.
+ * declared it so (declare_property).
  */
 #include "base/alloc.h"
 #include "base/base64.h"
-#include "http/filter_state.h"
 #include "http/stream_info.h"
 #include "wasm/foreign.h"
 #include "wasm/property.h"
+#include "wasm/state_text.h"
 
 enum {
-    DECLARED_MAX = 1024,         /* properties of one root */
-    DECLARED_NAME_MAX = 1024,    /* bytes */
-    OF_CONNECTION_MAX = 1 << 20, /* bytes of all that stays with one connection */
-    ENTRY_BYTES = 128,
+    DECLARED_MAX = 1024,      /* properties of one root */
+    DECLARED_NAME_MAX = 1024, /* bytes */
 };
 
 enum type { BYTES, STRING }; /* others are bytes for us */
@@ -29,25 +26,12 @@ struct nu_wasm_declared {
     char name[];
 };
 
-/* One object of filter state. */
-struct state {
-    struct nu_str value;
-    struct nu_strbuf own; /* the value's memory, of one that stays with the connection */
-};
-
 /* --- As filter state ----------------------------------------------------------------------------- */
-
-static bool to_text(const void *object, struct nu_strbuf *out)
-{
-    const struct state *state = object;
-    nu_strbuf_add(out, state->value);
-    return true;
-}
 
 /* As Envoy has it in logs: bytes, in an envelope. */
 static struct nu_value to_value(const void *object, struct nu_arena *arena)
 {
-    const struct state *state = object;
+    const struct nu_wasm_state_text *state = object;
     struct nu_value value = nu_value_struct();
     nu_value_set(&value, arena, NU_STR("@type"),
                  nu_value_string(NU_STR("type.googleapis.com/google.protobuf.BytesValue")));
@@ -61,13 +45,13 @@ static struct nu_value to_value(const void *object, struct nu_arena *arena)
 
 static const struct nu_filter_state_class bytes_class = {
     .name = "bytes of a wasm plug-in",
-    .to_text = to_text,
+    .to_text = nu_wasm_state_text_write,
     .to_value = to_value,
 };
 
 static const struct nu_filter_state_class string_class = {
     .name = "string of a wasm plug-in",
-    .to_text = to_text,
+    .to_text = nu_wasm_state_text_write,
     .to_value = to_value,
     .is_string = true,
 };
@@ -157,88 +141,36 @@ void nu_wasm_property_forget(struct nu_wasm_context *root)
 
 /* --- Setting ------------------------------------------------------------------------------------- */
 
-static size_t bytes_of_connection(const struct nu_filter_state *state)
-{
-    size_t bytes = 0;
-    const struct nu_filter_state_object *object = state->objects;
-    for (; object; object = object->next) {
-        if (is_ours(object))
-            bytes +=
-                ENTRY_BYTES + object->name.len + ((const struct state *)object->object)->value.len;
-    }
-    return bytes;
-}
-
-static void free_own(void *obj)
-{
-    nu_strbuf_finish(&((struct state *)obj)->own);
-}
-
-/* Gives the object its value. False if a connection has all that it may. */
-static bool give_value(struct nu_filter_state *keeper, struct state *state, struct nu_str name,
-                       struct nu_str value, bool of_connection)
-{
-    if (!of_connection) {
-        state->value = nu_arena_dup(keeper->arena, value);
-        return true;
-    }
-    size_t others = bytes_of_connection(keeper) - state->value.len;
-    if (others + ENTRY_BYTES + name.len + value.len > OF_CONNECTION_MAX)
-        return false;
-    nu_strbuf_clear(&state->own);
-    nu_strbuf_add(&state->own, value);
-    state->value = nu_strbuf_str(&state->own);
-    return true;
-}
-
 /* One that is there already. */
-static enum nu_wasm_status change(struct nu_filter_state *state,
+static enum nu_wasm_status change(struct nu_stream_info *info,
                                   const struct nu_filter_state_object *object, struct nu_str value)
 {
     if (!is_ours(object) || object->is_read_only)
         return NU_WASM_BAD_ARGUMENT;
-    bool of_connection = object->life == NU_FILTER_STATE_CONNECTION;
-    bool ok = give_value(of_connection ? state->parent : state, nu_unconst(object->object),
-                         object->name, value, of_connection);
-    return ok ? NU_WASM_OK : NU_WASM_INTERNAL_FAILURE;
-}
-
-/* The connection's filter state, where there is one; else the stream's has to do. */
-static struct nu_filter_state *keeper_of(struct nu_stream_info *info, uint8_t *life)
-{
-    struct nu_filter_state *state = nu_stream_info_filter_state(info);
-    if (*life != NU_FILTER_STATE_CONNECTION)
-        return state;
-    if (!state->parent && info->connection && info->connection->filter_state)
-        state->parent = info->connection->filter_state(info->connection);
-    if (state->parent)
-        return state->parent;
-    *life = NU_FILTER_STATE_REQUEST;
-    return state;
+    bool is_own = nu_filter_state_find(info->filter_state, object->name) != NULL;
+    struct nu_filter_state *keeper =
+        is_own ? info->filter_state : nu_stream_info_state_keeper(info, NU_FILTER_STATE_CONNECTION);
+    return nu_wasm_state_text_change(keeper, nu_unconst(object->object), value)
+               ? NU_WASM_OK
+               : NU_WASM_INTERNAL_FAILURE;
 }
 
 static enum nu_wasm_status add(struct nu_stream_info *info, const struct nu_wasm_declared *declared,
                                struct nu_str name, struct nu_str value)
 {
     uint8_t life = declared ? declared->life : (uint8_t)NU_FILTER_STATE_FILTER_CHAIN;
-    struct nu_filter_state *keeper = keeper_of(info, &life);
-    bool of_connection = life == NU_FILTER_STATE_CONNECTION;
-    struct state made = {.value = {0}};
-    if (!give_value(keeper, &made, name, value, of_connection))
+    struct nu_filter_state *keeper = nu_stream_info_state_keeper(info, life);
+    struct nu_wasm_state_text *text = nu_wasm_state_text_create(keeper, name, value);
+    if (!text)
         return NU_WASM_INTERNAL_FAILURE;
-    struct state *state = nu_arena_alloc(keeper->arena, sizeof(*state));
-    *state = made;
-    if (of_connection)
-        nu_arena_on_free(keeper->arena, free_own, state);
     const struct nu_filter_state_object object = {
         .name = nu_arena_dup(keeper->arena, name),
         .object_class = declared && declared->type == STRING ? &string_class : &bytes_class,
-        .object = state,
+        .object = text,
         .life = life,
         .is_read_only = declared && declared->is_read_only,
     };
-    return nu_filter_state_set(info->filter_state, &object) == NU_OK ? NU_WASM_OK
-                                                                     : NU_WASM_BAD_ARGUMENT;
+    return nu_stream_info_set_state(info, &object) == NU_OK ? NU_WASM_OK : NU_WASM_BAD_ARGUMENT;
 }
 
 enum nu_wasm_status nu_wasm_property_set(struct nu_wasm_vm *vm, struct nu_str path,
@@ -250,9 +182,9 @@ enum nu_wasm_status nu_wasm_property_set(struct nu_wasm_vm *vm, struct nu_str pa
     if (!nu_wasm_vm_take(vm, path.len + value.len, 1))
         return NU_WASM_INTERNAL_FAILURE;
     struct nu_str name = nu_arena_concat(info->arena, NU_STR("wasm."), path);
-    const struct nu_filter_state_object *seen = nu_filter_state_find(info->filter_state, name);
+    const struct nu_filter_state_object *seen = nu_stream_info_find_state(info, name);
     if (seen)
-        return change(info->filter_state, seen, value);
+        return change(info, seen, value);
     size_t count;
     return add(info, find_declared(vm->effective->root, path, &count), name, value);
 }

@@ -15,8 +15,7 @@ static struct nu_str text_of_state(const struct nu_stream_info *info, struct nu_
 {
     struct nu_strbuf text = {0};
     struct nu_str out = {0};
-    const struct nu_filter_state_object *object =
-        info->filter_state ? nu_filter_state_find(info->filter_state, name) : NULL;
+    const struct nu_filter_state_object *object = nu_stream_info_find_state(info, name);
     if (object && object->object_class->to_text &&
         object->object_class->to_text(object->object, &text))
         out = nu_arena_dup(info->arena, nu_strbuf_str(&text));
@@ -46,8 +45,7 @@ struct nu_str nu_forward_proxy_name(struct nu_cluster_local *local,
         name.host = nu_headers_get_id(headers, NU_HEADER_AUTHORITY);
     else if (info->connection)
         name.host = info->connection->requested_server_name;
-    if (nu_unlikely(info->filter_state != NULL))
-        nu_forward_proxy_find_state(info, &name);
+    nu_forward_proxy_find_state(info, &name);
     if (!name.host.len)
         return nu_str_make(NULL, 0);
     return nu_arena_dup(info->arena, nu_dns_cache_key(&name, text));

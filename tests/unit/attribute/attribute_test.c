@@ -517,13 +517,12 @@ TEST(filter_state_is_bytes_unless_its_class_says_more)
     struct nu_filter_state_class texts = nu_filter_state_string;
     texts.is_string = true;
     setup();
-    f.info.filter_state = nu_filter_state_create(&f.arena, NULL);
     struct nu_filter_state_object object = {
         .name = NU_STR("a"), .object_class = &nu_filter_state_string, .object = &text};
-    assert_int_equal(nu_filter_state_set(f.info.filter_state, &object), NU_OK);
+    assert_int_equal(nu_stream_info_set_state(&f.info, &object), NU_OK);
     object.name = NU_STR("b");
     object.object_class = &texts;
-    assert_int_equal(nu_filter_state_set(f.info.filter_state, &object), NU_OK);
+    assert_int_equal(nu_stream_info_set_state(&f.info, &object), NU_OK);
     assert_str(find("filter_state/a"), "bytes 'value'");
     assert_str(find("filter_state/b"), "'value'");
     assert_str(find("filter_state/c"), "none");

@@ -211,8 +211,7 @@ TEST(metadata_and_state_are_there_for_later_filters)
     static const struct nu_str text = NU_STR_INIT("other");
     const struct nu_filter_state_object object = {
         .name = NU_STR("o"), .object_class = &nu_filter_state_string, .object = &text};
-    struct nu_filter_state *state = nu_stream_info_filter_state(a.instance->chain->info);
-    assert_int_equal(nu_filter_state_set(state, &object), NU_OK);
+    assert_int_equal(nu_stream_info_set_state(a.instance->chain->info, &object), NU_OK);
     assert_str(nu_filter_state(b.instance, NU_STR("o")), "other");
     close_both();
 }

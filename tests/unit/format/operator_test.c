@@ -442,11 +442,10 @@ TEST(dynamic_metadata_and_filter_state_have_types)
     nu_metadata_set(metadata, NU_STR("bin"), NU_STR("k"),
                     nu_value_string(NU_STR("\xff\xfe"
                                            "a")));
-    f.info.filter_state = nu_filter_state_create(&f.arena, NULL);
     struct nu_filter_state_object object = {.name = NU_STR_INIT("my.key"),
                                             .object_class = &nu_filter_state_string,
                                             .object = &state_text};
-    assert_int_equal(nu_filter_state_set(f.info.filter_state, &object), NU_OK);
+    assert_int_equal(nu_stream_info_set_state(&f.info, &object), NU_OK);
     fixture_check(&f, cases, NU_ARRAY_LEN(cases));
     fixture_finish(&f);
 }

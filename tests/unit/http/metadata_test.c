@@ -76,22 +76,102 @@ static struct nu_filter_state_object named(const char *name, const struct nu_str
                                            .life = (uint8_t)life};
 }
 
-TEST(filter_state_of_the_connection_is_seen_by_its_streams)
+/* A connection and its streams, as who has them on a connection sets them up. */
+struct connection {
+    struct nu_connection_info own_info;
+    struct nu_stream_info own;
+    struct nu_connection_info info; /* that its streams see */
+};
+
+static struct connection connection;
+
+static struct nu_filter_state *state_of_connection(struct nu_connection_info *info, bool make)
 {
-    const struct nu_str text = NU_STR("v");
-    struct nu_filter_state *connection = nu_filter_state_create(&arena, NULL);
-    struct nu_filter_state *stream = nu_filter_state_create(&arena, connection);
-    struct nu_filter_state_object object = named("k", &text, NU_FILTER_STATE_CONNECTION);
-    assert_int_equal(nu_filter_state_set(stream, &object), NU_OK);
-    assert_int_equal(nu_filter_state_set(connection, &object), NU_UNSUPPORTED);
-    struct nu_filter_state *later = nu_filter_state_create(&arena, connection);
-    const struct nu_filter_state_object *found = nu_filter_state_find(later, NU_STR("k"));
+    assert_ptr_equal(info, &connection.info);
+    return make ? nu_stream_info_filter_state(&connection.own) : connection.own.filter_state;
+}
+
+static struct nu_stream_info stream_on_connection(void)
+{
+    connection.own.arena = &arena;
+    connection.own.connection = &connection.own_info;
+    connection.info.filter_state = state_of_connection;
+    return (struct nu_stream_info){.arena = &arena, .connection = &connection.info};
+}
+
+static void end_connection(void)
+{
+    connection = (struct connection){.own = {0}};
+    nu_arena_finish(&arena);
+}
+
+static void assert_state(const struct nu_stream_info *info, const char *name, const char *text)
+{
+    const struct nu_filter_state_object *found = nu_stream_info_find_state(info, nu_str_from(name));
     assert_non_null(found);
     struct nu_strbuf out = {0};
     assert_true(found->object_class->to_text(found->object, &out));
-    assert_str(nu_strbuf_str(&out), "v");
+    assert_str(nu_strbuf_str(&out), text);
     nu_strbuf_finish(&out);
+}
+
+TEST(filter_state_of_the_connection_is_seen_by_its_streams)
+{
+    const struct nu_str text = NU_STR("v");
+    struct nu_stream_info stream = stream_on_connection();
+    struct nu_stream_info earlier = stream_on_connection();
+    struct nu_filter_state_object object = named("k", &text, NU_FILTER_STATE_CONNECTION);
+    assert_null(nu_stream_info_find_state(&earlier, NU_STR("k")));
+    assert_null(connection.own.filter_state);
+    assert_int_equal(nu_stream_info_set_state(&stream, &object), NU_OK);
+    struct nu_stream_info later = stream_on_connection();
+    assert_state(&stream, "k", "v");
+    assert_state(&earlier, "k", "v");
+    assert_state(&later, "k", "v");
+    assert_state(&connection.own, "k", "v");
+    assert_null(later.filter_state);
     assert_null(nu_filter_state_find(NULL, NU_STR("k")));
+    end_connection();
+}
+
+TEST(filter_state_of_a_connection_keeps_all_spans_alike)
+{
+    const struct nu_str text = NU_STR("v");
+    const struct nu_str other = NU_STR("w");
+    struct nu_stream_info stream = stream_on_connection();
+    struct nu_filter_state_object object = named("k", &text, NU_FILTER_STATE_FILTER_CHAIN);
+    assert_int_equal(nu_stream_info_set_state(&connection.own, &object), NU_OK);
+    assert_int_equal(nu_stream_info_set_state(&stream, &object), NU_INVALID);
+    object = named("k", &other, NU_FILTER_STATE_CONNECTION);
+    assert_int_equal(nu_stream_info_set_state(&stream, &object), NU_OK);
+    assert_state(&connection.own, "k", "w");
+    assert_null(stream.filter_state);
+    end_connection();
+}
+
+TEST(filter_state_of_the_connection_yields_to_a_streams)
+{
+    const struct nu_str text = NU_STR("v");
+    struct nu_stream_info stream = stream_on_connection();
+    struct nu_stream_info other = stream_on_connection();
+    struct nu_filter_state_object object = named("k", &text, NU_FILTER_STATE_REQUEST);
+    assert_int_equal(nu_stream_info_set_state(&stream, &object), NU_OK);
+    object.life = NU_FILTER_STATE_CONNECTION;
+    assert_false(nu_stream_info_may_set_state(&stream, &object));
+    assert_int_equal(nu_stream_info_set_state(&stream, &object), NU_INVALID);
+    assert_null(nu_stream_info_find_state(&other, NU_STR("k")));
+    end_connection();
+}
+
+TEST(filter_state_without_a_connection_is_the_streams)
+{
+    const struct nu_str text = NU_STR("v");
+    struct nu_stream_info stream = {.arena = &arena};
+    struct nu_filter_state_object object = named("k", &text, NU_FILTER_STATE_CONNECTION);
+    assert_int_equal(nu_stream_info_set_state(&stream, &object), NU_OK);
+    assert_state(&stream, "k", "v");
+    object.life = NU_FILTER_STATE_REQUEST;
+    assert_int_equal(nu_stream_info_set_state(&stream, &object), NU_INVALID);
     nu_arena_finish(&arena);
 }
 
@@ -99,21 +179,25 @@ TEST(filter_state_keeps_read_only_objects_and_life_spans)
 {
     const struct nu_str one = NU_STR("1");
     const struct nu_str two = NU_STR("2");
-    struct nu_filter_state *state = nu_filter_state_create(&arena, NULL);
+    struct nu_stream_info info = {.arena = &arena};
     struct nu_filter_state_object object = named("k", &one, NU_FILTER_STATE_REQUEST);
-    assert_int_equal(nu_filter_state_set(state, &object), NU_OK);
+    assert_int_equal(nu_stream_info_set_state(&info, &object), NU_OK);
     object.object = &two;
-    assert_int_equal(nu_filter_state_set(state, &object), NU_OK);
-    assert_ptr_equal(nu_filter_state_find(state, NU_STR("k"))->object, &two);
+    assert_int_equal(nu_stream_info_set_state(&info, &object), NU_OK);
+    assert_state(&info, "k", "2");
     object.life = NU_FILTER_STATE_FILTER_CHAIN;
-    assert_int_equal(nu_filter_state_set(state, &object), NU_INVALID);
+    assert_int_equal(nu_stream_info_set_state(&info, &object), NU_INVALID);
+    object.life = NU_FILTER_STATE_REQUEST;
+    object.is_read_only = true;
+    assert_int_equal(nu_stream_info_set_state(&info, &object), NU_INVALID);
     object = named("ro", &one, NU_FILTER_STATE_FILTER_CHAIN);
     object.is_read_only = true;
-    assert_int_equal(nu_filter_state_set(state, &object), NU_OK);
-    assert_int_equal(nu_filter_state_set(state, &object), NU_INVALID);
-    nu_filter_state_end_filter_chain(state);
-    assert_null(nu_filter_state_find(state, NU_STR("ro")));
-    assert_non_null(nu_filter_state_find(state, NU_STR("k")));
+    assert_int_equal(nu_stream_info_set_state(&info, &object), NU_OK);
+    object.is_read_only = false;
+    assert_int_equal(nu_stream_info_set_state(&info, &object), NU_INVALID);
+    nu_filter_state_end_filter_chain(info.filter_state);
+    assert_null(nu_stream_info_find_state(&info, NU_STR("ro")));
+    assert_state(&info, "k", "2");
     nu_arena_finish(&arena);
 }
 

@@ -202,14 +202,14 @@ TEST(filter_state_is_asked_for_its_hash)
     static const struct nu_str text = NU_STR_INIT("one");
     begin("[{filter_state: {key: who}}]", "/");
     assert_no_hash();
-    info.filter_state = nu_filter_state_create(&arena, NULL);
+    info.arena = &arena;
     const struct nu_filter_state_object plain = {
         .name = NU_STR("who"), .object_class = &nu_filter_state_string, .object = &text};
-    assert_int_equal(nu_filter_state_set(info.filter_state, &plain), NU_OK);
+    assert_int_equal(nu_stream_info_set_state(&info, &plain), NU_OK);
     assert_no_hash();
     const struct nu_filter_state_object hashable = {
         .name = NU_STR("who"), .object_class = &nu_filter_state_hashable_string, .object = &text};
-    assert_int_equal(nu_filter_state_set(info.filter_state, &hashable), NU_OK);
+    assert_int_equal(nu_stream_info_set_state(&info, &hashable), NU_OK);
     assert_hash(hash_of("one"));
     end();
 }

@@ -86,9 +86,7 @@ static void save_address(struct filter *filter, const struct nu_dns_result *resu
         .object = address,
         .life = NU_FILTER_STATE_REQUEST,
     };
-    if (!info->filter_state)
-        info->filter_state = nu_filter_state_create(filter->base.chain->arena, NULL);
-    enum nu_result result_of_set = nu_filter_state_set(info->filter_state, &object);
+    enum nu_result result_of_set = nu_stream_info_set_state(info, &object);
     (void)result_of_set; /* an earlier filter may have fixed it */
 }
 

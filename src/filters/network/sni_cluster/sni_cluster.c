@@ -21,9 +21,7 @@ static enum nu_network_status open_filter(struct nu_network_filter *self)
         .object = name,
         .life = NU_FILTER_STATE_FILTER_CHAIN,
     };
-    if (!info->filter_state)
-        info->filter_state = nu_filter_state_create(info->arena, NULL);
-    enum nu_result result = nu_filter_state_set(info->filter_state, &object);
+    enum nu_result result = nu_stream_info_set_state(info, &object);
     (void)result; /* an earlier filter may have fixed the cluster */
     return NU_NETWORK_CONTINUE;
 }

@@ -62,11 +62,9 @@ static void tell_port(struct filter *filter, struct nu_stream_info *info)
         .object = &config_of(filter)->port_text,
         .life = NU_FILTER_STATE_FILTER_CHAIN,
     };
-    if (!info->filter_state)
-        info->filter_state = nu_filter_state_create(info->arena, NULL);
-    if (nu_filter_state_find(info->filter_state, object.name))
+    if (nu_stream_info_find_state(info, object.name))
         return;
-    enum nu_result result = nu_filter_state_set(info->filter_state, &object);
+    enum nu_result result = nu_stream_info_set_state(info, &object);
     (void)result; /* it is new */
 }
 

@@ -97,7 +97,7 @@ static void write_log(struct session *session, enum nu_access_log_type type)
 static bool find_override(const struct session *session, struct nu_str *name)
 {
     const struct nu_filter_state_object *object =
-        nu_filter_state_find(session->info->filter_state, NU_STR(NU_TCP_PROXY_CLUSTER_KEY));
+        nu_stream_info_find_state(session->info, NU_STR(NU_TCP_PROXY_CLUSTER_KEY));
     struct nu_strbuf text = {0};
     if (!object || !object->object_class->to_text ||
         !object->object_class->to_text(object->object, &text))
@@ -197,7 +197,7 @@ static bool find_hash(const struct session *session, uint64_t *hash)
     case NU_TCP_PROXY_HASH_SOURCE_IP:
         return hash_source_ip(&session->info->connection->remote, hash);
     case NU_TCP_PROXY_HASH_FILTER_STATE:
-        return nu_filter_state_hash(session->info->filter_state, session->config->hash_key, hash);
+        return nu_stream_info_hash_state(session->info, session->config->hash_key, hash);
     }
     return false;
 }
