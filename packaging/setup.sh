@@ -6,6 +6,16 @@
 # Works as root or through sudo. Where nothing is missing it needs neither of them, and no network.
 set -eu
 list=$(dirname "$0")/packages.txt
+groups=$*
+
+# What CMake, linkers, pytest and YAML keep for themselves. CMakeLists.txt refuses the same.
+check_path() {
+    root=$(cd "$(dirname "$0")/.." && pwd)
+    if [ "$(printf %s "$root" | tr -d '[]{}<>"`$;#,:*?|'"'"'\\[:cntrl:]')" != "$root" ]; then
+        printf 'setup: no build in %s: a path may not have any of []{}<>"`$;#,:*?|%s\\ in it\n' "$root" "'" >&2
+        exit 1
+    fi
+}
 
 is_installed() { # name
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -21,7 +31,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        echo "setup: neither root nor sudo; as root, run: $*" >&2
+        echo "setup: neither root nor sudo here; as root, run: sh $0 $groups" >&2
         exit 1
     fi
 }
@@ -55,7 +65,7 @@ choose() {
 get_libnode() {
     folder=$(dirname "$0")/../build-libnode
     if is_installed libnode-dev || [ -e "$folder/usr" ]; then return; fi
-    is_known libnode-dev || as_root apt-get update -qq
+    is_known libnode-dev || update_lists
     echo "setup: installing libnode-dev"
     plan=$(apt-get -s install --no-install-recommends libnode-dev 2>/dev/null) || plan=Remv
     case $plan in
@@ -84,13 +94,21 @@ unpack_libnode() { # folder
     done
     rm -rf "$1/packages"
     mv "$1/new/usr" "$1/usr"
+    rmdir "$1/new"
 }
 
+# What is known already may do, where a source of some other package does not answer.
+update_lists() {
+    as_root apt-get update -qq || echo "setup: going on with the lists of packages that are here" >&2
+}
+
+# A machine that has just begun may be at an installation of its own: that is waited for.
 install_packages() { # names
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 \
+        -o DPkg::Lock::Timeout=600 --no-install-recommends "$@" >/dev/null
 }
 
+check_path
 if ! command -v apt-get >/dev/null; then
     echo "setup: no apt-get here: see $list for what nuncio needs" >&2
     exit 0
@@ -98,7 +116,7 @@ fi
 missing=$(missing_lines "$@")
 if [ "$missing" ]; then
     echo "setup: installing" $missing
-    as_root apt-get update -qq
+    update_lists
     # shellcheck disable=SC2046,SC2086 # names of packages have no blanks
     install_packages $(choose $missing)
 fi

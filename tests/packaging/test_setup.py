@@ -13,12 +13,12 @@ TOOLS = ["sh", "dirname", "sed", "tr", "grep", "env", "rm", "mkdir"]
 
 
 class Machine:
-    def __init__(self, folder):
-        self.folder, self.bin, self.done = folder, folder / "bin", folder / "done"
+    def __init__(self, folder, checkout="checkout"):
+        self.checkout, self.bin, self.done = folder / checkout, folder / "bin", folder / "done"
         self.bin.mkdir()
-        (folder / "packaging").mkdir()
+        (self.checkout / "packaging").mkdir(parents=True)
         for name in ("setup.sh", "packages.txt"):
-            shutil.copy(SOURCE / name, folder / "packaging" / name)
+            shutil.copy(SOURCE / name, self.checkout / "packaging" / name)
         for name in TOOLS:
             (self.bin / name).symlink_to(shutil.which(name))
         self.program("id", "echo 1000")
@@ -38,7 +38,7 @@ class Machine:
         self.program("sudo", '"$@"')
 
     def run(self):
-        done = subprocess.run(["sh", self.folder / "packaging/setup.sh", "build", "test"], text=True,
+        done = subprocess.run(["sh", self.checkout / "packaging/setup.sh", "build", "test"], text=True,
                               env={"PATH": str(self.bin)}, capture_output=True, check=False)
         asked = self.done.read_text().splitlines() if self.done.exists() else []
         self.done.unlink(missing_ok=True)
@@ -94,4 +94,28 @@ def test_another_nodejs_stays(machine):
     status, errors, asked = machine.run()
     assert status == 0 and "nuncio will have no wasm engine" in errors
     assert not [line for line in asked if "install" in line and "libnode-dev" in line]
-    assert not os.path.exists(machine.folder / "build-libnode/usr")
+    assert not os.path.exists(machine.checkout / "build-libnode/usr")
+
+
+@pytest.mark.parametrize("character", list("[]{}<>\"`$;#,:*?|'\\") + ["\n"])
+def test_a_path_that_no_build_can_have_is_refused_at_once(tmp_path, character):
+    machine = Machine(tmp_path, f"a{character}b")
+    machine.sudo()
+    status, errors, asked = machine.run()
+    assert status == 1 and asked == []
+    assert f"no build in {machine.checkout}: " in errors
+
+
+def test_any_other_path_will_do(tmp_path):
+    machine = Machine(tmp_path, "it (1) ~x=y%41 \u00fc&co @main@+!^")
+    machine.installed("*", but="nobody")
+    assert machine.run() == (0, "", [])
+
+
+def test_lists_that_cannot_be_renewed_may_do(machine):
+    machine.sudo()
+    machine.installed("*", but="libevent-dev")
+    machine.program("apt-get", f'case $1 in update) exit 100 ;; *) echo "apt-get $*" >>{machine.done} ;; esac')
+    status, errors, asked = machine.run()
+    assert status == 0 and "going on with the lists" in errors
+    assert [line.split()[-1] for line in asked] == ["libevent-dev"]
