@@ -7,7 +7,7 @@ are literals without Huffman; what is received may use all of RFC 7541.
 import hashlib
 import time
 
-from .wire import WAIT_SECONDS, StepTimeout
+from .wire import SLICE_SECONDS, WAIT_SECONDS, StepTimeout
 
 IDLE_SECONDS = 60
 
@@ -431,8 +431,8 @@ class Peer:
         """Reads until found() gives something true; gives that."""
         deadline = time.monotonic() + seconds
         while not (got := found()):
-            left = deadline - time.monotonic()
-            if left <= 0 or (not self.pump(left) and self.peer.end != "open"):
+            if not self.peer.goes_on(time.monotonic() > deadline) or (
+                    not self.pump(SLICE_SECONDS) and self.peer.end != "open"):
                 raise StepTimeout(f"no {what} (connection {self.peer.end}); frames: {self.frames[-8:]}")
         return got
 

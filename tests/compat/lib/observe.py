@@ -110,7 +110,8 @@ def observe(case, program, agrees=None):
 
     On a busy machine the server may need more than the usual moments. agrees(part=seen) says whether a
     part of the observation is as it should be; one that is not yet is waited for, within a limit. The
-    recorder has nothing to agree with, and knows the case to be stable by its second run.
+    recorder has nothing to agree with, and knows the case to be stable by its second run; it waits for
+    the ends of the upstreams' scripts.
     """
     run = Run(case, program)
     try:
@@ -118,7 +119,7 @@ def observe(case, program, agrees=None):
             return _observe_validate(run)
         if case.kind == "exit":
             return _observe_exit(run)
-        return _observe_proxy(run, agrees or (lambda **seen: True))
+        return _observe_proxy(run, agrees or (lambda **seen: "upstream" not in seen))
     finally:
         run.close()
 
@@ -215,15 +216,13 @@ def _exchange(run, server, agrees):
     after = before if ends else _settle(admin, lambda stats: agrees(stats=moved(stats)))
     said_by_guests = _seen_of_guests(run, server, said, agrees)
     exit_code = server.wait_exit() if ends else None
-    seen_by_upstreams = {name: up.finish() for name, up in run.upstreams.items()
-                         if up.mode == "serve"}
+    seen_by_upstreams = _seen_by_upstreams(run, client, agrees)
     if not ends:
         exit_code = server.stop()
     names = run.port_names(client)
     observed = {
         "client": seen_by_client,
-        "upstream": {name: [_connection(seen, names) for seen in connections]
-                     for name, connections in seen_by_upstreams.items()},
+        "upstream": seen_by_upstreams,
         "log": _log_lines(run, names),
         "stats": moved(after),
         "exit": exit_code,
@@ -255,6 +254,25 @@ def _seen_of_guests(run, server, said_before, agrees):
         if agrees(guest=seen) or time.monotonic() > deadline:
             return seen
         time.sleep(SETTLE_SECONDS)
+
+
+def _seen_by_upstreams(run, client, agrees):
+    """What the connections of each upstream received and how they stand. A script that waits still, for an
+    end perhaps, is left to it until all is as it should be."""
+    serving = {name: upstream for name, upstream in run.upstreams.items() if upstream.mode == "serve"}
+
+    def normalised(upstreams):
+        names = run.port_names(client)
+        return {name: [_connection(one, names) for one in connections]
+                for name, connections in upstreams.items()}
+
+    for upstream in serving.values():
+        upstream.client_is_done()
+    while any(upstream.is_busy() for upstream in serving.values()):
+        if agrees(upstream=normalised({name: upstream.seen() for name, upstream in serving.items()})):
+            break
+        time.sleep(SETTLE_SECONDS)
+    return normalised({name: upstream.finish() for name, upstream in serving.items()})
 
 
 def _settle(admin, agrees):

@@ -12,8 +12,8 @@ import time
 
 from . import tls
 from .h2script import Scripted
-from .wire import (WAIT_SECONDS, Peer, StepTimeout, fill_backlog, head_bytes, message_end,
-                   reserve_port, to_bytes)
+from .wire import (SLICE_SECONDS, WAIT_SECONDS, Peer, StepTimeout, fill_backlog, head_bytes,
+                   message_end, reserve_port, to_bytes, within_limit)
 
 OK_REPLY = "HTTP/1.1 200 OK\ncontent-length: 2"
 OK_REPLY_2 = ":status: 200\ncontent-length: 2"
@@ -40,15 +40,17 @@ def split_step(step):
     return word, value, dict(rest)
 
 
-def run_free(word, value, signals):
+def run_free(word, value, signals, goes_on=within_limit):
     """The steps that touch no connection; false when the word is none of them."""
     if word == "pause":
         time.sleep(value)
     elif word == "signal":
         signals[value].set()
     elif word == "await":
-        if not signals[value].wait(WAIT_SECONDS):
-            raise StepTimeout(f"no signal {value}")
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not signals[value].wait(SLICE_SECONDS):
+            if not goes_on(time.monotonic() > deadline):
+                raise StepTimeout(f"no signal {value}")
     else:
         return False
     return True
@@ -72,7 +74,10 @@ def run_common(peer, word, value, options):
 
 
 class Upstream:
-    """A scripted server on a port of its own, or a port that refuses or swallows connections."""
+    """A scripted server on a port of its own, or a port that refuses or swallows connections.
+
+    Its waits last as long as the client goes on, then up to their limit or until finish().
+    """
 
     def __init__(self, name, spec, signals):
         spec = spec or {}
@@ -85,7 +90,8 @@ class Upstream:
         self.listener = reserve_port()
         self.port = self.listener.getsockname()[1]
         self.peers, self.ports, self.troubles = [], [], []
-        self._threads, self._held, self._over = [], [], threading.Event()
+        self._threads, self._held = [], []
+        self._over, self._finished = threading.Event(), threading.Event()
 
     def start(self):
         if self.mode == "refuse":
@@ -109,7 +115,7 @@ class Upstream:
                 sock, address = self.listener.accept()
             except TimeoutError:
                 continue
-            index, peer = len(self.peers), Peer(sock)
+            index, peer = len(self.peers), Peer(sock, self._goes_on)
             self.peers.append(peer)
             self.ports.append(address[1])
             script = self.script
@@ -135,7 +141,7 @@ class Upstream:
             peer.fill(0.02)
 
     def _step(self, peer, word, value, options):
-        if run_free(word, value, self.signals):
+        if run_free(word, value, self.signals, self._goes_on):
             return
         if isinstance(peer, Scripted):
             if not peer.step(word, value, {**options, "is_over": self._over.is_set}):
@@ -164,15 +170,29 @@ class Upstream:
     def _next_request(peer):
         return message_end(peer.received, peer.used, False)
 
+    def _goes_on(self, is_late):
+        return not self._over.is_set() or not (is_late or self._finished.is_set())
+
+    def client_is_done(self):
+        """From here on waits have their limits."""
+        self._over.set()
+
+    def is_busy(self):
+        return any(thread.is_alive() for thread in self._threads)
+
+    def seen(self):
+        return [peer.ended() for peer in self.peers]
+
     def finish(self):
         """What each connection received and how it stands; the sockets stay open."""
         self._over.set()
+        self._finished.set()
         for thread in self._threads:
             thread.join(WAIT_SECONDS + 2)
         for peer in self.peers:
             if peer.end == "open":
                 peer.drain()
-        return [peer.ended() for peer in self.peers]
+        return self.seen()
 
     def close(self):
         self._over.set()

@@ -70,7 +70,7 @@ class TlsPeer(Peer):
     """
 
     def __init__(self, peer, context, is_server, name=None, session=None):
-        super().__init__(peer.sock)
+        super().__init__(peer.sock, peer.goes_on)
         self.is_server = is_server
         self.failure = None
         self.agreed = None     # what the handshake agreed on, or why it failed

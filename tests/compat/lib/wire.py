@@ -12,7 +12,8 @@ import socket
 import struct
 import time
 
-WAIT_SECONDS = 4.0
+WAIT_SECONDS = 15.0
+SLICE_SECONDS = 0.05
 
 
 class StepTimeout(Exception):
@@ -75,13 +76,21 @@ def message_end(data, start, is_response, head_only=False, ended=False):
     return body
 
 
-class Peer:
-    """One connection under the control of a script. Belongs to one thread at a time."""
+def within_limit(is_late):
+    """Whether a wait goes on, where nobody else says when it ends."""
+    return not is_late
 
-    def __init__(self, sock):
+
+class Peer:
+    """One connection under the control of a script. Belongs to one thread at a time.
+
+    goes_on(is_late) says whether a wait goes on that is, or is not, longer than its limit.
+    """
+
+    def __init__(self, sock, goes_on=within_limit):
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = sock
+        self.sock, self.goes_on = sock, goes_on
         self.received = bytearray()
         self.used = 0          # bytes that waiting steps have consumed
         self.end = "open"      # then fin | reset (the proxy's doing) or we closed | we reset
@@ -129,8 +138,8 @@ class Peer:
             if at is not None:
                 self.used = at
                 return
-            left = deadline - time.monotonic()
-            if left <= 0 or (not self.fill(left) and self.end != "open"):
+            if not self.goes_on(time.monotonic() > deadline) or (
+                    not self.fill(SLICE_SECONDS) and self.end != "open"):
                 raise StepTimeout(f"no {what} (connection {self.end})")
 
     def wait_message(self, is_response, head_only=False, interim=False):
