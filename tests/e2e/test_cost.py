@@ -13,7 +13,7 @@ import time
 import pytest
 
 import h2
-from configs import GATED, PROXY
+from configs import GATED, PROXY, ROUTER
 from pki import Authority
 from tls_common import Client, serving
 
@@ -39,14 +39,15 @@ def is_traced(thread, pid):
 
 
 class Trace:
-    """System calls of each thread of a process while the block runs, by strace."""
+    """System calls of each thread of a process while the block runs, by strace. A wake-up is what the main
+    thread tells a worker each second, however many requests that takes."""
 
     def __init__(self, pid, file):
         self.pid, self.file = pid, file
         self.calls = collections.defaultdict(collections.Counter)
 
     def __enter__(self):
-        self.process = subprocess.Popen(["strace", "-f", "-qq", "-o", str(self.file), "-p",
+        self.process = subprocess.Popen(["strace", "-f", "-y", "-qq", "-o", str(self.file), "-p",
                                          str(self.pid)], stderr=subprocess.DEVNULL)
         while not all(is_traced(thread, self.pid) for thread in threads_of(self.pid)):
             if self.process.poll() is not None:
@@ -58,12 +59,15 @@ class Trace:
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
         for line in self.file.read_text().splitlines():
-            found = re.match(r"(\d+) +(\w+)\(", line)
+            found = re.match(r"(\d+) +(\w+)\((\d+<[^>]*eventfd[^>]*>)?", line)
             if found:
-                self.calls[int(found[1])][found[2]] += 1
+                self.calls[int(found[1])]["wake-up" if found[3] else found[2]] += 1
 
     def busiest(self):
-        return max(self.calls.values(), key=lambda calls: sum(calls.values()))
+        """What the thread that served did, without the wake-ups and their waits."""
+        calls = max(self.calls.values(), key=lambda calls: sum(calls.values()))
+        calls["epoll_wait"] -= calls.pop("wake-up", 0)
+        return calls
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +93,7 @@ def test_a_forwarded_request_is_two_reads_two_writes_and_the_waits(nuncio, origi
     with trace(proxy) as traced:
         ask(client, GET, REQUESTS)
     calls = traced.busiest()
-    assert REQUESTS - 2 <= calls.pop("epoll_wait") <= 2 * REQUESTS + 2
+    assert calls.pop("epoll_wait") <= 2 * REQUESTS + 2
     assert calls["read"] == 2 * REQUESTS
     assert calls["write"] == 2 * REQUESTS   # a head and a small body are one piece
     assert set(calls) <= {"read", "write", "restart_syscall"}
@@ -102,7 +106,7 @@ def test_a_denied_request_is_one_read_one_write_and_a_wait(nuncio, origin, trace
     with trace(proxy) as traced:
         ask(client, DENIED, REQUESTS)
     calls = traced.busiest()
-    assert abs(calls.pop("epoll_wait") - REQUESTS) <= 2
+    assert calls.pop("epoll_wait") <= REQUESTS + 2
     assert calls["read"] == REQUESTS
     assert calls["write"] == REQUESTS
     assert set(calls) <= {"read", "write", "restart_syscall"}
@@ -176,7 +180,9 @@ def test_a_request_allocates_nothing(nuncio, origin, count_allocs, request_bytes
 
 def test_a_request_over_http2_allocates_next_to_nothing(nuncio, origin, count_allocs):
     environment, count = count_allocs
-    proxy = nuncio(GATED, "--concurrency", "1", env=environment, origin=origin().port)
+    # A header that says how long it took would be longer on a slow machine than its entry's predecessor.
+    config = GATED.replace(ROUTER, ROUTER + ", suppress_envoy_headers: true")
+    proxy = nuncio(config, "--concurrency", "1", env=environment, origin=origin().port)
     client = h2.client(proxy)
     fields = [("token", "7"), ("user-agent", "test"), ("accept", "*/*")]
     for _ in range(150):  # until the table of the header compression is full

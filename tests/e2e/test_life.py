@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import struct
@@ -317,8 +318,9 @@ def test_closed_standard_files_are_opened(nuncio_binary, tmp_path):
     """Else a connection would be stderr, and get the log."""
     address, config = tmp_path / "address", tmp_path / "c.yaml"
     config.write_text("admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n")
-    command = f"exec {nuncio_binary} -c {config} --admin-address-path {address} <&- >&- 2>&-"
-    with subprocess.Popen(["sh", "-c", command]) as process:
+    command = 'exec "$0" "$@" <&- >&- 2>&-'
+    with subprocess.Popen(["sh", "-c", command, nuncio_binary, "-c", config, "--admin-address-path",
+                           address]) as process:
         while not address.exists():
             assert process.poll() is None
         files = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in (0, 1, 2)]
@@ -361,7 +363,7 @@ def as_init(nuncio_binary, tmp_path, origin):
     if may.returncode != 0:
         pytest.skip("no PID namespace may be made here")
     wrapper = tmp_path / "as-init"
-    wrapper.write_text(f'#!/bin/sh\nexec unshare --pid --fork --kill-child {nuncio_binary} "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nexec unshare --pid --fork --kill-child {shlex.quote(nuncio_binary)} "$@"\n')
     wrapper.chmod(0o755)
     process = Nuncio(str(wrapper), tmp_path, PROXY, [], origin=origin().port)
     process.wait_ready()
