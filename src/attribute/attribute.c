@@ -96,6 +96,14 @@ bool nu_attribute_list(const struct nu_attribute_source *source, const struct nu
     return true;
 }
 
+size_t nu_attribute_search_steps(const struct nu_attribute *value)
+{
+    enum { FEW = 32 };
+    const struct nu_attribute_object *object = &value->object;
+    bool holds = value->type >= NU_ATTRIBUTE_MAP;
+    return holds && object->object_class->size ? object->object_class->size(object) : FEW;
+}
+
 bool nu_attribute_encode(const struct nu_attribute_source *source, const struct nu_attribute *value,
                          struct nu_strbuf *out)
 {

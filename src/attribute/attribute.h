@@ -100,6 +100,8 @@ struct nu_attribute_entries {
 NU_MUST_USE bool nu_attribute_list(const struct nu_attribute_source *source,
                                    const struct nu_attribute *value,
                                    struct nu_attribute_entries *out);
+/* About how many members nu_attribute_member passes to find one: what a search costs. */
+size_t nu_attribute_search_steps(const struct nu_attribute *value);
 /* Appends a message's bytes in protobuf's wire format; false for other types. */
 NU_MUST_USE bool nu_attribute_encode(const struct nu_attribute_source *source,
                                      const struct nu_attribute *value, struct nu_strbuf *out);

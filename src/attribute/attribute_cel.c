@@ -42,10 +42,13 @@ static bool list_keys(const struct nu_cel_map *base, struct nu_arena *arena,
 static struct nu_cel_value wrap(const struct nu_attribute_source *source,
                                 const struct nu_attribute *attribute)
 {
-    enum { SEARCH_COST = 4 };
+    enum { SEARCH_COST = 2 };
     struct object *object = nu_arena_alloc(source->arena, sizeof(*object));
     *object = (struct object){
-        .base = {.find = find_member, .keys = list_keys, .search_cost = SEARCH_COST},
+        .base = {.find = find_member,
+                 .keys = list_keys,
+                 .search_cost = (uint32_t)(SEARCH_COST + nu_attribute_search_steps(attribute) /
+                                                             NU_CEL_SEARCH_STEPS)},
         .source = source,
         .value = *attribute,
     };

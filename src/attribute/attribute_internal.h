@@ -19,6 +19,8 @@ struct nu_attribute_class {
                                   const struct nu_attribute_object *self, struct nu_str name);
     struct nu_attribute_entries (*list)(const struct nu_attribute_source *source,
                                         const struct nu_attribute_object *self);
+    /* How many members a search passes; NULL: few. */
+    size_t (*size)(const struct nu_attribute_object *self);
     void (*encode)(const struct nu_attribute_source *source, const struct nu_attribute_object *self,
                    struct nu_strbuf *out);
 };

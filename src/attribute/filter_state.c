@@ -33,7 +33,12 @@ static struct nu_attribute upstream_member(const struct nu_attribute_source *sou
     return text_of(source, nu_filter_state_find(self->of, name));
 }
 
-static const struct nu_attribute_class state_class = {.member = state_member};
+static size_t state_size(const struct nu_attribute_object *self)
+{
+    return nu_stream_info_state_count(self->of);
+}
+
+static const struct nu_attribute_class state_class = {.member = state_member, .size = state_size};
 static const struct nu_attribute_class upstream_class = {.member = upstream_member};
 
 struct nu_attribute nu_attribute_filter_state(const struct nu_attribute_source *source,

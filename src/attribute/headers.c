@@ -1,44 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Header maps: a name once, with its values joined by commas. */
 #include "attribute/attribute_internal.h"
+#include "base/hash.h"
 #include "http/headers.h"
 
-static size_t joined_size(const struct nu_headers *headers, struct nu_str name, size_t *values)
+/* The values of a name: first measured, then, if they are several, written behind each other. */
+struct joined {
+    struct nu_str text; /* where there is but one, this one */
+    size_t count;
+    char *at; /* where the next one goes */
+};
+
+static void measure(struct joined *joined, struct nu_str value)
 {
-    size_t size = 0;
-    *values = 0;
-    nu_headers_for_each(header, headers)
-    {
-        if (nu_str_eq(header->name, name))
-            size += header->value.len + ((*values)++ ? 1 : 0);
-    }
-    return size;
+    if (joined->count++ == 0)
+        joined->text = value;
+    else
+        joined->text.len += 1 + value.len;
+}
+
+static void make_room(struct joined *joined, struct nu_arena *arena)
+{
+    if (joined->count < 2)
+        return;
+    joined->at = nu_arena_alloc(arena, joined->text.len);
+    joined->text.ptr = joined->at;
+    joined->count = 0;
+}
+
+static void append(struct joined *joined, struct nu_str value)
+{
+    if (!joined->at)
+        return;
+    if (joined->count++)
+        *joined->at++ = ',';
+    if (value.len)
+        memcpy(joined->at, value.ptr, value.len);
+    joined->at += value.len;
 }
 
 /* In the source's arena, where it is more than one; the headers' own lives as long as the stream.
  * NONE if there is none. */
-static struct nu_attribute joined(const struct nu_attribute_source *source,
-                                  const struct nu_headers *headers, struct nu_str name)
+static struct nu_attribute find(const struct nu_attribute_source *source,
+                                const struct nu_headers *headers, struct nu_str name)
 {
-    size_t values;
-    size_t size = joined_size(headers, name, &values);
-    if (values == 0)
-        return nu_attribute_none();
-    if (values == 1)
-        return nu_attribute_string(nu_headers_get(headers, name));
-    char *at = nu_arena_alloc(source->arena, size);
-    struct nu_str text = nu_str_make(at, size);
+    struct joined joined = {.count = 0};
     nu_headers_for_each(header, headers)
     {
-        if (!nu_str_eq(header->name, name))
-            continue;
-        if (at > text.ptr)
-            *at++ = ',';
-        if (header->value.len)
-            memcpy(at, header->value.ptr, header->value.len);
-        at += header->value.len;
+        if (nu_str_eq(header->name, name))
+            measure(&joined, header->value);
     }
-    return nu_attribute_string(text);
+    if (joined.count == 0)
+        return nu_attribute_none();
+    make_room(&joined, source->arena);
+    nu_headers_for_each(header, headers)
+    {
+        if (joined.at && nu_str_eq(header->name, name))
+            append(&joined, header->value);
+    }
+    return nu_attribute_string(joined.text);
 }
 
 static struct nu_attribute headers_member(const struct nu_attribute_source *source,
@@ -51,36 +71,48 @@ static struct nu_attribute headers_member(const struct nu_attribute_source *sour
     nu_header_name_lower(nu_unconst(lower.ptr), lower.len);
     if (nu_str_eq(lower, NU_STR("host"))) /* of a request, as Envoy has it */
         lower = nu_headers_get(self->of, lower).ptr ? lower : NU_STR(":authority");
-    return joined(source, self->of, lower);
+    return find(source, self->of, lower);
 }
 
-static bool is_seen(const struct nu_attribute_entry *items, size_t count, struct nu_str name)
-{
-    while (count && !nu_str_eq(items[count - 1].key, name))
-        count--;
-    return count != 0;
-}
-
+/* Names in the order of their first values. A guest may have made very many of them. */
 static struct nu_attribute_entries headers_list(const struct nu_attribute_source *source,
                                                 const struct nu_attribute_object *self)
 {
     const struct nu_headers *headers = self->of;
+    struct nu_map seen = {.count = 0};
     if (!headers)
         return (struct nu_attribute_entries){.count = 0};
-    size_t count = 0;
-    struct nu_attribute_entry *items =
-        nu_arena_alloc(source->arena, (nu_headers_count(headers) + 1) * sizeof(*items));
+    size_t room = nu_headers_count(headers) + 1;
+    struct nu_attribute_entry *items = nu_arena_alloc(source->arena, room * sizeof(*items));
+    struct joined *values = nu_arena_calloc(source->arena, room * sizeof(*values));
     nu_headers_for_each(header, headers)
     {
-        if (is_seen(items, count, header->name))
-            continue;
-        items[count].key = header->name;
-        items[count++].value = joined(source, headers, header->name);
+        struct joined *joined = nu_map_get(&seen, header->name);
+        if (!joined) {
+            joined = &values[seen.count];
+            items[seen.count].key = header->name;
+            nu_map_put(&seen, header->name, joined);
+        }
+        measure(joined, header->value);
     }
+    for (size_t i = 0; i < seen.count; i++)
+        make_room(&values[i], source->arena);
+    nu_headers_for_each(header, headers) append(nu_map_get(&seen, header->name), header->value);
+    size_t count = seen.count;
+    for (size_t i = 0; i < count; i++)
+        items[i].value = nu_attribute_string(values[i].text);
+    nu_map_finish(&seen);
     return (struct nu_attribute_entries){items, count};
 }
 
+static size_t headers_size(const struct nu_attribute_object *self)
+{
+    const struct nu_headers *headers = self->of;
+    return headers ? headers->used : 0;
+}
+
 static const struct nu_attribute_class headers_class = {
+    .size = headers_size,
     .member = headers_member,
     .list = headers_list,
 };

@@ -135,7 +135,14 @@ static struct nu_attribute repeated_member(const struct nu_attribute_source *sou
     return nu_attribute_none();
 }
 
+static size_t repeated_size(const struct nu_attribute_object *self)
+{
+    const ProtobufCFieldDescriptor *field = self->detail;
+    return self->of ? *(const size_t *)place_of(self->of, field->quantifier_offset) : 0;
+}
+
 static const struct nu_attribute_class repeated_class = {
+    .size = repeated_size,
     .member = repeated_member,
     .list = repeated_list,
 };

@@ -20,10 +20,11 @@
 
 enum {
     NU_CEL_TEXT_MAX = 64 * 1024, /* bytes of an expression */
-    NU_CEL_DEPTH_MAX = 200,      /* of expressions within expressions */
+    NU_CEL_DEPTH_MAX = 200,      /* of expressions within expressions, and of what is compared */
     /* What an evaluation may take: one for each step, and for each 64 bytes that are looked at, made,
      * or taken in the arena; for a regular expression what it is made of (pattern.c). */
     NU_CEL_COST_MAX = 200 * 1000,
+    NU_CEL_SEARCH_STEPS = 16, /* of a search through members, that have a cost of one */
 };
 
 enum nu_cel_type {
@@ -87,6 +88,7 @@ struct nu_cel_source {
     /* The value of a name that stands alone; false if there is none. As of a map. */
     bool (*find)(const struct nu_cel_source *source, struct nu_str name, struct nu_arena *arena,
                  struct nu_cel_value *value);
+    uint32_t search_cost; /* of `find`, beside a step */
 };
 
 struct nu_cel;
@@ -151,6 +153,9 @@ static inline struct nu_cel_value nu_cel_error(const char *text)
 {
     return (struct nu_cel_value){.type = NU_CEL_ERROR, .text = nu_str_from(text)};
 }
+
+/* Keys and values in turn of a map that an expression made; false for those of a source. */
+NU_MUST_USE bool nu_cel_map_pairs(const struct nu_cel_map *map, struct nu_cel_list *pairs);
 
 /* A duration or a timestamp as nanoseconds; false if they do not fit. */
 NU_MUST_USE bool nu_cel_time_to_ns(struct nu_cel_time time, int64_t *ns);

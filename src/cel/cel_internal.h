@@ -91,6 +91,7 @@ struct nu_cel_eval {
     struct nu_arena *arena;
     int64_t left;                 /* of what it may take */
     bool is_stopped;              /* it took too much */
+    unsigned depth;               /* of lists and maps within each other that are compared */
     const struct nu_block *block; /* the newest of the arena that was paid for */
     struct nu_cel_value variables[NU_CEL_DEPTH_MAX];
 };
@@ -100,6 +101,9 @@ struct nu_cel_eval {
 bool nu_cel_spend(struct nu_cel_eval *eval, uint64_t cost);
 /* For so many bytes. */
 bool nu_cel_spend_bytes(struct nu_cel_eval *eval, uint64_t bytes);
+/* For the memory that the evaluation took since it was asked last, whoever of those that it calls
+ * took it. */
+bool nu_cel_spend_memory(struct nu_cel_eval *eval);
 struct nu_cel_value nu_cel_too_much(void);
 /* A function was called with values that it is not for. */
 struct nu_cel_value nu_cel_no_overload(void);

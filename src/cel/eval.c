@@ -18,9 +18,7 @@ bool nu_cel_spend(struct nu_cel_eval *eval, uint64_t cost)
     return !eval->is_stopped;
 }
 
-/* For the memory that the evaluation took since it was asked last, whoever of those that it calls
- * took it. */
-static bool spend_memory(struct nu_cel_eval *eval)
+bool nu_cel_spend_memory(struct nu_cel_eval *eval)
 {
     const struct nu_block *block = eval->arena->blocks;
     const struct nu_block *paid = eval->block;
@@ -151,9 +149,12 @@ static struct nu_cel_value evaluate_map(struct nu_cel_eval *eval, const struct n
 static struct nu_cel_value find_name(struct nu_cel_eval *eval, struct nu_str name)
 {
     struct nu_cel_value value;
-    if (eval->source && eval->source->find(eval->source, name, eval->arena, &value))
-        return value;
-    return nu_cel_error("no such name");
+    const struct nu_cel_source *source = eval->source;
+    if (!source)
+        return nu_cel_error("no such name");
+    if (!nu_cel_spend(eval, source->search_cost))
+        return nu_cel_too_much();
+    return source->find(source, name, eval->arena, &value) ? value : nu_cel_error("no such name");
 }
 
 static struct nu_cel_value select_field(struct nu_cel_eval *eval, const struct nu_cel_node *node)
@@ -286,7 +287,7 @@ static struct nu_cel_value walk(struct nu_cel_eval *eval, const struct nu_cel_no
 
 static struct nu_cel_value evaluate(struct nu_cel_eval *eval, const struct nu_cel_node *node)
 {
-    if (!nu_cel_spend(eval, 1) || !spend_memory(eval))
+    if (!nu_cel_spend(eval, 1) || !nu_cel_spend_memory(eval))
         return nu_cel_too_much();
     switch (node->op) {
     case NU_CEL_OP_LITERAL:

@@ -178,8 +178,9 @@ static struct nu_cel_node *make_named_call(struct parser *parser, struct nu_str 
 {
     nu_cel_fn *call = nu_cel_function(name, row->count, has_receiver);
     if (!call) {
-        nu_strbuf_addf(parser->lexer.error, "no function is called %.*s and takes this",
-                       NU_STR_ARG(nu_str_first(name, 100)));
+        if (parser->lexer.error->len == 0) /* what stands behind it may be wrong, too */
+            nu_strbuf_addf(parser->lexer.error, "no function is called %.*s and takes this",
+                           NU_STR_ARG(nu_str_first(name, 100)));
         return wrong(parser, "");
     }
     struct nu_cel_node *node = make_call(parser, call, row);

@@ -121,13 +121,28 @@ static bool equal_maps(struct nu_cel_eval *eval, const struct nu_cel_value *a,
     return true;
 }
 
+/* Macros make values that are far deeper than their expression. */
+static bool equal_inside(struct nu_cel_eval *eval, const struct nu_cel_value *a,
+                         const struct nu_cel_value *b)
+{
+    if (eval->depth == NU_CEL_DEPTH_MAX) {
+        eval->is_stopped = true;
+        return false;
+    }
+    eval->depth++;
+    bool is_equal =
+        a->type == NU_CEL_LIST ? equal_lists(eval, a->list, b->list) : equal_maps(eval, a, b);
+    eval->depth--;
+    return is_equal;
+}
+
 bool nu_cel_equal(struct nu_cel_eval *eval, const struct nu_cel_value *a,
                   const struct nu_cel_value *b)
 {
     int order;
     bool is_nan;
     bool is_text = a->type == NU_CEL_STRING || a->type == NU_CEL_BYTES;
-    if (!nu_cel_spend_bytes(eval, is_text ? a->text.len : 0))
+    if (!nu_cel_spend_bytes(eval, is_text ? a->text.len : 0) || !nu_cel_spend_memory(eval))
         return false;
     if (nu_cel_compare(a, b, &order, &is_nan))
         return order == 0;
@@ -137,9 +152,8 @@ bool nu_cel_equal(struct nu_cel_eval *eval, const struct nu_cel_value *a,
     case NU_CEL_NULL:
         return true;
     case NU_CEL_LIST:
-        return equal_lists(eval, a->list, b->list);
     case NU_CEL_MAP:
-        return equal_maps(eval, a, b);
+        return equal_inside(eval, a, b);
     case NU_CEL_TYPE:
         return a->named == b->named;
     default:
@@ -228,6 +242,15 @@ static bool keys_of(const struct nu_cel_map *base, struct nu_arena *arena, struc
     for (size_t i = 0; i < map->count; i++)
         keys[i] = map->pairs[2 * i];
     *list = (struct nu_cel_list){map->count, keys};
+    return true;
+}
+
+bool nu_cel_map_pairs(const struct nu_cel_map *map, struct nu_cel_list *pairs)
+{
+    if (map->find != find_pair)
+        return false;
+    const struct made_map *made = nu_container_of(map, const struct made_map, base);
+    *pairs = (struct nu_cel_list){2 * made->count, made->pairs};
     return true;
 }
 

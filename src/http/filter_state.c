@@ -75,6 +75,7 @@ enum nu_result nu_stream_info_set_state(struct nu_stream_info *info,
         kept = nu_arena_alloc(at->arena, sizeof(*kept));
         kept->next = at->objects;
         at->objects = kept;
+        at->count++;
     }
     struct nu_filter_state_object *next = kept->next;
     *kept = *object;
@@ -86,11 +87,20 @@ void nu_filter_state_end_filter_chain(struct nu_filter_state *state)
 {
     struct nu_filter_state_object **at = &state->objects;
     while (*at) {
-        if ((*at)->life == NU_FILTER_STATE_FILTER_CHAIN)
+        if ((*at)->life == NU_FILTER_STATE_FILTER_CHAIN) {
             *at = (*at)->next;
-        else
+            state->count--;
+        } else {
             at = &(*at)->next;
+        }
     }
+}
+
+size_t nu_stream_info_state_count(const struct nu_stream_info *info)
+{
+    const struct nu_filter_state *of_connection = connections(info, false);
+    return (info->filter_state ? info->filter_state->count : 0) +
+           (of_connection ? of_connection->count : 0);
 }
 
 bool nu_stream_info_hash_state(const struct nu_stream_info *info, struct nu_str name,

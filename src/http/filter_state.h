@@ -47,8 +47,9 @@ struct nu_filter_state_object {
 struct nu_filter_state {
     struct nu_arena *arena;                 /* borrowed */
     struct nu_filter_state_object *objects; /* newest first */
-    bool is_of_connection;                  /* all of it lives as long as the connection */
-    uint32_t guest_bytes; /* of a connection's: what plug-ins in wasm have left, who bound it */
+    size_t count;
+    bool is_of_connection; /* all of it lives as long as the connection */
+    uint32_t guest_bytes;  /* of a connection's: what plug-ins in wasm have left, who bound it */
 };
 
 /* The object that the stream has, or its connection; NULL if there is none. */
@@ -66,6 +67,9 @@ NU_MUST_USE enum nu_result nu_stream_info_set_state(struct nu_stream_info *info,
 /* Whether that would succeed. */
 bool nu_stream_info_may_set_state(const struct nu_stream_info *info,
                                   const struct nu_filter_state_object *object);
+
+/* How many objects a lookup may pass, which is more than a handful where a guest means no good. */
+size_t nu_stream_info_state_count(const struct nu_stream_info *info);
 
 /* The hash of the object of this name; false if there is none, or it has no hash. */
 bool nu_stream_info_hash_state(const struct nu_stream_info *info, struct nu_str name,

@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "cel/cel.h"
+#include "http/filter_state.h"
+#include "http/stream_info.h"
 #include "wasm/pairs.h"
 #include "wasm/property.h"
 
@@ -144,52 +146,44 @@ enum nu_wasm_status nu_wasm_foreign_expr_delete(struct nu_wasm_vm *vm, struct nu
 
 /* --- What comes out --------------------------------------------------------------------------- */
 
-static enum nu_wasm_status write_value(const struct nu_attribute_source *source,
-                                       const struct nu_cel_value *value, struct nu_strbuf *out);
+struct writer {
+    const struct nu_attribute_source *source;
+    struct nu_strbuf *out;
+    unsigned depth; /* of lists and maps around */
+};
 
-/* One half of a pair, behind the others; its length goes to the place for it. */
-static enum nu_wasm_status write_half(const struct nu_attribute_source *source,
-                                      const struct nu_cel_value *value, size_t length_at,
-                                      struct nu_strbuf *out)
-{
-    size_t before = out->len;
-    enum nu_wasm_status status = value ? write_value(source, value, out) : NU_WASM_OK;
-    nu_wasm_put_u32((uint8_t *)out->data + length_at, (uint32_t)(out->len - before));
-    nu_strbuf_add_char(out, '\0');
-    return status;
-}
+static enum nu_wasm_status write_value(struct writer *writer, const struct nu_cel_value *value);
 
-/* Pairs: keys, and the values at them, of which a list has none. */
-static enum nu_wasm_status write_pairs(const struct nu_attribute_source *source,
-                                       const struct nu_cel_list *keys,
-                                       const struct nu_cel_value *values, struct nu_strbuf *out)
+/* Items of a list are the first halves of pairs, whose second ones are empty; of a map they are keys
+ * and values in turn. */
+static enum nu_wasm_status write_items(struct writer *writer, const struct nu_cel_list *items,
+                                       bool is_list)
 {
-    size_t at = out->len;
-    size_t size = 4 + 8 * keys->count;
+    struct nu_wasm_halves halves;
     enum nu_wasm_status status = NU_WASM_OK;
-    memset(nu_strbuf_reserve(out, size), 0, size);
-    nu_strbuf_commit(out, size);
-    nu_wasm_put_u32((uint8_t *)out->data + at, (uint32_t)keys->count);
-    for (size_t i = 0; i < keys->count && status == NU_WASM_OK; i++) {
-        status = write_half(source, &keys->items[i], at + 4 + 8 * i, out);
-        if (status == NU_WASM_OK)
-            status = write_half(source, values ? &values[i] : NULL, at + 8 + 8 * i, out);
+    nu_wasm_halves_begin(&halves, is_list ? items->count : items->count / 2, writer->out);
+    for (size_t i = 0; i < items->count && status == NU_WASM_OK; i++) {
+        status = write_value(writer, &items->items[i]);
+        nu_wasm_half_end(&halves);
+        if (is_list)
+            nu_wasm_half_end(&halves);
     }
     return status;
 }
 
-static enum nu_wasm_status write_map(const struct nu_attribute_source *source,
-                                     const struct nu_cel_map *map, struct nu_strbuf *out)
+/* A list, or a map. Macros make values that are far deeper than their expression. */
+static enum nu_wasm_status write_pairs(struct writer *writer, const struct nu_cel_value *value)
 {
-    struct nu_cel_list keys;
-    if (!map->keys(map, source->arena, &keys))
+    struct nu_cel_list items;
+    bool is_list = value->type == NU_CEL_LIST;
+    if (!is_list && !nu_cel_map_pairs(value->map, &items))
         return NU_WASM_SERIALIZATION_FAILURE;
-    struct nu_cel_value *values = nu_arena_alloc(source->arena, (keys.count + 1) * sizeof(*values));
-    for (size_t i = 0; i < keys.count; i++) {
-        if (!map->find(map, &keys.items[i], source->arena, &values[i]))
-            return NU_WASM_SERIALIZATION_FAILURE;
-    }
-    return write_pairs(source, &keys, values, out);
+    if (writer->depth == NU_CEL_DEPTH_MAX)
+        return NU_WASM_INTERNAL_FAILURE;
+    writer->depth++;
+    enum nu_wasm_status status = write_items(writer, is_list ? value->list : &items, is_list);
+    writer->depth--;
+    return status;
 }
 
 static enum nu_wasm_status write_time(struct nu_cel_time time, struct nu_strbuf *out)
@@ -211,15 +205,16 @@ static enum nu_wasm_status write_number(const struct nu_cel_value *value, struct
 }
 
 /* As a property of the same type. A value of few bytes may be there very often in another. */
-static enum nu_wasm_status write_value(const struct nu_attribute_source *source,
-                                       const struct nu_cel_value *value, struct nu_strbuf *out)
+static enum nu_wasm_status write_value(struct writer *writer, const struct nu_cel_value *value)
 {
+    struct nu_strbuf *out = writer->out;
     struct nu_attribute attribute;
     if (out->len > NU_WASM_FOREIGN_BYTES_MAX)
         return NU_WASM_INTERNAL_FAILURE;
     if (nu_attribute_from_cel(value, &attribute))
-        return nu_wasm_property_write(source, &attribute, out) ? NU_WASM_OK
-                                                               : NU_WASM_SERIALIZATION_FAILURE;
+        return nu_wasm_property_write(writer->source, &attribute, out)
+                   ? NU_WASM_OK
+                   : NU_WASM_SERIALIZATION_FAILURE;
     switch (value->type) {
     case NU_CEL_BOOL:
         nu_strbuf_add_char(out, (char)value->boolean);
@@ -236,9 +231,8 @@ static enum nu_wasm_status write_value(const struct nu_attribute_source *source,
     case NU_CEL_TIMESTAMP:
         return write_time(value->time, out);
     case NU_CEL_LIST:
-        return write_pairs(source, value->list, NULL, out);
     case NU_CEL_MAP:
-        return write_map(source, value->map, out);
+        return write_pairs(writer, value);
     case NU_CEL_ERROR:
     case NU_CEL_NULL:
     case NU_CEL_TYPE:
@@ -260,11 +254,18 @@ static enum nu_wasm_status evaluate(struct nu_wasm_vm *vm, const struct nu_cel *
     struct nu_attribute_source source = nu_wasm_attribute_source(vm, arena);
     struct nu_attribute_cel names;
     nu_attribute_cel_init(&names, &source, find_name, vm);
+    if (source.info) /* where what guests have set is looked for */
+        names.base.search_cost =
+            (uint32_t)(nu_stream_info_state_count(source.info) / NU_CEL_SEARCH_STEPS);
     struct nu_cel_value value = nu_cel_evaluate(cel, &names.base, arena);
-    if (value.type != NU_CEL_ERROR)
-        return write_value(&source, &value, result);
-    nu_log(NU_LOG_WASM, NU_LOG_DEBUG, "expr_evaluate: %.*s", NU_STR_ARG(value.text));
-    return NU_WASM_INTERNAL_FAILURE;
+    if (value.type == NU_CEL_ERROR) {
+        nu_log(NU_LOG_WASM, NU_LOG_DEBUG, "expr_evaluate: %.*s", NU_STR_ARG(value.text));
+        return NU_WASM_INTERNAL_FAILURE;
+    }
+    enum nu_wasm_status status = write_value(&(struct writer){&source, result, 0}, &value);
+    if (status == NU_WASM_INTERNAL_FAILURE)
+        nu_log(NU_LOG_WASM, NU_LOG_DEBUG, "expr_evaluate: the value is too large, or too deep");
+    return status;
 }
 
 enum nu_wasm_status nu_wasm_foreign_expr_evaluate(struct nu_wasm_vm *vm, struct nu_str arguments,

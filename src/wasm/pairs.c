@@ -96,3 +96,23 @@ bool nu_wasm_pairs_next(struct nu_wasm_pairs *walk, struct nu_wasm_pair *pair)
     return take(&walk->bytes, name_length, &pair->name) &&
            take(&walk->bytes, value_length, &pair->value);
 }
+
+void nu_wasm_halves_begin(struct nu_wasm_halves *halves, size_t pairs, struct nu_strbuf *out)
+{
+    size_t lengths = LENGTHS_BYTES * pairs;
+    nu_wasm_add_u32(out, (uint32_t)pairs);
+    *halves = (struct nu_wasm_halves){.out = out, .length_at = out->len};
+    if (lengths)
+        memset(nu_strbuf_reserve(out, lengths), 0, lengths);
+    nu_strbuf_commit(out, lengths);
+    halves->begin = out->len;
+}
+
+void nu_wasm_half_end(struct nu_wasm_halves *halves)
+{
+    struct nu_strbuf *out = halves->out;
+    nu_wasm_put_u32((uint8_t *)out->data + halves->length_at, (uint32_t)(out->len - halves->begin));
+    nu_strbuf_add_char(out, '\0');
+    halves->length_at += sizeof(uint32_t);
+    halves->begin = out->len;
+}

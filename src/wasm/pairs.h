@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Header maps as they cross the boundary: a count, the lengths of each name and value, then the
- * bytes, each with a NUL behind it. An empty map has no bytes at all.
+ * bytes, each with a NUL behind it. An empty map of headers has no bytes at all; other maps, and
+ * lists, which are pairs without values, then have a count of none.
  */
 #ifndef NU_WASM_PAIRS_H
 #define NU_WASM_PAIRS_H
@@ -72,5 +73,16 @@ static inline void nu_wasm_add_u64(struct nu_strbuf *out, uint64_t value)
     nu_wasm_put_u64(bytes, value);
     nu_strbuf_add(out, nu_str_make((const char *)bytes, sizeof(bytes)));
 }
+
+/* Pairs of values of any kind: their halves are appended to the text one by one, names and values in
+ * turn, each followed by nu_wasm_half_end. */
+struct nu_wasm_halves {
+    struct nu_strbuf *out;
+    size_t length_at; /* where the next one's length goes */
+    size_t begin;     /* where it began */
+};
+
+void nu_wasm_halves_begin(struct nu_wasm_halves *halves, size_t pairs, struct nu_strbuf *out);
+void nu_wasm_half_end(struct nu_wasm_halves *halves);
 
 #endif

@@ -78,6 +78,13 @@ def test_what_has_no_value(shared, expression, status):
     assert evaluate(shared, expression) == (status, b"")
 
 
+@pytest.mark.parametrize("steps,status", [(4, 0), (5, 10)])
+def test_how_deep_a_value_may_be(shared, steps, status):
+    """Macros make values that are far deeper than their expression: Envoy tells them all."""
+    deeper = ".map(x, " + "[" * 40 + "x" + "]" * 40 + ")"
+    assert evaluate(shared, "[0]" + deeper * steps)[0] == status
+
+
 def declared(proxy, fields, name, expression):  # pylint: disable=redefined-outer-name
     process = proxy(plugin("call declare_property " + message(*fields).hex(), code=GUEST))
     process.stderr.wait("called 0 ")

@@ -98,6 +98,14 @@ def test_the_hosts_memory_is_not_the_guests(hostile, what):
     assert running.get("main", "/").status == 200
 
 
+def test_no_host_function_runs_for_long_because_a_request_has_many_headers(hostile):
+    running = hostile()
+    running.get("main", "/eat/names")
+    running.stderr.wait("all 6")  # more than its allocator has
+    running.stderr.wait("one by one 10")
+    assert "took longer" not in running.stderr.text
+
+
 def test_a_host_function_does_not_count_to_millions(hostile):
     running = hostile()
     assert running.get("main", "/pieces").status == 200

@@ -66,6 +66,8 @@ static void eat(const char *what)
                 proxy_replace_header_map_value(REQUEST_HEADERS, LITERAL("x"), block, BLOCK_BYTES);
         else if (is(path, "/eat/small"))
             status = proxy_add_header_map_value(REQUEST_HEADERS, LITERAL("x"), "", 0);
+        else if (is(path, "/eat/names"))
+            status = proxy_add_header_map_value(REQUEST_HEADERS, block, n.size, "", 0);
         else if (is(path, "/eat/property"))
             status = proxy_set_property(LITERAL("p"), block, BLOCK_BYTES);
         else if (is(path, "/eat/properties"))
@@ -77,6 +79,23 @@ static void eat(const char *what)
         heap_used_ = 0;
     }
     log_(what, number((uint64_t)status));
+}
+
+/* Asks for what takes the host a while: all headers, of which there are very many, and one of them
+ * as often as an expression may. */
+static void ask_much(void)
+{
+    static const char expression[] = "[[0,0,0,0,0,0,0,0,0,0], [0,0,0,0,0,0,0,0,0,0]].all(a, "
+                                     "a.all(b, a.all(c, a.all(d, a.all(e, "
+                                     "!('none' in request.headers))))))";
+    char *value;
+    size_t size;
+    char *token;
+    int status = proxy_get_property(LITERAL("request\0headers"), &value, &size);
+    log_("all ", number((uint64_t)status));
+    proxy_call_foreign_function(LITERAL("expr_create"), LITERAL(expression), &token, &size);
+    status = proxy_call_foreign_function(LITERAL("expr_evaluate"), token, size, &value, &size);
+    log_("one by one ", number((uint64_t)status));
 }
 
 /* Eight megabytes in one line. */
@@ -139,6 +158,8 @@ PROXY_EXPORT(proxy_on_request_headers) int on_request_headers(uint32_t id, uint3
         reply(0);
     if (begins(path, "/eat/"))
         eat("eaten ");
+    if (is(path, "/eat/names"))
+        ask_much();
     if (is(path, "/shout"))
         shout();
     if (is(path, "/hold")) {

@@ -184,6 +184,19 @@ TEST(request_is_told_by_its_headers)
     teardown();
 }
 
+TEST(values_of_a_name_are_joined_also_where_they_are_empty)
+{
+    setup();
+    add(&f.request, "x", "");
+    add(&f.request, "y", "1");
+    add(&f.request, "x", "a");
+    add(&f.request, "x", "");
+    add(&f.request, "y", "2");
+    assert_str(find("request/headers/x"), "',a,'");
+    assert_str(find("request/headers"), "map x{',a,'} y{'1,2'}.");
+    teardown();
+}
+
 TEST(query_ends_where_a_fragment_begins)
 {
     setup();

@@ -431,6 +431,64 @@ TEST(lists_that_are_begun_and_never_made_count)
     nu_strbuf_finish(&what);
 }
 
+/* Within one step of the evaluation. */
+TEST(keys_that_are_compared_count)
+{
+    for (int count = 20; count <= 1000; count += 980) {
+        struct nu_strbuf what = {0};
+        nu_strbuf_add_cstr(&what, "!({'x': 1} in [headers");
+        for (int i = 1; i < count; i++)
+            nu_strbuf_add_cstr(&what, ", headers");
+        nu_strbuf_add_cstr(&what, "])");
+        assert_int_equal(is_true_of(1, what.data), count == 20);
+        nu_strbuf_finish(&what);
+    }
+}
+
+TEST(a_name_costs_what_its_search_does)
+{
+    static const struct nu_cel_source dear = {.find = find_name,
+                                              .search_cost = NU_CEL_COST_MAX / 2};
+    static const char *const rows[] = {"n == 7", "n == 7 && n == 7"};
+    for (size_t i = 0; i < NU_ARRAY_LEN(rows); i++) {
+        struct nu_arena arena;
+        struct nu_cel *cel = compile(rows[i]);
+        nu_arena_init(&arena);
+        struct nu_cel_value value = nu_cel_evaluate(cel, &dear, &arena);
+        assert_int_equal(value.type, i == 0 ? NU_CEL_BOOL : NU_CEL_ERROR);
+        nu_arena_finish(&arena);
+        nu_cel_destroy(&cel);
+    }
+}
+
+/* One list in another, `steps` times DEEP, which no expression may be itself. */
+static void add_deep(struct nu_strbuf *text, int steps)
+{
+    enum { DEEP = 40 };
+    nu_strbuf_add_cstr(text, "[0]");
+    for (int i = 0; i < steps; i++) {
+        nu_strbuf_add_cstr(text, ".map(x, ");
+        for (int k = 0; k < DEEP; k++)
+            nu_strbuf_add_char(text, '[');
+        nu_strbuf_add_char(text, 'x');
+        for (int k = 0; k < DEEP; k++)
+            nu_strbuf_add_char(text, ']');
+        nu_strbuf_add_char(text, ')');
+    }
+}
+
+TEST(how_deep_values_are_compared_has_a_bound)
+{
+    for (int steps = 4; steps <= 5; steps++) {
+        struct nu_strbuf what = {0};
+        nu_strbuf_add_cstr(&what, "[");
+        add_deep(&what, steps);
+        nu_strbuf_add_cstr(&what, "].all(a, a == a)");
+        assert_int_equal(is_true_of(1, what.data), steps == 4);
+        nu_strbuf_finish(&what);
+    }
+}
+
 TEST(what_a_source_makes_counts)
 {
     assert_true(is_true_of(100, "size(headers) == 1000"));
