@@ -147,3 +147,40 @@ def test_settings_for_no_filter_are_said_to_be_without_effect(nuncio, name, sett
     assert proxy.wait_exit() == 0
     line = f'routes[0].typed_per_filter_config["{name}"]: {warning}\n'
     assert (line in proxy.stderr.text) if warning else "no effect" not in proxy.stderr.text
+
+
+@pytest.mark.parametrize("key, value, more, words", [
+    ('":status"', '"200"', "", "framing headers may not be modified: ':status'"),
+    ("content-length", '"3"', "", "framing headers may not be modified: 'content-length'"),
+    ("x-a", '"%PROTOCOL%"', "", "value: operators are not evaluated here"),
+    ("x-a", '"100%"', "", "value: Incorrect configuration"),
+    ("x-a", '"", raw_value: aGk=', "", "raw_value: is not supported here; use value"),
+    ("x-a", "b", ", append_action: ADD_IF_ABSENT", "append_action: has no meaning here"),
+])
+def test_headers_of_the_refusal_that_could_not_be_set_are_refused(nuncio, key, value, more, words):
+    settings = {"response_headers_to_add": f"[{{header: {{key: {key}, value: {value}}}{more}}}]"}
+    proxy = nuncio(gate(**settings), origin=1, ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert words in proxy.stderr.text
+
+
+def test_headers_of_the_refusal_are_read_as_everywhere(nuncio, origin):
+    headers = ('[{header: {key: x-share, value: "100%%"}}, {header: {key: x-empty, value: ""}}, '
+               '{header: {key: x-kept, value: ""}, keep_empty_value: true}]')
+    proxy = nuncio(gate(response_headers_to_add=headers), origin=origin().port)
+    got = proxy.get("main", headers={"token": "9"}).headers
+    assert (got["x-share"], got["x-kept"], "x-empty" in got) == ("100%", "", False)
+
+
+@pytest.mark.parametrize("name", ["':path'", "Host", "content-length"])
+def test_a_token_has_a_header_of_its_own(nuncio, name):
+    proxy = nuncio(gate(header=name), origin=1, ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert "header: a token is not looked for in" in proxy.stderr.text
+
+
+@pytest.mark.parametrize("digits, is_warned", [(300, False), (301, True), (1000, True)])
+def test_long_tokens_are_warned_of(nuncio, digits, is_warned):
+    proxy = nuncio(gate(max_digits=digits), "--mode", "validate", ready=None, origin=9)
+    assert proxy.wait_exit() == 0
+    assert (f"a prime of {digits} digits keeps its worker busy" in proxy.stderr.text) == is_warned

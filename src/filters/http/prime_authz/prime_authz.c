@@ -7,6 +7,7 @@
 #include "filters/http/prime_authz/prime_authz.h"
 
 #include "config/values.h"
+#include "format/format_from_proto.h"
 #include "prime/decimal.h"
 #include "prime/prime.h"
 #include "prime/token.h"
@@ -17,6 +18,8 @@
 
 typedef Nuncio__Filters__Http__PrimeAuthz__V1__PrimeAuthz prime_proto;
 typedef Nuncio__Filters__Http__PrimeAuthz__V1__PrimeAuthzPerRoute route_proto;
+typedef Envoy__Config__Core__V3__HeaderValueOption option_proto;
+typedef Envoy__Config__Core__V3__HeaderValue header_proto;
 
 enum { U64_DIGITS = 20 };
 
@@ -151,6 +154,57 @@ static const struct nu_filter_class prime_authz_class = {
 
 static const struct nu_reply_header powered_by = {NU_STR_INIT("powered-by"), NU_STR_INIT("nuncio")};
 
+#define ONLY_IF(action) ENVOY__CONFIG__CORE__V3__HEADER_VALUE_OPTION__HEADER_APPEND_ACTION__##action
+
+/* A reply is made of its headers: there is nothing before it to append to, or to overwrite. */
+static void check_action(struct nu_factory *factory, const option_proto *proto)
+{
+    if (proto->append_action == ONLY_IF(ADD_IF_ABSENT) ||
+        proto->append_action == ONLY_IF(OVERWRITE_IF_EXISTS))
+        nu_config_error(factory->ctx, proto, "append_action",
+                        "has no meaning here: the headers of a refusal are set as they stand");
+    if (proto->header->raw_value.len)
+        nu_config_error(factory->ctx, proto->header, "raw_value",
+                        "is not supported here; use value");
+}
+
+static bool is_protected(struct nu_str name)
+{
+    enum nu_header_id id = nu_header_id_of(name);
+    return name.ptr[0] == ':' || id == NU_HEADER_HOST || id == NU_HEADER_CONTENT_LENGTH ||
+           id == NU_HEADER_TRANSFER_ENCODING || id == NU_HEADER_CONNECTION;
+}
+
+/* Values may have %% for %, as everywhere; operators are for logs and routes. */
+static struct nu_str read_value(struct nu_factory *factory, const header_proto *header)
+{
+    static const struct nu_format_options options = {.is_header = true};
+    struct nu_str text = {0};
+    const struct nu_formatter *formatter = nu_formatter_from_text(
+        factory->ctx, header, "value", nu_str_from(header->value), &options, factory->arena);
+    if (formatter && !nu_formatter_is_plain(formatter, &text))
+        nu_config_error(
+            factory->ctx, header, "value",
+            "operators are not evaluated here; response_headers_to_add of the route are");
+    return text;
+}
+
+/* False for a header that is not there: an empty one that is not kept. */
+static bool read_reply_header(struct nu_factory *factory, const option_proto *proto,
+                              struct nu_reply_header *out)
+{
+    struct nu_str name = nu_arena_dup(factory->arena, nu_str_from(proto->header->key));
+    nu_header_name_lower(nu_unconst(name.ptr), name.len);
+    if (is_protected(name))
+        nu_config_error(factory->ctx, proto->header, "key",
+                        ":-prefixed, host and framing headers may not be modified: '%s'",
+                        proto->header->key);
+    check_action(factory, proto);
+    out->name = name;
+    out->value = read_value(factory, proto->header);
+    return out->value.len || proto->keep_empty_value;
+}
+
 static void read_reply_headers(struct nu_factory *factory, const prime_proto *proto,
                                struct prime_config *config)
 {
@@ -160,27 +214,52 @@ static void read_reply_headers(struct nu_factory *factory, const prime_proto *pr
     if (count == 0)
         return;
     struct nu_reply_header *headers = nu_arena_alloc(factory->arena, count * sizeof(*headers));
-    for (size_t i = 0; i < count; i++) {
-        const Envoy__Config__Core__V3__HeaderValue *header =
-            proto->response_headers_to_add[i]->header;
-        headers[i].name = nu_arena_dup(factory->arena, nu_str_from(header->key));
-        headers[i].value = nu_arena_dup(factory->arena, nu_str_from(header->value));
-    }
     config->reply_headers = headers;
-    config->reply_header_count = count;
+    config->reply_header_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const option_proto *option = proto->response_headers_to_add[i];
+        if (option->header &&
+            read_reply_header(factory, option, &headers[config->reply_header_count]))
+            config->reply_header_count++;
+    }
+}
+
+static void read_header(struct nu_factory *factory, const prime_proto *proto,
+                        struct prime_config *config)
+{
+    config->header =
+        nu_arena_dup(factory->arena, nu_str_from(proto->header[0] ? proto->header : "token"));
+    nu_header_name_lower(nu_unconst(config->header.ptr), config->header.len);
+    config->header_id = nu_header_id_of(config->header);
+    if (is_protected(config->header))
+        nu_config_error(factory->ctx, proto, "header",
+                        "a token is not looked for in :-prefixed, host and framing headers");
+}
+
+/* Measured: 10 ms for a prime of 300 digits, and the cube of the digits from there on. */
+static void warn_of_long_tokens(struct nu_factory *factory, const prime_proto *proto)
+{
+    enum { HARMLESS = 300, HARMLESS_MS = 10 };
+    uint64_t digits = proto->max_digits;
+    if (digits <= HARMLESS)
+        return;
+    uint64_t ms = HARMLESS_MS * digits * digits * digits / HARMLESS / HARMLESS / HARMLESS;
+    nu_config_warn(
+        factory->ctx, proto, "max_digits",
+        "a prime of %u digits keeps its worker busy for about %u ms, and whoever else it "
+        "serves waits",
+        (unsigned)digits, (unsigned)ms);
 }
 
 static struct prime_config *read_config(struct nu_factory *factory, const prime_proto *proto)
 {
     struct nu_arena *arena = factory->arena;
     struct prime_config *config = nu_arena_calloc(arena, sizeof(*config));
-    struct nu_str header = nu_str_from(proto->header[0] ? proto->header : "token");
-    config->header = nu_arena_dup(arena, header);
-    nu_header_name_lower(nu_unconst(config->header.ptr), config->header.len);
-    config->header_id = nu_header_id_of(config->header);
+    read_header(factory, proto, config);
     config->status = proto->status ? proto->status : 403;
     config->body = nu_arena_dup(arena, nu_string_or(proto->body, NU_STR("Access forbidden.\n")));
     config->max_digits = proto->max_digits > U64_DIGITS ? proto->max_digits : U64_DIGITS;
+    warn_of_long_tokens(factory, proto);
     config->remove_token = proto->remove_token;
     config->shadow = proto->shadow;
     read_reply_headers(factory, proto, config);
