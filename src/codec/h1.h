@@ -28,6 +28,7 @@ struct nu_h1_options {
     enum nu_name_style keep_names; /* of messages that are read */
     bool keep_reason;              /* with keep_names: the server's reason phrase is passed on */
     bool allow_absolute_url;
+    bool refuse_https_url; /* a plain connection at the edge: nobody can have asked so in secret */
     bool accept_http_10;
     bool enable_trailers;
     bool allow_chunked_length;

@@ -202,6 +202,8 @@ static NU_NOINLINE int read_any_target(struct nu_h1_message *msg, struct nu_str 
         nu_headers_fill_first(headers, NU_PLACE_PATH, NU_HEADER_PATH, url.path);
         return take_host(msg, nu_str_make(NULL, 0));
     case NU_TARGET_ABSOLUTE:
+        if (url.scheme.len == 5 && msg->options->refuse_https_url)
+            return FAIL(msg, 403, "http1.https_url_on_plaintext_connection");
         nu_headers_fill_first(headers, NU_PLACE_SCHEME, NU_HEADER_SCHEME,
                               url.scheme.len == 5 ? NU_STR("https") : NU_STR("http"));
         nu_headers_fill_first(headers, NU_PLACE_PATH, NU_HEADER_PATH, url.path);

@@ -102,6 +102,7 @@ struct nu_factory {
     struct nu_str listener_stat_name;
     unsigned listener_direction; /* enum nu_traffic_direction */
     uint32_t buffer_limit_bytes;
+    bool downstream_is_secure; /* of the filter chain that is built: TLS */
     /* Of the HTTP connection manager that is built: "http.PREFIX". */
     struct nu_str http_stat_prefix;
 };

@@ -180,6 +180,7 @@ static void read_transport(struct nu_factory *factory, const chain_proto *proto,
     bool ok = nu_transport_socket_from_proto(factory, proto->transport_socket, false, scope,
                                              &chain->transport);
     (void)ok; /* the error is in the list */
+    factory->downstream_is_secure = nu_transport_socket_is_secure(&chain->transport);
 }
 
 static struct nu_stat_set *config_stats(const struct nu_factory *factory)
