@@ -4,7 +4,8 @@
  *
  * A filter is a class (static, constant), a configuration (immutable, shared by all threads) and
  * one instance for each stream. The instance is a struct that begins with `struct nu_filter`;
- * nuncio takes its memory, zeroed, from the stream's arena, and frees it with the stream.
+ * nuncio takes its memory, zeroed, from the stream's arena, and frees it with the stream. A large
+ * one may ask for less to be zeroed.
  *
  *     request:   client -> filter 0 -> filter 1 -> ... -> router -> upstream     (decode)
  *     response:  client <- filter 0 <- filter 1 <- ... <- router <- upstream     (encode)
@@ -33,7 +34,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct or the meaning of a function here changes. */
-#define NUNCIO_FILTER_ABI 1u
+#define NUNCIO_FILTER_ABI 2u
 
 struct nu_filter;
 struct nu_filter_chain;
@@ -73,6 +74,7 @@ struct nu_filter_class {
     uint32_t abi;         /* NUNCIO_FILTER_ABI */
     const char *name;     /* canonical name, such as "nuncio.filters.http.token_gate" */
     size_t instance_size; /* of the struct that begins with struct nu_filter */
+    size_t zeroed_size;   /* so much of it, from its beginning, is zero at first; 0: all */
     bool is_terminal;     /* ends the chain: it answers or forwards every request (the router) */
 
     /*

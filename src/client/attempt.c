@@ -486,6 +486,7 @@ void nu_attempt_init(struct nu_attempt *attempt, struct nu_exchange *exchange)
 {
     attempt->exchange = exchange;
     attempt->older = NULL;
+    attempt->host = NULL;
     attempt->encoder = NULL;
     attempt->raw = NULL;
     attempt->timers = NULL;

@@ -88,7 +88,8 @@ void nu_exchange_break_off(struct nu_exchange *exchange, enum nu_exchange_failur
 static void init(struct nu_exchange *exchange, const struct nu_exchange_params *params,
                  struct nu_headers *headers)
 {
-    exchange->params = *params;
+    if (params != &exchange->params)
+        exchange->params = *params;
     exchange->stats = nu_cluster_local_stats(params->cluster);
     exchange->attempt = &exchange->first;
     exchange->request_headers = headers;

@@ -118,8 +118,9 @@ struct nu_exchange {
 };
 
 /*
- * Chooses a host and begins. `headers` must stay unchanged until they are sent. A failure may be
- * reported from inside. Returns false, with on_failed called, if no host was found.
+ * Chooses a host and begins. `params` may be the exchange's own, which its owner filled in; others
+ * are copied. `headers` must stay unchanged until they are sent. A failure may be reported from
+ * inside. Returns false, with on_failed called, if no host was found.
  */
 bool nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
                        struct nu_headers *headers, bool end);

@@ -58,11 +58,14 @@ void nu_filter_chain_config_init(struct nu_filter_chain_config *config, struct n
     nu_assert(count <= NU_FILTERS_MAX);
     *config = (struct nu_filter_chain_config){.entries = entries, .count = count};
     for (uint8_t i = 0; i < count; i++) {
-        nu_assert(entries[i].cls->instance_size >= sizeof(struct nu_filter));
-        config->instance_bytes += nu_align_up(entries[i].cls->instance_size, 16);
+        const struct nu_filter_class *cls = entries[i].cls;
+        entries[i].zeroed = (uint32_t)(cls->zeroed_size ? cls->zeroed_size : cls->instance_size);
+        nu_assert(entries[i].zeroed >= sizeof(struct nu_filter));
+        nu_assert(entries[i].zeroed <= cls->instance_size);
+        config->instance_bytes += nu_align_up(cls->instance_size, 16);
         add_workers(arena, &entries[i]);
         note_callbacks(config, i);
-        config->logs |= entries[i].cls->log != NULL;
+        config->logs |= cls->log != NULL;
     }
 }
 
@@ -263,7 +266,7 @@ static struct nu_filter *make_instance(struct nu_filter_chain *chain, char *memo
 {
     const struct nu_filter_entry *entry = &chain->config->entries[index];
     struct nu_filter *filter = (struct nu_filter *)(void *)memory;
-    memset(memory, 0, entry->cls->instance_size);
+    memset(memory, 0, entry->zeroed);
     filter->cls = entry->cls;
     filter->config = entry->config;
     filter->chain = chain;
@@ -330,8 +333,10 @@ void nu_chain_abort(struct nu_filter_chain *chain)
     /* First both, so that nobody who is told of a release can pass anything on. */
     chain->half[NU_DECODE].aborted = true;
     chain->half[NU_ENCODE].aborted = true;
-    nu_chain_abort_half(chain, NU_DECODE);
-    nu_chain_abort_half(chain, NU_ENCODE);
+    if (nu_unlikely(keeps_something(&chain->half[NU_DECODE])))
+        nu_chain_abort_half(chain, NU_DECODE);
+    if (nu_unlikely(keeps_something(&chain->half[NU_ENCODE])))
+        nu_chain_abort_half(chain, NU_ENCODE);
     while (nu_unlikely(chain->request_holds))
         nu_chain_release_request(chain);
 }
@@ -346,6 +351,8 @@ void nu_chain_limit_to_log(struct nu_filter_chain *chain, struct nu_headers *req
 
 void nu_chain_log(struct nu_filter_chain *chain)
 {
+    if (nu_likely(!chain->config->logs))
+        return;
     for (uint8_t i = 0; i < chain->config->count; i++) {
         struct nu_filter *filter = chain->filters[i];
         if (filter->cls->log && !is_disabled(filter))

@@ -38,6 +38,7 @@ struct nu_filter_entry {
     struct nu_str name; /* as configured: the key of per-route configuration */
     const void *config; /* borrowed from the factory's owner */
     bool disabled;      /* unless a route enables it */
+    uint32_t zeroed;    /* bytes of an instance that are zero at first; by the chain's init */
     void **workers;     /* threads' states by number; NULL unless the class has some */
 };
 

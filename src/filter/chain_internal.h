@@ -73,6 +73,12 @@ static inline bool is_over(const struct nu_filter_chain *chain, enum nu_directio
     return chain->half[dir].aborted;
 }
 
+/* Filters keep some of the message, or its sender is held back. */
+static inline bool keeps_something(const struct nu_chain_half *half)
+{
+    return half->kept_count || half->over_limit;
+}
+
 /* Sends a part on, from the filter at `i` to the end of the chain or the first that stops it. Where
  * data is not taken it is left in `data`. */
 void nu_chain_pass_headers(struct nu_filter_chain *chain, enum nu_direction dir, int i, bool end);

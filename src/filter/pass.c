@@ -171,7 +171,7 @@ void nu_chain_abort_half(struct nu_filter_chain *chain, enum nu_direction dir)
 {
     struct nu_chain_half *half = &chain->half[dir];
     half->aborted = true;
-    if (nu_likely(!half->kept_count && !half->over_limit))
+    if (nu_likely(!keeps_something(half)))
         return;
     for (uint8_t i = 0; half->kept_count && i < chain->config->count; i++) {
         struct nu_chain_kept kept = take_kept(half, chain->filters[i]);

@@ -102,7 +102,7 @@ static void decide_connection(struct nu_hcm_stream *stream, struct nu_headers *h
 static void end_response(struct nu_hcm_stream *stream)
 {
     stream->flags |= NU_STREAM_RESPONSE_ENDED;
-    stream->info.tx_last_us = nu_loop_now_us(stream->loop);
+    stream->info.tx_last_us = stream->active_us;
 }
 
 void nu_hcm_send_1xx(struct nu_hcm_stream *stream, const struct nu_headers *headers)
@@ -150,7 +150,7 @@ void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *hea
     else
         decide_connection(stream, headers, end);
     stream->info.response_code = status;
-    stream->info.tx_first_us = nu_loop_now_us(stream->loop);
+    stream->info.tx_first_us = stream->active_us;
     stream->response_headers = headers;
     stream->flags |= NU_STREAM_RESPONSE_STARTED;
     count_class(stream, status);
@@ -182,6 +182,7 @@ void nu_hcm_encode_trailers(struct nu_filter_chain *chain, struct nu_headers *tr
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
     if (nu_unlikely(!stream->conn))
         return;
+    nu_stream_touch(stream);
     stream->response_trailers = trailers;
     end_response(stream);
     stream->encoder->ops->encode_trailers(stream->encoder, trailers);

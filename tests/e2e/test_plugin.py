@@ -172,13 +172,17 @@ __attribute__((constructor)) static void run(void) { exit(42); }
 extern int gone_since(void);
 int use(void); int use(void) { return gone_since(); }
 """ + CLASS.replace("SIZE", "sizeof(struct nu_filter)") + "NUNCIO_PLUGIN(&cls)",
-     "was built for plug-in interface 999, and this nuncio has 1: build it again"),
+     "was built for plug-in interface 999, and this nuncio has 2: build it again"),
     (LOUD, "is no nuncio plug-in: it has no ABI note"),
     ("""extern int gone_since(void);
 int use(void); int use(void) { return gone_since(); }
 """ + CLASS.replace("SIZE", "sizeof(struct nu_filter)") + "NUNCIO_PLUGIN(&cls)",
      "undefined symbol: gone_since"),
     (CLASS.replace("SIZE", "8") + "NUNCIO_PLUGIN(&cls)", "filter 0 of"),
+    (CLASS.replace("SIZE", "sizeof(struct nu_filter), .zeroed_size = 8") + "NUNCIO_PLUGIN(&cls)",
+     "of which zeroed_size is a part"),
+    (CLASS.replace("SIZE", "64, .zeroed_size = 65") + "NUNCIO_PLUGIN(&cls)",
+     "of which zeroed_size is a part"),
     ("NUNCIO_PLUGIN(NULL)", "names no filter"),
     ("""__attribute__((section(".note.nuncio"), used, aligned(4))) static const struct
 nuncio_plugin_note note = {7, 4, NUNCIO_PLUGIN_NOTE_TYPE, "nuncio", NUNCIO_FILTER_ABI};

@@ -124,6 +124,44 @@ TEST(a_timer_that_a_filter_forgot_goes_with_the_stream)
     driver_close(&d);
 }
 
+/* --- Instances -------------------------------------------------------------------------------- */
+
+struct partly_zeroed {
+    struct nu_filter base;
+    char zeroed[40];
+    char rest[200];
+};
+
+static bool found_dirt;
+
+/* Leaves dirt in the memory that the next stream will get. */
+static void look_and_soil(struct nu_filter *self)
+{
+    struct partly_zeroed *filter = nu_container_of(self, struct partly_zeroed, base);
+    for (size_t i = 0; i < sizeof(filter->zeroed); i++)
+        found_dirt |= filter->zeroed[i] != 0;
+    memset(filter->zeroed, 0xa5, sizeof(filter->zeroed) + sizeof(filter->rest));
+}
+
+TEST(an_instance_is_zeroed_as_far_as_its_class_says)
+{
+    const struct nu_filter_class cls = {
+        .abi = NUNCIO_FILTER_ABI,
+        .name = "test.partly_zeroed",
+        .instance_size = sizeof(struct partly_zeroed),
+        .zeroed_size = offsetof(struct partly_zeroed, rest),
+        .open = look_and_soil,
+    };
+    const struct nu_filter_entry entries[] = {{.cls = &cls, .name = NU_STR("a")},
+                                              {.cls = &cls, .name = NU_STR("b")}};
+    found_dirt = false;
+    for (int i = 0; i < 2; i++) {
+        driver_open(&d, entries, 2, 100);
+        assert_false(found_dirt);
+        driver_close(&d);
+    }
+}
+
 TEST(a_thread_has_one_state_for_all_its_streams_until_the_configuration_goes)
 {
     driver_open(&d, &timed_entry, 1, 100);

@@ -106,8 +106,9 @@ static const struct nuncio_plugin *load(struct nu_factory *factory, const plugin
 
 static bool is_usable(const struct nu_filter_class *cls)
 {
-    return cls->abi == NUNCIO_FILTER_ABI && cls->name &&
-           cls->instance_size >= sizeof(struct nu_filter);
+    size_t zeroed = cls->zeroed_size ? cls->zeroed_size : cls->instance_size;
+    return cls->abi == NUNCIO_FILTER_ABI && cls->name && zeroed >= sizeof(struct nu_filter) &&
+           zeroed <= cls->instance_size && cls->instance_size <= UINT32_MAX;
 }
 
 static void fail_name(struct nu_factory *factory, const plugin_proto *proto, const char *path,
@@ -133,7 +134,7 @@ static const struct nu_filter_class *choose(struct nu_factory *factory, const pl
         if (!is_usable(plugin->filters[i])) {
             nu_config_error(factory->ctx, proto, "path",
                             "filter %zu of '%s' is incomplete: it needs abi, name and "
-                            "instance_size",
+                            "instance_size, of which zeroed_size is a part",
                             i, path);
             return NULL;
         }

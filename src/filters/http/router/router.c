@@ -142,9 +142,8 @@ static const struct nu_router_refusal *refusal_of(struct nu_router *router,
 }
 
 /* Looks for the route's cluster, and tells the stream, which may end before it comes to us. */
-static void find_cluster(struct nu_router *router)
+static void find_cluster(struct nu_router *router, struct nu_str name)
 {
-    struct nu_str name = nu_router_match(router)->cluster;
     router->cluster = nu_cluster_table_find_again(router->base.chain->loop->clusters, name);
     router->cluster_name = name;
     if (nu_unlikely(!router->cluster))
@@ -183,9 +182,9 @@ static const struct nu_route_connect *raw_of(struct nu_router *router, const str
 }
 
 /* Finds out where the request is counted beside its cluster, while it is as the client sent it. */
-static void find_stats(struct nu_router *router, const struct nu_headers *headers)
+static void find_stats(struct nu_router *router, const struct nu_route_match *match,
+                       const struct nu_headers *headers)
 {
-    const struct nu_route_match *match = nu_router_match(router);
     size_t count = 0;
     if (nu_unlikely(match->virtual_host->has_virtual_clusters)) {
         const struct nu_virtual_cluster *cluster = nu_route_virtual_cluster(match, headers);
@@ -207,7 +206,7 @@ static void complete_context(struct nu_router *router, struct nu_lb_context *con
                              struct nu_cluster_local *cluster, const struct nu_headers *headers)
 {
     struct nu_stream_info *info = nu_router_info(router);
-    const struct nu_route_match *match = nu_router_match(router);
+    const struct nu_route_match *match = &router->match;
     const struct nu_lb_class *cls = cluster->cluster->lb_class;
     const struct nu_hash_policy *policy = match->route->hash_policy;
     if (nu_unlikely(cluster->cluster->hash && cluster->cluster->hash->policy))
@@ -242,32 +241,46 @@ static void complete_for_aggregate(const struct nu_lb_context *context, struct n
     router->exchange.params.lb.hash = inner->hash;
 }
 
-static struct nu_lb_context lb_context_of(struct nu_router *router,
-                                          const struct nu_headers *headers)
+static void start_with_copies(struct nu_router *router, struct nu_headers *headers, bool end)
 {
-    struct nu_lb_context context = {
-        .override_host = router->base.chain->override_host,
-        .complete = complete_for_aggregate,
-    };
-    complete_context(router, &context, router->cluster, headers);
-    return context;
-}
-
-static void forward_with_copies(struct nu_router *router, const struct nu_exchange_params *params,
-                                struct nu_headers *headers, bool end)
-{
-    struct nu_list *shadows = nu_router_mirror_prepare(router, headers, params->charging);
-    bool has_host = nu_exchange_start(&router->exchange, params, headers, end);
+    struct nu_exchange *exchange = &router->exchange;
+    struct nu_list *shadows = nu_router_mirror_prepare(router, headers, exchange->params.charging);
+    bool has_host = nu_exchange_start(exchange, &exchange->params, headers, end);
     if (shadows && has_host)
         nu_router_mirror_start(router, shadows, end);
     else if (shadows)
         nu_shadows_cancel(shadows);
 }
 
-static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
+/* What the exchange is to do; the headers are as the upstream is to see them. */
+static void fill_params(struct nu_router *router, struct nu_headers *headers)
+{
+    const struct nu_route *route = router->match.route;
+    struct nu_filter_chain *chain = router->base.chain;
+    struct nu_exchange_params *params = &router->exchange.params;
+    *params = (struct nu_exchange_params){
+        .cluster = router->cluster,
+        .priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT,
+        .lb.override_host = chain->override_host,
+        .lb.complete = complete_for_aggregate,
+        .timeout_ms = router->limits.timeout_ms,
+        .timeout_status = router->limits.alt_response ? 204 : 504,
+        .is_internal = chain->info->is_internal,
+        .charging = charging_of(router, headers),
+        .also = also_of(router),
+        .tunnel = (enum nu_tunnel)chain->info->tunnel,
+        .asks_first = route->internal_redirect != NULL,
+        .raw = raw_of(router, route, headers),
+        .retry = router->limits.rules,
+        .body_limit = nu_request_body_limit(route, nu_filter_decoder_buffer_limit(&router->base)),
+        .metadata = router->metadata,
+    };
+    complete_context(router, &params->lb, router->cluster, headers);
+}
+
+static void forward(struct nu_router *router, const struct nu_route_match *match,
                     struct nu_headers *headers, bool end)
 {
-    const struct nu_route_match *match = nu_router_match(router);
     const struct nu_route *route = match->route;
     struct nu_filter_chain *chain = router->base.chain;
     bool suppress = nu_router_config_of(router)->suppress_envoy_headers;
@@ -281,33 +294,18 @@ static void forward(struct nu_router *router, struct nu_cluster_local *cluster,
     nu_request_limits_read(&router->limits, route, headers, &input);
     if (nu_unlikely(match->virtual_host->include_request_attempt_count))
         nu_headers_set_id(headers, NU_HEADER_X_ENVOY_ATTEMPT_COUNT, NU_STR("1"));
-    struct nu_exchange_params params = {
-        .cluster = cluster,
-        .priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT,
-        .lb = lb_context_of(router, headers),
-        .timeout_ms = router->limits.timeout_ms,
-        .timeout_status = router->limits.alt_response ? 204 : 504,
-        .is_internal = chain->info->is_internal,
-        .charging = charging_of(router, headers),
-        .also = also_of(router),
-        .tunnel = (enum nu_tunnel)chain->info->tunnel,
-        .raw = raw_of(router, route, headers),
-        .retry = router->limits.rules,
-        .body_limit = nu_request_body_limit(route, nu_filter_decoder_buffer_limit(&router->base)),
-        .metadata = router->metadata,
-    };
     router->exchange.ops = &exchange_ops;
     router->exchange.arena = chain->arena;
     router->exchange.info = chain->info;
     router->match = *match;
     router->forwarding = true;
+    fill_params(router, headers);
     if (nu_unlikely(route->internal_redirect != NULL))
         nu_router_redirect_prepare(router);
-    params.asks_first = router->redirect != NULL;
     if (nu_likely(!route->mirrors))
-        nu_exchange_start(&router->exchange, &params, headers, end);
+        nu_exchange_start(&router->exchange, &router->exchange.params, headers, end);
     else
-        forward_with_copies(router, &params, headers, end);
+        start_with_copies(router, headers, end);
 }
 
 /* Whether two views are of the same bytes. */
@@ -316,17 +314,17 @@ static bool is_same(struct nu_str a, struct nu_str b)
     return a.ptr == b.ptr && a.len == b.len;
 }
 
-static void route_request(struct nu_router *router, struct nu_headers *headers, bool end)
+static void route_request(struct nu_router *router, const struct nu_route_match *match,
+                          struct nu_headers *headers, bool end)
 {
-    const struct nu_route_match *match = nu_router_match(router);
     if (nu_unlikely(!router->cluster || !is_same(router->cluster_name, match->cluster)))
-        find_cluster(router);
+        find_cluster(router, match->cluster);
     struct nu_cluster_local *cluster = router->cluster;
     if (nu_unlikely(!cluster)) {
         nu_router_answer_no_cluster(router);
         return;
     }
-    find_stats(router, headers);
+    find_stats(router, match, headers);
     if (nu_unlikely(nu_router_config_of(router)->strict_headers) &&
         nu_router_answer_bad_header(router, headers))
         return;
@@ -346,7 +344,7 @@ static void route_request(struct nu_router *router, struct nu_headers *headers, 
         nu_headers_has_id(headers, NU_HEADER_METHOD) && nu_headers_has_id(headers, NU_HEADER_PATH);
     if (nu_unlikely(!is_whole) && nu_router_answer_incomplete(router, headers))
         return;
-    forward(router, cluster, headers, end);
+    forward(router, match, headers, end);
 }
 
 /* The cluster of an earlier route is none of a request that goes to no cluster now. */
@@ -375,7 +373,7 @@ static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_h
     else
         switch (match->route->action) {
         case NU_ROUTE_CLUSTER:
-            route_request(router, headers, end);
+            route_request(router, match, headers, end);
             break;
         case NU_ROUTE_REDIRECT:
             nu_router_answer_redirect(router);
@@ -460,7 +458,7 @@ static void open_filter(struct nu_filter *self)
     router->stats = nu_stat_set_block(nu_router_config_of(router)->stats);
     self->chain->decode_metadata = decode_metadata;
     if (nu_likely(match->route && match->route->action == NU_ROUTE_CLUSTER))
-        find_cluster(router);
+        find_cluster(router, match->cluster);
 }
 
 static void close_filter(struct nu_filter *self)
@@ -478,6 +476,7 @@ const struct nu_filter_class nu_router_filter = {
     .abi = NUNCIO_FILTER_ABI,
     .name = "envoy.filters.http.router",
     .instance_size = sizeof(struct nu_router),
+    .zeroed_size = offsetof(struct nu_router, match),
     .is_terminal = true,
     .open = open_filter,
     .close = close_filter,

@@ -20,7 +20,6 @@ struct nu_made_cookie;
 
 struct nu_router {
     struct nu_filter base;
-    struct nu_exchange exchange;
     struct nu_router_stats *stats;
     struct nu_made_cookie *cookies;           /* for the client, made by the route's hash policy */
     struct nu_cluster_local *cluster;         /* of the route; NULL for none, or an unknown one */
@@ -30,11 +29,13 @@ struct nu_router {
     struct nu_router_redirect *redirect; /* in the arena; NULL unless the route follows some */
     struct nu_lb_named_hosts *named; /* hosts that the request names; NULL before it was asked */
     struct nu_str cluster_name;      /* which the route had when it was found */
-    struct nu_route_match match;     /* as the request was sent: filters may change the stream's
-                                    later */
+    bool forwarding;                 /* the exchange was started */
+
+    /* What is set before it is used; all above is zero at first. */
+    struct nu_route_match match; /* as the request was sent: the stream's may change later */
     struct nu_request_limits limits;
     struct nu_route_stats *also[3]; /* of the virtual cluster and the route, up to a NULL */
-    bool forwarding;                /* the exchange was started */
+    struct nu_exchange exchange;
 };
 
 static inline struct nu_router *nu_router_of_exchange(struct nu_exchange *exchange)
