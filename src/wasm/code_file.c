@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Code that changes. When the file of a plug-in's code may have changed it is read, compiled and tried
- * out, all on the main thread; the plug-in gets it only if all of that went well. A file that is
+ * out (wasm/renewal.h); the plug-in gets it only if all of that went well. A file that is
  * written piece by piece is at first no module: it is looked at again when more of it comes.
  */
 #include <openssl/evp.h>
 
 #include "base/log.h"
 #include "event/file_watch.h"
-#include "wasm/plugin_internal.h"
+#include "wasm/renewal.h"
 #include "wasm/wasm_stats.h"
 
 #include "envoy/extensions/wasm/v3/wasm.pb-c.h"
@@ -21,11 +21,9 @@ struct digest {
 
 struct code_file {
     struct nu_file_watch watch;
-    struct nu_wasm_plugin *plugin;
-    const vm_proto *proto;           /* borrowed: the configuration's */
-    const struct nu_config_ctx *ctx; /* borrowed: where that was read */
-    struct nu_loop *loop;
-    struct digest seen; /* of what was tried last, good or bad */
+    struct nu_wasm_renewal renewal; /* the plug-in's to what was tried last */
+    struct digest seen;             /* of that, good or bad */
+    bool has_changed;               /* once more, meanwhile */
 };
 
 /* Whether it is other code than what was tried last: a file that was only touched is not tried again. */
@@ -38,35 +36,54 @@ static bool is_new(struct code_file *file, struct nu_str code)
     return !same;
 }
 
-/* Gives the plug-in the code if it is good; errors go to `ctx`. */
-static void take(struct code_file *file, struct nu_config_ctx *ctx, struct nu_str code)
+static void tell_errors(const struct code_file *file, const struct nu_error_list *errors)
 {
-    struct nu_wasm_plugin *plugin = file->plugin;
-    if (!nu_wasm_plugin_renew(ctx, file->loop, plugin, file->proto, code))
-        return;
+    const struct nu_wasm_plugin *plugin = file->renewal.plugin;
     struct nu_wasm_plugin_stats *stats = nu_stat_set_block(plugin->stats);
-    nu_counter_inc(&stats->code_update_success);
-    nu_log(NU_LOG_WASM, NU_LOG_INFO, "wasm plug-in %.*s: its code has changed",
-           NU_STR_ARG(plugin->name));
+    if (errors->count)
+        nu_counter_inc(&stats->code_update_rejected);
+    nu_wasm_plugin_log_errors(plugin, "its changed code is not used, what it has goes on", errors);
+}
+
+static void look(struct code_file *file)
+{
+    struct nu_config_ctx ctx;
+    struct nu_arena scratch;
+    struct nu_str code;
+    nu_arena_init(&scratch);
+    nu_config_ctx_init_view(&ctx, file->renewal.ctx, &scratch);
+    if (nu_config_data_source_now(&ctx, file->renewal.proto->code->local, &code) &&
+        is_new(file, code))
+        nu_wasm_renew(&file->renewal, code);
+    tell_errors(file, &ctx.errors);
+    nu_config_ctx_finish(&ctx);
+    nu_arena_finish(&scratch);
 }
 
 static void on_files(struct nu_file_watch *watch)
 {
     struct code_file *file = nu_container_of(watch, struct code_file, watch);
-    struct nu_wasm_plugin_stats *stats = nu_stat_set_block(file->plugin->stats);
-    struct nu_config_ctx ctx;
-    struct nu_arena scratch;
-    struct nu_str code;
-    nu_arena_init(&scratch);
-    nu_config_ctx_init_view(&ctx, file->ctx, &scratch);
-    if (nu_config_data_source_now(&ctx, file->proto->code->local, &code) && is_new(file, code))
-        take(file, &ctx, code);
-    if (ctx.errors.count)
-        nu_counter_inc(&stats->code_update_rejected);
-    nu_wasm_plugin_log_errors(file->plugin, "its changed code is not used, what it has goes on",
-                              &ctx.errors);
-    nu_config_ctx_finish(&ctx);
-    nu_arena_finish(&scratch);
+    if (nu_wasm_renewal_is_on_its_way(&file->renewal))
+        file->has_changed = true;
+    else
+        look(file);
+}
+
+static void on_done(struct nu_wasm_renewal *renewal, bool is_renewed,
+                    const struct nu_error_list *errors)
+{
+    struct code_file *file = nu_container_of(renewal, struct code_file, renewal);
+    struct nu_wasm_plugin_stats *stats = nu_stat_set_block(renewal->plugin->stats);
+    if (is_renewed) {
+        nu_counter_inc(&stats->code_update_success);
+        nu_log(NU_LOG_WASM, NU_LOG_INFO, "wasm plug-in %.*s: its code has changed",
+               NU_STR_ARG(renewal->plugin->name));
+    }
+    tell_errors(file, errors);
+    if (file->has_changed) {
+        file->has_changed = false;
+        look(file);
+    }
 }
 
 static void finish(void *obj)
@@ -83,10 +100,9 @@ void nu_wasm_code_file_watch(struct nu_factory *factory, struct nu_wasm_plugin *
         source->specifier_case != ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_FILENAME)
         return;
     struct code_file *file = nu_arena_calloc(factory->arena, sizeof(*file));
-    file->plugin = plugin;
-    file->proto = proto;
-    file->ctx = factory->ctx;
-    file->loop = factory->loop;
+    file->renewal = (struct nu_wasm_renewal){
+        .plugin = plugin, .proto = proto, .ctx = factory->ctx, .on_done = on_done};
+    nu_list_init(&file->renewal.link);
     nu_file_watch_init(&file->watch, factory->files, on_files);
     nu_file_watch_begin(&file->watch);
     nu_file_watch_add(&file->watch, nu_str_from(source->filename));

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "wasm/plugin_internal.h"
+#include "wasm/renewal.h"
 #include "wasm/wasm_stats.h"
 
 static const uint64_t rebuild_after_us = 1000 * 1000;
@@ -38,6 +39,7 @@ struct nu_wasm_plugins {
     /* Between the main thread and a thread of the plug-in: over plugin->spec, which the main thread
      * sets, plugin->handles and what a handle says. */
     pthread_mutex_t lock;
+    struct nu_wasm_compiler compiler;
 };
 
 bool nu_wasm_plugin_is_same(const struct nu_wasm_plugin *a, const struct nu_wasm_plugin *b)
@@ -202,7 +204,9 @@ static bool on_end(struct nu_thread_service *service)
         pthread_mutex_unlock(&plugins->lock);
         nu_wasm_root_unref(&handle->root);
     }
-    return nu_list_is_empty(&plugins->vms[nu_thread_index()]);
+    bool is_compiling =
+        service->place == NU_THREADS_MAIN && !nu_wasm_compiler_end(&plugins->compiler);
+    return !is_compiling && nu_list_is_empty(&plugins->vms[nu_thread_index()]);
 }
 
 static void on_finish(struct nu_thread_service *service)
@@ -211,6 +215,8 @@ static void on_finish(struct nu_thread_service *service)
     struct nu_wasm_vm *vm;
     nu_list_for_each(vm, &plugins->vms[nu_thread_index()], struct nu_wasm_vm, link)
         nu_wasm_vm_finish(vm);
+    if (service->place == NU_THREADS_MAIN)
+        nu_wasm_compiler_finish(&plugins->compiler);
 }
 
 /* --- A configuration's plug-ins ------------------------------------------------------------------- */
@@ -238,10 +244,16 @@ struct nu_wasm_plugins *nu_wasm_plugins_get(struct nu_factory *factory)
     for (size_t i = 0; i < NU_THREAD_MAX; i++)
         nu_list_init(&plugins->vms[i]);
     pthread_mutex_init(&plugins->lock, NULL);
+    nu_wasm_compiler_init(&plugins->compiler, plugins, factory->loop);
     add_service(factory, &plugins->on_main, NU_THREADS_MAIN);
     add_service(factory, &plugins->on_workers, NU_THREADS_WORKERS);
     nu_map_put(factory->shared, name, plugins);
     return plugins;
+}
+
+struct nu_wasm_compiler *nu_wasm_plugins_compiler(struct nu_wasm_plugins *all)
+{
+    return &all->compiler;
 }
 
 static void finish_plugin(void *obj)

@@ -65,17 +65,15 @@ static bool try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,
     return ok;
 }
 
-bool nu_wasm_plugin_renew(struct nu_config_ctx *ctx, struct nu_loop *loop,
-                          struct nu_wasm_plugin *plugin,
-                          const Envoy__Extensions__Wasm__V3__VmConfig *proto, struct nu_str code)
+bool nu_wasm_plugin_take(struct nu_config_ctx *ctx, struct nu_loop *loop,
+                         struct nu_wasm_plugin *plugin,
+                         const Envoy__Extensions__Wasm__V3__VmConfig *proto,
+                         struct nu_wasm_vm_spec *spec)
 {
-    struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_renew(ctx, plugin, proto, code);
-    bool ok = spec && spec != plugin->spec && try_out(ctx, loop, plugin, spec, proto);
-    if (ok)
-        nu_wasm_plugin_set_spec(plugin, spec);
-    else
-        nu_wasm_vm_spec_unref(&spec);
-    return ok;
+    if (spec == plugin->spec || !try_out(ctx, loop, plugin, spec, proto))
+        return false;
+    nu_wasm_plugin_set_spec(plugin, spec);
+    return true;
 }
 
 void nu_wasm_plugin_log_errors(const struct nu_wasm_plugin *plugin, const char *what,

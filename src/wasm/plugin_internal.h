@@ -6,6 +6,7 @@
 #include "wasm/plugin.h"
 
 struct Envoy__Extensions__Wasm__V3__VmConfig;
+struct nu_wasm_compiler;
 
 /* All plug-ins of the factory's configuration; made if they are not there. */
 struct nu_wasm_plugins *nu_wasm_plugins_get(struct nu_factory *factory);
@@ -14,6 +15,8 @@ void nu_wasm_plugins_add(struct nu_wasm_plugins *all, struct nu_factory *factory
                          struct nu_wasm_plugin *plugin);
 /* What one of them has whose key this is, or NULL. */
 struct nu_wasm_vm_spec *nu_wasm_plugins_find_spec(struct nu_wasm_plugins *all, struct nu_str key);
+/* What compiles other code for them (wasm/renewal.h). */
+struct nu_wasm_compiler *nu_wasm_plugins_compiler(struct nu_wasm_plugins *all);
 
 /* The bytes of a configuration: a string or bytes as they are, a Struct as JSON, any other message in
  * its binary form. */
@@ -26,12 +29,14 @@ struct nu_str nu_wasm_configuration(struct nu_factory *factory,
 struct nu_wasm_vm_spec *
 nu_wasm_vm_spec_from_proto(struct nu_factory *factory, struct nu_wasm_plugins *all,
                            const struct Envoy__Extensions__Wasm__V3__PluginConfig *plugin);
-/* The same with other code: another plug-in's, its own if that is what it has, or built. Errors go to
- * `ctx`. */
-struct nu_wasm_vm_spec *
-nu_wasm_vm_spec_renew(struct nu_config_ctx *ctx, const struct nu_wasm_plugin *plugin,
-                      const struct Envoy__Extensions__Wasm__V3__VmConfig *proto,
-                      struct nu_str code);
+/* One with the settings of another, and a copy of this code in its memory that is still to be
+ * compiled. */
+struct nu_wasm_vm_spec *nu_wasm_vm_spec_renew(const struct nu_wasm_vm_spec *other,
+                                              struct nu_str code, struct nu_str *copy);
+/* Reads, judges and compiles the code, which lies in the spec's memory. False with what is wrong, as
+ * a heading and as lines. Any thread, once the engine is loaded. */
+NU_MUST_USE bool nu_wasm_vm_spec_compile(struct nu_wasm_vm_spec *spec, struct nu_str code,
+                                         const char **what, struct nu_strbuf *error);
 /*
  * Gives the plug-in other code, whose reference is taken: each thread makes a root in a VM of it, and
  * then lets go of the one that it has. Where the new one does not start the old one stays. Main
@@ -39,12 +44,12 @@ nu_wasm_vm_spec_renew(struct nu_config_ctx *ctx, const struct nu_wasm_plugin *pl
  */
 void nu_wasm_plugin_set_spec(struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec);
 
-/* Gives the plug-in this code in the same way, if it is other than what it has, and good: a VM of it
- * is tried out. False if it is not; errors go to `ctx`. */
-NU_MUST_USE bool nu_wasm_plugin_renew(struct nu_config_ctx *ctx, struct nu_loop *loop,
-                                      struct nu_wasm_plugin *plugin,
-                                      const struct Envoy__Extensions__Wasm__V3__VmConfig *proto,
-                                      struct nu_str code);
+/* Gives it to the plug-in in the same way, if it is other than what it has, and good: a VM of it is
+ * tried out. False if it is not, and the reference stays the caller's; errors go to `ctx`. */
+NU_MUST_USE bool nu_wasm_plugin_take(struct nu_config_ctx *ctx, struct nu_loop *loop,
+                                     struct nu_wasm_plugin *plugin,
+                                     const struct Envoy__Extensions__Wasm__V3__VmConfig *proto,
+                                     struct nu_wasm_vm_spec *spec);
 /* Logs errors about code that came while the plug-in runs, behind its name and `what`. */
 void nu_wasm_plugin_log_errors(const struct nu_wasm_plugin *plugin, const char *what,
                                const struct nu_error_list *errors);

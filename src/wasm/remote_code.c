@@ -2,8 +2,8 @@
 /*
  * Code that is fetched. It is asked for when the clusters are ready, and the listeners wait for it; the
  * same code is fetched once for all plug-ins that want it from the same place in the same way. When
- * it comes it is compiled and tried out like a file's. What goes wrong now is no error of the configuration any more:
- * it is logged, and the plug-in has no VM, so that it fails closed or open. Where the code did not
+ * it comes it is compiled and tried out like a file's (wasm/renewal.h). What goes wrong now is no error of
+ * the configuration any more: it is logged, and the plug-in has no VM, so that it fails closed or open. Where the code did not
  * come at all the listeners open when it was tried as often as the configuration says; behind that it
  * is asked for every now and then, until it comes.
  */
@@ -18,7 +18,7 @@
 #include "config/values.h"
 #include "event/timer.h"
 #include "wasm/callout.h"
-#include "wasm/plugin_internal.h"
+#include "wasm/renewal.h"
 #include "wasm/wasm_stats.h"
 
 #include "envoy/extensions/wasm/v3/wasm.pb-c.h"
@@ -32,14 +32,15 @@ enum { DEFAULT_RETRIES = 1, DEFAULT_BASE_MS = 1000, MAX_OF_BASES = 10 };
 /* A plug-in that wants the code. */
 struct taker {
     struct nu_list link;
-    struct nu_wasm_plugin *plugin;
-    const vm_proto *proto; /* borrowed: the configuration's */
+    struct remote_code *remote; /* borrowed: has it in its list */
+    struct nu_wasm_renewal renewal;
 };
 
 struct remote_code {
     struct nu_init_target target;
     struct nu_thread_service service; /* ends it with the main thread */
     struct nu_list takers;
+    size_t left; /* takers that it is compiled for and tried out with */
     struct nu_str sha256;
     struct nu_str uri;
     struct nu_str cluster;
@@ -47,7 +48,6 @@ struct remote_code {
     uint32_t retries_left;
     uint64_t backoff_ms; /* bound of the next pause */
     uint64_t max_backoff_ms;
-    const struct nu_config_ctx *ctx; /* borrowed: where it was read */
     struct nu_loop *loop;
     struct nu_http_call *call; /* owned; NULL: none is on its way */
     struct nu_timer timer;     /* until it is tried again */
@@ -57,17 +57,20 @@ struct remote_code {
 
 /* --- When it is there ---------------------------------------------------------------------------- */
 
-/* Gives a plug-in the code, if it is good. */
-static void give(const struct remote_code *remote, const struct taker *taker, struct nu_str code)
+/* When all have what they can have nobody waits any longer. */
+static void count_one(struct remote_code *remote)
 {
-    struct nu_config_ctx ctx;
-    struct nu_arena scratch;
-    nu_arena_init(&scratch);
-    nu_config_ctx_init_view(&ctx, remote->ctx, &scratch);
-    (void)!nu_wasm_plugin_renew(&ctx, remote->loop, taker->plugin, taker->proto, code);
-    nu_wasm_plugin_log_errors(taker->plugin, "the fetched code is not used", &ctx.errors);
-    nu_config_ctx_finish(&ctx);
-    nu_arena_finish(&scratch);
+    if (--remote->left == 0)
+        nu_init_target_ready(&remote->target);
+}
+
+static void on_renewed(struct nu_wasm_renewal *renewal, bool is_renewed,
+                       const struct nu_error_list *errors)
+{
+    const struct taker *taker = nu_container_of(renewal, struct taker, renewal);
+    (void)is_renewed;
+    nu_wasm_plugin_log_errors(renewal->plugin, "the fetched code is not used", errors);
+    count_one(taker->remote);
 }
 
 static void succeed(struct remote_code *remote, struct nu_str code)
@@ -77,8 +80,13 @@ static void succeed(struct remote_code *remote, struct nu_str code)
     if (remote->is_late)
         nu_log(NU_LOG_WASM, NU_LOG_INFO, "wasm code %.*s of cluster '%.*s' has come",
                NU_STR_ARG(remote->uri), NU_STR_ARG(remote->cluster));
-    nu_list_for_each(taker, &remote->takers, struct taker, link) give(remote, taker, code);
-    nu_init_target_ready(&remote->target);
+    remote->left = 1;
+    nu_list_for_each(taker, &remote->takers, struct taker, link)
+    {
+        remote->left++;
+        nu_wasm_renew(&taker->renewal, code);
+    }
+    count_one(remote);
 }
 
 /* --- When it does not come ----------------------------------------------------------------------- */
@@ -91,9 +99,9 @@ static void tell_takers(const struct remote_code *remote, const char *why)
         nu_log(NU_LOG_WASM, NU_LOG_CRITICAL,
                "wasm plug-in %.*s has no code: %.*s of cluster '%.*s': %s; until it comes the "
                "plug-in %s",
-               NU_STR_ARG(taker->plugin->name), NU_STR_ARG(remote->uri),
+               NU_STR_ARG(taker->renewal.plugin->name), NU_STR_ARG(remote->uri),
                NU_STR_ARG(remote->cluster), why,
-               taker->plugin->fails_open ? "is passed by" : "fails all that comes to it");
+               taker->renewal.plugin->fails_open ? "is passed by" : "fails all that comes to it");
     }
 }
 
@@ -284,7 +292,6 @@ static struct remote_code *create(struct nu_factory *factory, const remote_proto
     remote->cluster = nu_arena_dup(factory->arena, nu_str_from(proto->http_uri->cluster));
     remote->timeout_ms = nu_config_duration_ms(factory->ctx, proto->http_uri, "timeout",
                                                proto->http_uri->timeout, 0);
-    remote->ctx = factory->ctx;
     remote->loop = factory->loop;
     remote->stats = nu_stat_set_block(stats);
     remote->service = (struct nu_thread_service){
@@ -332,8 +339,10 @@ bool nu_wasm_remote_code_fetch(struct nu_factory *factory, struct nu_wasm_plugin
         nu_map_put(factory->shared, name, remote);
     }
     struct taker *taker = nu_arena_calloc(factory->arena, sizeof(*taker));
-    taker->plugin = plugin;
-    taker->proto = proto;
+    taker->remote = remote;
+    taker->renewal = (struct nu_wasm_renewal){
+        .plugin = plugin, .proto = proto, .ctx = factory->ctx, .on_done = on_renewed};
+    nu_list_init(&taker->renewal.link);
     nu_list_add_last(&remote->takers, &taker->link);
     return true;
 }

@@ -75,30 +75,33 @@ void nu_wasm_refuse_code(struct nu_config_ctx *ctx, const vm_proto *proto, const
     }
 }
 
+bool nu_wasm_vm_spec_compile(struct nu_wasm_vm_spec *spec, struct nu_str code, const char **what,
+                             struct nu_strbuf *error)
+{
+    const struct nu_wasm_import *const *imports = NULL;
+    const struct nu_wasm_limits limits = spec->program.limits;
+    *what = "the module cannot be used";
+    struct nu_wasm_module *module = nu_wasm_module_read(&spec->arena, code, error);
+    if (!module || !nu_wasm_abi_check(module, &spec->arena, &spec->abi, &imports, error))
+        return false;
+    *what = "wasm cannot be used";
+    const struct nu_wasm_engine *engine = nu_wasm_engine_load(NULL, error);
+    if (!engine)
+        return false;
+    *what = "the module cannot be compiled";
+    imports =
+        nu_wasm_restriction_apply(spec->restriction, imports, module->import_count, &spec->arena);
+    return nu_wasm_program_init(&spec->program, engine, module, imports, &limits, &spec->arena,
+                                error);
+}
+
 /* Reads and compiles the code. */
 static bool build(struct nu_config_ctx *ctx, const vm_proto *proto, struct nu_str bytes,
                   struct nu_wasm_vm_spec *spec)
 {
-    struct nu_str code = nu_arena_dup(&spec->arena, bytes);
     struct nu_strbuf error = {0};
-    const struct nu_wasm_import *const *imports = NULL;
-    const struct nu_wasm_engine *engine = NULL;
-    const struct nu_wasm_limits limits = spec->program.limits;
-    const char *what = "the module cannot be used";
-    struct nu_wasm_module *module = nu_wasm_module_read(&spec->arena, code, &error);
-    bool ok = module && nu_wasm_abi_check(module, &spec->arena, &spec->abi, &imports, &error);
-    if (ok) {
-        what = "wasm cannot be used";
-        engine = nu_wasm_engine_load(NULL, &error);
-        ok = engine != NULL;
-    }
-    if (ok) {
-        what = "the module cannot be compiled";
-        imports = nu_wasm_restriction_apply(spec->restriction, imports, module->import_count,
-                                            &spec->arena);
-        ok = nu_wasm_program_init(&spec->program, engine, module, imports, &limits, &spec->arena,
-                                  &error);
-    }
+    const char *what;
+    bool ok = nu_wasm_vm_spec_compile(spec, nu_arena_dup(&spec->arena, bytes), &what, &error);
     if (!ok)
         nu_wasm_refuse_code(ctx, proto, what, &error);
     nu_strbuf_finish(&error);
@@ -276,15 +279,11 @@ static struct nu_wasm_vm_spec *copy_settings(const struct nu_wasm_vm_spec *other
     return spec;
 }
 
-struct nu_wasm_vm_spec *nu_wasm_vm_spec_renew(struct nu_config_ctx *ctx,
-                                              const struct nu_wasm_plugin *plugin,
-                                              const vm_proto *proto, struct nu_str code)
+struct nu_wasm_vm_spec *nu_wasm_vm_spec_renew(const struct nu_wasm_vm_spec *other,
+                                              struct nu_str code, struct nu_str *copy)
 {
-    struct nu_wasm_vm_spec *spec = copy_settings(plugin->spec);
+    struct nu_wasm_vm_spec *spec = copy_settings(other);
     spec->key = key_of(spec, code);
-    struct nu_wasm_vm_spec *other = nu_wasm_plugins_find_spec(plugin->all, spec->key);
-    if (!other && build(ctx, proto, code, spec))
-        return spec;
-    nu_wasm_vm_spec_unref(&spec);
-    return other ? nu_wasm_vm_spec_ref(other) : NULL;
+    *copy = nu_arena_dup(&spec->arena, code);
+    return spec;
 }

@@ -437,9 +437,14 @@ static bool fake_start(unsigned threads, char *error, size_t error_size)
     return true;
 }
 
+/* Called before something is compiled, on the thread that does it; may be NULL. */
+static void (*fake_on_compile)(void);
+
 static struct nu_wasm_code *fake_compile(const uint8_t *bytes, size_t size, char *error,
                                          size_t error_size)
 {
+    if (fake_on_compile)
+        fake_on_compile();
     struct nu_arena *arena = nu_arena_create();
     struct nu_strbuf why = {0};
     struct nu_wasm_code *code = NULL;

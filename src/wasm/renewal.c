@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What waits is a list of the main thread's. The compiler's thread sees one renewal, which nobody else
+ * touches until that thread has said that it is done and was joined.
+ */
+#include "wasm/renewal.h"
+
+static void start_next(struct nu_wasm_compiler *compiler);
+
+/* --- The way's end -------------------------------------------------------------------------------- */
+
+static bool take(struct nu_wasm_renewal *renewal, struct nu_config_ctx *ctx,
+                 struct nu_wasm_vm_spec *spec, struct nu_loop *loop)
+{
+    if (!renewal->is_good) {
+        nu_wasm_refuse_code(ctx, renewal->proto, renewal->what, &renewal->error);
+        return false;
+    }
+    return nu_wasm_plugin_take(ctx, loop, renewal->plugin, renewal->proto, spec);
+}
+
+static void settle(struct nu_wasm_compiler *compiler, struct nu_wasm_renewal *renewal)
+{
+    struct nu_config_ctx ctx;
+    struct nu_arena scratch;
+    struct nu_wasm_vm_spec *spec = renewal->spec;
+    renewal->spec = NULL;
+    nu_arena_init(&scratch);
+    nu_config_ctx_init_view(&ctx, renewal->ctx, &scratch);
+    bool is_renewed = take(renewal, &ctx, spec, compiler->loop);
+    if (!is_renewed)
+        nu_wasm_vm_spec_unref(&spec);
+    nu_strbuf_finish(&renewal->error);
+    renewal->on_done(renewal, is_renewed, &ctx.errors);
+    nu_config_ctx_finish(&ctx);
+    nu_arena_finish(&scratch);
+}
+
+static void drop(struct nu_wasm_renewal *renewal)
+{
+    nu_list_remove(&renewal->link);
+    nu_wasm_vm_spec_unref(&renewal->spec);
+    nu_strbuf_finish(&renewal->error);
+}
+
+/* --- The thread ----------------------------------------------------------------------------------- */
+
+static void compile(struct nu_wasm_renewal *renewal)
+{
+    renewal->is_good =
+        nu_wasm_vm_spec_compile(renewal->spec, renewal->code, &renewal->what, &renewal->error);
+}
+
+static void *run(void *arg)
+{
+    struct nu_wasm_compiler *compiler = arg;
+    pthread_setname_np(pthread_self(), "nuncio-compile");
+    compile(compiler->running);
+    nu_thread_leave();
+    nu_loop_post(compiler->loop, &compiler->done);
+    return NULL;
+}
+
+static struct nu_wasm_renewal *join(struct nu_wasm_compiler *compiler)
+{
+    struct nu_wasm_renewal *renewal = compiler->running;
+    pthread_join(compiler->thread, NULL);
+    compiler->running = NULL;
+    return renewal;
+}
+
+static void on_compiled(struct nu_task *task)
+{
+    struct nu_wasm_compiler *compiler = nu_container_of(task, struct nu_wasm_compiler, done);
+    if (!compiler->running)
+        return; /* it was waited for */
+    struct nu_wasm_renewal *renewal = join(compiler);
+    if (compiler->is_over)
+        drop(renewal);
+    else
+        settle(compiler, renewal);
+    start_next(compiler);
+}
+
+/* Whether another plug-in has got the same VM by now. */
+static bool find_compiled(struct nu_wasm_compiler *compiler, struct nu_wasm_renewal *renewal)
+{
+    struct nu_wasm_vm_spec *other = nu_wasm_plugins_find_spec(compiler->all, renewal->spec->key);
+    if (!other)
+        return false;
+    nu_wasm_vm_spec_unref(&renewal->spec);
+    renewal->spec = nu_wasm_vm_spec_ref(other);
+    renewal->is_good = true;
+    return true;
+}
+
+static void start_next(struct nu_wasm_compiler *compiler)
+{
+    while (!compiler->running && !nu_list_is_empty(&compiler->waiting)) {
+        struct nu_wasm_renewal *renewal =
+            nu_list_first(&compiler->waiting, struct nu_wasm_renewal, link);
+        nu_list_remove(&renewal->link);
+        if (!find_compiled(compiler, renewal)) {
+            compiler->running = renewal;
+            if (nu_thread_start(&compiler->thread, run, compiler) == 0)
+                return;
+            compiler->running = NULL;
+            compile(renewal); /* there are no more threads to be had */
+        }
+        settle(compiler, renewal);
+    }
+}
+
+/* --- For others ------------------------------------------------------------------------------------ */
+
+void nu_wasm_renew(struct nu_wasm_renewal *renewal, struct nu_str code)
+{
+    struct nu_wasm_compiler *compiler = nu_wasm_plugins_compiler(renewal->plugin->all);
+    if (compiler->is_over)
+        return;
+    renewal->spec = nu_wasm_vm_spec_renew(renewal->plugin->spec, code, &renewal->code);
+    renewal->error = (struct nu_strbuf){0};
+    nu_list_add_last(&compiler->waiting, &renewal->link);
+    start_next(compiler);
+}
+
+void nu_wasm_compiler_init(struct nu_wasm_compiler *compiler, struct nu_wasm_plugins *all,
+                           struct nu_loop *loop)
+{
+    *compiler = (struct nu_wasm_compiler){.all = all, .loop = loop, .done = {.fn = on_compiled}};
+    nu_list_init(&compiler->waiting);
+}
+
+bool nu_wasm_compiler_end(struct nu_wasm_compiler *compiler)
+{
+    struct nu_wasm_renewal *renewal;
+    compiler->is_over = true;
+    nu_list_for_each(renewal, &compiler->waiting, struct nu_wasm_renewal, link) drop(renewal);
+    return !compiler->running;
+}
+
+void nu_wasm_compiler_finish(struct nu_wasm_compiler *compiler)
+{
+    if (!nu_wasm_compiler_end(compiler))
+        drop(join(compiler));
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other code, compiled on a thread of its own while the main thread goes on. */
+#include "harness/wasm_filter.h"
+
+#include "wasm/renewal.h"
+
+enum { RENEWALS = 3 };
+
+static bool refuse(struct fake_instance *in, const union nu_wasm_value *args,
+                   union nu_wasm_value *result)
+{
+    (void)in, (void)args;
+    result->i32 = 0;
+    return true;
+}
+
+static const struct fake_export no_exports[] = {{NULL, NULL, NULL}};
+static const struct fake_export bad_exports[] = {
+    {"proxy_on_configure", "ii=i", refuse},
+    {NULL, NULL, NULL},
+};
+static const struct fake_guest one = {.name = "one", .exports = no_exports};
+static const struct fake_guest other = {.name = "other", .exports = no_exports};
+static const struct fake_guest bad = {.name = "bad", .exports = bad_exports};
+static const struct fake_guest unknown = {.name = "nobody's", .exports = no_exports};
+
+static struct wasm_filter w;
+
+/* What was told. */
+static struct {
+    struct nu_wasm_renewal renewals[RENEWALS];
+    size_t done[RENEWALS]; /* which one was told, in this order */
+    size_t count;
+    bool is_renewed;
+    size_t error_count;
+    char error[256];
+} told;
+
+/* --- The compiler held ---------------------------------------------------------------------------- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static atomic_uint compiled;
+static atomic_bool is_other_thread;
+static pthread_t main_thread;
+
+static void pass_gate(void)
+{
+    atomic_fetch_add(&compiled, 1);
+    atomic_store(&is_other_thread, !pthread_equal(pthread_self(), main_thread));
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+}
+
+/* --- Renewals ------------------------------------------------------------------------------------- */
+
+static struct nu_wasm_plugin *plugin(void)
+{
+    return nu_unconst(w.entry.config);
+}
+
+static void on_done(struct nu_wasm_renewal *renewal, bool is_renewed,
+                    const struct nu_error_list *errors)
+{
+    assert_true(pthread_equal(pthread_self(), main_thread));
+    assert_false(nu_wasm_renewal_is_on_its_way(renewal));
+    told.done[told.count++] = (size_t)(renewal - told.renewals);
+    told.is_renewed = is_renewed;
+    told.error_count = errors->count;
+    if (errors->count)
+        snprintf(told.error, sizeof(told.error), "%s", errors->items[0].message);
+}
+
+static void load(void)
+{
+    main_thread = pthread_self();
+    memset(&told, 0, sizeof(told));
+    fake_add(&other);
+    fake_add(&bad);
+    fake_on_compile = NULL;
+    assert_true(wasm_filter_load(&w, &one, "", ""));
+    compiled = 0;
+    fake_on_compile = pass_gate;
+    for (size_t i = 0; i < RENEWALS; i++) {
+        told.renewals[i] =
+            (struct nu_wasm_renewal){.plugin = plugin(), .ctx = &w.config.ctx, .on_done = on_done};
+        nu_list_init(&told.renewals[i].link);
+    }
+}
+
+static void renew(size_t i, const struct fake_guest *guest)
+{
+    struct nu_strbuf module = {0};
+    fake_module(guest, &module);
+    nu_wasm_renew(&told.renewals[i], nu_strbuf_str(&module));
+    nu_strbuf_finish(&module);
+}
+
+static void wait_for(size_t count)
+{
+    while (told.count < count)
+        nu_loop_run_turn(w.loop, 100);
+}
+
+static void end(void)
+{
+    while (!nu_thread_services_end(&w.services, NU_THREADS_MAIN))
+        nu_loop_run_turn(w.loop, 100);
+    nu_thread_services_finish(&w.services, NU_THREADS_MAIN);
+    wasm_filter_drop(&w);
+}
+
+/* --- Tests ---------------------------------------------------------------------------------------- */
+
+TEST(other_code_is_compiled_while_the_main_thread_goes_on)
+{
+    load();
+    const struct nu_wasm_vm_spec *old = plugin()->spec;
+    pthread_mutex_lock(&gate);
+    renew(0, &other);
+    assert_true(nu_wasm_renewal_is_on_its_way(&told.renewals[0]));
+    while (!atomic_load(&compiled))
+        nu_loop_run_once(w.loop);
+    assert_int_equal(told.count, 0);
+    assert_ptr_equal(plugin()->spec, old);
+    pthread_mutex_unlock(&gate);
+    wait_for(1);
+    assert_true(told.is_renewed);
+    assert_int_equal(told.error_count, 0);
+    assert_true(atomic_load(&is_other_thread));
+    assert_ptr_not_equal(plugin()->spec, old);
+    end();
+}
+
+TEST(the_same_code_is_neither_compiled_nor_an_error)
+{
+    load();
+    const struct nu_wasm_vm_spec *old = plugin()->spec;
+    renew(0, &one);
+    assert_int_equal(told.count, 1);
+    assert_false(told.is_renewed);
+    assert_int_equal(told.error_count, 0);
+    assert_int_equal(compiled, 0);
+    assert_ptr_equal(plugin()->spec, old);
+    end();
+}
+
+TEST(code_that_cannot_be_compiled_is_an_error)
+{
+    load();
+    renew(0, &unknown);
+    wait_for(1);
+    assert_false(told.is_renewed);
+    assert_int_equal(told.error_count, 1);
+    assert_string_equal(told.error, "the module cannot be compiled: no fake guest has this name");
+    end();
+}
+
+TEST(code_that_does_not_start_is_an_error)
+{
+    load();
+    renew(0, &bad);
+    wait_for(1);
+    assert_false(told.is_renewed);
+    assert_int_equal(told.error_count, 1);
+    assert_non_null(strstr(told.error, "the plug-in does not start: "));
+    end();
+}
+
+TEST(one_code_is_compiled_after_the_other_and_each_once)
+{
+    load();
+    pthread_mutex_lock(&gate);
+    renew(0, &other);
+    renew(1, &other);
+    renew(2, &unknown);
+    pthread_mutex_unlock(&gate);
+    wait_for(3);
+    for (size_t i = 0; i < RENEWALS; i++)
+        assert_int_equal(told.done[i], i);
+    assert_int_equal(compiled, 2);
+    end();
+}
+
+TEST(the_end_in_the_middle_waits_and_tells_nobody)
+{
+    load();
+    pthread_mutex_lock(&gate);
+    renew(0, &other);
+    renew(1, &unknown);
+    while (!atomic_load(&compiled))
+        nu_loop_run_once(w.loop);
+    assert_false(nu_thread_services_end(&w.services, NU_THREADS_MAIN));
+    renew(2, &other);
+    pthread_mutex_unlock(&gate);
+    end();
+    assert_int_equal(told.count, 0);
+    assert_int_equal(compiled, 1);
+}
+
+/* As at a second signal: the loop does not run any more. */
+TEST(the_end_at_once_waits_for_the_thread)
+{
+    load();
+    renew(0, &other);
+    renew(1, &unknown);
+    nu_thread_services_end(&w.services, NU_THREADS_MAIN);
+    nu_thread_services_finish(&w.services, NU_THREADS_MAIN);
+    assert_false(nu_wasm_renewal_is_on_its_way(&told.renewals[0]));
+    assert_int_equal(told.count, 0);
+    wasm_filter_drop(&w);
+}
+
+TEST_MAIN()
