@@ -230,6 +230,11 @@ struct nu_gauge *nu_custom_stat_gauge(struct nu_custom_stat *stat)
     return stat->gauge;
 }
 
+void nu_custom_stat_mark(struct nu_custom_stat *stat)
+{
+    atomic_store_explicit(&stat->set->is_marked, true, memory_order_relaxed);
+}
+
 uint64_t nu_custom_stat_sum(const struct nu_custom_stat *stat)
 {
     return nu_stat_set_counter(stat->set, 0);

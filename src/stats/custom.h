@@ -59,6 +59,9 @@ struct nu_histogram *nu_custom_stat_histogram(struct nu_custom_stat *stat);
 /* All threads' value of a gauge, only to be changed by the functions below. */
 struct nu_gauge *nu_custom_stat_gauge(struct nu_custom_stat *stat);
 
+/* Lets a counter count as used though nothing has been added to it. Any numbered thread. */
+void nu_custom_stat_mark(struct nu_custom_stat *stat);
+
 /* A counter's sum over all threads since the last reset. Any numbered thread. */
 uint64_t nu_custom_stat_sum(const struct nu_custom_stat *stat);
 
@@ -74,11 +77,13 @@ static inline void nu_custom_gauge_set(struct nu_gauge *gauge, int64_t value)
     nu_custom_gauge_touch(gauge);
 }
 
-/* As in Envoy a gauge is a number of 64 bits without a sign: below 0 it goes round. */
+/* As in Envoy a gauge is a number of 64 bits without a sign: below 0 it goes round; and it is not used
+ * by being made smaller. */
 static inline void nu_custom_gauge_add(struct nu_gauge *gauge, int64_t n)
 {
     atomic_fetch_add_explicit(&gauge->value, n, memory_order_relaxed);
-    nu_custom_gauge_touch(gauge);
+    if (n > 0)
+        nu_custom_gauge_touch(gauge);
 }
 
 #endif

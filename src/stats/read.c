@@ -24,7 +24,8 @@ static struct nu_stat_reading read_counter(const struct nu_stat_set *set, size_t
         sum += nu_counter_get(field(block, offset));
     const struct nu_stat_block *reset = baseline_of(set);
     uint64_t baseline = reset ? nu_counter_get(field(reset, offset)) : 0;
-    return (struct nu_stat_reading){.value = sum - baseline, .used = sum != 0};
+    bool used = sum != 0 || atomic_load_explicit(&set->is_marked, memory_order_relaxed);
+    return (struct nu_stat_reading){.value = sum - baseline, .used = used};
 }
 
 static struct nu_stat_reading read_code(const struct nu_stat_set *set, size_t offset,

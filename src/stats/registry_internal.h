@@ -73,6 +73,7 @@ struct nu_stat_set {
     uint32_t index; /* in the sets of the layout */
     uint16_t prefix_len;
     uint8_t height;             /* 0 for a private set, which is in no list */
+    atomic_bool is_marked;      /* its counters count as used, also where they are 0 */
     struct nu_stat_set *next[]; /* `height` links, then the prefix */
 };
 

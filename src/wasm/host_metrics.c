@@ -46,6 +46,15 @@ static enum nu_wasm_status increment_metric(struct nu_wasm_vm *vm, const union n
     return NU_WASM_OK;
 }
 
+/* To add 0 changes nothing, but makes it a counter that is used. */
+static void add_to_counter(const struct nu_wasm_metric *metric, uint64_t value)
+{
+    if (value == 0)
+        nu_custom_stat_mark(metric->stat);
+    else
+        nu_counter_add(metric->counter, value);
+}
+
 static enum nu_wasm_status record_metric(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
     uint32_t id = (uint32_t)args[0].i32;
@@ -54,7 +63,7 @@ static enum nu_wasm_status record_metric(struct nu_wasm_vm *vm, const union nu_w
     if (!metric)
         return NU_WASM_NOT_FOUND;
     if ((id & 3) == NU_CUSTOM_COUNTER)
-        nu_counter_add(metric->counter, value);
+        add_to_counter(metric, value);
     else if ((id & 3) == NU_CUSTOM_GAUGE)
         nu_custom_gauge_set(metric->gauge, (int64_t)value);
     else

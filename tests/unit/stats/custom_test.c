@@ -116,6 +116,34 @@ TEST(custom_of_a_scope_that_ends_unseen)
     finish(stats, scope);
 }
 
+TEST(custom_counter_that_is_marked_is_used_at_0)
+{
+    struct nu_stats *stats = nu_stats_create();
+    struct nu_custom_scope *scope = nu_custom_scope_create(stats);
+    struct nu_custom_stat *stat = define(scope, NU_CUSTOM_COUNTER, "x");
+    nu_custom_stat_counter(stat);
+    check_render(stats, "usedonly", "");
+    nu_custom_stat_mark(stat);
+    check_render(stats, "usedonly", "wasmcustom.x: 0\n");
+    nu_counter_inc(nu_custom_stat_counter(stat));
+    nu_stats_reset_counters(stats);
+    check_render(stats, "usedonly", "wasmcustom.x: 0\n");
+    finish(stats, scope);
+}
+
+TEST(custom_gauge_is_not_used_by_being_made_smaller)
+{
+    struct nu_stats *stats = nu_stats_create();
+    struct nu_custom_scope *scope = nu_custom_scope_create(stats);
+    struct nu_gauge *gauge = nu_custom_stat_gauge(define(scope, NU_CUSTOM_GAUGE, "g"));
+    nu_custom_gauge_add(gauge, 0);
+    nu_custom_gauge_add(gauge, -1);
+    check_render(stats, "usedonly", "");
+    nu_custom_gauge_add(gauge, 2);
+    check_render(stats, "usedonly", "wasmcustom.g: 1\n");
+    finish(stats, scope);
+}
+
 TEST(custom_gauge_goes_round_below_0)
 {
     struct nu_stats *stats = nu_stats_create();
