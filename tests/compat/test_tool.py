@@ -18,7 +18,7 @@ from lib import config, guests, h2, judge, observe, tls  # noqa: E402
 from lib.case import Case, CaseError, write_recording  # noqa: E402
 from lib.compare import apply_differences, compare  # noqa: E402
 from lib.view import apply_views  # noqa: E402
-from lib.wire import Peer, message_end, to_bytes, within_limit  # noqa: E402
+from lib.wire import Peer, message_end, to_bytes  # noqa: E402
 from lib.workers import without_workers  # noqa: E402
 
 IDENTITY = {"version": "1.2.3", "build": "b", "sha256": "0"}
@@ -258,7 +258,6 @@ class Pipe(Peer):
 
     def __init__(self, sock):  # pylint: disable=super-init-not-called
         self.sock, self.received, self.used, self.end = sock, bytearray(), 0, "open"
-        self.goes_on = within_limit
 
 
 def seen_with(clients, upstream, log, **stats):

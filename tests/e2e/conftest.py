@@ -10,9 +10,11 @@ own, a keyword of the call its value, and any other @name@ a free port, held for
 process is ended by its id; one that printed a sanitizer's report or ended in an unexpected way fails
 the test.
 """
+import getpass
 import os
 import pathlib
 import sys
+import tempfile
 
 import pytest
 
@@ -25,9 +27,20 @@ from process import Nuncio  # noqa: E402
 from repeat import Repeat  # noqa: E402
 
 CONF = HERE.parent.parent / "conf"
+LONGEST = len("/tmp/a-user")  # with a test's own part not much less than the 107 bytes of a socket's path
+
+
+def have_short_paths(config):
+    """Sockets are made in the folders of tests, whatever TMPDIR and the user are called."""
+    if config.option.basetemp or len(f"{tempfile.gettempdir()}/{getpass.getuser()}") <= LONGEST + 10:
+        return
+    folder = tempfile.TemporaryDirectory(prefix="nuncio-", dir="/tmp")
+    config.option.basetemp = f"{folder.name}/t"
+    config.add_cleanup(folder.cleanup)
 
 
 def pytest_configure(config):
+    have_short_paths(config)
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
     config.pluginmanager.register(Repeat())
 

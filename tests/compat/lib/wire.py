@@ -86,6 +86,7 @@ class Peer:
 
     goes_on(is_late) says whether a wait goes on that is, or is not, longer than its limit.
     """
+    goes_on = staticmethod(within_limit)
 
     def __init__(self, sock, goes_on=within_limit):
         sock.setblocking(False)
