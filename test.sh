@@ -90,6 +90,10 @@ for kind in "$@"; do
         fuzz_skipped="--skipped fuzz/search no-libFuzzer-here"
         continue
     fi
+    if [ -e "$folder" ] && [ ! -w "$folder" ]; then
+        echo "test.sh: $folder/ belongs to another user: remove it"
+        exit 1
+    fi
     folders="$folders $folder"
     rm -f "$folder/ctest.xml"
     $kind

@@ -31,9 +31,14 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        echo "setup: neither root nor sudo here; as root, run: sh $0 $groups" >&2
-        exit 1
+        false
     fi
+}
+
+need_root() { # what for
+    as_root true && return
+    echo "setup: $1 needs root, or sudo; as root, run: sh $0 $groups" >&2
+    exit 1
 }
 
 # The lines of the groups that name no installed package.
@@ -65,7 +70,7 @@ choose() {
 get_libnode() {
     folder=$(dirname "$0")/../build-libnode
     if is_installed libnode-dev || [ -e "$folder/usr" ]; then return; fi
-    is_known libnode-dev || update_lists
+    is_known libnode-dev || { need_root "a list of packages" && update_lists; }
     echo "setup: installing libnode-dev"
     plan=$(apt-get -s install --no-install-recommends libnode-dev 2>/dev/null) || plan=Remv
     case $plan in
@@ -104,6 +109,7 @@ update_lists() {
 
 # A machine that has just begun may be at an installation of its own: that is waited for.
 install_packages() { # names
+    need_root "installing $*"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 \
         -o DPkg::Lock::Timeout=600 --no-install-recommends "$@" >/dev/null
 }
@@ -115,6 +121,8 @@ if ! command -v apt-get >/dev/null; then
 fi
 missing=$(missing_lines "$@")
 if [ "$missing" ]; then
+    # shellcheck disable=SC2086 # blanks in place of line ends
+    need_root "installing $(echo $missing)"
     echo "setup: installing" $missing
     update_lists
     # shellcheck disable=SC2046,SC2086 # names of packages have no blanks

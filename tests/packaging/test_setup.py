@@ -70,7 +70,11 @@ def test_what_is_missing_is_named_where_nobody_may_install_it(machine):
     machine.installed("*", but="libevent-dev")
     status, errors, asked = machine.run()
     assert status == 1 and asked == []
-    assert "neither root nor sudo" in errors
+    assert "installing libevent-dev needs root" in errors
+    machine.program("sudo", 'echo "joe is not in the sudoers file" >&2; exit 1')
+    status, errors, asked = machine.run()
+    assert status == 1 and asked == []
+    assert "installing libevent-dev needs root" in errors
 
 
 @pytest.mark.parametrize("is_root", [True, False])
