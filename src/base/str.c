@@ -339,9 +339,8 @@ void nu_strbuf_clear(struct nu_strbuf *sb)
 
 char *nu_strbuf_reserve(struct nu_strbuf *sb, size_t n)
 {
-    size_t need = sb->len + n + 1;
-    if (need > sb->cap) {
-        sb->cap = nu_max_size(need, sb->cap + sb->cap / 2 + 64);
+    if (n >= sb->cap - sb->len) { /* the end is a zero byte more */
+        sb->cap = nu_max_size(sb->len + n + 1, sb->cap + sb->cap / 2 + 64);
         sb->data = nu_realloc(sb->data, sb->cap);
     }
     return sb->data + sb->len;
