@@ -16,12 +16,15 @@ static bool has_cluster(void *context, struct nu_str name)
     return build->factory->has_cluster(build->factory->owner, name);
 }
 
-/* Whether some chain has a filter of that name, and of that class if one is given. */
+/* Whether some chain has a filter of that name, and of that class if one is given. A chain that could
+ * not be read is empty, and might have had it: what is wrong with it has been said. */
 static bool has_filter(const struct nu_filter_chains *chains, const char *name,
                        const struct nu_filter_class *cls)
 {
     for (size_t i = 0; i < chains->count; i++) {
         const struct nu_filter_chain_config *chain = chains->items[i];
+        if (chain->count == 0)
+            return true;
         for (uint8_t j = 0; j < chain->count; j++) {
             const struct nu_filter_entry *entry = &chain->entries[j];
             if (nu_str_eq(entry->name, nu_str_from(name)) && (!cls || entry->cls == cls))

@@ -147,6 +147,15 @@ def test_what_is_wrong_is_said_at_its_place(nuncio, plugins, settings, member, w
                      + re.escape(member) + ": .*" + re.escape(words), text), text
 
 
+def test_a_filter_with_a_mistake_is_not_said_to_be_absent(nuncio):
+    """The sample's routes have settings for its gate, which cannot be found here."""
+    sample = (SAMPLE / "token_gate.yaml").read_text()
+    proxy = nuncio(sample, "--mode", "validate", ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert "there is no --plugin-dir" in proxy.stderr.text
+    assert "no HTTP filter" not in proxy.stderr.text
+
+
 def test_a_bare_name_needs_a_folder(nuncio):
     assert "there is no --plugin-dir to look in" in refusal(nuncio, "path: token_gate.so")
 
