@@ -124,8 +124,21 @@ static void set_value(struct nu_runtime_entry *entry, const struct nu_value *val
 
 /* --- Static layers ---------------------------------------------------------------------------- */
 
+/* Envoy's switches between old and new behaviour: they come and go with its versions. */
+static bool is_feature_guard(struct nu_str key)
+{
+    return nu_str_starts_with(key, NU_STR("envoy.reloadable_features.")) ||
+           nu_str_starts_with(key, NU_STR("envoy.restart_features.")) ||
+           nu_str_starts_with(key, NU_STR("envoy.features.")) ||
+           nu_str_starts_with(key, NU_STR("envoy.deprecated_features"));
+}
+
 static void put_static(struct walk *w, struct nu_str key, const struct nu_value *value)
 {
+    if (is_feature_guard(key))
+        nu_config_warn(w->ctx, w->proto, "static_layer",
+                       "%.*s has no effect: what it guards is as in an Envoy 1.36 without it",
+                       NU_STR_ARG(key));
     struct nu_strbuf text = {0};
     switch ((enum nu_value_type)value->type) {
     case NU_VALUE_BOOL:

@@ -50,6 +50,17 @@ static void modify(const char *key, const char *value)
     runtime = changed;
 }
 
+TEST(guards_of_envoys_features_are_warned_of)
+{
+    load_layer("envoy.reloadable_features.x: false, 'envoy': {restart_features.y: true}, "
+               "'envoy.deprecated_features:z': true, envoy.resource_limits.listener.a: 1");
+    assert_int_equal(ctx.warnings.count, 3);
+    end();
+    load_layer("a.envoy.reloadable_features.x: false");
+    assert_int_equal(ctx.warnings.count, 0);
+    end();
+}
+
 TEST(nested_structs_give_dotted_keys)
 {
     load_layer("x: {y: {z: 1}, a.b: 2}, c.d: 3");
