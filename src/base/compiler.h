@@ -65,6 +65,11 @@ static inline size_t nu_min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static inline uint32_t nu_min_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 static inline size_t nu_max_size(size_t a, size_t b)
 {
     return a > b ? a : b;

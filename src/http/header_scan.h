@@ -54,12 +54,20 @@ static inline unsigned nu_scan_control(const char *p)
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(nu_scan_range(v, 0, 0x1f), del));
 }
 
-/* Whether `len` bytes, up to sixteen of the sixteen at `p`, are `known` when bit 0x20 is set. */
-static inline bool nu_scan_is_folded(const char *known, const char *p, size_t len)
+/* A bit for each of 16 bytes that is no visible ASCII character or blank. */
+static inline unsigned nu_scan_no_text(const char *p)
+{
+    /* As signed numbers, one more than DEL and what is beyond ASCII is below all others. */
+    __m128i above = _mm_add_epi8(nu_scan_load(p), _mm_set1_epi8(1));
+    return 0xffffu ^ (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(above, _mm_set1_epi8(0x20)));
+}
+
+/* How many of the 16 bytes at `p`, up to the first other one, are `known` when bit 0x20 is set. */
+static inline unsigned nu_scan_same_folded(const char *known, const char *p)
 {
     __m128i v = _mm_or_si128(nu_scan_load(p), _mm_set1_epi8(0x20));
     unsigned same = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, nu_scan_load(known)));
-    return (~same & ((1u << len) - 1)) == 0;
+    return (unsigned)__builtin_ctz(~same);
 }
 
 /* Whether `len` bytes, eight to sixteen of them, are all letters, digits, '-', '.' or ':'. */

@@ -130,15 +130,21 @@ static inline struct nu_header *nu_headers_add_ref(struct nu_headers *headers, e
 
 /* The same for a known name. */
 void nu_headers_add_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
-/* Adds an entry of a known name, which has `name_len` bytes, unless the map has one or has no room
- * left; returns whether it did. */
-static inline bool nu_headers_try_new(struct nu_headers *headers, enum nu_header_id id,
+/* How many entries can be added before nu_headers_grow is to be asked. */
+static inline uint32_t nu_headers_room(const struct nu_headers *headers)
+{
+    uint32_t end = headers->cap < NU_HEADERS_INDEXED ? headers->cap : NU_HEADERS_INDEXED;
+    return headers->used < end ? end - headers->used : 0;
+}
+
+/* Adds an entry of a known name, which has `name_len` bytes, where there is room for it, unless the
+ * map has one; returns whether it did. */
+static inline bool nu_headers_put_new(struct nu_headers *headers, enum nu_header_id id,
                                       size_t name_len, struct nu_str value)
 {
-    uint64_t *word = &headers->present[id / 64];
-    uint64_t bit = (uint64_t)1 << (id % 64);
+    uint64_t word = headers->present[id / 64];
     uint32_t index = headers->used;
-    if (nu_unlikely(*word & bit || index == headers->cap || index >= NU_HEADERS_INDEXED))
+    if (nu_unlikely(word >> (id % 64) & 1))
         return false;
     struct nu_header *header = &headers->entries[index];
     header->name = nu_str_make(nu_header_rows[id].text, name_len);
@@ -147,8 +153,16 @@ static inline bool nu_headers_try_new(struct nu_headers *headers, enum nu_header
     header->id = (uint16_t)id;
     headers->used = index + 1;
     headers->first[id] = (uint16_t)index;
-    *word |= bit;
+    headers->present[id / 64] = word | (uint64_t)1 << (id % 64);
     return true;
+}
+
+/* The same, also where there may be no room; then it adds nothing. */
+static inline bool nu_headers_try_new(struct nu_headers *headers, enum nu_header_id id,
+                                      size_t name_len, struct nu_str value)
+{
+    return nu_likely(headers->used < headers->cap && headers->used < NU_HEADERS_INDEXED) &&
+           nu_headers_put_new(headers, id, name_len, value);
 }
 
 /* Gives the first entry of a known name this value (not copied) and removes its duplicates; adds
