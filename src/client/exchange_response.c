@@ -2,8 +2,6 @@
 /* The response on its way to the owner, and what becomes of attempts that fail. */
 #include "client/exchange_internal.h"
 
-#include "http/status.h"
-
 /* A response that ends before its request ends the latter's connection: nobody reads the rest. */
 static void end_if_complete(struct nu_exchange *exchange)
 {
@@ -15,11 +13,6 @@ static void end_if_complete(struct nu_exchange *exchange)
     if (nu_unlikely(!(exchange->flags & NU_EXCHANGE_REQUEST_ENDED)))
         nu_attempt_release(exchange->attempt);
     nu_exchange_finish(exchange);
-}
-
-static uint32_t status_of(const struct nu_headers *headers)
-{
-    return nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
 }
 
 static void note_head(struct nu_exchange *exchange, bool ended)
@@ -89,7 +82,7 @@ static bool divert(struct nu_attempt *attempt, bool ended)
 void nu_exchange_on_headers(struct nu_attempt *attempt, bool ended)
 {
     struct nu_exchange *exchange = attempt->exchange;
-    uint32_t status = status_of(&attempt->response_headers);
+    uint32_t status = nu_headers_status(&attempt->response_headers);
     if (nu_likely(!is_not_upgraded(exchange, status)))
         nu_attempt_report_answer(attempt, status);
     if (nu_exchange_has_tries(exchange) && nu_tries_take_headers(attempt, status, ended))
@@ -126,7 +119,7 @@ void nu_exchange_on_1xx(struct nu_attempt *attempt, struct nu_headers *headers)
     if (nu_exchange_has_tries(exchange))
         nu_tries_take_interim(attempt);
     exchange->flags |= NU_EXCHANGE_INTERIM;
-    nu_attempt_charge(attempt, status_of(headers), headers);
+    nu_attempt_charge(attempt, nu_headers_status(headers), headers);
     if (exchange->ops->on_1xx)
         exchange->ops->on_1xx(exchange, headers);
 }

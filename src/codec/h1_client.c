@@ -86,26 +86,23 @@ static enum nu_h1_ask asks_of(const struct nu_headers *headers, struct nu_str me
                                                              : NU_H1_ASKS_NOTHING;
 }
 
-static struct nu_h1_framing choose_framing(struct nu_h1_client *client, struct nu_headers *headers,
-                                           struct nu_str method, bool end)
+static unsigned choose_framing(struct nu_h1_client *client, struct nu_headers *headers,
+                               struct nu_str method, bool end)
 {
-    struct nu_h1_framing framing = {.add_close = client->flags & LAST};
+    unsigned framing = client->flags & LAST ? NU_H1_ADD_CLOSE : 0;
     if (nu_unlikely(client->message->asks != NU_H1_ASKS_NOTHING))
-        return (struct nu_h1_framing){0}; /* the head goes as it is, and bytes follow it */
+        return 0; /* the head goes as it is, and bytes follow it */
     if (nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH)) {
         if (nu_likely(nu_h1_length_fits(headers, end, &client->body_left))) {
             client->flags |= LENGTH_OUT;
             return framing;
         }
-        framing.drop_content_length = true;
+        framing |= NU_H1_DROP_LENGTH;
     }
-    if (end) {
-        framing.add_zero_length = !may_lack_length(method);
-    } else {
-        framing.add_chunked = true;
-        client->flags |= CHUNKED_OUT;
-    }
-    return framing;
+    if (end)
+        return may_lack_length(method) ? framing : framing | NU_H1_ADD_ZERO_LENGTH;
+    client->flags |= CHUNKED_OUT;
+    return framing | NU_H1_ADD_CHUNKED;
 }
 
 static struct nu_str target_of(struct nu_h1_client *client, const struct nu_headers *headers,
@@ -132,14 +129,12 @@ static void finish_request(struct nu_h1_client *client)
 }
 
 /* Whether the parts make up one request line and no more. */
-static bool is_safe_line(const struct nu_h1_line *line)
+static bool is_safe_line(struct nu_str method, struct nu_str target)
 {
-    const char *method_end = line->first.ptr + line->first.len;
-    if (line->first.len == 0 || line->second.len == 0 ||
-        nu_header_name_end(line->first.ptr, method_end) != method_end)
+    if (!nu_header_name_is_valid(method) || target.len == 0)
         return false;
-    for (size_t i = 0; i < line->second.len; i++) {
-        unsigned char c = (unsigned char)line->second.ptr[i];
+    for (size_t i = 0; i < target.len; i++) {
+        unsigned char c = (unsigned char)target.ptr[i];
         if (c <= ' ' || c == 0x7f)
             return false;
     }
@@ -154,19 +149,22 @@ static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers 
     struct nu_str method = nu_headers_get_id(headers, NU_HEADER_METHOD);
     const struct nu_header *host = nu_headers_find_id(headers, NU_HEADER_AUTHORITY);
     client->message->asks = (uint8_t)asks_of(headers, method);
-    struct nu_h1_framing framing = choose_framing(client, headers, method, end);
+    unsigned framing = choose_framing(client, headers, method, end);
     client->message->expects_no_body = nu_str_eq(method, NU_STR("HEAD"));
-    struct nu_h1_line line = {
+    struct nu_h1_head head = {
+        .headers = headers,
+        .host = host,
         .first = method,
         .second = target_of(client, headers, host ? host->value : nu_str_make(NULL, 0)),
         .is_request = true,
+        .framing = (uint8_t)framing,
+        .format = client->options->name_format,
     };
-    if (nu_unlikely(!is_safe_line(&line))) {
+    if (nu_unlikely(!is_safe_line(head.first, head.second))) {
         fail_exchange(client, NU_RESET_LOCAL);
         return;
     }
-    struct nu_h1_written written = nu_h1_write_head(&client->conn->out, &line, headers, &framing,
-                                                    client->options->name_format, host);
+    struct nu_h1_written written = nu_h1_write_head(&client->conn->out, &head);
     note_sent(client, written.bytes, written.field_bytes);
     nu_connection_write(client->conn);
     if (end)

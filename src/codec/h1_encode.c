@@ -116,12 +116,12 @@ static size_t headers_size(const struct nu_headers *headers)
     return size;
 }
 
-static char *put_first_line(char *p, const struct nu_h1_line *line)
+static inline char *put_first_line(char *p, const struct nu_h1_head *head)
 {
-    p = put(p, line->first);
+    p = put(p, head->first);
     *p++ = ' ';
-    p = put(p, line->second);
-    if (!line->is_request)
+    p = put(p, head->second);
+    if (!head->is_request)
         return put_line_end(p);
     memcpy(p, " HTTP/1.1\r\n", 11);
     return p + 11;
@@ -158,14 +158,14 @@ static inline bool is_copied(const struct nu_header *header, bool is_request, bo
     return true;
 }
 
-/* What is to be free behind each header: the framing fields, and what copying in one go writes
- * behind the end of a name. */
+/* What is to be free behind each header: a known name, the framing fields, and what copying in one
+ * go writes behind the end of a name. */
 enum { SPARE = 160 };
 
-/* Whether the header fits with SPARE bytes behind it. */
-static inline bool fits(const struct nu_header *header, const char *p, const char *limit)
+/* Whether `len` bytes fit with SPARE bytes behind them, which are behind `limit`. */
+static inline bool fits(size_t len, const char *p, const char *limit)
 {
-    return (ptrdiff_t)(header->name.len + header->value.len + SPARE) <= limit - p;
+    return (ptrdiff_t)len <= limit - p;
 }
 
 /* Writes the headers up to `limit`, with names of any spelling; returns NULL if they do not fit. */
@@ -178,7 +178,7 @@ static NU_NOINLINE char *put_spelt_headers(char *p, const char *limit,
     {
         if (treatment[header->id] && !is_copied(header, is_request, &drop_length))
             continue;
-        if (!fits(header, p, limit))
+        if (!fits(header->name.len + header->value.len, p, limit))
             return NULL;
         p = put_header(p, header->name, header->original_name, header->value, format);
     }
@@ -190,52 +190,42 @@ static inline char *put_headers(char *p, const char *limit, const struct nu_head
                                 bool is_request, bool drop_length)
 {
     const struct nu_header *header = headers->entries;
-    for (const struct nu_header *end = header + headers->used; header < end; header++) {
+    const struct nu_header *end = header + headers->used;
+    while (header < end && is_pseudo(header)) /* most stand first */
+        header++;
+    for (; header < end; header++) {
         enum nu_header_id id = (enum nu_header_id)header->id;
         if (treatment[id] && !is_copied(header, is_request, &drop_length))
             continue;
-        if (nu_unlikely(!fits(header, p, limit)))
+        if (nu_unlikely(!fits(header->value.len, p, limit)))
             return NULL;
         if (nu_likely(id))
             p = put_known_name(p, id, header->name.len);
-        else
+        else if (nu_likely(fits(header->name.len + header->value.len, p, limit)))
             p = put_unknown_name(p, header->name);
+        else
+            return NULL;
         p = put_line_end(put(p, header->value));
     }
     return p;
 }
 
-static NU_NOINLINE char *put_framing(char *p, const struct nu_h1_framing *framing,
-                                     enum nu_h1_name_format format)
+static NU_NOINLINE char *put_framing(char *p, unsigned framing, enum nu_h1_name_format format)
 {
-    if (framing->add_zero_length)
+    if (framing & NU_H1_ADD_ZERO_LENGTH)
         p = put_header(p, NU_STR("content-length"), NULL, NU_STR("0"), format);
-    if (framing->add_chunked)
+    if (framing & NU_H1_ADD_CHUNKED)
         p = put_header(p, NU_STR("transfer-encoding"), NULL, NU_STR("chunked"), format);
-    if (framing->add_close)
+    if (framing & NU_H1_ADD_CLOSE)
         p = put_header(p, NU_STR("connection"), NULL, NU_STR("close"), format);
     return p;
 }
 
-static inline bool has_framing(const struct nu_h1_framing *framing)
-{
-    return framing->add_zero_length || framing->add_chunked || framing->add_close;
-}
-
-/* A head in the making. */
-struct head {
-    const struct nu_h1_line *line;
-    const struct nu_headers *headers;
-    const struct nu_h1_framing *framing;
-    const struct nu_header *host;
-    enum nu_h1_name_format format;
-};
-
 /* Bytes of the first line and the host. */
-static inline size_t start_size(const struct head *head)
+static inline size_t start_size(const struct nu_h1_head *head)
 {
     size_t host = head->host ? head->host->value.len : 0;
-    return head->line->first.len + head->line->second.len + host + SPARE;
+    return head->first.len + head->second.len + host + SPARE;
 }
 
 static inline char *put_host(char *p, const struct nu_header *host, enum nu_h1_name_format format)
@@ -247,53 +237,52 @@ static inline char *put_host(char *p, const struct nu_header *host, enum nu_h1_n
 }
 
 /* Writes the head into `size` bytes; returns what it took, or 0 bytes if it may not fit. */
-static inline struct nu_h1_written put_head(char *start, size_t size, const struct head *head)
+static inline struct nu_h1_written put_head(char *start, size_t size, const struct nu_h1_head *head)
 {
     enum { EMPTY_LINE = 2 };
     const struct nu_h1_written too_long = {0, 0};
-    const char *limit = start + size;
+    const char *limit = start + size - SPARE;
     if (nu_unlikely(size < start_size(head)))
         return too_long;
-    char *p = put_first_line(start, head->line);
+    const struct nu_headers *headers = head->headers;
+    bool is_usual =
+        headers->name_style == NU_NAMES_AS_WRITER_LIKES && head->format == NU_H1_NAMES_LOWER;
+    enum nu_h1_name_format format =
+        nu_likely(is_usual) ? NU_H1_NAMES_LOWER : format_of(headers, head->format);
+    char *p = put_first_line(start, head);
     const char *fields = p;
     if (head->host)
-        p = put_host(p, head->host, head->format);
-    bool is_usual =
-        head->headers->name_style == NU_NAMES_AS_WRITER_LIKES && head->format == NU_H1_NAMES_LOWER;
-    bool is_request = head->line->is_request;
-    bool drop_length = head->framing->drop_content_length;
+        p = put_host(p, head->host, format);
+    bool drop_length = head->framing & NU_H1_DROP_LENGTH;
     p = nu_likely(is_usual)
-            ? put_headers(p, limit, head->headers, is_request, drop_length)
-            : put_spelt_headers(p, limit, head->headers, head->format, is_request, drop_length);
+            ? put_headers(p, limit, headers, head->is_request, drop_length)
+            : put_spelt_headers(p, limit, headers, format, head->is_request, drop_length);
     if (nu_unlikely(!p))
         return too_long;
-    if (nu_unlikely(has_framing(head->framing)))
-        p = put_framing(p, head->framing, head->format);
+    if (nu_unlikely(head->framing & ~NU_H1_DROP_LENGTH))
+        p = put_framing(p, head->framing, format);
     p = put_line_end(p);
     return (struct nu_h1_written){(size_t)(p - start), (size_t)(p - fields) - EMPTY_LINE};
 }
 
-/* One that is larger than what is mostly enough. */
-NU_COLD static struct nu_h1_written write_large_head(struct nu_buf *out, const struct head *head)
+/* One that is larger than what is mostly enough. A copy of it, so that the usual one needs no place
+ * in memory. */
+NU_COLD static struct nu_h1_written write_large_head(struct nu_buf *out, struct nu_h1_head head)
 {
-    size_t size = start_size(head) + headers_size(head->headers) + 2 * SPARE;
-    struct nu_h1_written written = put_head(nu_buf_reserve(out, size), size, head);
+    size_t size = start_size(&head) + headers_size(head.headers) + 2 * SPARE;
+    struct nu_h1_written written = put_head(nu_buf_reserve(out, size), size, &head);
     nu_debug_assert(written.bytes > 0);
     nu_buf_commit(out, written.bytes);
     return written;
 }
 
-struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
-                                      const struct nu_headers *headers,
-                                      const struct nu_h1_framing *framing,
-                                      enum nu_h1_name_format format, const struct nu_header *host)
+struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_head *head)
 {
     enum { USUAL = 1024 };
-    const struct head head = {line, headers, framing, host, format_of(headers, format)};
     char *start = nu_buf_reserve(out, USUAL); /* mostly in a block that has room for more */
-    struct nu_h1_written written = put_head(start, nu_block_room(out->last->block), &head);
+    struct nu_h1_written written = put_head(start, nu_block_room(out->last->block), head);
     if (nu_unlikely(written.bytes == 0))
-        return write_large_head(out, &head);
+        return write_large_head(out, *head);
     nu_buf_commit(out, written.bytes);
     return written;
 }

@@ -130,20 +130,25 @@ int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str
 int nu_h1_check_request(struct nu_h1_message *msg);
 int nu_h1_check_response(struct nu_h1_message *msg);
 
-/* Writes a head: h1_encode.c. */
-struct nu_h1_line {
-    struct nu_str first;  /* method, or "HTTP/1.1 200" with the version in front */
-    struct nu_str second; /* request target, or reason phrase */
-    bool is_request;
-};
-
 /* Framing and connection headers that the encoder adds or leaves out. What the map says of framing
  * never goes out as it is: one Content-Length at most, and no Transfer-Encoding but ours. */
-struct nu_h1_framing {
-    bool add_chunked;
-    bool add_zero_length;
-    bool add_close;
-    bool drop_content_length;
+enum nu_h1_framing {
+    NU_H1_ADD_CHUNKED = 1 << 0,
+    NU_H1_ADD_ZERO_LENGTH = 1 << 1,
+    NU_H1_ADD_CLOSE = 1 << 2,
+    NU_H1_DROP_LENGTH = 1 << 3,
+};
+
+/* A head to be written. */
+struct nu_h1_head {
+    const struct nu_headers *headers;
+    const struct nu_header
+        *host;            /* of a request: the authority, which goes first as Host, or NULL */
+    struct nu_str first;  /* method, or version */
+    struct nu_str second; /* request target, or status and reason phrase */
+    bool is_request;
+    uint8_t framing; /* enum nu_h1_framing, some of them */
+    enum nu_h1_name_format format;
 };
 
 /* Statuses that never have a body (RFC 9110 6.4.1). */
@@ -166,17 +171,13 @@ static inline bool nu_h1_opens_tunnel(enum nu_h1_ask asks, uint32_t status)
     return asks == NU_H1_ASKS_CONNECT ? status / 100 == 2 : status == 101;
 }
 
-/* What a head took: all of it, and its fields alone, as Envoy counts header bytes. */
+/* What a head took: all of it, and its fields alone, as Envoy counts header bytes. h1_encode.c. */
 struct nu_h1_written {
     size_t bytes;
     size_t field_bytes;
 };
 
-/* `host` is the authority, which goes first as Host, or NULL. */
-struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_line *line,
-                                      const struct nu_headers *headers,
-                                      const struct nu_h1_framing *framing,
-                                      enum nu_h1_name_format format, const struct nu_header *host);
+struct nu_h1_written nu_h1_write_head(struct nu_buf *out, const struct nu_h1_head *head);
 /* Moves `data` to `out` as one chunk. */
 void nu_h1_write_chunk(struct nu_buf *out, struct nu_buf *data);
 /* The last chunk and the trailers (may be NULL); returns the bytes of the latter. */

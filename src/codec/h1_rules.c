@@ -305,8 +305,7 @@ static NU_NOINLINE void read_response_connection(const struct nu_headers *header
 static void put_status(struct nu_h1_message *msg)
 {
     enum { BEFORE_STATUS = sizeof("HTTP/1.1 ") - 1 };
-    nu_headers_fill_first(msg->headers, 0, NU_HEADER_STATUS,
-                          nu_str_make(msg->head + BEFORE_STATUS, 3));
+    nu_headers_fill_status(msg->headers, nu_str_make(msg->head + BEFORE_STATUS, 3), msg->status);
 }
 
 /* The server grants what the request asked for: from here on its bytes are no message, whatever the

@@ -55,36 +55,37 @@ static void end_stream_if_done(struct nu_h1_server *server)
 
 /* --- Sending ---------------------------------------------------------------------------------- */
 
-static uint32_t status_of(const struct nu_headers *headers)
+static NU_NOINLINE struct nu_str spell_status(const struct nu_h1_server *server, uint32_t status,
+                                              struct nu_str reason)
 {
-    uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
-    nu_assert(status != 0);
-    return status;
+    char code[] = "200 ";
+    nu_status_format(status, code);
+    return nu_arena_concat(server->decoder->arena, nu_str_make(code, sizeof(code) - 1), reason);
 }
 
-/* The server's own phrase where it was kept with its names, else the standard one. */
-static struct nu_str reason_of(const struct nu_h1_server *server, const struct nu_headers *headers,
-                               uint32_t status)
+/* With the server's own phrase where it was kept with its names, else the standard one. */
+static struct nu_str status_line_of(const struct nu_h1_server *server,
+                                    const struct nu_headers *headers, uint32_t status)
 {
     const struct nu_stream_info *info = server->decoder->info;
     if (nu_unlikely(headers->name_style && info && info->upstream.reason_phrase.len))
-        return info->upstream.reason_phrase;
-    return nu_status_reason(status);
+        return spell_status(server, status, info->upstream.reason_phrase);
+    struct nu_str line = nu_status_line(status);
+    return nu_likely(line.ptr) ? line : spell_status(server, status, nu_status_reason(status));
 }
 
 static void write_head(struct nu_h1_server *server, const struct nu_headers *headers,
-                       uint32_t status, const struct nu_h1_framing *framing)
+                       uint32_t status, unsigned framing)
 {
-    char first[] = "HTTP/1.1 xxx";
-    if (nu_unlikely(server->codec.protocol == NU_PROTOCOL_HTTP10))
-        first[7] = '0';
-    memcpy(first + 9, nu_headers_get_id(headers, NU_HEADER_STATUS).ptr, 3);
-    struct nu_h1_line line = {
-        .first = nu_str_make(first, sizeof(first) - 1),
-        .second = reason_of(server, headers, status),
+    bool is_old = server->codec.protocol == NU_PROTOCOL_HTTP10;
+    struct nu_h1_head head = {
+        .headers = headers,
+        .first = nu_unlikely(is_old) ? NU_STR("HTTP/1.0") : NU_STR("HTTP/1.1"),
+        .second = status_line_of(server, headers, status),
+        .framing = (uint8_t)framing,
+        .format = server->options->name_format,
     };
-    struct nu_h1_written written = nu_h1_write_head(&server->conn->out, &line, headers, framing,
-                                                    server->options->name_format, NULL);
+    struct nu_h1_written written = nu_h1_write_head(&server->conn->out, &head);
     struct nu_stream_info *info = server->decoder->info;
     if (info) {
         info->header_bytes_sent += written.field_bytes;
@@ -100,48 +101,44 @@ static bool opens_tunnel(const struct nu_h1_server *server, uint32_t status)
 }
 
 /* How the end of the body is marked: a length, chunks, or the connection's end. */
-static struct nu_h1_framing choose_framing(struct nu_h1_server *server, struct nu_headers *headers,
-                                           uint32_t status, bool end)
+static unsigned choose_framing(struct nu_h1_server *server, struct nu_headers *headers,
+                               uint32_t status, bool end)
 {
-    struct nu_h1_framing framing = {0};
     bool http10 = server->codec.protocol == NU_PROTOCOL_HTTP10;
     bool has_length = nu_headers_has_id(headers, NU_HEADER_CONTENT_LENGTH);
     if ((server->flags & (IS_HEAD | ASKS)) || nu_h1_is_bodiless(status)) {
-        if (opens_tunnel(server, status)) {
-            framing.drop_content_length = true;
-            return framing;
-        }
+        if (opens_tunnel(server, status))
+            return NU_H1_DROP_LENGTH;
         if ((server->flags & IS_HEAD) || nu_h1_is_bodiless(status))
             server->flags |= NO_BODY_OUT;
     }
     if (server->flags & NO_BODY_OUT) {
-        framing.drop_content_length = status < 200 || status == 204;
-        framing.add_chunked = !nu_h1_is_bodiless(status) && !has_length && !http10;
-        return framing;
+        if (nu_h1_is_bodiless(status))
+            return status == 304 ? 0 : NU_H1_DROP_LENGTH;
+        return !has_length && !http10 ? NU_H1_ADD_CHUNKED : 0;
     }
     if (nu_likely(has_length && nu_h1_length_fits(headers, end, &server->body_left))) {
         server->flags |= LENGTH_OUT;
-        return framing;
+        return 0;
     }
-    framing.drop_content_length = true;
-    if (end) {
-        framing.add_zero_length = true;
-    } else if (!http10) {
-        framing.add_chunked = true;
+    if (end)
+        return NU_H1_DROP_LENGTH | NU_H1_ADD_ZERO_LENGTH;
+    if (!http10) {
         server->flags |= CHUNKED_OUT;
-    } else {
-        server->must_close = true;
+        return NU_H1_DROP_LENGTH | NU_H1_ADD_CHUNKED;
     }
-    return framing;
+    server->must_close = true;
+    return NU_H1_DROP_LENGTH;
 }
 
 static void encode_1xx(struct nu_stream_encoder *encoder, const struct nu_headers *headers)
 {
     struct nu_h1_server *server = server_of_encoder(encoder);
-    struct nu_h1_framing framing = {0};
     if (server->codec.protocol == NU_PROTOCOL_HTTP10)
         return;
-    write_head(server, headers, status_of(headers), &framing);
+    uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
+    nu_assert(status != 0);
+    write_head(server, headers, status, 0);
 }
 
 static void finish_response(struct nu_h1_server *server)
@@ -155,10 +152,11 @@ static void finish_response(struct nu_h1_server *server)
 static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers *headers, bool end)
 {
     struct nu_h1_server *server = server_of_encoder(encoder);
-    uint32_t status = status_of(headers);
-    struct nu_h1_framing framing = choose_framing(server, headers, status, end);
+    uint32_t status = nu_headers_status(headers);
+    nu_assert(status != 0);
+    unsigned framing = choose_framing(server, headers, status, end);
     server->flags |= RESPONSE_HEAD;
-    write_head(server, headers, status, &framing);
+    write_head(server, headers, status, framing);
     if (end)
         finish_response(server);
 }

@@ -16,6 +16,8 @@ void nu_headers_init(struct nu_headers *headers, struct nu_arena *arena, uint32_
     headers->holes = 0;
     headers->name_style = NU_NAMES_AS_WRITER_LIKES;
     headers->has_repeats = false;
+    headers->status = 0;
+    headers->status_text = NULL;
     headers->length_text.ptr = NULL;
     memset(headers->present, 0, sizeof(headers->present));
 }
@@ -25,6 +27,7 @@ void nu_headers_clear(struct nu_headers *headers)
     headers->used = 0;
     headers->holes = 0;
     headers->has_repeats = false;
+    headers->status_text = NULL;
     headers->length_text.ptr = NULL;
     memset(headers->present, 0, sizeof(headers->present));
 }

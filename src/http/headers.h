@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "http/header_name.h"
+#include "http/status.h"
 
 struct nu_header {
     struct nu_str name; /* lower case; ptr is NULL in a hole */
@@ -42,6 +43,8 @@ struct nu_headers {
     uint32_t holes;            /* among them */
     uint8_t name_style;        /* enum nu_name_style */
     bool has_repeats;          /* a known name may have more than one entry */
+    uint16_t status;           /* what a `:status` was read as: */
+    const char *status_text;   /* this one; NULL while none was read */
     uint64_t length;           /* what a Content-Length was read as: */
     struct nu_str length_text; /* this one; ptr is NULL while none was read */
     uint64_t present[NU_HEADERS_WORDS];
@@ -87,6 +90,17 @@ static inline bool nu_headers_read_length(struct nu_headers *headers, uint64_t *
     return true;
 }
 
+/* The number in `:status`, read once; 0 if there is none, or no such number. */
+static inline uint32_t nu_headers_status(struct nu_headers *headers)
+{
+    struct nu_str text = nu_headers_get_id(headers, NU_HEADER_STATUS);
+    if (nu_unlikely(text.ptr != headers->status_text || text.len != 3)) {
+        headers->status = (uint16_t)nu_status_parse(text);
+        headers->status_text = text.ptr;
+    }
+    return headers->status;
+}
+
 /* The places that are kept for a request's pseudo headers, in Envoy's order. */
 enum nu_request_place {
     NU_PLACE_AUTHORITY,
@@ -102,6 +116,15 @@ void nu_headers_reserve_first(struct nu_headers *headers, uint32_t n);
 /* Fills a reserved place. */
 void nu_headers_fill_first(struct nu_headers *headers, uint32_t index, enum nu_header_id id,
                            struct nu_str value);
+
+/* Fills the first one with the status that the three digits of `text` are. */
+static inline void nu_headers_fill_status(struct nu_headers *headers, struct nu_str text,
+                                          uint32_t status)
+{
+    nu_headers_fill_first(headers, 0, NU_HEADER_STATUS, text);
+    headers->status = (uint16_t)status;
+    headers->status_text = text.ptr;
+}
 
 /* Makes room for one more entry, and says which id it is to be known by. */
 enum nu_header_id nu_headers_grow(struct nu_headers *headers, enum nu_header_id id);

@@ -1,77 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of reason phrases. */
+/* The table of reason phrases, as status lines have them. */
 #include "http/status.h"
 
 enum { FIRST = 100, LAST = 599 };
 
-static const char *const reasons[LAST - FIRST + 1] = {
-    [100 - FIRST] = "Continue",
-    [101 - FIRST] = "Switching Protocols",
-    [200 - FIRST] = "OK",
-    [201 - FIRST] = "Created",
-    [202 - FIRST] = "Accepted",
-    [203 - FIRST] = "Non-Authoritative Information",
-    [204 - FIRST] = "No Content",
-    [205 - FIRST] = "Reset Content",
-    [206 - FIRST] = "Partial Content",
-    [207 - FIRST] = "Multi-Status",
-    [208 - FIRST] = "Already Reported",
-    [226 - FIRST] = "IM Used",
-    [300 - FIRST] = "Multiple Choices",
-    [301 - FIRST] = "Moved Permanently",
-    [302 - FIRST] = "Found",
-    [303 - FIRST] = "See Other",
-    [304 - FIRST] = "Not Modified",
-    [305 - FIRST] = "Use Proxy",
-    [307 - FIRST] = "Temporary Redirect",
-    [308 - FIRST] = "Permanent Redirect",
-    [400 - FIRST] = "Bad Request",
-    [401 - FIRST] = "Unauthorized",
-    [402 - FIRST] = "Payment Required",
-    [403 - FIRST] = "Forbidden",
-    [404 - FIRST] = "Not Found",
-    [405 - FIRST] = "Method Not Allowed",
-    [406 - FIRST] = "Not Acceptable",
-    [407 - FIRST] = "Proxy Authentication Required",
-    [408 - FIRST] = "Request Timeout",
-    [409 - FIRST] = "Conflict",
-    [410 - FIRST] = "Gone",
-    [411 - FIRST] = "Length Required",
-    [412 - FIRST] = "Precondition Failed",
-    [413 - FIRST] = "Payload Too Large",
-    [414 - FIRST] = "URI Too Long",
-    [415 - FIRST] = "Unsupported Media Type",
-    [416 - FIRST] = "Range Not Satisfiable",
-    [417 - FIRST] = "Expectation Failed",
-    [421 - FIRST] = "Misdirected Request",
-    [422 - FIRST] = "Unprocessable Entity",
-    [423 - FIRST] = "Locked",
-    [424 - FIRST] = "Failed Dependency",
-    [425 - FIRST] = "Too Early",
-    [426 - FIRST] = "Upgrade Required",
-    [428 - FIRST] = "Precondition Required",
-    [429 - FIRST] = "Too Many Requests",
-    [431 - FIRST] = "Request Header Fields Too Large",
-    [500 - FIRST] = "Internal Server Error",
-    [501 - FIRST] = "Not Implemented",
-    [502 - FIRST] = "Bad Gateway",
-    [503 - FIRST] = "Service Unavailable",
-    [504 - FIRST] = "Gateway Timeout",
-    [505 - FIRST] = "HTTP Version Not Supported",
-    [506 - FIRST] = "Variant Also Negotiates",
-    [507 - FIRST] = "Insufficient Storage",
-    [508 - FIRST] = "Loop Detected",
-    [510 - FIRST] = "Not Extended",
-    [511 - FIRST] = "Network Authentication Required",
-    [599 - FIRST] = "Last Unassigned Server Error Code",
+static const struct nu_str lines[LAST - FIRST + 1] = {
+#define LINE(code, reason) [code - FIRST] = NU_STR_INIT(#code " " reason)
+    LINE(100, "Continue"),
+    LINE(101, "Switching Protocols"),
+    LINE(200, "OK"),
+    LINE(201, "Created"),
+    LINE(202, "Accepted"),
+    LINE(203, "Non-Authoritative Information"),
+    LINE(204, "No Content"),
+    LINE(205, "Reset Content"),
+    LINE(206, "Partial Content"),
+    LINE(207, "Multi-Status"),
+    LINE(208, "Already Reported"),
+    LINE(226, "IM Used"),
+    LINE(300, "Multiple Choices"),
+    LINE(301, "Moved Permanently"),
+    LINE(302, "Found"),
+    LINE(303, "See Other"),
+    LINE(304, "Not Modified"),
+    LINE(305, "Use Proxy"),
+    LINE(307, "Temporary Redirect"),
+    LINE(308, "Permanent Redirect"),
+    LINE(400, "Bad Request"),
+    LINE(401, "Unauthorized"),
+    LINE(402, "Payment Required"),
+    LINE(403, "Forbidden"),
+    LINE(404, "Not Found"),
+    LINE(405, "Method Not Allowed"),
+    LINE(406, "Not Acceptable"),
+    LINE(407, "Proxy Authentication Required"),
+    LINE(408, "Request Timeout"),
+    LINE(409, "Conflict"),
+    LINE(410, "Gone"),
+    LINE(411, "Length Required"),
+    LINE(412, "Precondition Failed"),
+    LINE(413, "Payload Too Large"),
+    LINE(414, "URI Too Long"),
+    LINE(415, "Unsupported Media Type"),
+    LINE(416, "Range Not Satisfiable"),
+    LINE(417, "Expectation Failed"),
+    LINE(421, "Misdirected Request"),
+    LINE(422, "Unprocessable Entity"),
+    LINE(423, "Locked"),
+    LINE(424, "Failed Dependency"),
+    LINE(425, "Too Early"),
+    LINE(426, "Upgrade Required"),
+    LINE(428, "Precondition Required"),
+    LINE(429, "Too Many Requests"),
+    LINE(431, "Request Header Fields Too Large"),
+    LINE(500, "Internal Server Error"),
+    LINE(501, "Not Implemented"),
+    LINE(502, "Bad Gateway"),
+    LINE(503, "Service Unavailable"),
+    LINE(504, "Gateway Timeout"),
+    LINE(505, "HTTP Version Not Supported"),
+    LINE(506, "Variant Also Negotiates"),
+    LINE(507, "Insufficient Storage"),
+    LINE(508, "Loop Detected"),
+    LINE(510, "Not Extended"),
+    LINE(511, "Network Authentication Required"),
+    LINE(599, "Last Unassigned Server Error Code"),
+#undef LINE
 };
+
+struct nu_str nu_status_line(uint32_t status)
+{
+    return status - FIRST <= LAST - FIRST ? lines[status - FIRST] : nu_str_make(NULL, 0);
+}
 
 struct nu_str nu_status_reason(uint32_t status)
 {
-    const char *reason = NULL;
-    if (status >= FIRST && status <= LAST)
-        reason = reasons[status - FIRST];
-    return reason ? nu_str_from(reason) : NU_STR("Unknown");
+    enum { BEFORE_REASON = sizeof("200 ") - 1 };
+    struct nu_str line = nu_status_line(status);
+    return line.ptr ? nu_str_skip(line, BEFORE_REASON) : NU_STR("Unknown");
 }
 
 void nu_status_format(uint32_t status, char out[3])

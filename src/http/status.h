@@ -7,6 +7,8 @@
 
 /* The reason phrase, "Unknown" for a code without one. A constant. */
 struct nu_str nu_status_reason(uint32_t status);
+/* The code and its phrase, as in "200 OK"; ptr is NULL for a code without one. A constant. */
+struct nu_str nu_status_line(uint32_t status);
 
 /* 1 to 5 for 100 to 599, else 0. */
 static inline unsigned nu_status_class(uint32_t status)

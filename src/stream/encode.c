@@ -138,7 +138,7 @@ void nu_hcm_encode_headers(struct nu_filter_chain *chain, struct nu_headers *hea
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
     if (nu_unlikely(!stream->conn))
         return;
-    uint32_t status = nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
+    uint32_t status = nu_headers_status(headers);
     if (nu_unlikely(!is_final(stream, status))) {
         answer_without_status(stream);
         return;

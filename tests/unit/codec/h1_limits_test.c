@@ -298,6 +298,48 @@ TEST(responses_are_framed_by_what_is_sent_and_nothing_else)
         send_response(&responses[i]);
 }
 
+/* Sends a response whose head has a header of `len` bytes, with a known name or another one, and
+ * expects all of it. */
+static void send_long_response(size_t len, bool has_known_name)
+{
+    struct h1_requests run;
+    struct nu_strbuf value = {0};
+    struct nu_strbuf expected = {0};
+    struct nu_headers headers;
+    h1_requests_init(&run);
+    h1_wire_receive(&run.wire, NU_STR("GET / HTTP/1.1\r\nhost: a\r\n\r\n"), false);
+    run.server.codec.ops->dispatch(&run.server.codec);
+    for (size_t i = 0; i < len; i++)
+        nu_strbuf_add_char(&value, 'v');
+    nu_headers_init(&headers, &run.heard[0].arena, 4);
+    nu_headers_add_id(&headers, NU_HEADER_STATUS, NU_STR("418"));
+    if (has_known_name)
+        nu_headers_add_id(&headers, NU_HEADER_ACCESS_CONTROL_REQUEST_METHOD, nu_strbuf_str(&value));
+    else
+        nu_headers_add(&headers, nu_strbuf_str(&value), NU_STR("b"));
+    run.heard[0].encoder->ops->encode_headers(run.heard[0].encoder, &headers, true);
+    nu_strbuf_addf(&expected, "HTTP/1.1 418 Unknown\r\n%s%.*s%s\r\ncontent-length: 0\r\n\r\n",
+                   has_known_name ? "access-control-request-method: " : "",
+                   NU_STR_ARG(nu_strbuf_str(&value)), has_known_name ? "" : ": b");
+    char *sent = nu_alloc(expected.len + 1);
+    size_t sent_len = nu_buf_copy_out(&run.wire.conn.out, 0, sent, expected.len + 1);
+    assert_true(nu_str_eq(nu_str_make(sent, sent_len), nu_strbuf_str(&expected)));
+    nu_free(sent);
+    nu_strbuf_finish(&value);
+    nu_strbuf_finish(&expected);
+    h1_requests_finish(&run);
+}
+
+TEST(a_head_of_any_size_is_written_whole)
+{
+    size_t room = nu_block_size(NU_BLOCK_SMALL);
+    for (size_t len = room - 400; len < room + 100; len++) {
+        send_long_response(len, true);
+        send_long_response(len, false);
+    }
+    send_long_response(5 * room, true);
+}
+
 /* A client whose request is about to be sent. */
 static void begin_request(struct h1_response *run, const char *method, const char *length)
 {

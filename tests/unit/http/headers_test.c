@@ -333,6 +333,26 @@ TEST(a_length_is_that_of_the_present_value)
     end();
 }
 
+TEST(a_status_is_that_of_the_present_value)
+{
+    start();
+    assert_int_equal(nu_headers_status(&headers), 0);
+    nu_headers_reserve_first(&headers, 1);
+    nu_headers_fill_status(&headers, NU_STR("200"), 200);
+    assert_int_equal(nu_headers_status(&headers), 200);
+    nu_headers_set(&headers, NU_STR(":status"), NU_STR("503"));
+    assert_int_equal(nu_headers_status(&headers), 503);
+    struct nu_str text = nu_headers_get_id(&headers, NU_HEADER_STATUS);
+    nu_headers_set_id(&headers, NU_HEADER_STATUS, nu_str_make(text.ptr, 2));
+    assert_int_equal(nu_headers_status(&headers), 0);
+    nu_headers_remove_id(&headers, NU_HEADER_STATUS);
+    assert_int_equal(nu_headers_status(&headers), 0);
+    nu_headers_clear(&headers);
+    nu_headers_add_id(&headers, NU_HEADER_STATUS, text);
+    assert_int_equal(nu_headers_status(&headers), 503);
+    end();
+}
+
 TEST(of_pseudo_headers_only_known_ones_are_added)
 {
     start();

@@ -20,6 +20,23 @@ TEST(status_reasons_are_envoys)
     assert_str(nu_status_reason(0), "Unknown");
 }
 
+TEST(a_status_line_has_the_code_and_its_reason)
+{
+    for (uint32_t status = 0; status < 1000; status++) {
+        char code[3];
+        struct nu_str line = nu_status_line(status);
+        bool has_reason = !nu_str_eq(nu_status_reason(status), NU_STR("Unknown"));
+        assert_int_equal(line.ptr != NULL, has_reason);
+        if (!has_reason)
+            continue;
+        nu_status_format(status, code);
+        assert_memory_equal(line.ptr, code, 3);
+        assert_int_equal(line.ptr[3], ' ');
+    }
+    assert_str(nu_status_line(200), "200 OK");
+    assert_str(nu_status_line(599), "599 Last Unassigned Server Error Code");
+}
+
 TEST(status_class_and_text)
 {
     char text[3];

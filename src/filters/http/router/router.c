@@ -10,7 +10,6 @@
 #include "http/frame_metadata.h"
 #include "http/grpc.h"
 #include "http/lb_criteria.h"
-#include "http/status.h"
 #include "match/hash_policy.h"
 #include "stats/http_stats.h"
 #include "upstream/lb/lb_hash.h"
@@ -41,8 +40,7 @@ static void on_headers(struct nu_exchange *exchange, struct nu_headers *headers,
     for (struct nu_made_cookie *cookie = router->cookies; nu_unlikely(cookie != NULL);
          cookie = cookie->next)
         nu_headers_add_id(headers, NU_HEADER_SET_COOKIE, cookie->header);
-    nu_router_info(router)->response_code =
-        nu_status_parse(nu_headers_get_id(headers, NU_HEADER_STATUS));
+    nu_router_info(router)->response_code = nu_headers_status(headers);
     nu_router_info(router)->response_code_details = NU_STR("via_upstream");
     nu_route_finalize_response(match, headers, nu_router_request(router), nu_router_info(router));
     if (nu_unlikely(match->virtual_host->include_attempt_count_in_response))
