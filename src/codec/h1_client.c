@@ -320,21 +320,6 @@ static void pass_body(struct nu_h1_client *client, struct nu_h1_message *msg)
     }
 }
 
-/* Passes on what was parsed; the exchange may be over afterwards. */
-static void pass_parsed(struct nu_h1_client *client, struct nu_h1_message *msg)
-{
-    if (msg->phase == NU_H1_COMPLETE && !msg->head_passed && is_interim(msg)) {
-        pass_interim(client, msg);
-        return;
-    }
-    if (msg->phase >= NU_H1_BODY && !msg->head_passed && !is_interim(msg))
-        pass_head(client, msg);
-    if (is_current(client, msg) && msg->head_passed && !(client->flags & RESPONSE_DONE))
-        pass_body(client, msg);
-    if (is_current(client, msg) && (client->flags & RESPONSE_DONE))
-        complete_exchange(client);
-}
-
 static void note_received(struct nu_h1_client *client, size_t bytes)
 {
     struct nu_stream_info *info = client->decoder->info;
@@ -343,6 +328,35 @@ static void note_received(struct nu_h1_client *client, size_t bytes)
     info->upstream.wire_bytes_received += bytes;
     info->upstream.header_bytes_received += client->message->field_bytes - client->noted_fields;
     client->noted_fields = client->message->field_bytes;
+}
+
+/* What came with a plain head is read in the same go, unless the head made its reader wait. */
+static void read_on(struct nu_h1_client *client, struct nu_h1_message *msg)
+{
+    struct nu_buf *in = &client->conn->in;
+    size_t before = in->len;
+    if (before == 0 || msg->phase != NU_H1_BODY || msg->second || client->conn->read_holds)
+        return;
+    nu_h1_message_feed_plain_body(msg, in);
+    note_received(client, before - in->len);
+}
+
+/* Passes on what was parsed; the exchange may be over afterwards. */
+static void pass_parsed(struct nu_h1_client *client, struct nu_h1_message *msg)
+{
+    if (msg->phase == NU_H1_COMPLETE && !msg->head_passed && is_interim(msg)) {
+        pass_interim(client, msg);
+        return;
+    }
+    if (msg->phase >= NU_H1_BODY && !msg->head_passed && !is_interim(msg)) {
+        pass_head(client, msg);
+        if (nu_likely(is_current(client, msg)))
+            read_on(client, msg);
+    }
+    if (is_current(client, msg) && msg->head_passed && !(client->flags & RESPONSE_DONE))
+        pass_body(client, msg);
+    if (is_current(client, msg) && (client->flags & RESPONSE_DONE))
+        complete_exchange(client);
 }
 
 static void read_response(struct nu_h1_client *client)

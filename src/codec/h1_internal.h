@@ -42,20 +42,26 @@ struct nu_h1_message {
     const struct nu_h1_options *options; /* borrowed */
     struct nu_arena *arena;              /* borrowed: the stream's */
     struct nu_headers *headers;          /* head, borrowed from the decoder */
-    struct nu_headers *trailers;         /* in the arena; NULL until there are some */
     struct nu_headers *target;           /* what is being filled: headers or trailers */
     const struct nu_header_set *joined;  /* names whose values go into one field */
-    struct nu_buf body;                  /* read, not yet passed on */
-    struct nu_h1_second *second;         /* in the arena; NULL while the message is plain */
     struct nu_codec_error error;         /* once FAILED */
 
     /* Pieces of the line being read; views into the contiguous bytes. */
-    const char *head; /* first byte of the head or trailer section */
     struct nu_str url;
     struct nu_str reason;
-    struct nu_h1_chunks chunks;
-    struct nu_h1_field field; /* `line` is NULL before the first line ended */
-    uint32_t parsed;          /* bytes that hold no end of the first line */
+    struct nu_h1_chunks chunks; /* while is_chunked */
+    struct nu_h1_field field;   /* `line` is NULL before the first line ended */
+    uint64_t content_length;    /* 0 without one */
+    uint64_t body_left;         /* of it, while a plain message's body is read */
+    bool is_request;
+    bool has_name_rules; /* names are to be kept, or looked at for underscores */
+
+    /* From here on all is zero at first. */
+    struct nu_headers *trailers; /* in the arena; NULL until there are some */
+    struct nu_buf body;          /* read, not yet passed on */
+    struct nu_h1_second *second; /* in the arena; NULL while the message is plain */
+    const char *head;            /* first byte of the head or trailer section */
+    uint32_t parsed;             /* bytes that hold no end of the first line */
     uint32_t header_count;
     uint32_t field_bytes; /* of all fields, as Envoy counts header bytes */
     uint16_t underscores; /* names with an underscore that were dropped or refused */
@@ -63,21 +69,17 @@ struct nu_h1_message {
     uint16_t status;      /* of a response, once its first line was read */
     uint8_t http_minor;   /* of the version, like the status */
     uint8_t phase;        /* enum nu_h1_phase */
-    bool is_request;
+    uint8_t asks;         /* enum nu_h1_ask, of the request; for a response the question */
     bool is_chunked;
-    bool has_name_rules;  /* names are to be kept, or looked at for underscores */
+    bool has_length;      /* a Content-Length frames the body */
     bool has_repeated;    /* fields of the section are to be joined when it is complete */
     bool has_body;        /* more than the head is to come */
     bool keep_alive;      /* as the message itself says */
     bool head_passed;     /* decoder->on_headers was called */
     bool expects_no_body; /* the response to a HEAD */
     bool reads_to_eof;
-    bool is_tunnel;  /* all that follows the head are bytes of a tunnel: of a request that asks for
+    bool is_tunnel; /* all that follows the head are bytes of a tunnel: of a request that asks for
                        one, of a response that grants it */
-    uint8_t asks;    /* enum nu_h1_ask, of the request; for a response the question */
-    bool has_length; /* a Content-Length frames the body */
-    uint64_t content_length; /* 0 without one */
-    uint64_t body_left;      /* of it, while a plain message's body is read */
 };
 
 /* Makes a message in the decoder's arena. */
@@ -100,6 +102,9 @@ static inline bool nu_h1_skip_empty_lines(struct nu_buf *in)
  * the phase and the collected parts.
  */
 void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in);
+/* Feeds the body of a plain message, which is everything up to its length or to the connection's end:
+ * nothing of it can be wrong. */
+void nu_h1_message_feed_plain_body(struct nu_h1_message *msg, struct nu_buf *in);
 /* Whether it keeps its bytes in the input until more of them come: of a head or a trailer section,
  * which the limit of a head bounds. */
 static inline bool nu_h1_message_needs_more(const struct nu_h1_message *msg)

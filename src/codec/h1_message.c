@@ -124,11 +124,14 @@ int nu_h1_message_end_head(struct nu_h1_message *msg)
 struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
                                            const struct nu_h1_options *options, bool is_request)
 {
-    struct nu_h1_message *msg = nu_arena_calloc(decoder->arena, sizeof(*msg));
+    struct nu_h1_message *msg = nu_arena_alloc(decoder->arena, sizeof(*msg));
+    memset(&msg->trailers, 0, sizeof(*msg) - offsetof(struct nu_h1_message, trailers));
     msg->options = options;
     msg->arena = decoder->arena;
     msg->headers = decoder->headers;
     msg->target = decoder->headers;
+    msg->field.line = NULL;
+    msg->content_length = 0;
     msg->headers->name_style = (uint8_t)options->keep_names;
     msg->is_request = is_request;
     msg->has_name_rules = options->keep_names || options->underscore_action != NU_UNDERSCORE_ALLOW;
@@ -248,33 +251,22 @@ static const char *read_plain_request_line(struct nu_h1_message *msg, const char
     return stop + version.len;
 }
 
-static bool is_ascii(struct nu_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < ' ' || text.ptr[i] > '~')
-            return false;
-    }
-    return true;
-}
-
 /* The same for a plain status line. */
 static const char *read_plain_status_line(struct nu_h1_message *msg, const char *end)
 {
-    enum { REASON_MAX = 64, BEFORE_REASON = sizeof("HTTP/1.1 200 ") - 1 };
+    enum { BEFORE_REASON = sizeof("HTTP/1.1 200 ") - 1 };
     const char *p = msg->head;
     if (end - p < BEFORE_REASON + 3 || memcmp(p, "HTTP/1.1 ", 9) != 0 || !are_digits(p + 9) ||
         p[12] != ' ')
         return NULL;
     const char *reason = p + BEFORE_REASON;
-    const char *cr = memchr(reason, '\r', nu_min_size((size_t)(end - 1 - reason), REASON_MAX));
-    if (!cr || cr == reason || cr[1] != '\n')
+    const char *stop = nu_plain_text_end(reason, end);
+    if (end - stop < 2 || stop == reason || memcmp(stop, "\r\n", 2) != 0)
         return NULL;
-    msg->reason = nu_str_make(reason, (size_t)(cr - reason));
-    if (!is_ascii(msg->reason))
-        return NULL;
+    msg->reason = nu_str_make(reason, (size_t)(stop - reason));
     msg->http_minor = 1;
     msg->status = read_status(p + 9);
-    return cr + 2;
+    return stop + 2;
 }
 
 static const char *read_plain_line(struct nu_h1_message *msg, const char *end)
@@ -588,8 +580,7 @@ static void feed_body(struct nu_h1_message *msg, struct nu_buf *in)
         nu_buf_drain(in, taken);
 }
 
-/* The body of a plain message, which is everything up to its length or to the connection's end. */
-static void feed_plain_body(struct nu_h1_message *msg, struct nu_buf *in)
+void nu_h1_message_feed_plain_body(struct nu_h1_message *msg, struct nu_buf *in)
 {
     if (msg->reads_to_eof) {
         nu_buf_move_all(&msg->body, in);
@@ -612,7 +603,7 @@ void nu_h1_message_feed(struct nu_h1_message *msg, struct nu_buf *in)
         if (phase != NU_H1_BODY)
             feed_section(msg, in);
         else if (nu_likely(!msg->second))
-            feed_plain_body(msg, in);
+            nu_h1_message_feed_plain_body(msg, in);
         else if (msg->is_chunked)
             feed_chunks(msg, in);
         else

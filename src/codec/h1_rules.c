@@ -29,6 +29,7 @@ static bool may_be_nominated(struct nu_str name)
 struct connection_tokens {
     bool close;
     bool keep_alive;
+    bool is_rejected;
 };
 
 /* One name of a Connection header: an option of ours, or a header that ends here. A request that
@@ -56,8 +57,10 @@ static bool apply_connection_token(struct nu_h1_message *msg, struct nu_str toke
 }
 
 /* Reads the Connection headers and removes what they name (RFC 9110 7.6.1). */
-static NU_NOINLINE bool read_connection(struct nu_h1_message *msg, struct connection_tokens *tokens)
+static NU_NOINLINE struct connection_tokens read_connection(struct nu_h1_message *msg)
 {
+    static const struct connection_tokens rejected = {.is_rejected = true};
+    struct connection_tokens tokens = {0};
     unsigned nominated = 0;
     for (uint32_t i = 0; i < msg->headers->used; i++) {
         struct nu_header *header = &msg->headers->entries[i];
@@ -67,12 +70,12 @@ static NU_NOINLINE bool read_connection(struct nu_h1_message *msg, struct connec
         while (rest.ptr) {
             struct nu_str token = nu_str_trim(nu_str_split(&rest, ','));
             if (token.len && ++nominated > MAX_NOMINATED)
-                return false;
-            if (token.len && !apply_connection_token(msg, token, tokens))
-                return false;
+                return rejected;
+            if (token.len && !apply_connection_token(msg, token, &tokens))
+                return rejected;
         }
     }
-    return true;
+    return tokens;
 }
 
 static NU_NOINLINE bool has_token(struct nu_str list, struct nu_str token)
@@ -91,11 +94,11 @@ static inline bool proxy_connection_closes(const struct nu_headers *headers)
            has_token(nu_headers_get_id(headers, NU_HEADER_PROXY_CONNECTION), NU_STR("close"));
 }
 
-static void decide_keep_alive(struct nu_h1_message *msg, const struct connection_tokens *tokens)
+static void decide_keep_alive(struct nu_h1_message *msg, struct connection_tokens tokens)
 {
     bool http11 = msg->http_minor >= 1;
-    bool closes = tokens->close || proxy_connection_closes(msg->headers);
-    msg->keep_alive = !closes && (http11 || tokens->keep_alive);
+    bool closes = tokens.close || proxy_connection_closes(msg->headers);
+    msg->keep_alive = !closes && (http11 || tokens.keep_alive);
 }
 
 /* Content-Length beside Transfer-Encoding, codings but "chunked", repeated lengths. */
@@ -117,6 +120,7 @@ static int check_framing(struct nu_h1_message *msg)
         nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
         lengths = 0;
         msg->is_chunked = true;
+        msg->chunks = (struct nu_h1_chunks){0};
     }
     if (lengths > 1)
         return FAIL(msg, 400, "http1.codec_error");
@@ -275,9 +279,11 @@ int nu_h1_check_request(struct nu_h1_message *msg)
         return code;
     if (nu_unlikely(nu_str_eq(method, NU_STR("CONNECT"))) && (code = check_connect(msg)) != 0)
         return code;
-    if (nu_headers_has_id(headers, NU_HEADER_CONNECTION) && !read_connection(msg, &tokens))
+    if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))
+        tokens = read_connection(msg);
+    if (nu_unlikely(tokens.is_rejected))
         return FAIL(msg, 400, "http1.connection_header_rejected");
-    decide_keep_alive(msg, &tokens);
+    decide_keep_alive(msg, tokens);
     if (nu_unlikely(msg->second != NULL) && !is_known_method(method))
         return FAIL(msg, 400, "http1.codec_error");
     nu_headers_fill_first(headers, NU_PLACE_METHOD, NU_HEADER_METHOD, method);
@@ -290,16 +296,18 @@ int nu_h1_check_request(struct nu_h1_message *msg)
 }
 
 /* What a server's Connection headers name is left as it is, as Envoy leaves it. */
-static NU_NOINLINE void read_response_connection(const struct nu_headers *headers,
-                                                 struct connection_tokens *tokens)
+static NU_NOINLINE struct connection_tokens
+read_response_connection(const struct nu_headers *headers)
 {
+    struct connection_tokens tokens = {0};
     nu_headers_for_each(header, headers)
     {
         if (header->id != NU_HEADER_CONNECTION)
             continue;
-        tokens->close |= has_token(header->value, NU_STR("close"));
-        tokens->keep_alive |= has_token(header->value, NU_STR("keep-alive"));
+        tokens.close |= has_token(header->value, NU_STR("close"));
+        tokens.keep_alive |= has_token(header->value, NU_STR("keep-alive"));
     }
+    return tokens;
 }
 
 static void put_status(struct nu_h1_message *msg)
@@ -344,8 +352,8 @@ int nu_h1_check_response(struct nu_h1_message *msg)
     if (no_framing && msg->content_length > 0)
         return FAIL(msg, 502, "http1.content_length_not_allowed");
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))
-        read_response_connection(headers, &tokens);
-    decide_keep_alive(msg, &tokens);
+        tokens = read_response_connection(headers);
+    decide_keep_alive(msg, tokens);
     put_status(msg);
     bool no_length = !msg->is_chunked && !msg->has_length;
     bool no_body = nu_h1_is_bodiless(status) || msg->expects_no_body;

@@ -223,6 +223,21 @@ const char *nu_plain_path_end(const char *p, const char *end)
     return p;
 }
 
+const char *nu_plain_text_end(const char *p, const char *end)
+{
+#if NU_HEADER_SCAN
+    while (end - p >= 16) {
+        unsigned other = nu_scan_no_text(p);
+        if (other)
+            return p + __builtin_ctz(other);
+        p += 16;
+    }
+#endif
+    while (p < end && *p >= ' ' && *p <= '~')
+        p++;
+    return p;
+}
+
 bool nu_header_value_is_valid(struct nu_str value)
 {
     return value.len == 0 ||

@@ -53,6 +53,8 @@ const char *nu_header_name_end(const char *p, const char *end);
 const char *nu_header_value_end(const char *p, const char *end);
 /* The first byte from `p` on that is no visible ASCII character or is '#', or `end`. */
 const char *nu_plain_path_end(const char *p, const char *end);
+/* The first byte from `p` on that is no visible ASCII character or blank, or `end`. */
+const char *nu_plain_text_end(const char *p, const char *end);
 /* Whether `c` is one of RFC 9110's token characters. */
 bool nu_is_token_char(char c);
 

@@ -236,8 +236,8 @@ size_t nu_headers_count_of(const struct nu_headers *headers, struct nu_str name)
 
 size_t nu_headers_count_id(const struct nu_headers *headers, enum nu_header_id id)
 {
-    if (!nu_headers_has_id(headers, id))
-        return 0;
+    if (!nu_headers_has_id(headers, id) || !headers->has_repeats)
+        return nu_headers_has_id(headers, id);
     size_t count = 0;
     for (uint32_t i = headers->first[id]; i < headers->used; i++)
         count += headers->entries[i].id == id;
