@@ -35,14 +35,15 @@ static struct nu_code_class *class_of(struct nu_codes *codes, unsigned hundred)
 
 struct nu_counter *nu_codes_counter(struct nu_codes *codes, unsigned status)
 {
-    struct nu_code_class *of_class = class_of(codes, status / 100 - 1);
-    _Atomic(struct nu_code_ten *) *at = &of_class->tens[status / 10 % 10];
-    struct nu_code_ten *ten = atomic_load_explicit(at, memory_order_relaxed);
-    if (!ten) {
-        ten = nu_stat_alloc(sizeof(*ten));
-        atomic_store_explicit(at, ten, memory_order_release);
+    struct nu_code_class *of_class = class_of(codes, status / NU_CODES_OF_CLASS - 1);
+    unsigned code = status % NU_CODES_OF_CLASS;
+    _Atomic(struct nu_code_run *) *at = &of_class->runs[code / NU_CODES_OF_RUN];
+    struct nu_code_run *run = atomic_load_explicit(at, memory_order_relaxed);
+    if (!run) {
+        run = nu_stat_alloc(sizeof(*run));
+        atomic_store_explicit(at, run, memory_order_release);
     }
-    return &ten->codes[status % 10];
+    return &run->codes[code % NU_CODES_OF_RUN];
 }
 
 struct nu_counter *nu_codes_class_counter(struct nu_codes *codes, unsigned hundred)
@@ -52,7 +53,7 @@ struct nu_counter *nu_codes_class_counter(struct nu_codes *codes, unsigned hundr
 
 void nu_codes_inc_slow(struct nu_codes *codes, unsigned status)
 {
-    unsigned hundred = status / 100 - 1;
+    unsigned hundred = status / NU_CODES_OF_CLASS - 1;
     if (hundred >= NU_CODE_CLASSES) {
         nu_counter_inc(&codes->unknown);
         return;
@@ -67,8 +68,8 @@ void nu_codes_finish(struct nu_codes *codes)
         struct nu_code_class *of_class = codes->classes[i];
         if (!of_class)
             continue;
-        for (unsigned ten = 0; ten < 10; ten++)
-            nu_stat_free(of_class->tens[ten], sizeof(struct nu_code_ten));
+        for (size_t run = 0; run < NU_ARRAY_LEN(of_class->runs); run++)
+            nu_stat_free(of_class->runs[run], sizeof(struct nu_code_run));
         nu_stat_free(of_class, sizeof(*of_class));
     }
 }
@@ -84,9 +85,9 @@ uint64_t nu_codes_read(const struct nu_codes *codes, unsigned index)
     unsigned code = index % NU_CODE_INDEXES_PER_CLASS;
     if (code == NU_CODE_CLASS_TOTAL)
         return nu_counter_get(&of_class->total);
-    struct nu_code_ten *ten =
-        atomic_load_explicit(&of_class->tens[code / 10], memory_order_acquire);
-    return ten ? nu_counter_get(&ten->codes[code % 10]) : 0;
+    struct nu_code_run *run =
+        atomic_load_explicit(&of_class->runs[code / NU_CODES_OF_RUN], memory_order_acquire);
+    return run ? nu_counter_get(&run->codes[code % NU_CODES_OF_RUN]) : 0;
 }
 
 unsigned nu_codes_next(const struct nu_codes *codes, unsigned index)
@@ -99,10 +100,11 @@ unsigned nu_codes_next(const struct nu_codes *codes, unsigned index)
         if (!of_class)
             index += NU_CODE_INDEXES_PER_CLASS - code;
         else if (code == NU_CODE_CLASS_TOTAL ||
-                 atomic_load_explicit(&of_class->tens[code / 10], memory_order_relaxed))
+                 atomic_load_explicit(&of_class->runs[code / NU_CODES_OF_RUN],
+                                      memory_order_relaxed))
             return index;
         else
-            index += 10 - code % 10;
+            index += nu_min_u32(NU_CODES_OF_RUN - code % NU_CODES_OF_RUN, NU_CODES_OF_CLASS - code);
     }
     return index;
 }

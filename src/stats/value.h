@@ -78,18 +78,18 @@ void nu_text_set(struct nu_text *text, struct nu_str value);
 
 /*
  * A family of counters by HTTP status: one per code from 100 to 599, one per class (2xx), and one
- * for every other number. They come into being when they are first counted, ten codes at a time.
+ * for every other number. They come into being when they are first counted, some codes at a time.
  */
-struct nu_code_ten {
-    struct nu_counter codes[10];
+enum { NU_CODE_CLASSES = 5, NU_CODES_OF_CLASS = 100, NU_CODES_OF_RUN = 8 };
+
+struct nu_code_run {
+    struct nu_counter codes[NU_CODES_OF_RUN];
 };
 
 struct nu_code_class {
     struct nu_counter total;
-    _Atomic(struct nu_code_ten *) tens[10];
+    _Atomic(struct nu_code_run *) runs[(NU_CODES_OF_CLASS - 1) / NU_CODES_OF_RUN + 1];
 };
-
-enum { NU_CODE_CLASSES = 5 };
 
 struct nu_codes {
     _Atomic(struct nu_code_class *) classes[NU_CODE_CLASSES]; /* owned by the block */
@@ -101,18 +101,19 @@ void nu_codes_inc_slow(struct nu_codes *codes, unsigned status);
 /* Counts a response: its code and its class. */
 static inline void nu_codes_inc(struct nu_codes *codes, unsigned status)
 {
-    unsigned hundred = status / 100 - 1; /* wraps to a large number below 100 */
+    unsigned hundred = status / NU_CODES_OF_CLASS - 1; /* wraps to a large number below 100 */
+    unsigned code = status % NU_CODES_OF_CLASS;
     struct nu_code_class *of_class = NULL;
-    struct nu_code_ten *ten = NULL;
+    struct nu_code_run *run = NULL;
     if (nu_likely(hundred < NU_CODE_CLASSES))
         of_class = atomic_load_explicit(&codes->classes[hundred], memory_order_relaxed);
     if (nu_likely(of_class != NULL))
-        ten = atomic_load_explicit(&of_class->tens[status / 10 % 10], memory_order_relaxed);
-    if (nu_unlikely(ten == NULL)) {
+        run = atomic_load_explicit(&of_class->runs[code / NU_CODES_OF_RUN], memory_order_relaxed);
+    if (nu_unlikely(run == NULL)) {
         nu_codes_inc_slow(codes, status);
         return;
     }
-    nu_counter_inc(&ten->codes[status % 10]);
+    nu_counter_inc(&run->codes[code % NU_CODES_OF_RUN]);
     nu_counter_inc(&of_class->total);
 }
 
