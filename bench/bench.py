@@ -27,6 +27,9 @@ QUICK_PEERS = "floor,nuncio,nginx,haproxy,envoy"
 
 
 def chosen_peers(names):
+    unknown = [name for name in (names or "").split(",") if name and name not in PEERS]
+    if unknown:
+        sys.exit(f"bench.py: no peer is called {', '.join(unknown)}; there are {', '.join(PEERS)}")
     peers = [PEERS[name] for name in (names.split(",") if names else PEERS)]
     missing = [peer.name for peer in peers if not peer.path]
     if missing:
@@ -35,9 +38,12 @@ def chosen_peers(names):
 
 
 def chosen_scenarios(patterns):
-    return [scenario for scenario in SCENARIOS
-            if any(fnmatch.fnmatch(scenario.name, pattern)
-                   for pattern in (patterns or "*").split(","))]
+    chosen = [scenario for scenario in SCENARIOS
+              if any(fnmatch.fnmatch(scenario.name, pattern)
+                     for pattern in (patterns or "*").split(","))]
+    if not chosen:
+        sys.exit(f"bench.py: no scenario is called {patterns}; bench.py list shows them")
+    return chosen
 
 
 def is_able(peer, scenario):

@@ -43,12 +43,20 @@ static const struct nu_match_predicate *combine(const struct nu_match_factory *f
     return ok ? predicate : NULL;
 }
 
+static void warn_of_never(const struct nu_match_factory *factory, const void *proto)
+{
+    nu_config_warn(factory->ctx, proto, NULL,
+                   "never holds: the head of the answer alone is looked at, as in Envoy");
+}
+
 /* Compiled for the sake of their mistakes, even where they are never asked. */
 static const struct nu_match_predicate *
 read_headers(const struct nu_match_factory *factory, enum kind kind,
              const Envoy__Config__Common__Matcher__V3__HttpHeadersMatch *proto)
 {
     struct nu_match_predicate *predicate = create(factory, kind);
+    if (kind != HEADERS_MATCH)
+        warn_of_never(factory, proto);
     return nu_header_matcher_list_from_protos(factory, proto->headers, proto->n_headers,
                                               &predicate->headers)
                ? predicate
@@ -61,6 +69,7 @@ read_body(const struct nu_match_factory *factory,
           const Envoy__Config__Common__Matcher__V3__HttpGenericBodyMatch *proto)
 {
     bool ok = true;
+    warn_of_never(factory, proto);
     for (size_t i = 0; i < proto->n_patterns; i++) {
         const pattern_proto *pattern = proto->patterns[i];
         if (pattern->rule_case != PATTERN(BINARY_MATCH) || pattern->binary_match.len)

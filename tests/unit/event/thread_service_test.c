@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Services of threads: which thread starts them, what it asks of them, and when they end. */
 #include "harness/test.h"
 
 #include "event/thread_service.h"

@@ -77,6 +77,28 @@ TEST(a_tree_holds_for_the_head_of_an_answer)
     }
 }
 
+TEST(what_never_holds_is_warned_of)
+{
+    static const struct {
+        const char *predicate;
+        size_t warnings;
+    } conditions[] = {
+        {STATUS("404"), 0},
+        {"{any_match: true}", 0},
+        {REQUEST, 1},
+        {"{not_match: " REQUEST "}", 1},
+        {"{http_response_trailers_match: {}}", 1},
+        {"{or_match: {rules: [{http_request_trailers_match: {}}, "
+         "{http_request_generic_body_match: {patterns: [{string_match: a}]}}]}}",
+         2},
+    };
+    for (size_t i = 0; i < NU_ARRAY_LEN(conditions); i++) {
+        assert_non_null(load(conditions[i].predicate));
+        assert_int_equal(ctx.warnings.count, conditions[i].warnings);
+        unload();
+    }
+}
+
 /* In a part that is never asked, too. */
 static const char *const mistakes[][2] = {
     {"{}", "a rule is required"},

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What operators and logs call ciphers, groups and versions: the names that BoringSSL has. */
 #include "tls/names.h"
 
 #include <openssl/ssl.h>
