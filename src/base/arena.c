@@ -139,7 +139,7 @@ void *nu_arena_alloc_slow(struct nu_arena *arena, size_t size)
     return ptr;
 }
 
-NU_NOINLINE void *nu_arena_alloc_zeroed(struct nu_arena *arena, size_t size, size_t zeroed)
+void *nu_arena_alloc_zeroed(struct nu_arena *arena, size_t size, size_t zeroed)
 {
     void *ptr = nu_arena_alloc(arena, size);
     nu_hide(zeroed);

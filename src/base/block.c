@@ -21,12 +21,16 @@ static const size_t class_sizes[NU_BLOCK_CLASS_COUNT] = {
 };
 
 /* How many free blocks a thread keeps of each class: 4 MiB, 2 MiB and 4 MiB. */
-static const uint32_t class_keep[NU_BLOCK_CLASS_COUNT] = {682, 128, 64};
+enum { KEEP_SMALL = 682, KEEP_MEDIUM = 128, KEEP_LARGE = 64 };
 
 static _Thread_local struct {
     struct nu_block *free;
-    uint32_t count;
-} cache[NU_BLOCK_CLASS_COUNT];
+    uint32_t room; /* how many more the list takes */
+} cache[NU_BLOCK_CLASS_COUNT] = {
+    [NU_BLOCK_SMALL] = {.room = KEEP_SMALL},
+    [NU_BLOCK_MEDIUM] = {.room = KEEP_MEDIUM},
+    [NU_BLOCK_LARGE] = {.room = KEEP_LARGE},
+};
 
 size_t nu_block_size(enum nu_block_class block_class)
 {
@@ -50,7 +54,7 @@ struct nu_block *nu_block_get(enum nu_block_class block_class)
     if (nu_unlikely(!block))
         return block_create(class_sizes[block_class], block_class);
     cache[block_class].free = block->next_free;
-    cache[block_class].count--;
+    cache[block_class].room++;
     nu_unpoison(block->data, block->size);
     block->refs = 1;
     block->fill = 0;
@@ -77,13 +81,13 @@ struct nu_block *nu_block_get_exact(size_t size)
 void nu_block_release(struct nu_block *block)
 {
     uint32_t c = block->block_class;
-    if (c >= NU_BLOCK_CLASS_COUNT || cache[c].count >= class_keep[c]) {
+    if (nu_unlikely(c >= NU_BLOCK_CLASS_COUNT || cache[c].room == 0)) {
         nu_free(block);
         return;
     }
     block->next_free = cache[c].free;
     cache[c].free = block;
-    cache[c].count++;
+    cache[c].room--;
     nu_poison(block->data, block->size);
 }
 
@@ -93,16 +97,18 @@ void nu_block_cache_clear(void)
         while (cache[c].free) {
             struct nu_block *block = cache[c].free;
             cache[c].free = block->next_free;
+            cache[c].room++;
             nu_free(block);
         }
-        cache[c].count = 0;
     }
 }
 
 size_t nu_block_cache_bytes(void)
 {
     size_t bytes = 0;
-    for (int c = 0; c < NU_BLOCK_CLASS_COUNT; c++)
-        bytes += cache[c].count * (class_sizes[c] + sizeof(struct nu_block));
+    for (int c = 0; c < NU_BLOCK_CLASS_COUNT; c++) {
+        for (const struct nu_block *block = cache[c].free; block; block = block->next_free)
+            bytes += sizeof(*block) + block->size;
+    }
     return bytes;
 }

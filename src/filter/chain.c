@@ -145,7 +145,10 @@ void nu_chain_encode_data(struct nu_filter *self, struct nu_buf *data, bool end)
     struct nu_filter_chain *chain = self->chain;
     if (!is_over(chain, NU_ENCODE) && !chain->replied) {
         chain->half[NU_ENCODE].ended |= end;
-        nu_chain_pass_data(chain, NU_ENCODE, self->index - 1, data, end);
+        if (nu_likely(!chain->config->at[NU_ENCODE][NU_PHASE_DATA]))
+            chain->ops->encode_data(chain, data, end); /* no filter looks at it */
+        else
+            nu_chain_pass_data(chain, NU_ENCODE, self->index - 1, data, end);
     }
     nu_buf_clear(data);
 }

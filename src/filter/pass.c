@@ -275,12 +275,12 @@ static inline void pass_headers(struct nu_filter_chain *chain, enum nu_direction
 }
 
 /* Each direction has code of its own, in which the other's is left out. */
-static NU_NOINLINE void decode_headers(struct nu_filter_chain *chain, int i, bool end)
+static void decode_headers(struct nu_filter_chain *chain, int i, bool end)
 {
     pass_headers(chain, NU_DECODE, i, end);
 }
 
-static NU_NOINLINE void encode_headers(struct nu_filter_chain *chain, int i, bool end)
+static void encode_headers(struct nu_filter_chain *chain, int i, bool end)
 {
     pass_headers(chain, NU_ENCODE, i, end);
 }

@@ -250,30 +250,31 @@ static void start_with_copies(struct nu_router *router, struct nu_headers *heade
         nu_shadows_cancel(shadows);
 }
 
-/* What the exchange is to do; the headers are as the upstream is to see them. */
+/* What the exchange is to do; the headers are as the upstream is to see them. All that is not said
+ * here is zero from the beginning. */
 static void fill_params(struct nu_router *router, struct nu_headers *headers)
 {
     const struct nu_route *route = router->match.route;
+    const struct nu_request_limits *limits = &router->limits;
     struct nu_filter_chain *chain = router->base.chain;
     struct nu_exchange_params *params = &router->exchange.params;
-    *params = (struct nu_exchange_params){
-        .cluster = router->cluster,
-        .priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT,
-        .lb.override_host = chain->override_host,
-        .lb.complete = complete_for_aggregate,
-        .timeout_ms = router->limits.timeout_ms,
-        .timeout_status = router->limits.alt_response ? 204 : 504,
-        .is_internal = chain->info->is_internal,
-        .charging = charging_of(router, headers),
-        .also = also_of(router),
-        .tunnel = (enum nu_tunnel)chain->info->tunnel,
-        .asks_first = route->internal_redirect != NULL,
-        .raw = raw_of(router, route, headers),
-        .retry = router->limits.rules,
-        .body_limit = nu_request_body_limit(route, nu_filter_decoder_buffer_limit(&router->base)),
-        .metadata = router->metadata,
-    };
+    params->cluster = router->cluster;
+    params->priority = route->is_high_priority ? NU_PRIORITY_HIGH : NU_PRIORITY_DEFAULT;
+    params->lb.override_host = chain->override_host;
+    params->lb.complete = complete_for_aggregate;
     complete_context(router, &params->lb, router->cluster, headers);
+    params->timeout_ms = limits->timeout_ms;
+    params->timeout_status = limits->alt_response ? 204 : 504;
+    params->is_internal = chain->info->is_internal;
+    params->charging = charging_of(router, headers);
+    params->also = also_of(router);
+    params->tunnel = (enum nu_tunnel)chain->info->tunnel;
+    params->asks_first = route->internal_redirect != NULL;
+    params->raw = raw_of(router, route, headers);
+    params->retry = limits->rules;
+    params->body_limit =
+        nu_request_body_limit(route, nu_filter_decoder_buffer_limit(&router->base));
+    params->metadata = router->metadata;
 }
 
 static void forward(struct nu_router *router, const struct nu_route_match *match,
@@ -474,7 +475,7 @@ const struct nu_filter_class nu_router_filter = {
     .abi = NUNCIO_FILTER_ABI,
     .name = "envoy.filters.http.router",
     .instance_size = sizeof(struct nu_router),
-    .zeroed_size = offsetof(struct nu_router, match),
+    .zeroed_size = NU_ROUTER_ZEROED,
     .is_terminal = true,
     .open = open_filter,
     .close = close_filter,

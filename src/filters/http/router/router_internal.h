@@ -30,12 +30,18 @@ struct nu_router {
     struct nu_lb_named_hosts *named; /* hosts that the request names; NULL before it was asked */
     struct nu_str cluster_name;      /* which the route had when it was found */
     bool forwarding;                 /* the exchange was started */
+    struct nu_exchange exchange;
 
-    /* What is set before it is used; all above is zero at first. */
+    /* What is set before it is used; what is above, up to the exchange's parameters, is zero at
+     * first (NU_ROUTER_ZEROED). */
     struct nu_route_match match; /* as the request was sent: the stream's may change later */
     struct nu_request_limits limits;
     struct nu_route_stats *also[3]; /* of the virtual cluster and the route, up to a NULL */
-    struct nu_exchange exchange;
+};
+
+enum {
+    NU_ROUTER_ZEROED =
+        offsetof(struct nu_router, exchange.params) + sizeof(struct nu_exchange_params)
 };
 
 static inline struct nu_router *nu_router_of_exchange(struct nu_exchange *exchange)
