@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Both ends of shared queues, for tests/e2e/test_wasm_shared.py. The plug-in's configuration is a name:
- * one that begins with "take" registers the queue "q" and logs what it gets; requests to any of them
- * put things into the queue "q" of the vm_id "takers", or of their own.
+ * one that begins with "take" registers the queue "q", logs what it gets, and counts that as the metric
+ * "got"; requests to any of them put things into the queue "q" of the vm_id "takers", or of their own.
  */
 #include "proxy_wasm.h"
 
 static char name_bytes[64];
 static struct text name; /* what the plug-in is called, which was configured last in this VM */
 static uint32_t taken_root;
+static uint32_t got;
 
 static struct text path_;
 
@@ -22,6 +23,7 @@ PROXY_EXPORT(proxy_on_configure) int on_configure(uint32_t root, size_t size)
     memcpy(name_bytes, bytes.ptr, name.size);
     if (begins(name, "take")) {
         taken_root = root;
+        proxy_define_metric(0, LITERAL("got"), &got);
         if (proxy_register_shared_queue(LITERAL("q"), &token) != 0 || token == 0)
             return 0;
     }
@@ -37,6 +39,7 @@ PROXY_EXPORT(proxy_on_queue_ready) void on_queue_ready(uint32_t root, uint32_t t
     if (status != 0)
         bytes = number((uint64_t)status);
     log_("got ", bytes);
+    proxy_increment_metric(got, 1);
     if (is(bytes, "trap"))
         __builtin_trap();
 }
