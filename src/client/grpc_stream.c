@@ -285,16 +285,14 @@ struct nu_grpc_stream *nu_grpc_stream_create(struct nu_loop *loop,
     return stream;
 }
 
-/* What says how bytes are framed on a connection is not the caller's. */
+/* Not the caller's to say. */
 static bool is_framing(struct nu_str name)
 {
-    static const char *const names[] = {"connection",       "content-length",    "keep-alive",
-                                        "proxy-connection", "transfer-encoding", "upgrade"};
-    for (size_t i = 0; i < NU_ARRAY_LEN(names); i++) {
-        if (nu_str_eq_nocase(name, nu_str_from(names[i])))
-            return true;
-    }
-    return false;
+    static const struct nu_header_set framing = NU_HEADER_SET_OF(NU_FRAMING_HEADERS);
+    if (!nu_header_name_is_valid(name))
+        return false;
+    enum nu_header_id id = nu_header_id_of_token(name);
+    return id == NU_HEADER_CONTENT_LENGTH || nu_header_set_has(&framing, id);
 }
 
 static struct nu_str name_of(struct nu_str name)
@@ -308,7 +306,7 @@ static void put_metadata(struct nu_grpc_stream *stream, struct nu_str name, stru
     struct nu_strbuf text = {0};
     if (is_framing(name))
         return;
-    if (nu_str_ends_with(name, NU_STR("-bin"))) {
+    if (nu_str_ends_with_nocase(name, NU_STR("-bin"))) {
         nu_base64_add(&text, value);
         value = nu_strbuf_str(&text);
     }

@@ -220,6 +220,21 @@ struct nu_header_set {
 #define NU_HEADER_SET_BIT2(id) | NU_HEADER_SET_BIT(NU_HEADER_##id, 2)
 _Static_assert(NU_HEADERS_WORDS == 3, "NU_HEADER_SET_OF has one part per word");
 
+static inline bool nu_header_set_has(const struct nu_header_set *set, enum nu_header_id id)
+{
+    return set->words[id / 64] >> (id % 64) & 1;
+}
+
+/* What says how a message is framed, beside content-length, and what becomes of its connection: of
+ * one that is also others', a guest or a configuration has no say in it. */
+#define NU_FRAMING_HEADERS(X) \
+    X(CONNECTION) \
+    X(HTTP2_SETTINGS) \
+    X(KEEP_ALIVE) \
+    X(PROXY_CONNECTION) \
+    X(TRANSFER_ENCODING) \
+    X(UPGRADE)
+
 static inline void nu_header_set_add(struct nu_header_set *set, enum nu_header_id id)
 {
     set->words[id / 64] |= (uint64_t)1 << (id % 64);

@@ -12,11 +12,6 @@
 extern const struct nu_header_set nu_joined_request_headers;
 extern const struct nu_header_set nu_joined_response_headers;
 
-static inline bool nu_header_set_has(const struct nu_header_set *set, enum nu_header_id id)
-{
-    return set->words[id / 64] >> (id % 64) & 1;
-}
-
 void nu_headers_join_value(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
 
 /* Joins all fields that were added beside one of the same name which the set holds. What this takes

@@ -151,19 +151,9 @@ static struct nu_headers *make_trailers(struct nu_wasm_vm *vm, struct nu_http_ca
     return nu_headers_count(trailers) ? trailers : NULL;
 }
 
-/* How a message is framed and what becomes of its connection is not the guest's to say: the
- * connection is also others'. */
-#define FRAMING(X) \
-    X(CONNECTION) \
-    X(HTTP2_SETTINGS) \
-    X(KEEP_ALIVE) \
-    X(PROXY_CONNECTION) \
-    X(TRANSFER_ENCODING) \
-    X(UPGRADE)
-
 static void tidy_request(struct nu_headers *headers)
 {
-    static const struct nu_header_set framing = NU_HEADER_SET_OF(FRAMING);
+    static const struct nu_header_set framing = NU_HEADER_SET_OF(NU_FRAMING_HEADERS);
     struct nu_str host = nu_headers_get_id(headers, NU_HEADER_HOST);
     if (host.ptr && !nu_headers_has_id(headers, NU_HEADER_AUTHORITY))
         nu_headers_add_id(headers, NU_HEADER_AUTHORITY, host);

@@ -279,10 +279,11 @@ TEST(a_request_says_what_envoy_s_does)
     nu_grpc_stream_set_metadata(client.stream, NU_STR("x-service"), NU_STR("s"));
     nu_grpc_stream_set_metadata(client.stream, NU_STR("TE"), NU_STR("other"));
     nu_grpc_stream_add_metadata(client.stream, NU_STR("X-Service"), NU_STR("mine"));
-    nu_grpc_stream_add_metadata(client.stream, NU_STR("x-key-bin"), NU_STR("abcd"));
+    nu_grpc_stream_add_metadata(client.stream, NU_STR("X-Key-Bin"), NU_STR("abcd"));
     nu_grpc_stream_add_metadata(client.stream, NU_STR("grpc-timeout"), NU_STR("9S"));
     nu_grpc_stream_add_metadata(client.stream, NU_STR("transfer-encoding"), NU_STR("gzip"));
     nu_grpc_stream_add_metadata(client.stream, NU_STR("Content-Length"), NU_STR("7"));
+    nu_grpc_stream_add_metadata(client.stream, NU_STR("http2-settings"), NU_STR("AAMAAABk"));
     assert_true(nu_grpc_stream_open(client.stream));
     send_text(&client, "hello", false);
     nu_grpc_stream_end(client.stream);
@@ -296,6 +297,7 @@ TEST(a_request_says_what_envoy_s_does)
     struct nu_str all = nu_strbuf_str(&f.upstream.connections[0]->received);
     assert_true(nu_str_find(all, NU_STR("\r\n\r\na\r\n\0\0\0\0\5hello\r\n0\r\n\r\n")) != NU_NPOS);
     assert_true(nu_str_find(all, NU_STR("gzip")) == NU_NPOS);
+    assert_true(nu_str_find(all, NU_STR("http2-settings")) == NU_NPOS);
     assert_true(nu_str_find(all, NU_STR("content-length")) == NU_NPOS);
     finish_client(&client);
     fixture_finish(&f);
