@@ -324,6 +324,16 @@ unsigned nu_str_distance(struct nu_str a, struct nu_str b, unsigned limit)
     return min_unsigned(row[b.len], limit + 1);
 }
 
+void nu_nearest_consider(struct nu_nearest *nearest, const char *candidate)
+{
+    struct nu_str name = nu_str_from(candidate);
+    unsigned distance = nu_str_distance(nearest->name, name, nearest->distance - 1);
+    if (distance < nearest->distance) {
+        nearest->best = candidate;
+        nearest->distance = distance;
+    }
+}
+
 void nu_strbuf_finish(struct nu_strbuf *sb)
 {
     nu_free(sb->data);

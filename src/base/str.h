@@ -132,6 +132,14 @@ size_t nu_utf8_write(uint32_t c, char out[NU_UTF8_MAX]);
  */
 unsigned nu_str_distance(struct nu_str a, struct nu_str b, unsigned limit);
 
+/* The one of several names that is nearest to a wanted one. */
+struct nu_nearest {
+    struct nu_str name;
+    const char *best;  /* NULL: none is near enough */
+    unsigned distance; /* of the best; at first one more than a name may have */
+};
+void nu_nearest_consider(struct nu_nearest *nearest, const char *candidate);
+
 /* A growable string. Zero-initialise it; nu_strbuf_finish frees it. Always NUL-terminated when data
  * is not NULL. */
 struct nu_strbuf {

@@ -13,21 +13,6 @@ static unsigned tolerance(struct nu_str name)
     return name.len <= 4 ? 1 : name.len <= 8 ? 2 : 3;
 }
 
-struct nearest {
-    struct nu_str name;
-    const char *best;
-    unsigned distance;
-};
-
-static void consider(struct nearest *n, const char *candidate)
-{
-    unsigned distance = nu_str_distance(n->name, nu_str_from(candidate), n->distance - 1);
-    if (distance < n->distance) {
-        n->best = candidate;
-        n->distance = distance;
-    }
-}
-
 /* --- Fields ----------------------------------------------------------------------------------- */
 
 struct old_field {
@@ -108,11 +93,11 @@ void nu_hint_field(const struct nu_message_meta *meta, struct nu_str name, struc
         nu_strbuf_addf(out, "; it is of the v2 API, which Envoy removed: write %s", now);
         return;
     }
-    struct nearest n = {name, NULL, tolerance(name) + 1};
+    struct nu_nearest n = {name, NULL, tolerance(name) + 1};
     for (unsigned i = 0; i < meta->descriptor->n_fields; i++)
-        consider(&n, meta->descriptor->fields[i].name);
+        nu_nearest_consider(&n, meta->descriptor->fields[i].name);
     for (size_t i = 0; i < meta->reserved_count; i++)
-        consider(&n, meta->reserved[i].name);
+        nu_nearest_consider(&n, meta->reserved[i].name);
     const char *above = n.best ? NULL : find_below(meta, name);
     if (n.best)
         nu_strbuf_addf(out, " (did you mean %s?)", n.best);
@@ -126,9 +111,9 @@ void nu_hint_enum(const ProtobufCEnumDescriptor *descriptor, struct nu_str name,
                   struct nu_strbuf *out)
 {
     enum { LIST_UP_TO = 8 };
-    struct nearest n = {name, NULL, tolerance(name) + 1};
+    struct nu_nearest n = {name, NULL, tolerance(name) + 1};
     for (unsigned i = 0; i < descriptor->n_values; i++)
-        consider(&n, descriptor->values[i].name);
+        nu_nearest_consider(&n, descriptor->values[i].name);
     if (n.best) {
         nu_strbuf_addf(out, " (did you mean %s?)", n.best);
         return;
@@ -164,7 +149,7 @@ static struct nu_str package_of(struct nu_str name)
     return nu_str_first(name, name.len - last_part(name).len);
 }
 
-static void consider_type(struct nearest *n, const char *type, struct nu_str package)
+static void consider_type(struct nu_nearest *n, const char *type, struct nu_str package)
 {
     struct nu_str name = nu_str_from(type);
     if (package.len && !nu_str_eq(package, package_of(name)))
@@ -179,7 +164,7 @@ static void consider_type(struct nearest *n, const char *type, struct nu_str pac
 /* The type whose last part is nearest, in one package or, with an empty one, in all. */
 static const char *nearest_type(struct nu_str name, struct nu_str package)
 {
-    struct nearest n = {last_part(name), NULL, tolerance(last_part(name)) + 1};
+    struct nu_nearest n = {last_part(name), NULL, tolerance(last_part(name)) + 1};
     for (size_t i = 0; i < nu_schema_extension_count; i++)
         if (nu_schema_extensions[i].type)
             consider_type(&n, nu_schema_extensions[i].type, package);

@@ -55,21 +55,16 @@ static const struct nu_option *find(char *argument, char **value)
 static const char *nearest_name(struct nu_str name)
 {
     enum { NEAR = 3 };
-    const char *nearest = NULL;
-    unsigned best = NEAR + 1;
+    struct nu_nearest nearest = {.name = name, .distance = NEAR + 1};
     for (size_t i = 0; i < nu_option_count; i++) {
         const struct nu_option *option = &nu_option_table[i];
         if (option->kind == NU_OPTION_HEADING)
             continue;
         if (name.len >= NEAR && nu_str_starts_with(nu_str_from(option->name), name))
             return option->name;
-        unsigned distance = nu_str_distance(name, nu_str_from(option->name), NEAR);
-        if (distance < best) {
-            best = distance;
-            nearest = option->name;
-        }
+        nu_nearest_consider(&nearest, option->name);
     }
-    return nearest;
+    return nearest.best;
 }
 
 static bool fail_unknown(const char *argument)
@@ -148,20 +143,13 @@ static bool set_either(const struct nu_option *option, void *field, const char *
 static void print_components(struct nu_str name)
 {
     enum { NEAR = 2 };
-    unsigned best = NEAR + 1;
-    const char *nearest = NULL;
-    for (int i = 0; i < NU_LOG_COMPONENT_COUNT; i++) {
-        const char *candidate = nu_log_component_name((enum nu_log_component)i);
-        unsigned distance = nu_str_distance(name, nu_str_from(candidate), NEAR);
-        if (distance < best) {
-            best = distance;
-            nearest = candidate;
-        }
-    }
+    struct nu_nearest nearest = {.name = name, .distance = NEAR + 1};
+    for (int i = 0; i < NU_LOG_COMPONENT_COUNT; i++)
+        nu_nearest_consider(&nearest, nu_log_component_name((enum nu_log_component)i));
     fprintf(stderr, "nuncio: no component is called '%.*s'", NU_STR_ARG(name));
-    if (nearest)
-        fprintf(stderr, " (did you mean %s?)", nearest);
-    for (int i = 0; !nearest && i < NU_LOG_COMPONENT_COUNT; i++)
+    if (nearest.best)
+        fprintf(stderr, " (did you mean %s?)", nearest.best);
+    for (int i = 0; !nearest.best && i < NU_LOG_COMPONENT_COUNT; i++)
         fprintf(stderr, "%s%s", i ? ", " : "; there are ",
                 nu_log_component_name((enum nu_log_component)i));
     fprintf(stderr, "\n");

@@ -69,17 +69,13 @@ static void print_help(FILE *out)
 static int fail_unknown(const char *name)
 {
     enum { NEAR = 3 };
-    const char *nearest = NULL;
-    unsigned best = NEAR + 1;
-    for (size_t i = 0; i < NU_ARRAY_LEN(commands); i++) {
-        unsigned distance = nu_str_distance(nu_str_from(name), nu_str_from(commands[i].name), NEAR);
-        if (distance < best) {
-            best = distance;
-            nearest = commands[i].name;
-        }
-    }
-    fprintf(stderr, "nuncio wasm: no such command: '%s'%s%s%s\n", name,
-            nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+    struct nu_nearest nearest = {.name = nu_str_from(name), .distance = NEAR + 1};
+    for (size_t i = 0; i < NU_ARRAY_LEN(commands); i++)
+        nu_nearest_consider(&nearest, commands[i].name);
+    fprintf(stderr, "nuncio wasm: no such command: '%s'", name);
+    if (nearest.best)
+        fprintf(stderr, " (did you mean %s?)", nearest.best);
+    fprintf(stderr, "\n");
     print_help(stderr);
     return 1;
 }

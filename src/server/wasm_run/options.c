@@ -272,19 +272,16 @@ static const struct nu_option *find(struct nu_str argument)
 static bool fail_unknown(struct nu_str argument)
 {
     enum { NEAR = 3 };
-    const char *nearest = NULL;
-    unsigned best = NEAR + 1;
     struct nu_str name = nu_str_skip(argument, strspn(argument.ptr, "-"));
-    for (size_t i = 0; i < NU_ARRAY_LEN(table); i++) {
-        unsigned distance = nu_str_distance(name, nu_str_from(table[i].name), NEAR);
-        if (distance < best) {
-            best = distance;
-            nearest = table[i].name;
-        }
-    }
-    return fail("unknown option '%.*s'%s%s%s; nuncio wasm run --help lists the options",
-                NU_STR_ARG(argument), nearest ? " (did you mean --" : "", nearest ? nearest : "",
-                nearest ? "?)" : "");
+    struct nu_nearest nearest = {.name = name, .distance = NEAR + 1};
+    for (size_t i = 0; i < NU_ARRAY_LEN(table); i++)
+        nu_nearest_consider(&nearest, table[i].name);
+    if (!nearest.best)
+        return fail("unknown option '%.*s'; nuncio wasm run --help lists the options",
+                    NU_STR_ARG(argument));
+    return fail("unknown option '%.*s' (did you mean --%s?); nuncio wasm run --help lists the "
+                "options",
+                NU_STR_ARG(argument), nearest.best);
 }
 
 static bool is_given_twice(const struct nu_option *option, struct nu_wasm_run_options *options)

@@ -385,6 +385,18 @@ TEST(distance_counts_edits_up_to_the_limit)
     assert_int_equal(nu_str_distance(NU_STR(""), NU_STR("abc"), 9), 3);
 }
 
+TEST(the_first_of_the_nearest_names_is_best)
+{
+    struct nu_nearest nearest = {.name = NU_STR("rnu"), .distance = 3};
+    nu_nearest_consider(&nearest, "inspect");
+    assert_null(nearest.best);
+    nu_nearest_consider(&nearest, "ru");
+    nu_nearest_consider(&nearest, "rn");
+    assert_str(nu_str_from(nearest.best), "ru");
+    nu_nearest_consider(&nearest, "rnu");
+    assert_str(nu_str_from(nearest.best), "rnu");
+}
+
 TEST(distance_of_long_strings_is_over_the_limit)
 {
     char text[65];
