@@ -51,6 +51,8 @@ extern const struct nu_attribute_table nu_attributes_of_xds;
 
 /* headers.c: a map of names in lower case, values of one name joined. NULL: an empty one. */
 struct nu_attribute nu_attribute_headers(const struct nu_headers *headers);
+/* headers.c: bytes of names and values; NULL: none. */
+uint64_t nu_attribute_header_bytes(const struct nu_headers *headers);
 /* metadata.c: envoy.config.core.v3.Metadata; NULL: an empty one. */
 struct nu_attribute nu_attribute_metadata(const struct nu_metadata *metadata);
 /* metadata.c: what a google.protobuf.Value stands for. */

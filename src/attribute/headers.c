@@ -121,3 +121,8 @@ struct nu_attribute nu_attribute_headers(const struct nu_headers *headers)
 {
     return nu_attribute_object(NU_ATTRIBUTE_MAP, &headers_class, headers);
 }
+
+uint64_t nu_attribute_header_bytes(const struct nu_headers *headers)
+{
+    return headers ? nu_headers_byte_size(headers) : 0;
+}

@@ -61,11 +61,6 @@ static struct nu_attribute get_duration(const struct nu_attribute_source *source
     return nu_attribute_duration_us(source->info->start_us, source->info->end_us);
 }
 
-static uint64_t header_bytes(const struct nu_headers *headers)
-{
-    return headers ? nu_headers_byte_size(headers) : 0;
-}
-
 /* As a content-length says, which is there before the body is. */
 static struct nu_attribute get_size(const struct nu_attribute_source *source, unsigned which)
 {
@@ -80,15 +75,15 @@ static struct nu_attribute get_size(const struct nu_attribute_source *source, un
 static struct nu_attribute get_total_size(const struct nu_attribute_source *source, unsigned which)
 {
     (void)which;
-    return nu_attribute_int(
-        (int64_t)(source->info->bytes_received + header_bytes(source->request_headers)));
+    return nu_attribute_int((int64_t)(source->info->bytes_received +
+                                      nu_attribute_header_bytes(source->request_headers)));
 }
 
 static struct nu_attribute get_headers_bytes(const struct nu_attribute_source *source,
                                              unsigned which)
 {
     (void)which;
-    return nu_attribute_int((int64_t)header_bytes(source->request_headers));
+    return nu_attribute_int((int64_t)nu_attribute_header_bytes(source->request_headers));
 }
 
 static const struct nu_attribute_field fields[] = {

@@ -66,24 +66,19 @@ static struct nu_attribute get_size(const struct nu_attribute_source *source, un
     return nu_attribute_int((int64_t)source->info->bytes_sent);
 }
 
-static uint64_t header_bytes(const struct nu_headers *headers)
-{
-    return headers ? nu_headers_byte_size(headers) : 0;
-}
-
 static struct nu_attribute get_total_size(const struct nu_attribute_source *source, unsigned which)
 {
     (void)which;
     return nu_attribute_int((int64_t)(source->info->bytes_sent +
-                                      header_bytes(source->response_headers) +
-                                      header_bytes(source->response_trailers)));
+                                      nu_attribute_header_bytes(source->response_headers) +
+                                      nu_attribute_header_bytes(source->response_trailers)));
 }
 
 static struct nu_attribute get_headers_bytes(const struct nu_attribute_source *source,
                                              unsigned which)
 {
     (void)which;
-    return nu_attribute_int((int64_t)header_bytes(source->response_headers));
+    return nu_attribute_int((int64_t)nu_attribute_header_bytes(source->response_headers));
 }
 
 /* From the first byte to the upstream to the last one from it. */

@@ -93,11 +93,15 @@ def test_a_request_is_as_asked(run):
 def test_a_response_is_as_asked(run, tmp_path):
     file = tmp_path / "body"
     file.write_bytes(b"\x1b[31m\xff\x00")
+    controls = tmp_path / "controls"
+    controls.write_text("\u00e9\u009b31m")
     outcome = run(GATE, "-H", "token: 2", "--response-status", "404", "--response-header",
                   "x-a: b", "--response-body", f"@{file}")
     assert outcome.client.startswith("HTTP/1.1 404 Not Found\nx-a: b\ncontent-type: text/plain\n")
     assert outcome.client.endswith("\n\n\\x1b[31m\\xff\\x00\n")
     assert outcome.code == 0
+    outcome = run(GATE, "-H", "token: 2", "--response-body", f"@{controls}")
+    assert outcome.client.endswith("\n\n\u00e9\\xc2\\x9b31m\n")
 
 
 @pytest.mark.parametrize("arguments", [("-X", "HEAD"), ("--response-status", "204")])

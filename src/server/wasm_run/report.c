@@ -22,7 +22,8 @@ static void add_shown(struct nu_strbuf *out, struct nu_str text)
     bool is_utf8 = nu_str_is_utf8(text);
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (is_control(c) || (c >= 0x80 && !is_utf8) || is_long_control(text, i))
+        bool is_long = is_long_control(text, i) || (i > 0 && is_long_control(text, i - 1));
+        if (is_control(c) || (c >= 0x80 && !is_utf8) || is_long)
             nu_strbuf_addf(out, "\\x%02x", c);
         else
             nu_strbuf_add_char(out, (char)c);
