@@ -11,8 +11,9 @@
 #include "base/alloc.h"
 #include "wasm/foreign.h"
 
-/* A signature by a larger key takes too long for a worker. */
-enum { KEY_BITS_MAX = 8192 };
+/* A signature by a larger key takes too long for a worker; one whose exponents are far longer than its
+ * modulus takes minutes, and no key of that size needs as many bytes, in either form. */
+enum { KEY_BITS_MAX = 8192, KEY_BYTES_MAX = 8192 };
 
 /* What both functions ask for: one of two forms of a key, which is not there twice. */
 static bool has_one(struct nu_str der, struct nu_str pem)
@@ -72,6 +73,8 @@ static EVP_PKEY *read_der(struct nu_str der, bool is_private)
 /* NULL for what is no key, or none that is used here. The caller frees it. */
 static EVP_PKEY *read_key(struct nu_str der, struct nu_str pem, bool is_private)
 {
+    if (pem.len + der.len > KEY_BYTES_MAX)
+        return NULL;
     EVP_PKEY *key = pem.len ? read_pem(pem, is_private) : read_der(der, is_private);
     int type = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
     if ((type == EVP_PKEY_RSA || type == EVP_PKEY_EC) && EVP_PKEY_get_bits(key) <= KEY_BITS_MAX)

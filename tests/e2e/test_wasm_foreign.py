@@ -257,6 +257,14 @@ def signing(der=b"", pem=b"", digest="sha256"):
     return message((1, digest), (2, "text"), (3, der), (4, pem))
 
 
+def test_a_key_is_no_longer_than_one_may_be(call, keys):
+    """An exponent may be: it would hold the worker for minutes. A PEM may have text before it."""
+    pem = keys["rsa"]["pem"]
+    for room, error in ((8192, b""), (8193, b"Failed to initialize digest sign.")):
+        status, result = call("sign", signing(pem=(b"-" * 8192)[:room - len(pem) - 1] + b"\n" + pem))
+        assert status == 0 and result.endswith(error) and (result[:1] == b"\x08") == (error == b"")
+
+
 @pytest.mark.parametrize("kind", ["rsa", "ec"])
 @pytest.mark.parametrize("form", ["private", "pem"])
 def test_what_is_signed_can_be_verified(call, keys, kind, form, tmp_path):
