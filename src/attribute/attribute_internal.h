@@ -47,7 +47,7 @@ extern const struct nu_attribute_table nu_attributes_of_source;
 extern const struct nu_attribute_table nu_attributes_of_destination;
 extern const struct nu_attribute_table nu_attributes_of_xds;
 
-/* --- Kinds of objects -------------------------------------------------------------------------- */
+/* --- Kinds of objects ------------------------------------------------------------------------- */
 
 /* headers.c: a map of names in lower case, values of one name joined. NULL: an empty one. */
 struct nu_attribute nu_attribute_headers(const struct nu_headers *headers);
@@ -67,7 +67,7 @@ struct nu_attribute nu_attribute_locality(const struct nu_attribute_source *sour
 struct nu_attribute nu_attribute_filter_state(const struct nu_attribute_source *source,
                                               unsigned upstream);
 
-/* --- Values ------------------------------------------------------------------------------------ */
+/* --- Values ----------------------------------------------------------------------------------- */
 
 static inline struct nu_attribute nu_attribute_object(enum nu_attribute_type type,
                                                       const struct nu_attribute_class *object_class,

@@ -44,7 +44,7 @@ static struct nu_attribute get_upstream_local(const struct nu_attribute_source *
     return nu_attribute_of_address(source, &source->info->upstream.local, which);
 }
 
-/* --- TLS --------------------------------------------------------------------------------------- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 /* `which` is an answer's number, of the upstream's connection with this bit. */
 enum { UPSTREAM = 0x100, ANSWER = 0xff };
@@ -84,7 +84,7 @@ static struct nu_attribute get_ssl_name(const struct nu_attribute_source *source
     return names.count ? nu_attribute_string(names.items[0]) : nu_attribute_none();
 }
 
-/* --- The client's connection ------------------------------------------------------------------- */
+/* --- The client's connection ------------------------------------------------------------------ */
 
 static struct nu_attribute get_id(const struct nu_attribute_source *source, unsigned which)
 {
@@ -121,7 +121,7 @@ static struct nu_attribute get_failure(const struct nu_attribute_source *source,
                       : nu_attribute_none();
 }
 
-/* --- The upstream ------------------------------------------------------------------------------ */
+/* --- The upstream ----------------------------------------------------------------------------- */
 
 static bool has_host(const struct nu_attribute_source *source)
 {
@@ -169,7 +169,7 @@ static struct nu_attribute get_locality(const struct nu_attribute_source *source
     return nu_attribute_locality(source, source->info->upstream.host_locality);
 }
 
-/* --- Tables ------------------------------------------------------------------------------------ */
+/* --- Tables ----------------------------------------------------------------------------------- */
 
 /* clang-format off */
 #define TLS_FIELDS(side) \

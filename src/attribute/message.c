@@ -12,7 +12,7 @@
 #include "google/protobuf/struct.pb-c.h"
 #include "http/locality.h"
 
-/* --- One value ---------------------------------------------------------------------------------- */
+/* --- One value -------------------------------------------------------------------------------- */
 
 static struct nu_attribute make_struct(const struct nu_attribute_source *source,
                                        const ProtobufCMessage *message)
@@ -79,7 +79,7 @@ static struct nu_attribute make_default(const struct nu_attribute_source *source
     return make_value(source, field, zero);
 }
 
-/* --- Several ------------------------------------------------------------------------------------ */
+/* --- Several ---------------------------------------------------------------------------------- */
 
 static const void *place_of(const ProtobufCMessage *message, unsigned offset)
 {
@@ -147,7 +147,7 @@ static const struct nu_attribute_class repeated_class = {
     .list = repeated_list,
 };
 
-/* --- Messages ----------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 /* Whether a field of a oneof is the one that is set. */
 static bool is_chosen(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)

@@ -8,7 +8,7 @@
 #include "attribute/attribute_internal.h"
 #include "attribute/wire.h"
 
-/* --- Values ------------------------------------------------------------------------------------ */
+/* --- Values ----------------------------------------------------------------------------------- */
 
 static struct nu_attribute struct_member(const struct nu_attribute_source *source,
                                          const struct nu_attribute_object *self, struct nu_str name)
@@ -67,7 +67,7 @@ struct nu_attribute nu_attribute_value(const struct nu_value *value)
     return nu_attribute_null();
 }
 
-/* --- The message ------------------------------------------------------------------------------- */
+/* --- The message ------------------------------------------------------------------------------ */
 
 static const struct nu_value no_spaces = {.type = NU_VALUE_STRUCT};
 

@@ -13,7 +13,7 @@ static struct nu_attribute get_node(const struct nu_attribute_source *source, un
     return nu_attribute_message(&envoy__config__core__v3__node__descriptor, &source->node->base);
 }
 
-/* --- The cluster ------------------------------------------------------------------------------- */
+/* --- The cluster ------------------------------------------------------------------------------ */
 
 static bool find_cluster(const struct nu_attribute_source *source, struct nu_attribute_cluster *out)
 {
@@ -45,7 +45,7 @@ static struct nu_attribute get_cluster_metadata(const struct nu_attribute_source
     return nu_attribute_metadata(cluster.metadata);
 }
 
-/* --- The listener ------------------------------------------------------------------------------ */
+/* --- The listener ----------------------------------------------------------------------------- */
 
 static struct nu_attribute get_direction(const struct nu_attribute_source *source, unsigned which)
 {
@@ -69,7 +69,7 @@ static struct nu_attribute get_chain_name(const struct nu_attribute_source *sour
     return connection ? nu_attribute_string(connection->filter_chain_name) : nu_attribute_none();
 }
 
-/* --- The route --------------------------------------------------------------------------------- */
+/* --- The route -------------------------------------------------------------------------------- */
 
 static struct nu_attribute get_route_name(const struct nu_attribute_source *source, unsigned which)
 {
@@ -105,7 +105,7 @@ static struct nu_attribute get_virtual_host_metadata(const struct nu_attribute_s
     return nu_attribute_metadata(source->info->virtual_host_metadata);
 }
 
-/* --- The host ---------------------------------------------------------------------------------- */
+/* --- The host --------------------------------------------------------------------------------- */
 
 /* A host that has none has null in its place, unlike routes and clusters. */
 static struct nu_attribute give_of_host(const struct nu_attribute_source *source,

@@ -11,7 +11,8 @@
  * make. Of functions there are the language's standard ones; time zones are "UTC" and offsets.
  *
  * Text and expressions come from foreign hands: how long an expression is, how deep, and what its
- * evaluation may take is bounded (below), so that none of them can stop a thread or take its memory.
+ * evaluation may take is bounded (below), so that none of them can stop a thread or take its
+ * memory.
  */
 #ifndef NU_CEL_CEL_H
 #define NU_CEL_CEL_H
@@ -21,8 +22,8 @@
 enum {
     NU_CEL_TEXT_MAX = 64 * 1024, /* bytes of an expression */
     NU_CEL_DEPTH_MAX = 200,      /* of expressions within expressions, and of what is compared */
-    /* What an evaluation may take: one for each step, and for each 64 bytes that are looked at, made,
-     * or taken in the arena; for a regular expression what it is made of (pattern.c). */
+    /* What an evaluation may take: one for each step, and for each 64 bytes that are looked at,
+     * made, or taken in the arena; for a regular expression what it is made of (pattern.c). */
     NU_CEL_COST_MAX = 200 * 1000,
     NU_CEL_SEARCH_STEPS = 16, /* of a search through members, that have a cost of one */
 };

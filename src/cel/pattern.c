@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Regular expressions. RE2's time is linear in the text, but a pattern of few bytes may be a program of
- * very many steps, each of which a byte of the text may take, and reading a pattern may take far longer
- * than its length says ("\\pL" is six hundred ranges). So the patterns are bounded, and cost what they
- * are made of.
+ * Regular expressions. RE2's time is linear in the text, but a pattern of few bytes may be a
+ * program of very many steps, each of which a byte of the text may take, and reading a pattern may
+ * take far longer than its length says ("\\pL" is six hundred ranges). So the patterns are bounded,
+ * and cost what they are made of.
  */
 #include "base/regex.h"
 #include "cel/cel_internal.h"

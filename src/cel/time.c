@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timestamps and durations: their texts, their sums, and their parts in a time zone. The calendar is
- * the proleptic Gregorian one, days are counted from 1970.
+ * Timestamps and durations: their texts, their sums, and their parts in a time zone. The calendar
+ * is the proleptic Gregorian one, days are counted from 1970.
  */
 #include <stdio.h>
 

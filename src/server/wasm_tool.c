@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of the commands it is; and `inspect`, which reads a file and shows what the module in it is. For
- * that no engine is loaded, and no configuration read. */
+/* Which of the commands it is; and `inspect`, which reads a file and shows what the module in it
+ * is. For that no engine is loaded, and no configuration read. */
 #include "server/wasm_tool.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static int inspect(int argc, char **argv)
     return ok ? 0 : 1;
 }
 
-/* --- The commands ------------------------------------------------------------------------------ */
+/* --- The commands ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

@@ -64,7 +64,7 @@ static const struct nu_stat_table tables[NU_CUSTOM_KIND_COUNT] = {
     [NU_CUSTOM_HISTOGRAM] = TABLE(&histogram_desc, struct nu_histogram),
 };
 
-/* --- The registry's part ------------------------------------------------------------------------ */
+/* --- The registry's part ---------------------------------------------------------------------- */
 
 static struct nu_custom_stats *get_custom(struct nu_stats *stats)
 {

@@ -40,8 +40,8 @@ struct nu_custom_scope;
 struct nu_custom_stat;
 
 struct nu_custom_scope *nu_custom_scope_create(struct nu_stats *stats);
-/* Gives up what it defined, and clears the pointer; NULL inside is allowed. No thread may use any of
- * it any more, or it must be in another scope as well. */
+/* Gives up what it defined, and clears the pointer; NULL inside is allowed. No thread may use any
+ * of it any more, or it must be in another scope as well. */
 void nu_custom_scope_destroy(struct nu_custom_scope **scope);
 
 /*
@@ -77,8 +77,8 @@ static inline void nu_custom_gauge_set(struct nu_gauge *gauge, int64_t value)
     nu_custom_gauge_touch(gauge);
 }
 
-/* As in Envoy a gauge is a number of 64 bits without a sign: below 0 it goes round; and it is not used
- * by being made smaller. */
+/* As in Envoy a gauge is a number of 64 bits without a sign: below 0 it goes round; and it is not
+ * used by being made smaller. */
 static inline void nu_custom_gauge_add(struct nu_gauge *gauge, int64_t n)
 {
     atomic_fetch_add_explicit(&gauge->value, n, memory_order_relaxed);

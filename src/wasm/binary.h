@@ -78,9 +78,9 @@ void nu_wasm_type_format(const char *type, struct nu_strbuf *out);
 
 /*
  * Writes the module for an engine: its memory cannot grow beyond `max_pages`, its tables not beyond
- * equal parts of `max_table`, and its start function, if it has one, is exported instead of run, so that the host
- * can call it when it holds the instance. False with a text in `error` if it asks for more from the
- * start.
+ * equal parts of `max_table`, and its start function, if it has one, is exported instead of run, so
+ * that the host can call it when it holds the instance. False with a text in `error` if it asks for
+ * more from the start.
  */
 NU_MUST_USE bool nu_wasm_module_prepare(const struct nu_wasm_module *module, uint32_t max_pages,
                                         uint32_t max_table, struct nu_strbuf *out,

@@ -123,7 +123,7 @@ void nu_wasm_callout_tell(struct nu_wasm_context *root, enum nu_wasm_callback ca
     nu_wasm_vm_unref(&vm);
 }
 
-/* --- For host functions ------------------------------------------------------------------------ */
+/* --- For host functions ----------------------------------------------------------------------- */
 
 const struct nu_wasm_answer *nu_wasm_vm_answer(const struct nu_wasm_vm *vm)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Callouts: what a guest has asked of clusters and is to be told of later. HTTP calls, gRPC calls and
- * gRPC streams each embed a struct nu_wasm_callout, which has the guest's token for it and belongs to
- * a root context, whoever asked; the VM finds them by their tokens.
+ * Callouts: what a guest has asked of clusters and is to be told of later. HTTP calls, gRPC calls
+ * and gRPC streams each embed a struct nu_wasm_callout, which has the guest's token for it and
+ * belongs to a root context, whoever asked; the VM finds them by their tokens.
  *
  *     open    gives it a token
  *     tell    calls the guest about it, any number of times; what it may read then is an answer
  *     close   it is over; the guest's token stands for nothing any more
  *
- * The guest is never told below one of its own calls: who learns something of a callout notes it, and
- * tells it from a task of the turn's end. What a guest wakes there (streams that go on, replies) is
- * done in tasks behind that one, in the same turn.
+ * The guest is never told below one of its own calls: who learns something of a callout notes it,
+ * and tells it from a task of the turn's end. What a guest wakes there (streams that go on,
+ * replies) is done in tasks behind that one, in the same turn.
  *
  * When its root ends or the VM dies, a callout is cancelled without a word.
  */
@@ -38,8 +38,8 @@ enum {
     NU_WASM_CALLOUT_KIND_MASK = 3,
     NU_WASM_CALLOUT_STEP = 4, /* between two tokens of a kind */
     NU_WASM_CALLOUT_BUCKETS = 64,
-    /* Of nuncio's memory, for what the callouts of a VM send and receive, and what each costs beside
-     * that. */
+    /* Of nuncio's memory, for what the callouts of a VM send and receive, and what each costs
+     * beside that. */
     NU_WASM_CALLOUT_BYTES_MAX = 256 * 1024 * 1024,
     NU_WASM_CALLOUT_COST = 8 * 1024,
     /* Envoy's limit of an answer, if the runtime key http.async_response_buffer_limit sets none. */
@@ -84,8 +84,9 @@ void nu_wasm_callouts_init(struct nu_wasm_callouts *callouts);
 void nu_wasm_callouts_cancel(struct nu_wasm_vm *vm, const struct nu_wasm_context *root);
 
 /*
- * Gives `callout`, whose `cancel` is set, a token of this kind. `bytes` is what it holds of nuncio's
- * memory. False, which is logged once, if the VM's callouts would have more than their share.
+ * Gives `callout`, whose `cancel` is set, a token of this kind. `bytes` is what it holds of
+ * nuncio's memory. False, which is logged once, if the VM's callouts would have more than their
+ * share.
  */
 NU_MUST_USE bool nu_wasm_callout_open(struct nu_wasm_callout *callout, struct nu_wasm_context *root,
                                       enum nu_wasm_callout_kind kind, size_t bytes);
@@ -103,13 +104,13 @@ static inline enum nu_wasm_callout_kind nu_wasm_callout_kind_of(uint32_t token)
 
 /*
  * Calls the guest's `callback`, whose first argument is the root's id, with `answer` (which may be
- * NULL) to be read. Only from a task of the turn's end. The callout, its root and the VM may be gone
- * afterwards.
+ * NULL) to be read. Only from a task of the turn's end. The callout, its root and the VM may be
+ * gone afterwards.
  */
 void nu_wasm_callout_tell(struct nu_wasm_context *root, enum nu_wasm_callback callback,
                           const union nu_wasm_value *args, const struct nu_wasm_answer *answer);
 
-/* --- For host functions ------------------------------------------------------------------------ */
+/* --- For host functions ----------------------------------------------------------------------- */
 
 /* What the context that host functions act for is told now; NULL: nothing. */
 const struct nu_wasm_answer *nu_wasm_vm_answer(const struct nu_wasm_vm *vm);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Code that changes. When the file of a plug-in's code may have changed it is read, compiled and tried
- * out (wasm/renewal.h); the plug-in gets it only if all of that went well. A file that is
+ * Code that changes. When the file of a plug-in's code may have changed it is read, compiled and
+ * tried out (wasm/renewal.h); the plug-in gets it only if all of that went well. A file that is
  * written piece by piece is at first no module: it is looked at again when more of it comes.
  */
 #include <openssl/evp.h>
@@ -26,7 +26,8 @@ struct code_file {
     bool has_changed;               /* once more, meanwhile */
 };
 
-/* Whether it is other code than what was tried last: a file that was only touched is not tried again. */
+/* Whether it is other code than what was tried last: a file that was only touched is not tried
+ * again. */
 static bool is_new(struct code_file *file, struct nu_str code)
 {
     struct digest digest;

@@ -154,8 +154,8 @@ struct writer {
 
 static enum nu_wasm_status write_value(struct writer *writer, const struct nu_cel_value *value);
 
-/* Items of a list are the first halves of pairs, whose second ones are empty; of a map they are keys
- * and values in turn. */
+/* Items of a list are the first halves of pairs, whose second ones are empty; of a map they are
+ * keys and values in turn. */
 static enum nu_wasm_status write_items(struct writer *writer, const struct nu_cel_list *items,
                                        bool is_list)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CEL expressions that a root's guest has made (expr_create) and evaluates by their tokens, over the
- * attributes that it could ask for as properties. They end with the root.
+ * CEL expressions that a root's guest has made (expr_create) and evaluates by their tokens, over
+ * the attributes that it could ask for as properties. They end with the root.
  */
 #ifndef NU_WASM_EXPRESSION_H
 #define NU_WASM_EXPRESSION_H

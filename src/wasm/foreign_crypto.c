@@ -11,8 +11,8 @@
 #include "base/alloc.h"
 #include "wasm/foreign.h"
 
-/* A signature by a larger key takes too long for a worker; one whose exponents are far longer than its
- * modulus takes minutes, and no key of that size needs as many bytes, in either form. */
+/* A signature by a larger key takes too long for a worker; one whose exponents are far longer than
+ * its modulus takes minutes, and no key of that size needs as many bytes, in either form. */
 enum { KEY_BITS_MAX = 8192, KEY_BYTES_MAX = 8192 };
 
 /* What both functions ask for: one of two forms of a key, which is not there twice. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Host functions about buffers: bodies and connections' bytes, which may be changed, answers of calls,
- * and configurations. */
+/* Host functions about buffers: bodies and connections' bytes, which may be changed, answers of
+ * calls, and configurations. */
 #include "wasm/http_stream.h"
 #include "wasm/tcp_stream.h"
 
-/* A buffer: of a stream or a callout, or bytes of a configuration. What is not there now is empty, as
- * Envoy has it, and cannot be changed; but for the answer of an HTTP call, which is NotFound. */
+/* A buffer: of a stream or a callout, or bytes of a configuration. What is not there now is empty,
+ * as Envoy has it, and cannot be changed; but for the answer of an HTTP call, which is NotFound. */
 struct view {
     const struct nu_buf *body; /* NULL: `bytes` */
     struct nu_buf *open_body;  /* the same, if it may be changed */

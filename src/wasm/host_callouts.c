@@ -19,7 +19,7 @@ struct wasm_call {
     bool is_head;
 };
 
-/* --- The answer -------------------------------------------------------------------------------- */
+/* --- The answer ------------------------------------------------------------------------------- */
 
 /* What Envoy's client answers a guest in place of a cluster: a reply like one for a request from
  * outside. */
@@ -102,7 +102,7 @@ static void cancel(struct nu_wasm_callout *callout)
     nu_http_call_destroy(&self->call);
 }
 
-/* --- The request ------------------------------------------------------------------------------- */
+/* --- The request ------------------------------------------------------------------------------ */
 
 /* What proxy_http_call is given, views into the guest's memory. */
 struct request {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Host functions about the VM and its contexts: logging, time, ticks, and what decides how a request
- * goes on.
+ * Host functions about the VM and its contexts: logging, time, ticks, and what decides how a
+ * request goes on.
  */
 #include "base/log.h"
 #include "net/conn_record.h"
@@ -12,7 +12,7 @@
 
 enum { LOG_LEVEL_MAX = NU_LOG_CRITICAL };
 
-/* --- Logging and time -------------------------------------------------------------------------- */
+/* --- Logging and time ------------------------------------------------------------------------- */
 
 static void add_tag(struct nu_strbuf *prefix, struct nu_str tag)
 {
@@ -30,8 +30,8 @@ static void add_message(struct nu_strbuf *line, struct nu_str message)
     }
 }
 
-/* As Envoy writes it: "wasm log NAME ROOT_ID VM_ID: message". A guest may have gigabytes to say, which
- * a line would take several times over: it gets so much of them. */
+/* As Envoy writes it: "wasm log NAME ROOT_ID VM_ID: message". A guest may have gigabytes to say,
+ * which a line would take several times over: it gets so much of them. */
 void nu_wasm_log(struct nu_wasm_vm *vm, int level, struct nu_str message)
 {
     enum { MESSAGE_MAX = 64 * 1024 };
@@ -108,7 +108,7 @@ static enum nu_wasm_status get_configuration(struct nu_wasm_vm *vm, const union 
     return nu_wasm_vm_give(vm, bytes, args[0].i32, args[1].i32);
 }
 
-/* --- How a request goes on --------------------------------------------------------------------- */
+/* --- How a request goes on -------------------------------------------------------------------- */
 
 static enum nu_wasm_status go_on(struct nu_wasm_vm *vm, enum nu_direction dir)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Host functions about gRPC: calls of one message each way, and streams. What came of them is told as
- * it comes, always from tasks of the turn's end (client/grpc_stream.h).
+ * Host functions about gRPC: calls of one message each way, and streams. What came of them is told
+ * as it comes, always from tasks of the turn's end (client/grpc_stream.h).
  *
  * A call is over with its answer, or with the status that it failed of. A stream is over when both
- * sides have ended it: a guest that is told of the end by the server closes it, in Envoy as here, and
- * its token is good until then. Guests that forget to do so must not make nuncio remember all streams
- * that there ever were: of each VM's streams that only wait for that, so many are kept.
+ * sides have ended it: a guest that is told of the end by the server closes it, in Envoy as here,
+ * and its token is good until then. Guests that forget to do so must not make nuncio remember all
+ * streams that there ever were: of each VM's streams that only wait for that, so many are kept.
  */
 #include "base/alloc.h"
 #include "base/log.h"
@@ -39,7 +39,7 @@ static struct wasm_grpc *grpc_of(struct nu_wasm_callout *callout)
     return nu_container_of(callout, struct wasm_grpc, callout);
 }
 
-/* --- The end ----------------------------------------------------------------------------------- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 /* What is left then is what the guest may still ask about. */
 static void drop_stream(struct wasm_grpc *self)
@@ -84,7 +84,7 @@ static void remember(struct wasm_grpc *self)
     callouts->ended_count++;
 }
 
-/* --- What the guest is told -------------------------------------------------------------------- */
+/* --- What the guest is told ------------------------------------------------------------------- */
 
 static void tell(struct wasm_grpc *self, enum nu_wasm_callback callback, uint32_t number,
                  const struct nu_wasm_answer *answer)
@@ -168,7 +168,7 @@ static const struct nu_grpc_stream_ops stream_ops = {
     .on_closed = on_closed,
 };
 
-/* --- Starting ---------------------------------------------------------------------------------- */
+/* --- Starting --------------------------------------------------------------------------------- */
 
 /* What a guest gives to begin, views into its memory. */
 struct start {
@@ -352,7 +352,7 @@ static enum nu_wasm_status grpc_stream(struct nu_wasm_vm *vm, const union nu_was
     return find_and_start(vm, &start);
 }
 
-/* --- Going on ---------------------------------------------------------------------------------- */
+/* --- Going on --------------------------------------------------------------------------------- */
 
 /* The context's call or stream. */
 static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t token, struct wasm_grpc **out)
@@ -367,8 +367,8 @@ static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t token, struct was
     return NU_WASM_OK;
 }
 
-/* Whether nuncio may keep so many more bytes until the cluster takes them. What it keeps already goes
- * on counting, whatever the answer. */
+/* Whether nuncio may keep so many more bytes until the cluster takes them. What it keeps already
+ * goes on counting, whatever the answer. */
 static bool may_send(struct wasm_grpc *self, size_t bytes)
 {
     struct nu_byte_budget *budget = &self->vm->callouts.budget;

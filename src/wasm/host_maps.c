@@ -190,7 +190,8 @@ static enum nu_wasm_status add_value(struct nu_wasm_vm *vm, const union nu_wasm_
     return NU_WASM_OK;
 }
 
-/* As Envoy: what was there goes, and the new entry is the last one; pseudo headers have their place. */
+/* As Envoy: what was there goes, and the new entry is the last one; pseudo headers have their
+ * place. */
 static void replace(struct nu_headers *headers, struct nu_str name, struct nu_str value)
 {
     if (name.len && name.ptr[0] == ':') {

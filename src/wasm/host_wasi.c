@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What guests get of WASI (preview 1): standard output and error as log lines, environment variables
- * of the configuration, clocks and random bytes. There are no files, sockets or arguments, and the
- * answers that say so are those which SDKs' runtimes take well. Numbers are WASI's errno.
+ * What guests get of WASI (preview 1): standard output and error as log lines, environment
+ * variables of the configuration, clocks and random bytes. There are no files, sockets or
+ * arguments, and the answers that say so are those which SDKs' runtimes take well. Numbers are
+ * WASI's errno.
  */
 #include <stdio.h>
 #include <time.h>
@@ -47,7 +48,7 @@ static bool is_output(int32_t fd)
     return fd == STDOUT || fd == STDERR;
 }
 
-/* --- Output ------------------------------------------------------------------------------------ */
+/* --- Output ----------------------------------------------------------------------------------- */
 
 /* All pieces are one line of the log; the guest hears that everything was written. */
 static int32_t write_pieces(struct nu_wasm_vm *vm, values args, int32_t written_at)
@@ -113,7 +114,7 @@ static int32_t fd_fdstat_get(struct nu_wasm_vm *vm, values args)
 }
 WASI(fd_fdstat_get, NU_WASM_WHEN_STARTING)
 
-/* --- Environment and arguments ------------------------------------------------------------------ */
+/* --- Environment and arguments ---------------------------------------------------------------- */
 
 static int32_t environ_sizes_get(struct nu_wasm_vm *vm, values args)
 {
@@ -151,7 +152,7 @@ static int32_t args_sizes_get(struct nu_wasm_vm *vm, values args)
 }
 WASI(args_sizes_get, NU_WASM_WHEN_STARTING)
 
-/* --- Clocks and random bytes -------------------------------------------------------------------- */
+/* --- Clocks and random bytes ------------------------------------------------------------------ */
 
 static int32_t clock_time_get(struct nu_wasm_vm *vm, values args)
 {
@@ -205,7 +206,7 @@ static const char *proc_exit(void *host, values args, union nu_wasm_value *resul
     return vm->text;
 }
 
-/* --- What there is not -------------------------------------------------------------------------- */
+/* --- What there is not ------------------------------------------------------------------------ */
 
 #define CONSTANT(name, status) \
     static const char *call_##name(void *host, values args, union nu_wasm_value *result) \

@@ -41,8 +41,8 @@ void nu_wasm_http_stream_wake(struct nu_wasm_http_stream *stream);
 
 /*
  * Counts bytes that the guest is about to have copied into the stream's memory, in so many entries.
- * False, which is told once, if it has had its share: a guest's own memory is bounded, and a request
- * must not be the way around that.
+ * False, which is told once, if it has had its share: a guest's own memory is bounded, and a
+ * request must not be the way around that.
  */
 NU_MUST_USE bool nu_wasm_http_stream_take(struct nu_wasm_http_stream *stream, size_t bytes,
                                           size_t entries);

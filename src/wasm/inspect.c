@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A module's page: facts first, the verdict last. Its names are shown so that a terminal takes nothing
- * in them for a command. */
+/* A module's page: facts first, the verdict last. Its names are shown so that a terminal takes
+ * nothing in them for a command. */
 #include "wasm/inspect.h"
 
 #include "base/log_pattern.h"
@@ -8,7 +8,7 @@
 
 enum { PAGE_BYTES = 64 * 1024 };
 
-/* --- Facts ------------------------------------------------------------------------------------- */
+/* --- Facts ------------------------------------------------------------------------------------ */
 
 static const char *section_name(uint8_t id)
 {
@@ -87,7 +87,7 @@ static void add_start(const struct nu_wasm_module *module, struct nu_strbuf *out
     nu_strbuf_add_cstr(out, *separator == 's' ? "start: nothing\n" : "\n");
 }
 
-/* --- The verdict ------------------------------------------------------------------------------- */
+/* --- The verdict ------------------------------------------------------------------------------ */
 
 /* What is wrong, line by line: names of the module are among it, whatever they are made of. */
 static void add_reasons(const struct nu_strbuf *error, struct nu_strbuf *out)

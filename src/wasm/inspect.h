@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What people are shown of a module: its ABI, sizes, imports and exports, and whether nuncio runs it.
- * Needs no engine. Any thread.
+ * What people are shown of a module: its ABI, sizes, imports and exports, and whether nuncio runs
+ * it. Needs no engine. Any thread.
  */
 #ifndef NU_WASM_INSPECT_H
 #define NU_WASM_INSPECT_H

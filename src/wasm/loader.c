@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The module is loaded with RTLD_LOCAL: what V8's library brings along (an llhttp of its own, for
- * one) gets in nobody's way. Before that it is made sure that the process may have executable memory
- * at all, without which V8 ends it.
+ * one) gets in nobody's way. Before that it is made sure that the process may have executable
+ * memory at all, without which V8 ends it.
  */
 #include "wasm/loader.h"
 

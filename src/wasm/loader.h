@@ -12,8 +12,8 @@
 
 /*
  * The engine, started; the same one every time. NULL with a text in `error` that says what is
- * missing. `path` is the file to load; NULL: where an installation or a build has it. Main thread; any
- * thread that begins when it is loaded.
+ * missing. `path` is the file to load; NULL: where an installation or a build has it. Main thread;
+ * any thread that begins when it is loaded.
  */
 const struct nu_wasm_engine *nu_wasm_engine_load(const char *path, struct nu_strbuf *error);
 

@@ -74,8 +74,8 @@ static inline void nu_wasm_add_u64(struct nu_strbuf *out, uint64_t value)
     nu_strbuf_add(out, nu_str_make((const char *)bytes, sizeof(bytes)));
 }
 
-/* Pairs of values of any kind: their halves are appended to the text one by one, names and values in
- * turn, each followed by nu_wasm_half_end. */
+/* Pairs of values of any kind: their halves are appended to the text one by one, names and values
+ * in turn, each followed by nu_wasm_half_end. */
 struct nu_wasm_halves {
     struct nu_strbuf *out;
     size_t length_at; /* where the next one's length goes */

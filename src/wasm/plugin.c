@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plug-ins on their threads. A handle is a thread's hold on a plug-in's root context; it is made when
- * the thread begins, and made anew when the guest has failed. All plug-ins of a configuration are one
- * service of the threads: it knows all VMs of each.
+ * Plug-ins on their threads. A handle is a thread's hold on a plug-in's root context; it is made
+ * when the thread begins, and made anew when the guest has failed. All plug-ins of a configuration
+ * are one service of the threads: it knows all VMs of each.
  */
 #include "wasm/plugin.h"
 
@@ -49,7 +49,7 @@ bool nu_wasm_plugin_is_same(const struct nu_wasm_plugin *a, const struct nu_wasm
             nu_str_eq(a->configuration, b->configuration) && a->direction == b->direction);
 }
 
-/* --- A thread's root ---------------------------------------------------------------------------- */
+/* --- A thread's root -------------------------------------------------------------------------- */
 
 /* When the next VM may be made: as Envoy draws it, anew each time that it is asked for. */
 static uint64_t next_try_us(const struct nu_wasm_handle *handle, uint64_t failed_us)
@@ -68,8 +68,8 @@ static struct nu_wasm_vm_spec *take_spec(struct nu_wasm_plugin *plugin)
     return spec;
 }
 
-/* Makes the VM, if there is none that the plug-in can share, and the root in it: a reference for the
- * caller. NULL after logging why, or if there is no code, which others log. */
+/* Makes the VM, if there is none that the plug-in can share, and the root in it: a reference for
+ * the caller. NULL after logging why, or if there is no code, which others log. */
 static struct nu_wasm_context *make_root(struct nu_wasm_handle *handle)
 {
     struct nu_wasm_plugin *plugin = handle->plugin;
@@ -130,7 +130,7 @@ struct nu_wasm_context *nu_wasm_plugin_root(const struct nu_wasm_plugin *plugin)
     return remake_root(handle);
 }
 
-/* --- Other code --------------------------------------------------------------------------------- */
+/* --- Other code ------------------------------------------------------------------------------- */
 
 /* The thread's streams stay with the root that they have, which ends with the last of them. */
 static void on_changed(struct nu_task *task)
@@ -162,7 +162,7 @@ void nu_wasm_plugin_set_spec(struct nu_wasm_plugin *plugin, struct nu_wasm_vm_sp
     nu_wasm_vm_spec_unref(&old);
 }
 
-/* --- With the threads --------------------------------------------------------------------------- */
+/* --- With the threads ------------------------------------------------------------------------- */
 
 static struct nu_wasm_plugins *plugins_of(struct nu_thread_service *service)
 {
@@ -219,7 +219,7 @@ static void on_finish(struct nu_thread_service *service)
         nu_wasm_compiler_finish(&plugins->compiler);
 }
 
-/* --- A configuration's plug-ins ------------------------------------------------------------------- */
+/* --- A configuration's plug-ins --------------------------------------------------------------- */
 
 static void add_service(struct nu_factory *factory, struct nu_thread_service *service,
                         enum nu_thread_place place)

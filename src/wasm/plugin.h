@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A plug-in as a configuration names it (PluginConfig), for whoever runs one: filters, loggers,
- * services. It is loaded once; each thread on which it runs then has a root context for it, made when
- * the thread begins and before there is traffic:
+ * services. It is loaded once; each thread on which it runs then has a root context for it, made
+ * when the thread begins and before there is traffic:
  *
  *     nu_wasm_plugin_from_proto   main thread: reads, compiles, tries out
  *     nu_wasm_plugin_root         a thread's root context, now; streams' contexts hang below it
  *
- * Where the code is a file and that changes, threads get a root in a VM of the new code, and let go of
- * the one that they have: it ends with its last stream.
+ * Where the code is a file and that changes, threads get a root in a VM of the new code, and let go
+ * of the one that they have: it ends with its last stream.
  *
- * A plug-in lives as long as its configuration. It ends with the thread: when the contexts of streams
- * are gone, the root's on_done is called, and on_delete when the guest is ready.
+ * A plug-in lives as long as its configuration. It ends with the thread: when the contexts of
+ * streams are gone, the root's on_done is called, and on_delete when the guest is ready.
  *
  * Plug-ins whose VMs have the same key share the thread's VM; those with the same name, root_id,
  * configuration and direction share the root context in it.
@@ -58,9 +58,9 @@ nu_wasm_plugin_from_proto(struct nu_factory *factory, const void *owner,
 
 /*
  * The calling thread's root context of the plug-in, borrowed till the end of the turn; a stream's
- * context (nu_wasm_context_open) holds it. NULL if there is none: the guest has failed and no new VM
- * is to be made yet (`fails_open` says what becomes of the stream), or the thread ends. May make a
- * VM; never below a guest's call.
+ * context (nu_wasm_context_open) holds it. NULL if there is none: the guest has failed and no new
+ * VM is to be made yet (`fails_open` says what becomes of the stream), or the thread ends. May make
+ * a VM; never below a guest's call.
  */
 struct nu_wasm_context *nu_wasm_plugin_root(const struct nu_wasm_plugin *plugin);
 

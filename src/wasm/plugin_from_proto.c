@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a PluginConfig to a plug-in. What is wrong with it is found here, whole: a VM is made, started
- * and given the configuration, and thrown away.
+ * From a PluginConfig to a plug-in. What is wrong with it is found here, whole: a VM is made,
+ * started and given the configuration, and thrown away.
  */
 #include "base/log.h"
 #include "config/print.h"
@@ -15,7 +15,7 @@ typedef Envoy__Extensions__Wasm__V3__PluginConfig plugin_proto;
 
 enum { DEFAULT_BACKOFF_US = 1000 * 1000 };
 
-/* --- Configurations as bytes --------------------------------------------------------------------- */
+/* --- Configurations as bytes ------------------------------------------------------------------ */
 
 static struct nu_str print_json(struct nu_arena *arena, const ProtobufCMessage *message)
 {
@@ -48,7 +48,7 @@ struct nu_str nu_wasm_configuration(struct nu_factory *factory, const Google__Pr
     return nu_str_make((const char *)bytes, protobuf_c_message_pack(message, bytes));
 }
 
-/* --- Plug-ins ------------------------------------------------------------------------------------ */
+/* --- Plug-ins --------------------------------------------------------------------------------- */
 
 /* Makes a VM of `spec` with the plug-in in it, and throws it away. False after adding an error. */
 static bool try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,

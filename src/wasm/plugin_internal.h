@@ -18,14 +18,14 @@ struct nu_wasm_vm_spec *nu_wasm_plugins_find_spec(struct nu_wasm_plugins *all, s
 /* What compiles other code for them (wasm/renewal.h). */
 struct nu_wasm_compiler *nu_wasm_plugins_compiler(struct nu_wasm_plugins *all);
 
-/* The bytes of a configuration: a string or bytes as they are, a Struct as JSON, any other message in
- * its binary form. */
+/* The bytes of a configuration: a string or bytes as they are, a Struct as JSON, any other message
+ * in its binary form. */
 struct nu_str nu_wasm_configuration(struct nu_factory *factory,
                                     const struct Google__Protobuf__Any *any);
 
-/* What the VMs of a plug-in are made of: another plug-in's, or built, but without code where that is to
- * be fetched (nu_wasm_vm_spec_has_code). A reference for the caller. NULL
- * after adding errors. */
+/* What the VMs of a plug-in are made of: another plug-in's, or built, but without code where that
+ * is to be fetched (nu_wasm_vm_spec_has_code). A reference for the caller. NULL after adding
+ * errors. */
 struct nu_wasm_vm_spec *
 nu_wasm_vm_spec_from_proto(struct nu_factory *factory, struct nu_wasm_plugins *all,
                            const struct Envoy__Extensions__Wasm__V3__PluginConfig *plugin);
@@ -33,13 +33,13 @@ nu_wasm_vm_spec_from_proto(struct nu_factory *factory, struct nu_wasm_plugins *a
  * compiled. */
 struct nu_wasm_vm_spec *nu_wasm_vm_spec_renew(const struct nu_wasm_vm_spec *other,
                                               struct nu_str code, struct nu_str *copy);
-/* Reads, judges and compiles the code, which lies in the spec's memory. False with what is wrong, as
- * a heading and as lines. Any thread, once the engine is loaded. */
+/* Reads, judges and compiles the code, which lies in the spec's memory. False with what is wrong,
+ * as a heading and as lines. Any thread, once the engine is loaded. */
 NU_MUST_USE bool nu_wasm_vm_spec_compile(struct nu_wasm_vm_spec *spec, struct nu_str code,
                                          const char **what, struct nu_strbuf *error);
 /*
- * Gives the plug-in other code, whose reference is taken: each thread makes a root in a VM of it, and
- * then lets go of the one that it has. Where the new one does not start the old one stays. Main
+ * Gives the plug-in other code, whose reference is taken: each thread makes a root in a VM of it,
+ * and then lets go of the one that it has. Where the new one does not start the old one stays. Main
  * thread.
  */
 void nu_wasm_plugin_set_spec(struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec);
@@ -59,8 +59,8 @@ void nu_wasm_plugin_log_errors(const struct nu_wasm_plugin *plugin, const char *
 void nu_wasm_code_file_watch(struct nu_factory *factory, struct nu_wasm_plugin *plugin,
                              const struct Envoy__Extensions__Wasm__V3__VmConfig *proto);
 
-/* Fetches the code of a plug-in that has been added, when the clusters are ready, for which listeners
- * wait (remote_code.c). False after adding an error. */
+/* Fetches the code of a plug-in that has been added, when the clusters are ready, for which
+ * listeners wait (remote_code.c). False after adding an error. */
 NU_MUST_USE bool
 nu_wasm_remote_code_fetch(struct nu_factory *factory, struct nu_wasm_plugin *plugin,
                           const struct Envoy__Extensions__Wasm__V3__VmConfig *proto);

@@ -8,7 +8,7 @@
 #include "wasm/http_stream.h"
 #include "wasm/plugin.h"
 
-/* --- The source of attributes -------------------------------------------------------------------- */
+/* --- The source of attributes ----------------------------------------------------------------- */
 
 /* The route's cluster, which is known before the router has found it. */
 static bool find_cluster(const struct nu_attribute_source *source, struct nu_attribute_cluster *out)
@@ -54,7 +54,7 @@ struct nu_attribute_source nu_wasm_attribute_source(struct nu_wasm_vm *vm, struc
     return source;
 }
 
-/* --- What else there is -------------------------------------------------------------------------- */
+/* --- What else there is ----------------------------------------------------------------------- */
 
 /* Names that earlier Envoys had, which stand for attributes of xds. */
 static struct nu_attribute find_former(const struct nu_attribute_source *source, struct nu_str name)

@@ -31,8 +31,9 @@ NU_MUST_USE bool nu_wasm_property_write(const struct nu_attribute_source *source
                                         const struct nu_attribute *value, struct nu_strbuf *out);
 
 /*
- * Sets what the path names, all of it, to these bytes, which are copied. NotFound outside of streams,
- * BadArgument for what is read-only or somebody else's, InternalFailure if that took too much memory.
+ * Sets what the path names, all of it, to these bytes, which are copied. NotFound outside of
+ * streams, BadArgument for what is read-only or somebody else's, InternalFailure if that took too
+ * much memory.
  */
 enum nu_wasm_status nu_wasm_property_set(struct nu_wasm_vm *vm, struct nu_str path,
                                          struct nu_str value);

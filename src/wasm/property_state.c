@@ -26,7 +26,7 @@ struct nu_wasm_declared {
     char name[];
 };
 
-/* --- As filter state ----------------------------------------------------------------------------- */
+/* --- As filter state -------------------------------------------------------------------------- */
 
 /* As Envoy has it in logs: bytes, in an envelope. */
 static struct nu_value to_value(const void *object, struct nu_arena *arena)
@@ -61,7 +61,7 @@ static bool is_ours(const struct nu_filter_state_object *object)
     return object->object_class == &bytes_class || object->object_class == &string_class;
 }
 
-/* --- Declaring ----------------------------------------------------------------------------------- */
+/* --- Declaring -------------------------------------------------------------------------------- */
 
 static struct nu_wasm_declared *find_declared(const struct nu_wasm_context *context,
                                               struct nu_str name, size_t *count)
@@ -139,7 +139,7 @@ void nu_wasm_property_forget(struct nu_wasm_context *root)
     }
 }
 
-/* --- Setting ------------------------------------------------------------------------------------- */
+/* --- Setting ---------------------------------------------------------------------------------- */
 
 /* One that is there already. */
 static enum nu_wasm_status change(struct nu_stream_info *info,

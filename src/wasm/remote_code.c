@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Code that is fetched. It is asked for when the clusters are ready, and the listeners wait for it; the
- * same code is fetched once for all plug-ins that want it from the same place in the same way. When
- * it comes it is compiled and tried out like a file's (wasm/renewal.h). What goes wrong now is no error of
- * the configuration any more: it is logged, and the plug-in has no VM, so that it fails closed or open. Where the code did not
- * come at all the listeners open when it was tried as often as the configuration says; behind that it
- * is asked for every now and then, until it comes.
+ * Code that is fetched. It is asked for when the clusters are ready, and the listeners wait for it;
+ * the same code is fetched once for all plug-ins that want it from the same place in the same way.
+ * When it comes it is compiled and tried out like a file's (wasm/renewal.h). What goes wrong now is
+ * no error of the configuration any more: it is logged, and the plug-in has no VM, so that it fails
+ * closed or open. Where the code did not come at all the listeners open when it was tried as often
+ * as the configuration says; behind that it is asked for every now and then, until it comes.
  */
 #include <openssl/evp.h>
 
@@ -55,7 +55,7 @@ struct remote_code {
     struct nu_wasm_remote_stats *stats;
 };
 
-/* --- When it is there ---------------------------------------------------------------------------- */
+/* --- When it is there ------------------------------------------------------------------------- */
 
 /* When all have what they can have nobody waits any longer. */
 static void count_one(struct remote_code *remote)
@@ -89,7 +89,7 @@ static void succeed(struct remote_code *remote, struct nu_str code)
     count_one(remote);
 }
 
-/* --- When it does not come ----------------------------------------------------------------------- */
+/* --- When it does not come -------------------------------------------------------------------- */
 
 static void tell_takers(const struct remote_code *remote, const char *why)
 {
@@ -138,7 +138,7 @@ static void fail(struct remote_code *remote, const char *why)
     nu_timer_arm(remote->loop, &remote->timer, next_pause_ms(remote));
 }
 
-/* --- The fetch ----------------------------------------------------------------------------------- */
+/* --- The fetch -------------------------------------------------------------------------------- */
 
 static struct nu_str digest_of(struct nu_str code, char hex[64])
 {
@@ -235,7 +235,7 @@ static void on_init(struct nu_init_target *target)
     fetch(nu_container_of(target, struct remote_code, target));
 }
 
-/* --- With the main thread ------------------------------------------------------------------------ */
+/* --- With the main thread --------------------------------------------------------------------- */
 
 static void on_start(struct nu_thread_service *service, struct nu_loop *loop)
 {
@@ -255,7 +255,7 @@ static void on_finish(struct nu_thread_service *service)
     on_end(service);
 }
 
-/* --- The configuration --------------------------------------------------------------------------- */
+/* --- The configuration ------------------------------------------------------------------------ */
 
 static bool read_retries(struct nu_factory *factory, const retry_proto *proto,
                          struct remote_code *remote)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What waits is a list of the main thread's. The compiler's thread sees one renewal, which nobody else
- * touches until that thread has said that it is done and was joined.
+ * What waits is a list of the main thread's. The compiler's thread sees one renewal, which nobody
+ * else touches until that thread has said that it is done and was joined.
  */
 #include "wasm/renewal.h"
 
 static void start_next(struct nu_wasm_compiler *compiler);
 
-/* --- The way's end -------------------------------------------------------------------------------- */
+/* --- The way's end ---------------------------------------------------------------------------- */
 
 static bool take(struct nu_wasm_renewal *renewal, struct nu_config_ctx *ctx,
                  struct nu_wasm_vm_spec *spec, struct nu_loop *loop)
@@ -43,7 +43,7 @@ static void drop(struct nu_wasm_renewal *renewal)
     nu_strbuf_finish(&renewal->error);
 }
 
-/* --- The thread ----------------------------------------------------------------------------------- */
+/* --- The thread ------------------------------------------------------------------------------- */
 
 static void compile(struct nu_wasm_renewal *renewal)
 {
@@ -111,7 +111,7 @@ static void start_next(struct nu_wasm_compiler *compiler)
     }
 }
 
-/* --- For others ------------------------------------------------------------------------------------ */
+/* --- For others ------------------------------------------------------------------------------- */
 
 void nu_wasm_renew(struct nu_wasm_renewal *renewal, struct nu_str code)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other code for plug-ins that run. To compile it takes long, and the main thread has more to do: it
- * is compiled on a thread of its own, one code after the other; that thread is there only meanwhile.
- * Before that and behind it, the trying out included, everything is on the main thread:
+ * Other code for plug-ins that run. To compile it takes long, and the main thread has more to do:
+ * it is compiled on a thread of its own, one code after the other; that thread is there only
+ * meanwhile. Before that and behind it, the trying out included, everything is on the main thread:
  *
  *     nu_wasm_renew    waits ... compiled ... tried out, given to the plug-in    on_done
  */
@@ -19,8 +19,8 @@ struct nu_wasm_renewal {
     struct nu_wasm_plugin *plugin;
     const struct Envoy__Extensions__Wasm__V3__VmConfig *proto; /* borrowed: the configuration's */
     const struct nu_config_ctx *ctx;                           /* borrowed: where that was read */
-    /* Told when it is over, unless the process ends before: `is_renewed` if the plug-in has got other
-     * code; `errors` is empty also where the code is what it had. May renew again. */
+    /* Told when it is over, unless the process ends before: `is_renewed` if the plug-in has got
+     * other code; `errors` is empty also where the code is what it had. May renew again. */
     void (*on_done)(struct nu_wasm_renewal *renewal, bool is_renewed,
                     const struct nu_error_list *errors);
     struct nu_list link;          /* of those that wait */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What VMs there are and how they are, for people and for scrapers. A VM's thread keeps figures that
- * any thread may read: plain stores on the request path, and none at all where nothing changed. A
- * lock is taken when VMs and their roots come and go.
+ * What VMs there are and how they are, for people and for scrapers. A VM's thread keeps figures
+ * that any thread may read: plain stores on the request path, and none at all where nothing
+ * changed. A lock is taken when VMs and their roots come and go.
  *
  * Memory is what the guest's memory has grown to, as of its last calls: it never shrinks.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Questions between threads. One is part of one thread at a time, but for whether its asker is there
- * still, which the lock is for. */
+/* Questions between threads. One is part of one thread at a time, but for whether its asker is
+ * there still, which the lock is for. */
 #include "wasm/resolve.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names that guests ask addresses of (envoy_resolve_dns). The process's resolver belongs to the main
- * thread: a question goes there, its answer comes back to the thread of the root that asked.
+ * Names that guests ask addresses of (envoy_resolve_dns). The process's resolver belongs to the
+ * main thread: a question goes there, its answer comes back to the thread of the root that asked.
  *
  *     worker: nu_wasm_resolve --message--> main: resolver --message--> worker: on_resolved(root)
  *
@@ -21,8 +21,8 @@ struct nu_wasm_asker;
 enum { NU_WASM_LOOKUPS_MAX = 1000 };
 
 /*
- * Tells `root` an answer, from its loop: "u32 N, N times u32 seconds, N texts with a NUL" in the byte
- * order of guests; empty if there was none. The root may end its asker within.
+ * Tells `root` an answer, from its loop: "u32 N, N times u32 seconds, N texts with a NUL" in the
+ * byte order of guests; empty if there was none. The root may end its asker within.
  */
 typedef void nu_wasm_resolved_fn(void *root, uint32_t token, struct nu_str answer);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A function that is not allowed is an import without code: the engine asks `refuse` for each call. */
+/* A function that is not allowed is an import without code: the engine asks `refuse` for each
+ * call. */
 #include "wasm/restriction.h"
 
 #include <string.h>

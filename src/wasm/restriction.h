@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a plug-in may do: a list of the host functions that it may call and of its callbacks that may
- * be called. A function that is not in the list is still there, so that the module links: it does
- * nothing, answers with a failure and writes a line of the log. A callback that is not in it counts
- * as not exported. The list is resolved when a module is loaded: what is allowed costs nothing.
+ * What a plug-in may do: a list of the host functions that it may call and of its callbacks that
+ * may be called. A function that is not in the list is still there, so that the module links: it
+ * does nothing, answers with a failure and writes a line of the log. A callback that is not in it
+ * counts as not exported. The list is resolved when a module is loaded: what is allowed costs
+ * nothing.
  */
 #ifndef NU_WASM_RESTRICTION_H
 #define NU_WASM_RESTRICTION_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bootstrap extension envoy.bootstrap.wasm: a plug-in that runs without traffic, on the main thread
- * if it is a singleton, else on every worker. */
+/* The bootstrap extension envoy.bootstrap.wasm: a plug-in that runs without traffic, on the main
+ * thread if it is a singleton, else on every worker. */
 #ifndef NU_WASM_SERVICE_H
 #define NU_WASM_SERVICE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the VMs of one vm_id share: values by key, each with a number that changes when it is set, so
- * that a guest can set it only if nobody else has. A space lives as long as somebody holds it. Any
- * thread.
+ * What the VMs of one vm_id share: values by key, each with a number that changes when it is set,
+ * so that a guest can set it only if nobody else has. A space lives as long as somebody holds it.
+ * Any thread.
  */
 #ifndef NU_WASM_SHARED_DATA_H
 #define NU_WASM_SHARED_DATA_H

@@ -2,8 +2,8 @@
 /*
  * Queues, and how their listeners are told. A queue counts for each listener what that is still to
  * be told (struct binding); the first such thing sends the listener's task to its loop, which tells
- * all that has gathered. The task is part of the listener: one that leaves while it is on its way is
- * an orphan until it arrives.
+ * all that has gathered. The task is part of the listener: one that leaves while it is on its way
+ * is an orphan until it arrives.
  */
 #include "wasm/shared_queue.h"
 

@@ -21,8 +21,8 @@ struct nu_wasm_queue_listener;
 /* Of a vm_id's queues, with their names. */
 enum { NU_WASM_QUEUE_BYTES_MAX = 64 * 1024 * 1024 };
 
-/* Tells `root` that something was put into a queue: from its loop, once for each thing. It may leave
- * within. */
+/* Tells `root` that something was put into a queue: from its loop, once for each thing. It may
+ * leave within. */
 typedef void nu_wasm_queue_ready_fn(void *root, uint32_t token);
 
 /*

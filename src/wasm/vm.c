@@ -124,7 +124,7 @@ bool nu_wasm_vm_is_dead(struct nu_wasm_vm *vm)
     return true;
 }
 
-/* --- The guest's memory ------------------------------------------------------------------------ */
+/* --- The guest's memory ----------------------------------------------------------------------- */
 
 bool nu_wasm_vm_read(struct nu_wasm_vm *vm, const union nu_wasm_value *at, struct nu_str *out)
 {

@@ -9,8 +9,9 @@
  *     nu_wasm_context    a root (counted: the plug-in's hold, its streams) or a stream (embedded in
  *                        its owner)
  *
- * A root that nobody holds any more ends: on_done, and on_delete at once or when the guest has called
- * proxy_done, for which it has a minute. A VM goes with its last root. Both happen at the end of a turn, never below a call.
+ * A root that nobody holds any more ends: on_done, and on_delete at once or when the guest has
+ * called proxy_done, for which it has a minute. A VM goes with its last root. Both happen at the
+ * end of a turn, never below a call.
  *
  * Host functions (host_*.c) run below a guest's call and change nothing that could call the guest
  * again: what a guest asks for that may (going on, a reply, a reset) is noted in its stream, and
@@ -54,8 +55,8 @@ struct nu_wasm_vm_spec {
     enum nu_wasm_abi abi;
     struct nu_wasm_shared_data *shared;    /* a reference */
     struct nu_wasm_vm *vms[NU_THREAD_MAX]; /* each its thread's, which made it last; borrowed */
-    /* From here to the end are settings: borrowed from the configuration, and copied as a whole where
-     * the code alone has changed. */
+    /* From here to the end are settings: borrowed from the configuration, and copied as a whole
+     * where the code alone has changed. */
     struct nu_str vm_id;
     struct nu_str configuration;
     const struct nu_str *environment; /* "NAME=value" */
@@ -138,8 +139,8 @@ static inline bool nu_wasm_vm_spec_has_code(const struct nu_wasm_vm_spec *spec)
 void nu_wasm_vm_spec_unref(struct nu_wasm_vm_spec **spec);
 
 /*
- * The thread's VM of `spec`, made and started if there is none that lives, and added to `vms` then; a
- * reference for the caller. NULL, with a text in `error`, if it does not start.
+ * The thread's VM of `spec`, made and started if there is none that lives, and added to `vms` then;
+ * a reference for the caller. NULL, with a text in `error`, if it does not start.
  */
 struct nu_wasm_vm *nu_wasm_vm_get(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
                                   struct nu_list *vms, struct nu_strbuf *error);
@@ -195,7 +196,7 @@ NU_MUST_USE bool nu_wasm_vm_take(struct nu_wasm_vm *vm, size_t bytes, size_t ent
 int32_t nu_wasm_vm_call(struct nu_wasm_context *context, enum nu_wasm_callback callback,
                         const union nu_wasm_value *args, int32_t otherwise);
 
-/* --- The guest's memory, for host functions ---------------------------------------------------- */
+/* --- The guest's memory, for host functions --------------------------------------------------- */
 
 /* A view of `n` bytes; false if the guest has not so many there. Valid until the guest runs. */
 bool nu_wasm_vm_read(struct nu_wasm_vm *vm, const union nu_wasm_value *at, struct nu_str *out);
@@ -215,7 +216,7 @@ enum nu_wasm_status nu_wasm_vm_give(struct nu_wasm_vm *vm, struct nu_str bytes, 
 /* Writes a line as the context that runs, at a level of base/log.h. */
 void nu_wasm_log(struct nu_wasm_vm *vm, int level, struct nu_str message);
 
-/* --- For host functions' tables ---------------------------------------------------------------- */
+/* --- For host functions' tables --------------------------------------------------------------- */
 
 enum nu_wasm_when {
     NU_WASM_ONLY_RUNNING,

@@ -19,7 +19,7 @@ typedef Envoy__Extensions__Wasm__V3__EnvironmentVariables environment_proto;
 
 enum { ROOM_BYTES = 8192 }; /* for what is said of a module, beside its bytes */
 
-/* --- The environment ------------------------------------------------------------------------------ */
+/* --- The environment -------------------------------------------------------------------------- */
 
 /* Where else the i-th of the host's keys stands, which Envoy refuses; NULL: nowhere. */
 static const char *find_again(const environment_proto *proto, size_t i)
@@ -62,7 +62,7 @@ static bool read_environment(struct nu_factory *factory, const environment_proto
     return true;
 }
 
-/* --- The code ------------------------------------------------------------------------------------- */
+/* --- The code --------------------------------------------------------------------------------- */
 
 void nu_wasm_refuse_code(struct nu_config_ctx *ctx, const vm_proto *proto, const char *what,
                          const struct nu_strbuf *why)
@@ -127,9 +127,9 @@ static bool check_runtime(struct nu_factory *factory, const vm_proto *proto)
     return false;
 }
 
-/* What makes two VMs one, under which they are shared. It is the first thing in the arena, which gets
- * a block of the size that it needs: those of usual sizes, with each change of the code, would gather
- * in the cache of the thread that lets go of them. */
+/* What makes two VMs one, under which they are shared. It is the first thing in the arena, which
+ * gets a block of the size that it needs: those of usual sizes, with each change of the code, would
+ * gather in the cache of the thread that lets go of them. */
 static struct nu_str key_of(struct nu_wasm_vm_spec *spec, struct nu_str code)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -154,7 +154,7 @@ static struct nu_str key_of(struct nu_wasm_vm_spec *spec, struct nu_str code)
     return nu_arena_dup(&spec->arena, nu_str_make((const char *)digest, size));
 }
 
-/* --- VMs ------------------------------------------------------------------------------------------ */
+/* --- VMs -------------------------------------------------------------------------------------- */
 
 /* All but the code; it lives as long as the configuration. */
 static bool read_settings(struct nu_factory *factory, const plugin_proto *plugin,
@@ -266,7 +266,7 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
     return other ? nu_wasm_vm_spec_ref(other) : NULL;
 }
 
-/* --- Changed code --------------------------------------------------------------------------------- */
+/* --- Changed code ----------------------------------------------------------------------------- */
 
 /* An empty one with the settings of another. */
 static struct nu_wasm_vm_spec *copy_settings(const struct nu_wasm_vm_spec *other)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is the same each time stands here as it is; what was asked for goes through the JSON writer. */
+/* What is the same each time stands here as it is; what was asked for goes through the JSON
+ * writer. */
 #include "server/wasm_run/config.h"
 
 #include "base/address.h"
@@ -9,7 +10,7 @@
 #define TYPE "\"@type\":\"type.googleapis.com/"
 #define HTTP_FILTER TYPE "envoy.extensions.filters.http."
 
-/* --- The plug-in ------------------------------------------------------------------------------- */
+/* --- The plug-in ------------------------------------------------------------------------------ */
 
 static void add_text(struct nu_json *json, const char *key, struct nu_str value)
 {
@@ -91,7 +92,7 @@ static void add_plugin(const struct nu_wasm_run_options *options, struct nu_strb
     nu_json_object_end(&json);
 }
 
-/* --- Clusters ---------------------------------------------------------------------------------- */
+/* --- Clusters --------------------------------------------------------------------------------- */
 
 #define GRPC_OPTIONS \
     ",\"typed_extension_protocol_options\":{" \
@@ -144,7 +145,7 @@ static void add_clusters(const struct nu_wasm_run_options *options, uint16_t ups
         add_named_cluster(out, options->grpc_clusters.items[i], true);
 }
 
-/* --- All --------------------------------------------------------------------------------------- */
+/* --- All -------------------------------------------------------------------------------------- */
 
 static const char listener_begin[] =
     "{\"static_resources\":{\"listeners\":[{\"name\":\"listener\",\"address\":{\"socket_address\":"

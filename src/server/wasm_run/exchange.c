@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets that never block, and whole messages: a request is written at once, and the upstream answers
- * one when it is there to its end. */
+/* Sockets that never block, and whole messages: a request is written at once, and the upstream
+ * answers one when it is there to its end. */
 #include "server/wasm_run/exchange.h"
 
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@
 
 enum { READ_PIECE = 64 * 1024 };
 
-/* --- Messages to send -------------------------------------------------------------------------- */
+/* --- Messages to send ------------------------------------------------------------------------- */
 
 /* Adds what was given as "name: value"; returns whether `wanted` was among them. */
 static bool add_fields(struct nu_strbuf *out, const struct nu_wasm_run_list *list,
@@ -62,7 +62,7 @@ static void add_response(const struct nu_wasm_run_options *options, bool answers
         nu_strbuf_add(out, body);
 }
 
-/* --- Connections ------------------------------------------------------------------------------- */
+/* --- Connections ------------------------------------------------------------------------------ */
 
 static void close_peer(struct nu_wasm_run_peer *peer)
 {
@@ -121,7 +121,7 @@ static bool read_some(struct nu_wasm_run_peer *peer, bool *ended)
     return true;
 }
 
-/* --- The client -------------------------------------------------------------------------------- */
+/* --- The client ------------------------------------------------------------------------------- */
 
 static void on_client_readable(int fd, short what, void *arg)
 {
@@ -167,7 +167,7 @@ void nu_wasm_run_exchange_send(struct nu_wasm_run_exchange *exchange, uint16_t p
     send_some(peer);
 }
 
-/* --- The upstream ------------------------------------------------------------------------------ */
+/* --- The upstream ----------------------------------------------------------------------------- */
 
 static void destroy_message(struct nu_wasm_run_message *message)
 {
@@ -269,7 +269,7 @@ static bool open_upstream(struct nu_wasm_run_exchange *exchange, uint16_t *port)
     return ok;
 }
 
-/* --- Life -------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 void nu_wasm_run_exchange_init(struct nu_wasm_run_exchange *exchange,
                                const struct nu_wasm_run_options *options,

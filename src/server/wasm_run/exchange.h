@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two ends of the one request of `nuncio wasm run`: the client that sends it, and the upstream that
- * answers whatever comes there. Both are on loopback, on the loop of the server's main thread, and
- * know nothing of what is between them.
+ * The two ends of the one request of `nuncio wasm run`: the client that sends it, and the upstream
+ * that answers whatever comes there. Both are on loopback, on the loop of the server's main thread,
+ * and know nothing of what is between them.
  */
 #ifndef NU_SERVER_WASM_RUN_EXCHANGE_H
 #define NU_SERVER_WASM_RUN_EXCHANGE_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each phase takes what it can from the front of the input; the message waits where one takes nothing. */
+/* Each phase takes what it can from the front of the input; the message waits where one takes
+ * nothing. */
 #include "server/wasm_run/message.h"
 
-/* --- Taking ------------------------------------------------------------------------------------ */
+/* --- Taking ----------------------------------------------------------------------------------- */
 
 /* The input that is not taken yet. */
 struct input {
@@ -26,7 +27,7 @@ static bool go(struct nu_wasm_run_message *message, enum nu_wasm_run_phase phase
     return true;
 }
 
-/* --- The head ---------------------------------------------------------------------------------- */
+/* --- The head --------------------------------------------------------------------------------- */
 
 /* The value of the first such field among lines; no view if there is none. */
 static struct nu_str find_field(const struct nu_strbuf *lines, struct nu_str name)
@@ -101,7 +102,7 @@ static bool take_field(struct nu_wasm_run_message *message, struct input *in)
     return true;
 }
 
-/* --- The body ---------------------------------------------------------------------------------- */
+/* --- The body --------------------------------------------------------------------------------- */
 
 static void keep(struct nu_wasm_run_message *message, struct nu_str bytes)
 {
@@ -162,7 +163,7 @@ static bool take_chunk_end(struct nu_wasm_run_message *message, struct input *in
     return go(message, is_end ? NU_WASM_RUN_CHUNK_SIZE : NU_WASM_RUN_FAILED);
 }
 
-/* --- The message ------------------------------------------------------------------------------- */
+/* --- The message ------------------------------------------------------------------------------ */
 
 /* One step; false where it has to wait for more, or is done. */
 static bool step(struct nu_wasm_run_message *message, struct input *in)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP/1.1 message as it is to be shown: `nuncio wasm run` reads what nuncio sent to the upstream
- * and to the client. Whoever writes it is the proxy, so that nothing of this guards against a peer;
- * bytes that are no message are a message that has failed, and memory is bounded.
+ * One HTTP/1.1 message as it is to be shown: `nuncio wasm run` reads what nuncio sent to the
+ * upstream and to the client. Whoever writes it is the proxy, so that nothing of this guards
+ * against a peer; bytes that are no message are a message that has failed, and memory is bounded.
  */
 #ifndef NU_SERVER_WASM_RUN_MESSAGE_H
 #define NU_SERVER_WASM_RUN_MESSAGE_H
@@ -46,8 +46,8 @@ void nu_wasm_run_message_init(struct nu_wasm_run_message *message);
 void nu_wasm_run_message_init_response(struct nu_wasm_run_message *message, bool answers_head);
 void nu_wasm_run_message_finish(struct nu_wasm_run_message *message);
 
-/* Takes what is the message's off the front of `in`; what is left there when it is complete belongs to
- * the next one. Interim responses are dropped. */
+/* Takes what is the message's off the front of `in`; what is left there when it is complete belongs
+ * to the next one. Interim responses are dropped. */
 void nu_wasm_run_message_feed(struct nu_wasm_run_message *message, struct nu_strbuf *in);
 /* The connection has ended: the message is complete by that, or will never be. */
 void nu_wasm_run_message_end(struct nu_wasm_run_message *message);

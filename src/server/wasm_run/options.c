@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of `nuncio wasm run`, from one table: what is wrong is said by the name of the option
- * and what would be right, before anything is started. */
+/* The command line of `nuncio wasm run`, from one table: what is wrong is said by the name of the
+ * option and what would be right, before anything is started. */
 #include "server/wasm_run/options.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ static const struct nu_option table[] = {
 
 _Static_assert(NU_ARRAY_LEN(table) <= 64, "`given` has a bit for each");
 
-/* --- Help -------------------------------------------------------------------------------------- */
+/* --- Help ------------------------------------------------------------------------------------- */
 
 static void print_help(void)
 {
@@ -90,7 +90,7 @@ static void print_help(void)
     nu_strbuf_finish(&out);
 }
 
-/* --- Reading values ---------------------------------------------------------------------------- */
+/* --- Reading values --------------------------------------------------------------------------- */
 
 static bool NU_PRINTF(1, 2) fail(const char *fmt, ...)
 {
@@ -169,7 +169,7 @@ static bool set(const struct nu_option *option, struct nu_wasm_run_options *opti
     return false;
 }
 
-/* --- Checking them ----------------------------------------------------------------------------- */
+/* --- Checking them ---------------------------------------------------------------------------- */
 
 bool nu_wasm_run_cut(const char *text, char separator, struct nu_str *left, struct nu_str *right)
 {
@@ -254,7 +254,7 @@ static bool check(struct nu_wasm_run_options *options)
            check_clusters("grpc-cluster", &options->grpc_clusters);
 }
 
-/* --- The line ---------------------------------------------------------------------------------- */
+/* --- The line --------------------------------------------------------------------------------- */
 
 static const struct nu_option *find(struct nu_str argument)
 {

@@ -41,8 +41,8 @@ struct nu_wasm_run_options {
     uint64_t given; /* private: which were given */
 };
 
-/* Reads the command line, of which argv[1] and argv[2] are "wasm" and "run". Texts point into argv. To
- * be finished whatever the outcome is. */
+/* Reads the command line, of which argv[1] and argv[2] are "wasm" and "run". Texts point into argv.
+ * To be finished whatever the outcome is. */
 enum nu_options_outcome nu_wasm_run_options_parse(int argc, char **argv,
                                                   struct nu_wasm_run_options *options);
 void nu_wasm_run_options_finish(struct nu_wasm_run_options *options);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was read at both ends, as it was on the wire but for what a terminal would take for a command;
- * then one line that says how it went. */
+/* What was read at both ends, as it was on the wire but for what a terminal would take for a
+ * command; then one line that says how it went. */
 #include "server/wasm_run/report.h"
 
-/* --- Bytes for people -------------------------------------------------------------------------- */
+/* --- Bytes for people ------------------------------------------------------------------------- */
 
 static bool is_control(unsigned char c)
 {
@@ -36,7 +36,7 @@ static void end_line(struct nu_strbuf *out)
         nu_strbuf_add_char(out, '\n');
 }
 
-/* --- Messages ---------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 static void add_body(const struct nu_wasm_run_message *message, struct nu_strbuf *out)
 {
@@ -87,7 +87,7 @@ static void add_response(const struct nu_wasm_run_message *response, struct nu_s
     add_message(response, out);
 }
 
-/* --- How it went ------------------------------------------------------------------------------- */
+/* --- How it went ------------------------------------------------------------------------------ */
 
 static void add_logged(struct nu_str lines, struct nu_strbuf *out)
 {

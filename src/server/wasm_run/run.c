@@ -35,7 +35,7 @@ struct run {
     struct nu_strbuf logged;
 };
 
-/* --- While it runs ----------------------------------------------------------------------------- */
+/* --- While it runs ---------------------------------------------------------------------------- */
 
 /* Like a client that has waited for too long, which leaves first. */
 static void on_timer(struct nu_timer *timer)
@@ -71,7 +71,7 @@ static void on_done(struct nu_wasm_run_exchange *exchange)
         nu_server_drain(run->server, (uint32_t)left_ms);
 }
 
-/* --- The server -------------------------------------------------------------------------------- */
+/* --- The server ------------------------------------------------------------------------------- */
 
 static bool open_access_log(struct run *run)
 {
@@ -114,7 +114,7 @@ static bool serve(struct run *run, const struct nu_options *options)
     return ok;
 }
 
-/* --- The command ------------------------------------------------------------------------------- */
+/* --- The command ------------------------------------------------------------------------------ */
 
 /* What a service manager gave to whoever called us is not for this. */
 static void leave_service_manager(void)
@@ -158,8 +158,8 @@ static bool serve_config(struct run *run, struct nu_options *options)
     return ok;
 }
 
-/* The filter's log as it was asked for, warnings of the rest; of the main component that there is no
- * admin port and that a signal came is no news. */
+/* The filter's log as it was asked for, warnings of the rest; of the main component that there is
+ * no admin port and that a signal came is no news. */
 static bool try_filter(struct run *run)
 {
     char levels[40];

@@ -31,7 +31,7 @@ static const struct nu_wasm_plugin *plugin_of(const struct wasm_filter *self)
     return self->plugin;
 }
 
-/* --- Contexts ----------------------------------------------------------------------------------- */
+/* --- Contexts --------------------------------------------------------------------------------- */
 
 static void later(struct nu_turn_task *task);
 
@@ -54,7 +54,7 @@ static bool open_context(struct wasm_filter *self)
     return true;
 }
 
-/* --- What the guest asked for ------------------------------------------------------------------- */
+/* --- What the guest asked for ----------------------------------------------------------------- */
 
 /* Answers for a guest that cannot; whether the request is at its end. */
 static bool fail(struct wasm_filter *self)
@@ -116,7 +116,7 @@ static void later(struct nu_turn_task *task)
     }
 }
 
-/* --- Calling the guest -------------------------------------------------------------------------- */
+/* --- Calling the guest ------------------------------------------------------------------------ */
 
 /* What a callback of the filter is to return. */
 enum verdict {
@@ -240,7 +240,7 @@ static enum nu_trailers_status on_trailers(struct wasm_filter *self, enum nu_dir
     return verdict == GO_ON ? NU_TRAILERS_CONTINUE : NU_TRAILERS_STOP;
 }
 
-/* --- The filter's callbacks ---------------------------------------------------------------------- */
+/* --- The filter's callbacks ------------------------------------------------------------------- */
 
 static enum nu_headers_status decode_headers(struct nu_filter *base, struct nu_headers *headers,
                                              bool end)

@@ -41,7 +41,7 @@ static enum nu_network_status end_connection(struct wasm_filter *self)
     return NU_NETWORK_STOP;
 }
 
-/* --- What the guest asked for ------------------------------------------------------------------- */
+/* --- What the guest asked for ----------------------------------------------------------------- */
 
 /* Whether the connection ends. */
 static bool settle(struct wasm_filter *self)
@@ -66,7 +66,7 @@ static void later(struct nu_turn_task *task)
     nu_network_filter_continue(&self->base);
 }
 
-/* --- Calling the guest -------------------------------------------------------------------------- */
+/* --- Calling the guest ------------------------------------------------------------------------ */
 
 /* Calls the guest, whose answer is a status but for 0, and does what it asked for. */
 static enum nu_network_status ask(struct wasm_filter *self, enum nu_wasm_callback callback,
@@ -99,7 +99,7 @@ static union nu_wasm_value number(size_t n)
     return (union nu_wasm_value){.i32 = (int32_t)(uint32_t)n};
 }
 
-/* --- The filter's callbacks ---------------------------------------------------------------------- */
+/* --- The filter's callbacks ------------------------------------------------------------------- */
 
 static enum nu_network_status on_open(struct nu_network_filter *base)
 {
