@@ -216,9 +216,10 @@ static void check_exports(const struct nu_wasm_module *module, struct nu_strbuf 
     check_type(module, "_initialize", "=", error);
     check_type(module, "_start", "=", error);
     if (!has_function(module, "malloc") && !has_function(module, "proxy_on_memory_allocate"))
-        nu_strbuf_add_cstr(error, "\n  missing export: malloc or proxy_on_memory_allocate, with "
-                                  "which the host asks for memory of the guest (a linker drops what "
-                                  "is not exported by name)");
+        nu_strbuf_add_cstr(error,
+                           "\n  missing export: malloc or proxy_on_memory_allocate, with "
+                           "which the host asks for memory of the guest (a linker drops what "
+                           "is not exported by name)");
     for (size_t i = 0; i < module->export_count; i++) {
         if (module->exports[i].kind == NU_WASM_MEMORY)
             return;
