@@ -265,6 +265,21 @@ static const void *route_config_of(struct nu_filter_chain *chain,
     return config && config->cls == entry->cls ? config->config : NULL;
 }
 
+size_t nu_chain_route_configs(struct nu_filter *filter, const void *out[NU_ROUTE_LEVELS])
+{
+    struct nu_filter_chain *chain = filter->chain;
+    const struct nu_filter_route_config *configs[NU_ROUTE_LEVELS];
+    if (!chain->ops->route_configs)
+        return 0;
+    size_t count = 0;
+    size_t seen = chain->ops->route_configs(chain, &chain->config->entries[filter->index], configs);
+    for (size_t i = 0; i < seen; i++) {
+        if (configs[i]->cls == filter->cls)
+            out[count++] = configs[i]->config;
+    }
+    return count;
+}
+
 static struct nu_filter *make_instance(struct nu_filter_chain *chain, char *memory, uint8_t index)
 {
     const struct nu_filter_entry *entry = &chain->config->entries[index];

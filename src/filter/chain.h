@@ -93,6 +93,9 @@ struct nu_filter_chain_ops {
     const struct nu_filter_route_config *(*route_config)(struct nu_filter_chain *chain,
                                                          const struct nu_filter_entry *entry,
                                                          bool *disabled);
+    /* Those of all levels of the route, the most specific one last; how many. NULL: there are none. */
+    size_t (*route_configs)(struct nu_filter_chain *chain, const struct nu_filter_entry *entry,
+                            const struct nu_filter_route_config *out[NU_ROUTE_LEVELS]);
     /* The stream's route as it is now; never NULL, but its route may be. */
     const struct nu_route_match *(*route)(struct nu_filter_chain *chain);
     void (*clear_route_cache)(struct nu_filter_chain *chain);
@@ -202,6 +205,9 @@ static inline bool nu_chain_response_sent(const struct nu_filter_chain *chain)
 void nu_chain_abort(struct nu_filter_chain *chain);
 /* The route changed: looks up what it says about each filter. */
 void nu_chain_refresh_route_configs(struct nu_filter_chain *chain);
+/* What all levels of the route say about a filter, the most specific one last; how many there are. For
+ * filters that take them together: most go by `route_config` alone. */
+size_t nu_chain_route_configs(struct nu_filter *filter, const void *out[NU_ROUTE_LEVELS]);
 
 /* Holds back, or lets go, the client's bytes; calls nest. */
 void nu_chain_hold_request(struct nu_filter_chain *chain);

@@ -194,11 +194,16 @@ const struct nu_value *nu_route_criteria(const struct nu_route_match *match);
 const struct nu_virtual_cluster *nu_route_virtual_cluster(const struct nu_route_match *match,
                                                           const struct nu_headers *headers);
 
+enum { NU_ROUTE_LEVELS = 4 }; /* table, virtual host, route, cluster of a route's */
+
 /* Whether any level of this match configures filters: lets the caller skip the lookups. */
 bool nu_route_has_filter_configs(const struct nu_route_match *match);
 /* The most specific configuration for the filter called `name`, as the factory made it, or NULL;
  * *disabled is set or cleared where a level says so, else left alone. */
 const void *nu_route_filter_config(const struct nu_route_match *match, struct nu_str name,
                                    bool *disabled);
+/* Those of all levels, the most specific one last; how many there are. */
+size_t nu_route_filter_configs(const struct nu_route_match *match, struct nu_str name,
+                               const void *out[NU_ROUTE_LEVELS]);
 
 #endif

@@ -274,6 +274,29 @@ static const struct nu_filter_setting *find_setting(const struct nu_filter_setti
     return NULL;
 }
 
+size_t nu_route_filter_configs(const struct nu_route_match *match, struct nu_str name,
+                               const void *out[NU_ROUTE_LEVELS])
+{
+    if (!nu_route_has_filter_configs(match))
+        return 0;
+    const struct nu_route_entry *entry = nu_route_entry_of(match);
+    const struct nu_weighted_cluster *weighted = match->weighted;
+    const struct nu_route_level *levels[NU_ROUTE_LEVELS] = {
+        &match->table->level,
+        &entry->virtual_host->level,
+        &entry->level,
+        weighted ? &weighted->level : NULL,
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < NU_ROUTE_LEVELS; i++) {
+        const struct nu_filter_setting *setting =
+            levels[i] ? find_setting(&levels[i]->filters, name) : NULL;
+        if (setting && setting->config)
+            out[count++] = setting->config;
+    }
+    return count;
+}
+
 NU_NOINLINE const void *nu_route_filter_config(const struct nu_route_match *match,
                                                struct nu_str name, bool *disabled)
 {

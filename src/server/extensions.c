@@ -12,6 +12,7 @@
 #include "filters/http/plugin/plugin.h"
 #include "filters/http/prime_authz/prime_authz.h"
 #include "filters/http/router/router_from_proto.h"
+#include "filters/http/set_filter_state/set_filter_state.h"
 #include "filters/http/wasm/wasm.h"
 #include "filters/listener/http_inspector/http_inspector.h"
 #include "filters/listener/original_dst/original_dst.h"
@@ -22,6 +23,7 @@
 #include "filters/network/echo/echo.h"
 #include "filters/network/local_ratelimit/local_ratelimit.h"
 #include "filters/network/rbac/rbac.h"
+#include "filters/network/set_filter_state/set_filter_state.h"
 #include "filters/network/sni_cluster/sni_cluster.h"
 #include "filters/network/sni_dynamic_forward_proxy/sni_dynamic_forward_proxy.h"
 #include "filters/network/tcp_proxy/tcp_proxy.h"
@@ -39,6 +41,7 @@ static const struct nu_filter_factory *const http_filters[] = {
     &nu_plugin_factory,
     &nu_prime_authz_factory,
     &nu_router_factory,
+    &nu_http_set_filter_state_factory,
     &nu_http_wasm_factory,
     NULL,
 };
@@ -50,6 +53,7 @@ static const struct nu_network_filter_factory *const network_filters[] = {
     &nu_hcm_factory,
     &nu_local_ratelimit_factory,
     &nu_network_rbac_factory,
+    &nu_network_set_filter_state_factory,
     &nu_sni_cluster_factory,
     &nu_sni_dynamic_forward_proxy_factory,
     &nu_tcp_proxy_factory,

@@ -47,6 +47,18 @@ static const struct nu_filter_route_config *chain_route_config(struct nu_filter_
     return nu_route_filter_config(&stream->route, entry->name, disabled);
 }
 
+static size_t chain_route_configs(struct nu_filter_chain *chain,
+                                  const struct nu_filter_entry *entry,
+                                  const struct nu_filter_route_config *out[NU_ROUTE_LEVELS])
+{
+    const void *configs[NU_ROUTE_LEVELS];
+    size_t count =
+        nu_route_filter_configs(&nu_hcm_stream_of_chain(chain)->route, entry->name, configs);
+    for (size_t i = 0; i < count; i++)
+        out[i] = configs[i];
+    return count;
+}
+
 static void chain_clear_route_cache(struct nu_filter_chain *chain)
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
@@ -71,6 +83,7 @@ const struct nu_filter_chain_ops nu_hcm_chain_ops = {
     .hold_request = chain_hold_request,
     .release_request = chain_release_request,
     .route_config = chain_route_config,
+    .route_configs = chain_route_configs,
     .clear_route_cache = chain_clear_route_cache,
     .route = chain_route,
     .can_recreate = nu_hcm_can_recreate,

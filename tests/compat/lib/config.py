@@ -20,6 +20,7 @@ ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
 MESSAGES = {"rbac": "RBAC", "direct_response": "Config", "local_ratelimit": "LocalRateLimit",
+            "set_filter_state": "Config",
             "sni_dynamic_forward_proxy": "FilterConfig"}
 PATCHES = ("bootstrap", "listener", "chain", "hcm", "router", "route_config", "vhost", "route",
            "action", "routes", "log", "cluster", "protocol", "clusters",

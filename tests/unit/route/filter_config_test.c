@@ -51,6 +51,30 @@ static struct nu_str setting(void)
     return text ? nu_str_from(text) : NU_STR("-");
 }
 
+/* What all levels say, one behind the other. */
+static void assert_all(const char *want)
+{
+    const void *all[NU_ROUTE_LEVELS];
+    struct nu_strbuf text = {0};
+    size_t count = nu_route_filter_configs(&match, NU_STR("f"), all);
+    for (size_t i = 0; i < count; i++)
+        nu_strbuf_addf(&text, "%s%s", i ? " " : "", (const char *)all[i]);
+    assert_str(nu_strbuf_str(&text), want);
+    nu_strbuf_finish(&text);
+    assert_int_equal(nu_route_filter_configs(&match, NU_STR("other"), all), 0);
+}
+
+static void expect_all(const char *weighted, const char *route, const char *host, const char *top,
+                       const char *want)
+{
+    load_filters(weighted, route, host, top);
+    assert_non_null(table);
+    request("h", "/");
+    assert_true(find());
+    assert_all(want);
+    unload();
+}
+
 static void expect(const char *weighted, const char *route, const char *host, const char *top,
                    const char *want)
 {
@@ -78,6 +102,14 @@ TEST(a_filter_is_disabled_and_enabled_level_by_level)
     expect("", SET(VALUE("r")), SET(WRAPPED("disabled: true")), "", "r");
     expect("", "", SET(VALUE("v")), SET(WRAPPED("disabled: true")), "v");
     expect(SET(WRAPPED("disabled: true")), "", "", "", "disabled");
+}
+
+TEST(all_levels_are_told_from_the_top_down)
+{
+    expect_all("", "", "", "", "");
+    expect_all(SET(VALUE("w")), SET(VALUE("r")), SET(VALUE("v")), SET(VALUE("c")), "c v r w");
+    expect_all("", SET(VALUE("r")), "", SET(VALUE("c")), "c r");
+    expect_all("", "", SET(WRAPPED("disabled: true")), SET(VALUE("c")), "c");
 }
 
 TEST(a_wrapped_configuration_is_unwrapped)
@@ -118,6 +150,7 @@ TEST(without_a_route_there_are_no_settings)
     assert_false(find());
     assert_false(nu_route_has_filter_configs(&match));
     assert_null(nu_route_filter_config(&match, NU_STR("f"), &disabled));
+    assert_all("");
     unload();
 }
 
