@@ -20,7 +20,7 @@ def missing_tests(root, text):
 
 
 def missing_cases(root, text):
-    for name in re.findall(r"(?<![\w/])wasm/\w+(?=[,\s])", text):
+    for name in re.findall(r"(?<![\w/])wasm(?:_\w+)?/\w+(?=[,\s])", text):
         if not (root / "tests/compat/cases" / f"{name}.yaml").exists():
             yield name
 
