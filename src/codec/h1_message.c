@@ -178,23 +178,24 @@ static void rebase(struct nu_h1_message *msg, const char *from, size_t len, cons
 }
 
 /*
- * Makes the retained bytes one slice again after a read went to another block. The new block is
- * twice as large, so that a head which comes in many pieces is copied only a few times.
+ * Makes the bytes that the section may have one slice again: its beginning lies in one block, and the
+ * rest of it in others. The new block is twice as large, so that a head which comes in many pieces is
+ * copied only a few times. What lies behind the limit, a body most of all, stays where it is.
  */
 static NU_NOINLINE void linearize(struct nu_h1_message *msg, struct nu_buf *in)
 {
     const char *old = in->first->ptr;
     size_t old_len = in->first->len;
-    size_t total = in->len;
-    struct nu_block *block = nu_block_get_size(total * 2);
+    size_t most = nu_max_size(old_len, (size_t)msg->options->max_head_bytes + 1);
+    size_t total = nu_min_size(in->len, most);
+    struct nu_block *block = nu_block_get_size(nu_min_size(total * 2, most));
     nu_buf_copy_out(in, 0, block->data, total);
     block->fill = (uint32_t)total;
-    struct nu_buf joined = {0};
-    nu_buf_add_block(&joined, block, nu_str_make(block->data, total));
-    nu_block_unref(block);
     rebase(msg, old, old_len, block->data);
-    nu_buf_clear(in);
-    *in = joined;
+    nu_buf_drain(in, total);
+    struct nu_buf joined = {0};
+    nu_buf_take_block(&joined, block, nu_str_make(block->data, total));
+    nu_buf_prepend_all(in, &joined);
 }
 
 NU_NOINLINE bool nu_h1_drop_empty_lines(struct nu_buf *in)
@@ -494,26 +495,29 @@ static bool end_section(struct nu_h1_message *msg)
     return true;
 }
 
-/* The head or the trailer section: bytes are retained until it is complete. */
-static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
+/* Reads what the first slice has of the section. Returns whether it is complete. */
+static inline bool read_slice(struct nu_h1_message *msg, const struct nu_slice *slice)
 {
-    if (in->first->next)
-        linearize(msg, in);
-    struct nu_slice *slice = in->first;
     /* What lies behind the limit is not looked at, however much came at once. */
     size_t visible = nu_min_size(slice->len, msg->options->max_head_bytes);
     bool is_complete = read_section(msg, slice->block, slice->ptr, slice->ptr + visible);
-    if (msg->phase == NU_H1_FAILED)
-        return;
-    if (nu_unlikely(!is_complete && slice->len > visible)) {
+    if (nu_unlikely(!is_complete && slice->len > visible) && msg->phase != NU_H1_FAILED)
         nu_h1_message_fail(msg, 431, DETAILS_HEADERS_TOO_LARGE);
-        return;
+    return nu_likely(is_complete) && msg->phase != NU_H1_FAILED;
+}
+
+/* The head or the trailer section: bytes are retained until it is complete. */
+static void feed_section(struct nu_h1_message *msg, struct nu_buf *in)
+{
+    while (nu_unlikely(!read_slice(msg, in->first))) {
+        if (msg->phase == NU_H1_FAILED || !in->first->next)
+            return;
+        linearize(msg, in);
     }
-    if (!is_complete)
-        return;
     join_repeated(msg);
     if (!end_section(msg))
         return;
+    const struct nu_slice *slice = in->first;
     /* The section's views keep the block; the rest of it is body or the next message. */
     nu_arena_hold_block(msg->arena, slice->block);
     nu_buf_drain_all_or(in, (size_t)(msg->field.at - slice->ptr));

@@ -158,6 +158,40 @@ TEST(a_chunk_line_does_not_go_on_for_ever)
     }
 }
 
+/* A request whose head has come in pieces of `step` bytes, with the start of its body in a block of
+ * its own behind the last of them: how many bytes of that block are the body that was heard. */
+static size_t heard_in_place(size_t step)
+{
+    enum { BODY = 65000 };
+    static const struct nu_str head =
+        NU_STR_INIT("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 999999\r\n\r\n");
+    static char body[BODY];
+    struct h1_requests run;
+    h1_requests_init(&run);
+    for (size_t at = 0; at < head.len; at += step)
+        h1_wire_receive(&run.wire, nu_str_make(head.ptr + at, nu_min_size(step, head.len - at)),
+                        true);
+    h1_wire_receive(&run.wire, nu_str_make(body, BODY), true);
+    const struct nu_block *block = run.wire.conn.in.last->block;
+    size_t in_place = 0;
+    h1_requests_run(&run);
+    assert_int_equal(run.heard[0].body.len, BODY);
+    for (struct nu_slice *slice = run.heard[0].body.first; slice; slice = slice->next)
+        in_place += slice->block == block ? slice->len : 0;
+    h1_requests_finish(&run);
+    return in_place;
+}
+
+TEST(a_body_that_comes_with_its_head_stays_where_it_is)
+{
+    assert_int_equal(heard_in_place(SIZE_MAX / 2), 65000);
+}
+
+TEST(a_body_behind_a_head_in_pieces_is_copied_no_further_than_a_head_may_go)
+{
+    assert_true(heard_in_place(10) >= 65000 - 60 * 1024);
+}
+
 TEST(many_small_chunks_make_few_slices)
 {
     struct h1_requests run;
