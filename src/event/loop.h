@@ -90,12 +90,20 @@ void nu_loop_at_next_turn(struct nu_loop *loop, struct nu_turn_task *task);
 
 void nu_loop_run_tasks(struct nu_loop *loop);
 
+enum { NU_LOOP_TASKS_MAX = 32 }; /* that gather before they are run */
+
+/* Lets the tasks run when the callback of libevent is done, however few they are: their work is
+ * better done before the next one. */
+static inline void nu_loop_run_tasks_soon(struct nu_loop *loop)
+{
+    loop->task_count = NU_LOOP_TASKS_MAX;
+}
+
 /* The last thing that a callback of libevent does, with nothing of ours on the stack below it: runs
  * the turn's tasks now if many have gathered. The objects that called may be gone then. */
 static inline void nu_loop_event_done(struct nu_loop *loop)
 {
-    enum { TASKS_MAX = 32 };
-    if (nu_unlikely(loop->task_count >= TASKS_MAX))
+    if (nu_unlikely(loop->task_count >= NU_LOOP_TASKS_MAX))
         nu_loop_run_tasks(loop);
 }
 

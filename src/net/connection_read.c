@@ -8,10 +8,7 @@
 #include "base/assert.h"
 #include "net/connection_internal.h"
 
-enum {
-    READ_IOVECS = 4,
-    READS_PER_EVENT = 4, /* then others get their turn */
-};
+enum { READ_IOVECS = 4 };
 
 /* The adaptive read sizes: how many blocks of which class one read may fill. */
 static const struct {
@@ -191,26 +188,45 @@ static void read_unopened(struct nu_connection *conn)
         nu_connection_go_on_securing(conn);
 }
 
-static void read_some(struct nu_connection *conn)
+/* What one event may bring, give or take a read: others get their turn, and the owner no more at once
+ * than it wants to have. */
+static size_t bytes_per_event(const struct nu_connection *conn)
 {
-    for (int i = 0; i < READS_PER_EVENT; i++) {
-        ssize_t n = read_once(conn);
-        if (n == 0) {
-            on_eof(conn);
-            return;
-        }
-        if (n < 0) {
-            if (errno != EAGAIN && errno != EINTR)
-                nu_connection_fail(conn, errno);
-            return;
-        }
+    enum { BYTES_PER_EVENT = 1 << 20 };
+    return conn->buffer_limit ? nu_min_size(conn->buffer_limit, BYTES_PER_EVENT) : BYTES_PER_EVENT;
+}
+
+/* Reads on while bytes may wait in the socket. Returns how many there were; `*last` is what the last
+ * read returned. */
+static size_t read_on(struct nu_connection *conn, ssize_t *last)
+{
+    size_t bytes = 0;
+    do {
+        ssize_t n = *last = read_once(conn);
+        if (n <= 0)
+            break;
+        bytes += (size_t)n;
         conn->ops->on_data(conn);
         nu_connection_count_unread(conn);
-        if (!conn->last_read_was_full || !may_read(conn))
-            break;
-    }
-    /* Others get their turn: a peer may send as fast as we read. */
-    if (nu_unlikely(conn->transport_in) && may_read(conn))
+    } while (nu_unlikely(conn->last_read_was_full) && may_read(conn) &&
+             bytes <= bytes_per_event(conn));
+    return bytes;
+}
+
+static void read_some(struct nu_connection *conn)
+{
+    enum { MUCH = 1 << 16 };
+    ssize_t last;
+    size_t bytes = read_on(conn, &last);
+    /* Much is written before another connection is read: it still is in the processor's cache, and
+     * its blocks are free again then. */
+    if (nu_unlikely(bytes >= MUCH))
+        nu_loop_run_tasks_soon(conn->loop);
+    if (nu_unlikely(last == 0))
+        on_eof(conn);
+    else if (nu_unlikely(last < 0) && errno != EAGAIN && errno != EINTR)
+        nu_connection_fail(conn, errno);
+    else if (nu_unlikely(conn->transport_in) && last > 0 && may_read(conn))
         nu_connection_redeliver_later(conn);
 }
 

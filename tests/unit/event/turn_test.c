@@ -3,8 +3,10 @@
 #include "harness/test.h"
 
 #include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#include "event/loop.h"
+#include "event/io.h"
 
 static char order[64];
 
@@ -23,6 +25,7 @@ struct job {
     struct job *then;  /* asked for at the end of this turn */
     struct job *later; /* asked for in the next turn */
     uint64_t turn;     /* in which it ran */
+    bool is_hasty;     /* is to run as soon as the descriptor's callback is done */
 };
 
 static void on_free(void *obj)
@@ -192,6 +195,51 @@ TEST(a_loop_does_not_wait_while_there_is_work)
     nu_loop_run_turn(loop, -1);
     assert_string_equal(order, "a.b.c");
     nu_loop_destroy(&loop);
+}
+
+/* Two descriptors that are ready in the same turn. */
+static void on_ready_job(int fd, short what, void *arg)
+{
+    struct job *job = arg;
+    (void)fd;
+    (void)what;
+    note('(');
+    nu_loop_at_turn_end(job->loop, &job->task);
+    if (job->is_hasty)
+        nu_loop_run_tasks_soon(job->loop);
+    nu_loop_event_done(job->loop);
+    note(')');
+}
+
+static void run_two_ready_jobs(bool are_hasty)
+{
+    struct nu_loop *loop = start();
+    struct job jobs[2] = {make(loop, 'a'), make(loop, 'a')};
+    struct nu_io ios[2];
+    for (int i = 0; i < 2; i++) {
+        jobs[i].is_hasty = are_hasty;
+        nu_turn_task_init(&jobs[i].task, on_job);
+        nu_io_init(&ios[i], loop, eventfd(1, EFD_CLOEXEC), on_ready_job, &jobs[i]);
+        nu_io_enable_read(&ios[i]);
+    }
+    nu_loop_run_turn(loop, 0);
+    for (int i = 0; i < 2; i++) {
+        nu_io_finish(&ios[i]);
+        close(nu_io_fd(&ios[i]));
+    }
+    nu_loop_destroy(&loop);
+}
+
+TEST(tasks_gather_until_the_turn_ends)
+{
+    run_two_ready_jobs(false);
+    assert_string_equal(order, "()()aa..");
+}
+
+TEST(tasks_that_are_to_run_soon_run_before_the_next_descriptor_is_served)
+{
+    run_two_ready_jobs(true);
+    assert_string_equal(order, "(a.)(a.)");
 }
 
 TEST_MAIN()

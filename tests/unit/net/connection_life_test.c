@@ -365,4 +365,20 @@ TEST(large_input_is_read_in_large_pieces)
     teardown(&f);
 }
 
+/* Its reads become larger while they are full, but the owner is to have no more at once. */
+TEST(one_event_brings_no_more_than_the_limit_and_a_read)
+{
+    enum { MOST = LIMIT + 16 * 1024 };
+    struct fixture f;
+    static char bytes[65536];
+    setup(&f, LIMIT);
+    size_t sent = 0;
+    for (ssize_t n; sent <= 2 * MOST && (n = write(f.peer, bytes, sizeof(bytes))) > 0;)
+        sent += (size_t)n;
+    assert_true(sent > MOST);
+    nu_loop_run_turn(f.loop, 0);
+    assert_true(f.total > 0 && f.total <= MOST);
+    teardown(&f);
+}
+
 TEST_MAIN()
