@@ -206,8 +206,7 @@ struct nu_server_conn_extras *nu_server_conn_extras(struct nu_server_conn *conn)
 static void open_connection(struct nu_worker_listener *wl, struct nu_new_connection *fresh,
                             const struct nu_filter_chain_spec *chain)
 {
-    size_t size = nu_align_up(sizeof(struct nu_server_conn), 16) + nu_network_chain_size(chain);
-    struct nu_server_conn *conn = nu_calloc(1, size);
+    struct nu_server_conn *conn = nu_calloc(1, nu_network_chain_size(chain));
     nu_connection_init(&conn->conn, wl->loop, fresh->fd, &connection_ops,
                        wl->listener->config->buffer_limit_bytes);
     conn->wl = wl;

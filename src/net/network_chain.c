@@ -11,15 +11,22 @@
 
 #include "base/compiler.h"
 
+/* Instances are made of pointers and of numbers no larger, and follow one another as close as these may:
+ * each connection has them for as long as it is open. */
+static size_t place_of(size_t bytes)
+{
+    return nu_align_up(bytes, _Alignof(uint64_t));
+}
+
 static struct nu_network_filter *first_filter(struct nu_server_conn *conn)
 {
-    return (struct nu_network_filter *)(void *)((char *)conn + nu_align_up(sizeof(*conn), 16));
+    return (struct nu_network_filter *)(void *)((char *)conn + place_of(sizeof(*conn)));
 }
 
 static struct nu_network_filter *next_filter(struct nu_network_filter *filter)
 {
     return (struct nu_network_filter *)(void *)((char *)filter +
-                                                nu_align_up(filter->cls->instance_size, 16));
+                                                place_of(filter->cls->instance_size));
 }
 
 static struct nu_network_filter *filter_at(struct nu_server_conn *conn, uint8_t index)
@@ -42,9 +49,9 @@ static bool is_last(const struct nu_network_filter *filter)
 
 size_t nu_network_chain_size(const struct nu_filter_chain_spec *spec)
 {
-    size_t size = 0;
+    size_t size = place_of(sizeof(struct nu_server_conn));
     for (uint8_t i = 0; i < spec->filter_count; i++)
-        size += nu_align_up(spec->filters[i].cls->instance_size, 16);
+        size += place_of(spec->filters[i].cls->instance_size);
     return size;
 }
 

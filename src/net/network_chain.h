@@ -6,7 +6,7 @@
 
 #include "net/listener.h"
 
-/* How much memory a chain's filters take. */
+/* How much memory a connection takes together with its chain's filters, which lie behind it. */
 size_t nu_network_chain_size(const struct nu_filter_chain_spec *spec);
 /* Makes the filters of conn->chain, none of which is open. */
 void nu_network_chain_init(struct nu_server_conn *conn);

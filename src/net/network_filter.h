@@ -37,8 +37,8 @@ enum nu_network_status {
 
 struct nu_network_filter_class {
     const char *name;
-    size_t instance_size;
-    bool is_terminal; /* ends the chain: it uses the bytes up */
+    size_t instance_size; /* of a struct without members of more than 8 bytes' alignment */
+    bool is_terminal;     /* ends the chain: it uses the bytes up */
     bool half_close; /* terminal: the client may end its side and go on reading; else the connection
                          ends when it does, whichever filter holds the bytes */
 
