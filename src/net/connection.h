@@ -9,7 +9,9 @@
  *
  * Output is gathered: nu_connection_write marks the connection, and the end of the loop's turn
  * writes everything with one system call. Reading is adaptive: a connection whose reads fill the
- * block gets larger ones, up to 256 KiB at once, and idle connections hold no block at all.
+ * block gets larger ones, up to 256 KiB at once, and idle connections hold no block at all. One event
+ * brings up to 1 MiB, or the buffer limit where that is less, and a read; when it was much, it is
+ * written before the next connection is read.
  *
  * States: CONNECTING -> SECURING -> OPEN -> CLOSING (flushing, or lingering for the peer's end) ->
  * CLOSED; SECURING only where a transport has a handshake, and for accepted connections never:
