@@ -329,7 +329,7 @@ def _moved(before, after, names, slack, compressed):
         if any(re.search(rf"\.{side}_cx_[rt]x_bytes_total$", name) for side in compressed):
             continue
         delta = value - before.get(name, 0)
-        if name.endswith(".downstream_cx_tx_bytes_total"):
+        if delta and name.endswith(".downstream_cx_tx_bytes_total"):  # not set back since
             delta -= slack
         if delta and not normalise.is_ignored_stat(name):
             moved[normalise.name_ports(name, names)] = delta
