@@ -13,7 +13,7 @@ import pytest
 from configs import PROXY
 from process import eventually
 
-BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build"))
+BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build")).resolve()
 GUEST = BUILD / "tests/guests/http.wasm"
 # A VM that failed has no other after it for as long as a test takes; otherwise for a second.
 NO_NEW_VM = "reload_config: {backoff: {base_interval: 3600s}}"

@@ -15,7 +15,7 @@ from process import eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/wasm"
-BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build"))
+BUILD = pathlib.Path(os.environ.get("NU_BUILD", "build")).resolve()
 
 # The article's configuration, but for its ports, the upstream's address and the path of the module, and
 # what these are in the article.
