@@ -164,6 +164,8 @@ def build(case):
         _transport(chain, "DownstreamTlsContext", case["downstream_tls"])
     if "upstream_tls" in case:
         _transport(cluster, "UpstreamTlsContext", case["upstream_tls"])
+        if "connect_timeout" not in case.get("cluster", {}):
+            cluster["connect_timeout"] = "10s"  # a handshake with a script takes longer than a connection
     _more_clusters(tree["static_resources"]["clusters"], case.get("clusters", []))
     return tree
 

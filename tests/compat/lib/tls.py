@@ -14,7 +14,7 @@ from .wire import WAIT_SECONDS, Peer, StepTimeout
 PKI = pathlib.Path(__file__).resolve().parent.parent / "pki"
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 IGNORE_UNEXPECTED_EOF = 1 << 7  # of OpenSSL 3; Python sets it and has no name for it
-KNOWN = {"ca", "sni", "alpn", "cert", "version", "ciphers", "resume", "client_ca"}
+KNOWN = {"ca", "sni", "alpn", "cert", "version", "ciphers", "resume", "short", "client_ca"}
 
 
 def files_of(names):
@@ -48,6 +48,8 @@ def _context(protocol, spec):
 
 def client_context(spec):
     context = _context(ssl.PROTOCOL_TLS_CLIENT, spec)
+    if spec.get("short") and ssl.OPENSSL_VERSION_INFO >= (3, 5):  # it sends a share of ML-KEM as well
+        context.set_ecdh_curve("X25519")
     context.load_verify_locations(PKI / f"{spec.get('ca', 'ca')}.crt")
     context.verify_mode = ssl.CERT_REQUIRED
     return context
