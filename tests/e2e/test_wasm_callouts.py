@@ -22,7 +22,7 @@ ENDPOINTS = """
 
 
 def cluster(name, port="@called@", extra=""):
-    return f"  - name: {name}\n    type: STATIC\n{extra}" + ENDPOINTS.format(name=name, port=port)[1:]
+    return f"  - name: {name}\n    type: STATIC\n    connect_timeout: 60s\n{extra}" + ENDPOINTS.format(name=name, port=port)[1:]
 
 
 CLUSTERS = cluster("called") + "  - {name: empty, type: STATIC}\n" + cluster(
