@@ -277,6 +277,7 @@ def test_changed_code_is_taken(proxy, code):  # pylint: disable=redefined-outer-
     assert eventually(lambda: version_of(running) == "VERSION-0002")
     running.stderr.wait("root delete, VERSION-0001")
     assert updates(running) == (1, 0)
+    running.stderr.wait("stream delete, VERSION-0002")  # a moment behind its answer
     assert end(running) == ["root done, VERSION-0002", "root delete, VERSION-0002"]
 
 
