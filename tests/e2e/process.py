@@ -4,6 +4,7 @@ import functools
 import http.client
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import time
 
 from peers import connect, hold_port
 
+CHECKOUT = str(pathlib.Path(__file__).resolve().parents[2])
 WAIT_SECONDS = 30
 DEFAULTS = {"--concurrency": "2", "--file-flush-interval-msec": "10"}
 READY = "starting main dispatch loop"
@@ -136,7 +138,9 @@ class Nuncio:
         self.stdout, self.stderr = Output(self.process.stdout), Output(self.process.stderr)
 
     def _fill(self, text):
-        return re.sub(r"@(\w+)@", lambda found: str(self._value(found.group(1))), text)
+        """A path of the checkout stays, whatever it is called."""
+        return CHECKOUT.join(re.sub(r"@(\w+)@", lambda found: str(self._value(found.group(1))), part)
+                             for part in text.split(CHECKOUT))
 
     def _value(self, name):
         if name in self._values:

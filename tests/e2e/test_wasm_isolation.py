@@ -18,8 +18,9 @@ LISTENER = PROXY[PROXY.index("  - name: main"):PROXY.index("  clusters:")]
 
 
 def renamed(listener, name):
-    """The listener `main` by another name; paths in it, which may have the word as well, stay."""
-    return listener.replace("name: main", f"name: {name}").replace("@main@", f"@{name}@")
+    """The listener `main` by another name; paths in it, which may have such words, stay."""
+    return listener.replace("name: main", f"name: {name}").replace(
+        "port_value: @main@", f"port_value: @{name}@")
 
 
 def three_listeners():
