@@ -157,6 +157,17 @@ static bool is_map(const ProtobufCFieldDescriptor *field)
            nu_schema_meta(field->descriptor)->is_map_entry;
 }
 
+/* Of the fields of a oneof one at most may be set. */
+static void fail_second(struct nu_target *t, const ProtobufCMessage *message)
+{
+    const ProtobufCFieldDescriptor *first = protobuf_c_message_descriptor_get_field(
+        message->descriptor, *nu_message_case(message, t->field));
+    if (first == t->field)
+        nu_target_fail(t, "is set twice");
+    else
+        nu_target_fail(t, "cannot be set together with %s", first->name);
+}
+
 static void convert_field(struct nu_target *t)
 {
     ProtobufCMessage *message = nu_unconst(t->place->message);
@@ -168,7 +179,7 @@ static void convert_field(struct nu_target *t)
     } else if (nu_field_is_repeated(t->field)) {
         convert_items(t, t->node, true);
     } else if (nu_field_is_oneof(t->field) && *nu_message_case(message, t->field) != 0) {
-        nu_target_fail(t, "it or another field of its oneof is set already");
+        fail_second(t, message);
     } else {
         convert_value(t, nu_message_add_value(t->ctx->arena, message, t->field));
     }

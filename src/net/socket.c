@@ -100,12 +100,27 @@ static bool bind_socket(int fd, const struct nu_listen_params *params, const cha
     return true;
 }
 
+/* What the system's word for it does not say. */
+static const char *explain(int number, const struct nu_address *address, const char *text)
+{
+    struct stat found;
+    if (number == EADDRINUSE && address->family == NU_ADDRESS_UNIX && stat(text, &found) == 0 &&
+        !S_ISSOCK(found.st_mode))
+        return " by a file that is no socket; it is left alone";
+    if (number == EACCES && nu_address_is_ip(address) && address->port < 1024)
+        return " (a port below 1024 needs CAP_NET_BIND_SERVICE)";
+    return "";
+}
+
 static void add_error(struct nu_strbuf *error, const char *step,
                       const struct nu_listen_params *params)
 {
-    char text[NU_ADDRESS_TEXT_MAX];
+    char text[NU_ADDRESS_TEXT_MAX + 1];
     size_t len = nu_address_format(&params->address, text);
-    nu_strbuf_addf(error, "cannot %s '%.*s': %s", step, (int)len, text, strerror(errno));
+    int number = errno;
+    text[len] = '\0';
+    nu_strbuf_addf(error, "cannot %s '%.*s': %s%s", step, (int)len, text, strerror(number),
+                   explain(number, &params->address, text));
 }
 
 int nu_socket_bind(const struct nu_listen_params *params, struct nu_strbuf *error)

@@ -103,6 +103,17 @@ def test_a_unix_socket_has_its_mode_and_goes_with_the_process(nuncio, origin, tm
     assert not os.path.exists(path)
 
 
+def test_a_file_that_is_no_socket_is_left_alone(nuncio, tmp_path):
+    path = tmp_path / "web.sock"
+    path.write_text("mine")
+    config = with_address("address: {pipe: {path: @path@}}")
+    proxy = nuncio(config, origin=1, path=str(path), ready=None, expect_exit=1)
+    assert proxy.wait_exit() == 1
+    assert f"cannot bind '{path}': Address already in use by a file that is no socket" \
+        in proxy.stderr.text
+    assert path.read_text() == "mine"
+
+
 def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(nuncio, origin, tmp_path):
     path = str(tmp_path / "web.sock")
     config = with_address("address: {pipe: {path: @path@}}")
