@@ -70,24 +70,31 @@ static void note_sent(struct nu_h1_client *client, size_t bytes, size_t field_by
     info->upstream.header_bytes_sent += field_bytes;
 }
 
-/* Methods whose requests carry no body and need no length when they have none (Envoy's choice). */
-static bool may_lack_length(struct nu_str method)
+/* What a method means here. Requests with any but the others carry no body and need no length when
+ * they have none (Envoy's choice). */
+enum method { METHOD_GET, METHOD_HEAD, METHOD_CONNECT, METHOD_WITHOUT_BODY, METHOD_OTHER };
+
+static inline enum method method_of(struct nu_str name)
 {
-    return nu_str_eq(method, NU_STR("GET")) || nu_str_eq(method, NU_STR("HEAD")) ||
-           nu_str_eq(method, NU_STR("DELETE")) || nu_str_eq(method, NU_STR("CONNECT")) ||
-           nu_str_eq(method, NU_STR("TRACE"));
+    if (nu_likely(nu_str_eq(name, NU_STR("GET"))))
+        return METHOD_GET;
+    if (nu_str_eq(name, NU_STR("HEAD")))
+        return METHOD_HEAD;
+    if (nu_str_eq(name, NU_STR("CONNECT")))
+        return METHOD_CONNECT;
+    bool lacks_length = nu_str_eq(name, NU_STR("DELETE")) || nu_str_eq(name, NU_STR("TRACE"));
+    return lacks_length ? METHOD_WITHOUT_BODY : METHOD_OTHER;
 }
 
-static enum nu_h1_ask asks_of(const struct nu_headers *headers, struct nu_str method)
+static enum nu_h1_ask asks_of(const struct nu_headers *headers, enum method method)
 {
     if (nu_unlikely(nu_headers_has_id(headers, NU_HEADER_UPGRADE)) && nu_h1_names_upgrade(headers))
         return NU_H1_ASKS_UPGRADE;
-    return nu_unlikely(nu_str_eq(method, NU_STR("CONNECT"))) ? NU_H1_ASKS_CONNECT
-                                                             : NU_H1_ASKS_NOTHING;
+    return nu_unlikely(method == METHOD_CONNECT) ? NU_H1_ASKS_CONNECT : NU_H1_ASKS_NOTHING;
 }
 
 static unsigned choose_framing(struct nu_h1_client *client, struct nu_headers *headers,
-                               struct nu_str method, bool end)
+                               enum method method, bool end)
 {
     unsigned framing = client->flags & LAST ? NU_H1_ADD_CLOSE : 0;
     if (nu_unlikely(client->message->asks != NU_H1_ASKS_NOTHING))
@@ -100,7 +107,7 @@ static unsigned choose_framing(struct nu_h1_client *client, struct nu_headers *h
         framing |= NU_H1_DROP_LENGTH;
     }
     if (end)
-        return may_lack_length(method) ? framing : framing | NU_H1_ADD_ZERO_LENGTH;
+        return method == METHOD_OTHER ? framing | NU_H1_ADD_ZERO_LENGTH : framing;
     client->flags |= CHUNKED_OUT;
     return framing | NU_H1_ADD_CHUNKED;
 }
@@ -128,13 +135,14 @@ static void finish_request(struct nu_h1_client *client)
         nu_connection_end_write(client->conn);
 }
 
-/* Whether the parts make up one request line and no more. */
-static bool is_safe_line(struct nu_str method, struct nu_str target)
+/* Whether it is one word of a request line and no more. */
+static bool is_safe_target(struct nu_str target)
 {
-    if (!nu_header_name_is_valid(method) || target.len == 0)
+    const char *end = target.ptr + target.len;
+    if (target.len == 0)
         return false;
-    for (size_t i = 0; i < target.len; i++) {
-        unsigned char c = (unsigned char)target.ptr[i];
+    for (const char *p = nu_plain_path_end(target.ptr, end); p < end; p++) {
+        unsigned char c = (unsigned char)*p;
         if (c <= ' ' || c == 0x7f)
             return false;
     }
@@ -146,21 +154,23 @@ static void fail_exchange(struct nu_h1_client *client, enum nu_reset_reason reas
 static void encode_headers(struct nu_stream_encoder *encoder, struct nu_headers *headers, bool end)
 {
     struct nu_h1_client *client = client_of_encoder(encoder);
-    struct nu_str method = nu_headers_get_id(headers, NU_HEADER_METHOD);
+    struct nu_str name = nu_headers_get_id(headers, NU_HEADER_METHOD);
+    enum method method = method_of(name);
     const struct nu_header *host = nu_headers_find_id(headers, NU_HEADER_AUTHORITY);
     client->message->asks = (uint8_t)asks_of(headers, method);
     unsigned framing = choose_framing(client, headers, method, end);
-    client->message->expects_no_body = nu_str_eq(method, NU_STR("HEAD"));
+    client->message->expects_no_body = method == METHOD_HEAD;
     struct nu_h1_head head = {
         .headers = headers,
         .host = host,
-        .first = method,
+        .first = name,
         .second = target_of(client, headers, host ? host->value : nu_str_make(NULL, 0)),
         .is_request = true,
         .framing = (uint8_t)framing,
         .format = client->options->name_format,
     };
-    if (nu_unlikely(!is_safe_line(head.first, head.second))) {
+    bool is_safe = method != METHOD_OTHER || nu_header_name_is_valid(name);
+    if (nu_unlikely(!is_safe || !is_safe_target(head.second))) {
         fail_exchange(client, NU_RESET_LOCAL);
         return;
     }

@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "codec/h1_internal.h"
 
-/* Short texts, as most names and values are, are copied by two words that may overlap. */
+/* Short texts, as most names and values are, are copied by two words or pieces that may overlap. */
 static inline char *put(char *p, struct nu_str s)
 {
     const char *from = s.ptr;
@@ -20,6 +20,9 @@ static inline char *put(char *p, struct nu_str s)
         } else if (len <= 32) {
             memcpy(p, from, 16);
             memcpy(p + len - 16, from + len - 16, 16);
+        } else if (len <= 64) {
+            memcpy(p, from, 32);
+            memcpy(p + len - 32, from + len - 32, 32);
         } else {
             memcpy(p, from, len);
         }

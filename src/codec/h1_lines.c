@@ -43,16 +43,17 @@ static inline const char *find_value_end(const char *p, const char *end, const c
     return nu_likely(p + 1 < end && memcmp(p, "\r\n", 2) == 0) ? p : NULL;
 }
 
-/* The id of a name that has no control characters, and a colon behind it: with which it is a known
- * name, and not the beginning of one. */
-static inline enum nu_header_id id_of(struct nu_str name)
+/* Whether a name is a known one, and which. It has no control characters, and a colon behind it: with
+ * which it is a known name, and not the beginning of one. */
+static inline bool find_known(struct nu_str name, enum nu_header_id *id)
 {
     enum { SHORTEST = 4 };
-    if (nu_unlikely(name.len - SHORTEST >= LOOK - SHORTEST))
-        return nu_header_id_of_token(name);
-    enum nu_header_id id = nu_header_id_guess(name);
-    unsigned same = nu_scan_same_folded(nu_header_rows[id].text, name.ptr);
-    return nu_likely(same > name.len) ? id : NU_HEADER_OTHER;
+    if (nu_unlikely(name.len - SHORTEST >= LOOK - SHORTEST)) {
+        *id = nu_header_id_of_token(name);
+        return *id != NU_HEADER_OTHER;
+    }
+    *id = nu_header_id_guess(name);
+    return nu_scan_same_folded(nu_header_rows[*id].text, name.ptr) > (unsigned)name.len;
 }
 
 /* Whether a field of a known name can be added without a look at the others. */
@@ -95,9 +96,9 @@ void nu_h1_take_lines(struct nu_h1_message *msg, const char *end, const char *re
             break;
         struct nu_str name = nu_str_make(line, (size_t)(colon - line));
         struct nu_str value = nu_str_make(start, (size_t)(stop - start));
-        enum nu_header_id id = id_of(name);
+        enum nu_header_id id;
         bool is_taken =
-            nu_likely(id != NU_HEADER_OTHER)
+            nu_likely(find_known(name, &id))
                 ? may_take(msg, id, value) && nu_headers_put_new(headers, id, name.len, value)
                 : take_other(headers, name, value);
         if (nu_unlikely(!is_taken))
