@@ -147,6 +147,8 @@ void nu_admin_wasm(const struct nu_admin_request *request, struct nu_admin_respo
         nu_json_array_begin(&walk->json);
         response->content_type = NU_ADMIN_JSON;
     }
+    if (!walk->as_json && !walk->count)
+        nu_strbuf_add_cstr(&response->body, "no VMs\n");
     response->source = &wasm_source;
     response->state = walk;
 }

@@ -251,6 +251,17 @@ static void check_regex_engine(struct nu_server *server)
         nu_config_error(&server->ctx, engine, "typed_config", "value is required");
 }
 
+/* One of the two ways in which sinks are given statistics, as in Envoy. */
+static void check_stats_flush(struct nu_server *server)
+{
+    const Envoy__Config__Bootstrap__V3__Bootstrap *bootstrap = server->bootstrap;
+    bool on_admin = bootstrap->stats_flush_case ==
+                    ENVOY__CONFIG__BOOTSTRAP__V3__BOOTSTRAP__STATS_FLUSH_STATS_FLUSH_ON_ADMIN;
+    if (on_admin && bootstrap->stats_flush_interval)
+        nu_config_error(&server->ctx, bootstrap, "stats_flush_interval",
+                        "excludes stats_flush_on_admin: leave one of them out");
+}
+
 static const struct nu_bootstrap_extension *find_bootstrap_extension(const char *type)
 {
     const struct nu_bootstrap_extension *const *list = nu_built_in_extensions.bootstrap_extensions;
@@ -301,6 +312,7 @@ bool nu_server_build(struct nu_server *server)
     nu_log_setup_from_proto(&server->ctx, server->bootstrap->application_log_config,
                             server->options);
     check_regex_engine(server);
+    check_stats_flush(server);
     struct nu_factory factory = nu_server_factory(server);
     server->local.node = nu_node_make(server->bootstrap->node, &factory);
     nu_stats_from_proto(&factory, server->bootstrap->stats_config, server->options);

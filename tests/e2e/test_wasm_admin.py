@@ -118,7 +118,7 @@ def test_a_failed_vm_is_shown_until_it_is_replaced(proxy):
 def test_without_wasm_there_is_nothing(nuncio, origin):
     from configs import PROXY  # pylint: disable=import-outside-toplevel
     running = nuncio(PROXY, origin=origin().port)
-    assert running.admin("/wasm").text == "" and vms(running) == []
+    assert running.admin("/wasm").text == "no VMs\n" and vms(running) == []
     assert "wasm_guest_bytes" not in running.admin("/memory").text
     assert "Wasm VMs" not in running.admin("/").text
     assert "  /wasm: wasm VMs by worker" in running.admin("/help").text

@@ -43,20 +43,29 @@ static inline bool harness_wait_flag(struct nu_loop *loop, bool *flag)
     return harness_wait(loop, harness_is_set_, flag);
 }
 
+/* A message whose arrival is noted. */
+struct harness_mark_ {
+    struct nu_task task;
+    bool has_arrived;
+};
+
 static inline void harness_note_(struct nu_task *task)
 {
-    (void)task;
+    nu_container_of(task, struct harness_mark_, task)->has_arrived = true;
 }
 
 /* Moves the fake clock and lets the loop fire what is due. */
 static inline void harness_advance(struct nu_loop *loop, uint64_t ms)
 {
-    struct nu_task task = {.fn = harness_note_};
+    struct harness_mark_ mark = {.task = {.fn = harness_note_}};
     nu_clock_fake_advance(ms * 1000);
-    /* A message wakes the loop, which then looks at its timers. */
-    nu_loop_post(loop, &task);
+    /* A message wakes the loop, which then looks at its timers. Another thread may have put one
+     * before it and not have rung yet: this one must have arrived before it goes. */
+    nu_loop_post(loop, &mark.task);
     nu_loop_run_once(loop);
     nu_loop_run_once(loop);
+    while (!mark.has_arrived)
+        nu_loop_run_once(loop);
 }
 
 #endif
