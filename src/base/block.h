@@ -21,6 +21,9 @@ enum nu_block_class {
     NU_BLOCK_HUGE = NU_BLOCK_CLASS_COUNT /* any other size, never kept on a free list */
 };
 
+/* Room at a block's end that a read goes into, rather than into another block. */
+enum { NU_BLOCK_WORTH_FILLING = 512 };
+
 struct nu_block {
     uint32_t refs;
     uint32_t size; /* bytes at data */

@@ -138,9 +138,9 @@ static void finish_request(struct nu_h1_client *client)
 /* Whether it is one word of a request line and no more. */
 static bool is_safe_target(struct nu_str target)
 {
-    const char *end = target.ptr + target.len;
     if (target.len == 0)
         return false;
+    const char *end = target.ptr + target.len;
     for (const char *p = nu_plain_path_end(target.ptr, end); p < end; p++) {
         unsigned char c = (unsigned char)*p;
         if (c <= ' ' || c == 0x7f)

@@ -179,8 +179,9 @@ static void rebase(struct nu_h1_message *msg, const char *from, size_t len, cons
 
 /*
  * Makes the bytes that the section may have one slice again: its beginning lies in one block, and the
- * rest of it in others. The new block is twice as large, so that a head which comes in many pieces is
- * copied only a few times. What lies behind the limit, a body most of all, stays where it is.
+ * rest of it in others. The new block is twice as large, or as large as the limit and one that is
+ * still worth to be read into, so that a head which comes in many pieces is copied only a few times.
+ * What lies behind the limit, a body most of all, stays where it is.
  */
 static NU_NOINLINE void linearize(struct nu_h1_message *msg, struct nu_buf *in)
 {
@@ -188,7 +189,8 @@ static NU_NOINLINE void linearize(struct nu_h1_message *msg, struct nu_buf *in)
     size_t old_len = in->first->len;
     size_t most = nu_max_size(old_len, (size_t)msg->options->max_head_bytes + 1);
     size_t total = nu_min_size(in->len, most);
-    struct nu_block *block = nu_block_get_size(nu_min_size(total * 2, most));
+    struct nu_block *block =
+        nu_block_get_size(nu_min_size(total * 2, most + NU_BLOCK_WORTH_FILLING));
     nu_buf_copy_out(in, 0, block->data, total);
     block->fill = (uint32_t)total;
     rebase(msg, old, old_len, block->data);

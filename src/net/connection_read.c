@@ -128,9 +128,8 @@ static inline ssize_t read_into_block(struct nu_connection *conn)
 /* As many bytes as the last reads let one expect. */
 static NU_NOINLINE ssize_t read_by_size(struct nu_connection *conn)
 {
-    enum { WORTH_FILLING = 512 };
     size_t room = tail_room(conn);
-    if (room >= WORTH_FILLING)
+    if (room >= NU_BLOCK_WORTH_FILLING)
         return read_into_tail(conn, room);
     return conn->read_size == 0 ? read_into_block(conn) : read_into_blocks(conn);
 }

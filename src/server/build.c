@@ -207,11 +207,12 @@ static void check_addresses(struct nu_server *server, struct listener_index *ind
         struct nu_str key = nu_arena_dup(&server->arena, nu_str_make(text, len));
         const void *before = nu_map_put(&index->addresses, key, nu_unconst(config));
         if (before && before != config)
-            nu_config_error(&server->ctx, proto, i ? "additional_addresses" : "address",
-                            "error adding listener: '%.*s' has duplicate address '%s' as existing "
-                            "listener '%.*s'",
-                            NU_STR_ARG(config->name), text,
-                            NU_STR_ARG(((const struct nu_listener_config *)before)->name));
+            nu_config_error(
+                &server->ctx, proto, i ? "additional_addresses" : "address",
+                "error adding listener: '%.*s' has duplicate address '%.*s' as existing "
+                "listener '%.*s'",
+                NU_STR_ARG(config->name), NU_STR_ARG(key),
+                NU_STR_ARG(((const struct nu_listener_config *)before)->name));
     }
 }
 

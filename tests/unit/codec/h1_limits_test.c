@@ -54,6 +54,29 @@ TEST(a_head_may_have_60_kib_and_not_a_byte_more)
     }
 }
 
+/* Else each packet of the last bytes would come in a block of its own, and all before it be copied. */
+TEST(a_head_near_a_large_limit_has_room_for_a_read_behind_it)
+{
+    enum { LIMIT = 96 * 1024, FIRST = 60 * 1024 };
+    struct h1_requests run;
+    struct nu_strbuf bytes = {0};
+    h1_requests_init(&run);
+    run.wire.options.max_head_bytes = LIMIT;
+    nu_strbuf_add(&bytes, head_start);
+    add_field(&bytes, LIMIT - head_start.len - 100);
+    struct nu_str all = nu_strbuf_str(&bytes);
+    h1_wire_receive(&run.wire, nu_str_first(all, FIRST), true);
+    h1_requests_run(&run);
+    h1_wire_receive(&run.wire, nu_str_skip(all, FIRST), true);
+    h1_requests_run(&run);
+    const struct nu_buf *in = &run.wire.conn.in;
+    assert_ptr_equal(in->first, in->last);
+    assert_int_equal(in->len, all.len);
+    assert_true(nu_block_room(in->last->block) >= NU_BLOCK_WORTH_FILLING);
+    h1_requests_finish(&run);
+    nu_strbuf_finish(&bytes);
+}
+
 static size_t arena_bytes(const struct nu_arena *arena)
 {
     size_t bytes = 0;

@@ -269,7 +269,7 @@ static void fill_params(struct nu_router *router, struct nu_headers *headers)
     params->charging = charging_of(router, headers);
     params->also = also_of(router);
     params->tunnel = (enum nu_tunnel)chain->info->tunnel;
-    params->asks_first = route->internal_redirect != NULL;
+    params->asks_first = router->redirect != NULL;
     params->raw = raw_of(router, route, headers);
     params->retry = limits->rules;
     params->body_limit =
@@ -298,9 +298,9 @@ static void forward(struct nu_router *router, const struct nu_route_match *match
     router->exchange.info = chain->info;
     router->match = *match;
     router->forwarding = true;
-    fill_params(router, headers);
     if (nu_unlikely(route->internal_redirect != NULL))
         nu_router_redirect_prepare(router);
+    fill_params(router, headers);
     if (nu_likely(!route->mirrors))
         nu_exchange_start(&router->exchange, &router->exchange.params, headers, end);
     else
