@@ -29,10 +29,16 @@ struct nu_str nu_wasm_configuration(struct nu_factory *factory,
 struct nu_wasm_vm_spec *
 nu_wasm_vm_spec_from_proto(struct nu_factory *factory, struct nu_wasm_plugins *all,
                            const struct Envoy__Extensions__Wasm__V3__PluginConfig *plugin);
-/* One with the settings of another, and a copy of this code in its memory that is still to be
- * compiled. */
+/* What makes two VMs one, under which they are shared: of this code with the spec's settings, in
+ * `room`. */
+enum { NU_WASM_KEY_BYTES = 32 };
+struct nu_str nu_wasm_vm_spec_key(const struct nu_wasm_vm_spec *spec, struct nu_str code,
+                                  unsigned char room[NU_WASM_KEY_BYTES]);
+/* One with the settings of another, and copies of this key and this code in its memory; the code is
+ * still to be compiled. */
 struct nu_wasm_vm_spec *nu_wasm_vm_spec_renew(const struct nu_wasm_vm_spec *other,
-                                              struct nu_str code, struct nu_str *copy);
+                                              struct nu_str key, struct nu_str code,
+                                              struct nu_str *copy);
 /* Reads, judges and compiles the code, which lies in the spec's memory. False with what is wrong,
  * as a heading and as lines. Any thread, once the engine is loaded. */
 NU_MUST_USE bool nu_wasm_vm_spec_compile(struct nu_wasm_vm_spec *spec, struct nu_str code,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What waits is a list of the main thread's. The compiler's thread sees one renewal, which nobody
- * else touches until that thread has said that it is done and was joined.
+ * else touches until that thread has said that it is done and was joined. Those that want the same VM
+ * share the spec of the first of them, and so the copy of the code and what comes of compiling it.
  */
 #include "wasm/renewal.h"
 
@@ -69,29 +70,37 @@ static struct nu_wasm_renewal *join(struct nu_wasm_compiler *compiler)
     return renewal;
 }
 
+static void copy_result(struct nu_wasm_renewal *to, const struct nu_wasm_renewal *from)
+{
+    to->is_tried = true;
+    to->is_good = from->is_good;
+    to->what = from->what;
+    nu_strbuf_add(&to->error, nu_strbuf_str(&from->error));
+}
+
+/* Tells what came of it to all that wait for the same. */
+static void share_result(struct nu_wasm_compiler *compiler, const struct nu_wasm_renewal *renewal)
+{
+    struct nu_wasm_renewal *other;
+    nu_list_for_each(other, &compiler->waiting, struct nu_wasm_renewal, link)
+    {
+        if (other->spec == renewal->spec)
+            copy_result(other, renewal);
+    }
+}
+
 static void on_compiled(struct nu_task *task)
 {
     struct nu_wasm_compiler *compiler = nu_container_of(task, struct nu_wasm_compiler, done);
     if (!compiler->running)
         return; /* it was waited for */
     struct nu_wasm_renewal *renewal = join(compiler);
+    share_result(compiler, renewal);
     if (compiler->is_over)
         drop(renewal);
     else
         settle(compiler, renewal);
     start_next(compiler);
-}
-
-/* Whether another plug-in has got the same VM by now. */
-static bool find_compiled(struct nu_wasm_compiler *compiler, struct nu_wasm_renewal *renewal)
-{
-    struct nu_wasm_vm_spec *other = nu_wasm_plugins_find_spec(compiler->all, renewal->spec->key);
-    if (!other)
-        return false;
-    nu_wasm_vm_spec_unref(&renewal->spec);
-    renewal->spec = nu_wasm_vm_spec_ref(other);
-    renewal->is_good = true;
-    return true;
 }
 
 static void start_next(struct nu_wasm_compiler *compiler)
@@ -100,15 +109,50 @@ static void start_next(struct nu_wasm_compiler *compiler)
         struct nu_wasm_renewal *renewal =
             nu_list_first(&compiler->waiting, struct nu_wasm_renewal, link);
         nu_list_remove(&renewal->link);
-        if (!find_compiled(compiler, renewal)) {
+        if (!renewal->is_tried) {
             compiler->running = renewal;
             if (nu_thread_start(&compiler->thread, run, compiler) == 0)
                 return;
             compiler->running = NULL;
             compile(renewal); /* there are no more threads to be had */
+            share_result(compiler, renewal);
         }
         settle(compiler, renewal);
     }
+}
+
+/* --- What is compiled ------------------------------------------------------------------------- */
+
+/* The one on its way whose VM this is, or NULL. */
+static struct nu_wasm_renewal *find_on_its_way(struct nu_wasm_compiler *compiler, struct nu_str key)
+{
+    struct nu_wasm_renewal *other;
+    if (compiler->running && nu_str_eq(compiler->running->spec->key, key))
+        return compiler->running;
+    nu_list_for_each(other, &compiler->waiting, struct nu_wasm_renewal, link)
+    {
+        if (nu_str_eq(other->spec->key, key))
+            return other;
+    }
+    return NULL;
+}
+
+/* What a plug-in has, what another waits for, or its own. */
+static void choose_spec(struct nu_wasm_compiler *compiler, struct nu_wasm_renewal *renewal,
+                        struct nu_str code)
+{
+    unsigned char room[NU_WASM_KEY_BYTES];
+    struct nu_str key = nu_wasm_vm_spec_key(renewal->plugin->spec, code, room);
+    struct nu_wasm_vm_spec *theirs = nu_wasm_plugins_find_spec(compiler->all, key);
+    struct nu_wasm_renewal *other = theirs ? NULL : find_on_its_way(compiler, key);
+    if (!theirs && !other) {
+        renewal->spec = nu_wasm_vm_spec_renew(renewal->plugin->spec, key, code, &renewal->code);
+        return;
+    }
+    renewal->spec = nu_wasm_vm_spec_ref(theirs ? theirs : other->spec);
+    renewal->is_tried = renewal->is_good = theirs != NULL;
+    if (other && other->is_tried)
+        copy_result(renewal, other);
 }
 
 /* --- For others ------------------------------------------------------------------------------- */
@@ -118,8 +162,9 @@ void nu_wasm_renew(struct nu_wasm_renewal *renewal, struct nu_str code)
     struct nu_wasm_compiler *compiler = nu_wasm_plugins_compiler(renewal->plugin->all);
     if (compiler->is_over)
         return;
-    renewal->spec = nu_wasm_vm_spec_renew(renewal->plugin->spec, code, &renewal->code);
+    renewal->is_tried = renewal->is_good = false;
     renewal->error = (struct nu_strbuf){0};
+    choose_spec(compiler, renewal, code);
     nu_list_add_last(&compiler->waiting, &renewal->link);
     start_next(compiler);
 }

@@ -25,7 +25,8 @@ struct nu_wasm_renewal {
                     const struct nu_error_list *errors);
     struct nu_list link;          /* of those that wait */
     struct nu_wasm_vm_spec *spec; /* a reference, while it is on its way */
-    struct nu_str code;           /* in the spec's memory */
+    struct nu_str code;           /* in the spec's memory; of who made it, to compile it */
+    bool is_tried;                /* it was compiled, or cannot be */
     bool is_good;                 /* it could be compiled */
     const char *what;             /* and if not, what is wrong */
     struct nu_strbuf error;
@@ -49,7 +50,8 @@ bool nu_wasm_compiler_end(struct nu_wasm_compiler *compiler);
 /* The same, and waits for the thread. */
 void nu_wasm_compiler_finish(struct nu_wasm_compiler *compiler);
 
-/* Begins to give the plug-in this code, which is copied. Not while the renewal is on its way. */
+/* Begins to give the plug-in this code, which is copied unless a plug-in has it, or another renewal
+ * that is on its way. Not while the renewal is on its way itself. */
 void nu_wasm_renew(struct nu_wasm_renewal *renewal, struct nu_str code);
 static inline bool nu_wasm_renewal_is_on_its_way(const struct nu_wasm_renewal *renewal)
 {

@@ -95,13 +95,23 @@ bool nu_wasm_vm_spec_compile(struct nu_wasm_vm_spec *spec, struct nu_str code, c
                                 error);
 }
 
-/* Reads and compiles the code. */
-static bool build(struct nu_config_ctx *ctx, const vm_proto *proto, struct nu_str bytes,
-                  struct nu_wasm_vm_spec *spec)
+/* Copies the key and the code. They are the first things in the arena, which gets a block of the
+ * size that it needs: those of usual sizes, with each change of the code, would gather in the cache
+ * of the thread that lets go of them. */
+static struct nu_str keep(struct nu_wasm_vm_spec *spec, struct nu_str key, struct nu_str code)
+{
+    nu_arena_init_small(&spec->arena, code.len + code.len / 4 + ROOM_BYTES);
+    spec->key = nu_arena_dup(&spec->arena, key);
+    return nu_arena_dup(&spec->arena, code);
+}
+
+/* Keeps and compiles the code. */
+static bool build(struct nu_config_ctx *ctx, const vm_proto *proto, struct nu_str key,
+                  struct nu_str code, struct nu_wasm_vm_spec *spec)
 {
     struct nu_strbuf error = {0};
     const char *what;
-    bool ok = nu_wasm_vm_spec_compile(spec, nu_arena_dup(&spec->arena, bytes), &what, &error);
+    bool ok = nu_wasm_vm_spec_compile(spec, keep(spec, key, code), &what, &error);
     if (!ok)
         nu_wasm_refuse_code(ctx, proto, what, &error);
     nu_strbuf_finish(&error);
@@ -127,13 +137,9 @@ static bool check_runtime(struct nu_factory *factory, const vm_proto *proto)
     return false;
 }
 
-/* What makes two VMs one, under which they are shared. It is the first thing in the arena, which
- * gets a block of the size that it needs: those of usual sizes, with each change of the code, would
- * gather in the cache of the thread that lets go of them. */
-static struct nu_str key_of(struct nu_wasm_vm_spec *spec, struct nu_str code)
+struct nu_str nu_wasm_vm_spec_key(const struct nu_wasm_vm_spec *spec, struct nu_str code,
+                                  unsigned char room[NU_WASM_KEY_BYTES])
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
     struct nu_strbuf all = {0};
     struct nu_str parts[] = {spec->vm_id, spec->configuration, code};
     for (size_t i = 0; i < NU_ARRAY_LEN(parts); i++) {
@@ -148,10 +154,9 @@ static struct nu_str key_of(struct nu_wasm_vm_spec *spec, struct nu_str code)
         struct nu_str name = spec->restriction->allowed[i];
         nu_strbuf_addf(&all, "+%zu:%.*s", name.len, NU_STR_ARG(name));
     }
-    EVP_Digest(all.data, all.len, digest, &size, EVP_sha256(), NULL);
+    EVP_Digest(all.data, all.len, room, NULL, EVP_sha256(), NULL);
     nu_strbuf_finish(&all);
-    nu_arena_init_small(&spec->arena, code.len + code.len / 4 + ROOM_BYTES);
-    return nu_arena_dup(&spec->arena, nu_str_make((const char *)digest, size));
+    return nu_str_make((const char *)room, NU_WASM_KEY_BYTES);
 }
 
 /* --- VMs -------------------------------------------------------------------------------------- */
@@ -239,6 +244,8 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
 {
     const vm_proto *proto = plugin->vm_config;
     struct nu_str code;
+    struct nu_str key;
+    unsigned char room[NU_WASM_KEY_BYTES];
     struct nu_wasm_vm_spec *other = NULL;
     struct nu_wasm_vm_spec *spec = nu_wasm_vm_spec_create();
     struct nu_arena scratch;
@@ -248,8 +255,8 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
         read_settings(factory, plugin, spec) &&
         (is_remote ? check_engine(factory, proto) : read_code(factory, proto, &scratch, &code));
     if (ok && !is_remote) {
-        spec->key = key_of(spec, code);
-        other = nu_wasm_plugins_find_spec(all, spec->key);
+        key = nu_wasm_vm_spec_key(spec, code, room);
+        other = nu_wasm_plugins_find_spec(all, key);
     }
     if (ok && !other) {
         spec->dns = factory->dns;
@@ -257,7 +264,7 @@ struct nu_wasm_vm_spec *nu_wasm_vm_spec_from_proto(struct nu_factory *factory,
         spec->stats = make_stats(factory, proto);
         spec->metrics = make_metrics(factory);
         spec->shared = nu_wasm_shared_data_get(spec->vm_id);
-        ok = is_remote || build(factory->ctx, proto, code, spec);
+        ok = is_remote || build(factory->ctx, proto, key, code, spec);
     }
     nu_arena_finish(&scratch);
     if (ok && !other)
@@ -280,10 +287,10 @@ static struct nu_wasm_vm_spec *copy_settings(const struct nu_wasm_vm_spec *other
 }
 
 struct nu_wasm_vm_spec *nu_wasm_vm_spec_renew(const struct nu_wasm_vm_spec *other,
-                                              struct nu_str code, struct nu_str *copy)
+                                              struct nu_str key, struct nu_str code,
+                                              struct nu_str *copy)
 {
     struct nu_wasm_vm_spec *spec = copy_settings(other);
-    spec->key = key_of(spec, code);
-    *copy = nu_arena_dup(&spec->arena, code);
+    *copy = keep(spec, key, code);
     return spec;
 }

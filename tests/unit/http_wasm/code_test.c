@@ -102,8 +102,10 @@ static struct nu_wasm_vm_spec *renew(const struct fake_guest *guest)
     struct nu_str code;
     struct nu_strbuf error = {0};
     const char *what;
+    unsigned char room[NU_WASM_KEY_BYTES];
+    struct nu_str key = nu_wasm_vm_spec_key(plugin()->spec, nu_strbuf_str(&module), room);
     struct nu_wasm_vm_spec *spec =
-        nu_wasm_vm_spec_renew(plugin()->spec, nu_strbuf_str(&module), &code);
+        nu_wasm_vm_spec_renew(plugin()->spec, key, nu_strbuf_str(&module), &code);
     assert_true(nu_wasm_vm_spec_compile(spec, code, &what, &error));
     nu_strbuf_finish(&error);
     nu_strbuf_finish(&module);

@@ -31,6 +31,7 @@ static struct {
     struct nu_wasm_renewal renewals[RENEWALS];
     size_t done[RENEWALS]; /* which one was told, in this order */
     size_t count;
+    size_t errors[RENEWALS];
     bool is_renewed;
     size_t error_count;
     char error[256];
@@ -64,6 +65,7 @@ static void on_done(struct nu_wasm_renewal *renewal, bool is_renewed,
     assert_true(pthread_equal(pthread_self(), main_thread));
     assert_false(nu_wasm_renewal_is_on_its_way(renewal));
     told.done[told.count++] = (size_t)(renewal - told.renewals);
+    told.errors[renewal - told.renewals] = errors->count;
     told.is_renewed = is_renewed;
     told.error_count = errors->count;
     if (errors->count)
@@ -179,6 +181,45 @@ TEST(one_code_is_compiled_after_the_other_and_each_once)
         assert_int_equal(told.done[i], i);
     assert_int_equal(compiled, 2);
     end();
+}
+
+/* However many wait for it, there is one copy of the code. */
+TEST(those_that_want_the_same_share_it)
+{
+    load();
+    pthread_mutex_lock(&gate);
+    renew(0, &unknown);
+    renew(1, &other);
+    renew(2, &other);
+    assert_ptr_equal(told.renewals[1].spec, told.renewals[2].spec);
+    assert_ptr_not_equal(told.renewals[0].spec, told.renewals[2].spec);
+    pthread_mutex_unlock(&gate);
+    wait_for(RENEWALS);
+    assert_int_equal(compiled, 2);
+    end();
+}
+
+TEST(those_that_want_what_is_being_compiled_share_it_good_or_bad)
+{
+    static const struct fake_guest *const guests[] = {&other, &bad, &unknown};
+    static const size_t errors[] = {0, 1, 1};
+    for (size_t i = 0; i < NU_ARRAY_LEN(guests); i++) {
+        load();
+        pthread_mutex_lock(&gate);
+        renew(0, guests[i]);
+        while (!atomic_load(&compiled))
+            nu_loop_run_once(w.loop);
+        renew(1, guests[i]);
+        renew(2, guests[i]);
+        assert_ptr_equal(told.renewals[0].spec, told.renewals[1].spec);
+        assert_ptr_equal(told.renewals[0].spec, told.renewals[2].spec);
+        pthread_mutex_unlock(&gate);
+        wait_for(RENEWALS);
+        assert_int_equal(compiled, 1);
+        for (size_t k = 0; k < RENEWALS; k++)
+            assert_int_equal(told.errors[k], errors[i]);
+        end();
+    }
 }
 
 TEST(the_end_in_the_middle_waits_and_tells_nobody)
