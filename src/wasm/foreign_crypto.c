@@ -5,6 +5,7 @@
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -12,7 +13,8 @@
 #include "wasm/foreign.h"
 
 /* A signature by a larger key takes too long for a worker; one whose exponents are far longer than
- * its modulus takes minutes, and no key of that size needs as many bytes, in either form. */
+ * its modulus takes minutes, and no key of that size needs as many bytes, in either form. Nor may a
+ * smaller one have such exponents (is_in_proportion). */
 enum { KEY_BITS_MAX = 8192, KEY_BYTES_MAX = 8192 };
 
 /* What both functions ask for: one of two forms of a key, which is not there twice. */
@@ -70,14 +72,39 @@ static EVP_PKEY *read_der(struct nu_str der, bool is_private)
     return key;
 }
 
+/* Whether no number of an RSA key is longer than its modulus. Those of a key that was made as one
+ * never are, but signing would take the time that they ask for. */
+static bool is_in_proportion(const EVP_PKEY *key)
+{
+    OSSL_PARAM *all = NULL;
+    bool ok = EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &all) == 1;
+    for (OSSL_PARAM *one = all; one && one->key; one++) {
+        BIGNUM *number = NULL;
+        if (one->data_type == OSSL_PARAM_UNSIGNED_INTEGER)
+            ok = ok && OSSL_PARAM_get_BN(one, &number) == 1 &&
+                 BN_num_bits(number) <= EVP_PKEY_get_bits(key);
+        BN_clear_free(number);
+        OPENSSL_cleanse(one->data, one->data_size);
+    }
+    OSSL_PARAM_free(all);
+    return ok;
+}
+
+static bool is_used(const EVP_PKEY *key, bool is_private)
+{
+    int type = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
+    if ((type != EVP_PKEY_RSA && type != EVP_PKEY_EC) || EVP_PKEY_get_bits(key) > KEY_BITS_MAX)
+        return false;
+    return type == EVP_PKEY_EC || !is_private || is_in_proportion(key);
+}
+
 /* NULL for what is no key, or none that is used here. The caller frees it. */
 static EVP_PKEY *read_key(struct nu_str der, struct nu_str pem, bool is_private)
 {
     if (pem.len + der.len > KEY_BYTES_MAX)
         return NULL;
     EVP_PKEY *key = pem.len ? read_pem(pem, is_private) : read_der(der, is_private);
-    int type = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
-    if ((type == EVP_PKEY_RSA || type == EVP_PKEY_EC) && EVP_PKEY_get_bits(key) <= KEY_BITS_MAX)
+    if (is_used(key, is_private))
         return key;
     EVP_PKEY_free(key);
     return NULL;

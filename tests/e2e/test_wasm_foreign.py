@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions that proxy-wasm plug-ins call by name (tests/guests/foreign.c). Statuses and bytes are those of
 Envoy 1.36.4 to the same guest, but where a comment says otherwise."""
+import base64
 import subprocess
 import zlib
 
@@ -263,6 +264,47 @@ def test_a_key_is_no_longer_than_one_may_be(call, keys):
     for room, error in ((8192, b""), (8193, b"Failed to initialize digest sign.")):
         status, result = call("sign", signing(pem=(b"-" * 8192)[:room - len(pem) - 1] + b"\n" + pem))
         assert status == 0 and result.endswith(error) and (result[:1] == b"\x08") == (error == b"")
+
+
+def der_length(size):
+    return bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")
+
+
+def der_numbers(der):
+    """Those of a SEQUENCE of INTEGERs, as bytes: an RSA key in the form of PKCS #1."""
+    numbers, at = [], 4
+    while at < len(der):
+        size, at = der[at + 1], at + 2
+        if size & 128:
+            of_size = size & 127
+            size, at = int.from_bytes(der[at:at + of_size], "big"), at + of_size
+        numbers.append(int.from_bytes(der[at:at + size], "big"))
+        at += size
+    return numbers
+
+
+def rsa_pem(numbers):
+    contents = b""
+    for number in numbers:
+        value = number.to_bytes(number.bit_length() // 8 + 1, "big")
+        contents += b"\x02" + der_length(len(value)) + value
+    text = base64.encodebytes(b"\x30" + der_length(len(contents)) + contents)
+    return b"-----BEGIN RSA PRIVATE KEY-----\n" + text + b"-----END RSA PRIVATE KEY-----\n"
+
+
+def test_no_number_of_a_key_is_longer_than_its_modulus(call, keys):
+    """The longer ones sign as well, in a time that grows with them."""
+    numbers = der_numbers(openssl("rsa", "-traditional", "-in", keys["rsa"]["file"],
+                                  "-outform", "DER"))
+    _, modulus, _, _, first, second, *_ = numbers
+    status, result = call("sign", signing(pem=rsa_pem(numbers)))
+    assert status == 0 and result.startswith(b"\x08\x01\x12")
+    for place, order in ((3, (first - 1) * (second - 1)), (6, first - 1), (7, second - 1)):
+        longer = list(numbers)
+        longer[place] += order << 4096
+        assert longer[place].bit_length() > modulus.bit_length()
+        assert call("sign", signing(pem=rsa_pem(longer))) == (
+            0, message((3, "Failed to initialize digest sign.")))
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ec"])
