@@ -6,6 +6,8 @@
  */
 #include "wasm/renewal.h"
 
+#include "base/log.h"
+
 static void start_next(struct nu_wasm_compiler *compiler);
 
 /* --- The way's end ---------------------------------------------------------------------------- */
@@ -186,6 +188,8 @@ bool nu_wasm_compiler_end(struct nu_wasm_compiler *compiler)
 
 void nu_wasm_compiler_finish(struct nu_wasm_compiler *compiler)
 {
-    if (!nu_wasm_compiler_end(compiler))
-        drop(join(compiler));
+    if (nu_wasm_compiler_end(compiler))
+        return;
+    nu_log(NU_LOG_WASM, NU_LOG_INFO, "waiting for code that is being compiled");
+    drop(join(compiler));
 }

@@ -2,6 +2,8 @@
 /* Other code, compiled on a thread of its own while the main thread goes on. */
 #include "harness/wasm_filter.h"
 
+#include <unistd.h>
+
 #include "wasm/renewal.h"
 
 enum { RENEWALS = 3 };
@@ -238,6 +240,23 @@ TEST(the_end_in_the_middle_waits_and_tells_nobody)
     assert_int_equal(compiled, 1);
 }
 
+static const char *finish_and_read_log(void)
+{
+    static char text[4096];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    int saved = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    nu_thread_services_finish(&w.services, NU_THREADS_MAIN);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    ssize_t size = read(ends[0], text, sizeof(text) - 1);
+    close(ends[0]);
+    text[size > 0 ? size : 0] = '\0';
+    return text;
+}
+
 /* As at a second signal: the loop does not run any more. */
 TEST(the_end_at_once_waits_for_the_thread)
 {
@@ -245,7 +264,7 @@ TEST(the_end_at_once_waits_for_the_thread)
     renew(0, &other);
     renew(1, &unknown);
     nu_thread_services_end(&w.services, NU_THREADS_MAIN);
-    nu_thread_services_finish(&w.services, NU_THREADS_MAIN);
+    assert_non_null(strstr(finish_and_read_log(), "waiting for code that is being compiled"));
     assert_false(nu_wasm_renewal_is_on_its_way(&told.renewals[0]));
     assert_int_equal(told.count, 0);
     wasm_filter_drop(&w);
