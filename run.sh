@@ -8,7 +8,7 @@
 #
 # NU_BUILD is the folder to build in, build/ by default.
 set -eu
-cd "$(dirname "$0")"
+CDPATH= cd -- "$(dirname -- "$0")"
 build=${NU_BUILD:-build}
 port=${PORT:-18000}
 

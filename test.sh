@@ -9,7 +9,7 @@
 # NUNCIO_CONFIGS names a folder of real configurations to walk (without it ../shared/configs, if there).
 # NU_WERROR=ON makes warnings errors. Each kind of build has its folder: build/, build-asan/, ...
 set -u
-cd "$(dirname "$0")" || exit 1
+CDPATH= cd -- "$(dirname -- "$0")" || exit 1
 jobs=$(nproc)
 # Most tests wait more than they compute; a search computes only.
 test_jobs=$((2 * jobs))

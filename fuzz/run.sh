@@ -5,7 +5,7 @@
 # build-fuzz with ASan and UBSan. What is found lies in build-fuzz/found; inputs that reach new code are
 # kept in build-fuzz/corpus, never in the seeds.
 set -eu
-cd "$(dirname "$0")/.."
+CDPATH= cd -- "$(dirname -- "$0")/.."
 [ $# -ge 1 ] || { echo "usage: fuzz/run.sh SECONDS [TARGET...]" >&2; exit 2; }
 total=$1
 shift

@@ -3,8 +3,8 @@
 #
 #     packaging/deb.sh && sudo apt install ./build-deb/nuncio_*.deb
 set -eu
-cd "$(dirname "$0")/.."
+CDPATH= cd -- "$(dirname -- "$0")/.."
 sh packaging/setup.sh build deb
 packaging/release.sh build-deb
-cd build-deb
+CDPATH= cd -- build-deb
 cpack -G DEB

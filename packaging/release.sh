@@ -7,7 +7,7 @@
 #
 # BENCH_PORT is the first of the two ports that it takes, 21080 by default.
 set -eu
-cd "$(dirname "$0")/.."
+CDPATH= cd -- "$(dirname -- "$0")/.."
 build=$(realpath -m "${1:?names the folder to build in}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -5,12 +5,12 @@
 #
 # Works as root or through sudo. Where nothing is missing it needs neither of them, and no network.
 set -eu
-list=$(dirname "$0")/packages.txt
+list=$(dirname -- "$0")/packages.txt
 groups=$*
 
 # What CMake, linkers, pytest and YAML keep for themselves. CMakeLists.txt refuses the same.
 check_path() {
-    root=$(cd "$(dirname "$0")/.." && pwd)
+    root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
     if [ "$(printf %s "$root" | tr -d '[]{}<>"`$;#,:*?|'"'"'\\[:cntrl:]')" != "$root" ]; then
         printf 'setup: no build in %s: a path may not have any of []{}<>"`$;#,:*?|%s\\ in it\n' "$root" "'" >&2
         exit 1
@@ -68,7 +68,7 @@ choose() {
 # V8, for the wasm engine. A Node.js of another vendor shuts Debian's package out: it stays, and the
 # package is unpacked into build-libnode/, where CMake looks as well.
 get_libnode() {
-    folder=$(dirname "$0")/../build-libnode
+    folder=$(dirname -- "$0")/../build-libnode
     if is_installed libnode-dev || [ -e "$folder/usr" ]; then return; fi
     is_known libnode-dev || { need_root "a list of packages" && update_lists; }
     echo "setup: installing libnode-dev"
@@ -93,7 +93,7 @@ unpack_libnode() { # folder
     # shellcheck disable=SC2086 # names of packages have no blanks
     { [ -z "$missing" ] || install_packages $missing; } &&
         rm -rf "$1" && mkdir -p "$1/packages" &&
-        (cd "$1/packages" && apt-get download -qq libnode-dev "$library" >/dev/null 2>&1) || return
+        (CDPATH= cd -- "$1/packages" && apt-get download -qq libnode-dev "$library" >/dev/null 2>&1) || return
     for package in "$1"/packages/*.deb; do
         dpkg-deb -x "$package" "$1/new" || return
     done

@@ -6,7 +6,7 @@
 # The ports are held by sockets that are bound and do not listen: nobody else is given them meanwhile,
 # and nuncio, which sets SO_REUSEADDR as they do, can listen there.
 set -eu
-cd "$(dirname "$0")/.."
+CDPATH= cd -- "$(dirname -- "$0")/.."
 work=$(mktemp -d)
 pid= holder=
 

@@ -2,7 +2,7 @@
 # Makes a small authority and two certificates signed by it in this folder, for 30 days: localhost's, and
 # one for the proxy as a client. For trying things out; the keys are as safe as the folder is.
 set -eu
-cd "$(dirname "$0")"
+CDPATH= cd -- "$(dirname -- "$0")"
 
 request() { # name options...: a key and a certificate
     name=$1

@@ -37,9 +37,9 @@ class Machine:
     def sudo(self):
         self.program("sudo", '"$@"')
 
-    def run(self):
-        done = subprocess.run(["sh", self.checkout / "packaging/setup.sh", "build", "test"], text=True,
-                              env={"PATH": str(self.bin)}, capture_output=True, check=False)
+    def run(self, script="packaging/setup.sh", **more):
+        done = subprocess.run(["sh", script, "build", "test"], text=True, cwd=self.checkout,
+                              env={"PATH": str(self.bin), **more}, capture_output=True, check=False)
         asked = self.done.read_text().splitlines() if self.done.exists() else []
         self.done.unlink(missing_ok=True)
         return done.returncode, done.stderr, asked
@@ -123,3 +123,12 @@ def test_lists_that_cannot_be_renewed_may_do(machine):
     status, errors, asked = machine.run()
     assert status == 0 and "going on with the lists" in errors
     assert [line.split()[-1] for line in asked] == ["libevent-dev"]
+
+
+def test_another_folder_of_the_name_is_not_looked_at(tmp_path):
+    """Where CDPATH is exported, cd goes there, and prints where that is."""
+    machine = Machine(tmp_path)
+    machine.installed("*", but="nobody")
+    for elsewhere in (machine.checkout, tmp_path / "a;b"):
+        (elsewhere / "packaging").mkdir(parents=True, exist_ok=True)
+        assert machine.run(CDPATH=str(elsewhere)) == (0, "", [])
