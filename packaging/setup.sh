@@ -102,12 +102,31 @@ unpack_libnode() { # folder
     rmdir "$1/new"
 }
 
-# What is known already may do, where a source of some other package does not answer.
-update_lists() {
-    as_root apt-get update -qq || echo "setup: going on with the lists of packages that are here" >&2
+is_held() { # what apt says
+    case $1 in
+        *"Could not get lock"*) ;;
+        *) false ;;
+    esac
 }
 
-# A machine that has just begun may be at an installation of its own: that is waited for.
+# A machine that has just begun may be at an installation of its own: that is waited for. apt does so
+# itself where packages are installed (DPkg::Lock::Timeout), but not for its lists.
+#
+# What is known already may do, where the lists stay held or a source of some other package does not
+# answer.
+update_lists() {
+    tries=25
+    until errors=$(as_root env LC_ALL=C apt-get update -qq 2>&1); do
+        is_held "$errors" || tries=1
+        tries=$((tries - 1))
+        [ $tries != 0 ] || break
+        [ $tries != 24 ] || echo "setup: waiting for another apt to be done" >&2
+        sleep 5
+    done
+    [ -z "$errors" ] || printf '%s\n' "$errors" >&2
+    [ $tries != 0 ] || echo "setup: going on with the lists of packages that are here" >&2
+}
+
 install_packages() { # names
     need_root "installing $*"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 \

@@ -132,3 +132,33 @@ def test_another_folder_of_the_name_is_not_looked_at(tmp_path):
     for elsewhere in (machine.checkout, tmp_path / "a;b"):
         (elsewhere / "packaging").mkdir(parents=True, exist_ok=True)
         assert machine.run(CDPATH=str(elsewhere)) == (0, "", [])
+
+
+@pytest.mark.parametrize("refusals", [1, 24, 25])
+def test_another_apt_that_holds_the_lists_is_waited_for(machine, refusals):
+    """For two minutes; sleep and apt-get note that they were called."""
+    machine.sudo()
+    machine.installed("*", but="libevent-dev")
+    machine.program("sleep", f'echo "sleep $*" >>{machine.done}')
+    lock = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)"
+    machine.program("apt-get", f'echo "$1" >>{machine.done}\n'
+                               f'[ "$1" = update ] && [ $(grep -c update {machine.done}) -le {refusals} ] || exit 0\n'
+                               f'echo "{lock}" >&2; exit 100')
+    status, errors, asked = machine.run()
+    sleeps = min(refusals, 24)
+    assert status == 0
+    assert asked[:2 * sleeps + 2] == ["update", "sleep 5"] * sleeps + ["update", "install"]
+    assert errors.count("waiting for another apt") == 1
+    assert ("going on with the lists" in errors) == (refusals == 25)
+    assert (lock in errors) == (refusals == 25)
+
+
+def test_nothing_else_is_waited_for(machine):
+    machine.sudo()
+    machine.installed("*", but="libevent-dev")
+    machine.program("sleep", f'echo "sleep $*" >>{machine.done}')
+    machine.program("apt-get", f'echo "$1" >>{machine.done}\n'
+                               '[ "$1" != update ] || { echo "E: no network" >&2; exit 100; }')
+    status, errors, asked = machine.run()
+    assert status == 0 and asked[:2] == ["update", "install"]
+    assert "E: no network\nsetup: going on with the lists" in errors
