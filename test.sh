@@ -81,18 +81,27 @@ folder_of() { # kind
     esac
 }
 
-sh packaging/setup.sh build test || exit 1
+# Before the first build, which takes a while: a run that has begun ends with a summary.
+check() { # kinds
+    for kind in "$@"; do
+        folder=$(folder_of "$kind")
+        [ "$folder" ] || { echo "test.sh: no tests named $kind: release, asan, tsan, fuzz"; exit 1; }
+        for path in "$folder" "$folder/CMakeCache.txt"; do
+            [ -e "$path" ] && [ ! -w "$path" ] || continue
+            echo "test.sh: $folder/ belongs to another user: remove it"
+            exit 1
+        done
+    done
+}
+
 [ $# -gt 0 ] || set -- release asan tsan fuzz
+check "$@"
+sh packaging/setup.sh build test || exit 1
 for kind in "$@"; do
     folder=$(folder_of "$kind")
-    [ "$folder" ] || { echo "test.sh: no tests named $kind: release, asan, tsan, fuzz"; exit 1; }
     if [ "$kind" = fuzz ] && ! has_libfuzzer; then
         fuzz_skipped="--skipped fuzz/search no-libFuzzer-here"
         continue
-    fi
-    if [ -e "$folder" ] && [ ! -w "$folder" ]; then
-        echo "test.sh: $folder/ belongs to another user: remove it"
-        exit 1
     fi
     folders="$folders $folder"
     rm -f "$folder/ctest.xml"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""packaging/setup.sh on machines that are made up: a PATH in which the programs that would change something
+"""packaging/setup.sh, and the beginning of test.sh, on machines that are made up: a PATH in which the programs that would change something
 only write down what they were asked."""
 import os
 import pathlib
@@ -15,6 +15,7 @@ TOOLS = ["sh", "dirname", "sed", "tr", "grep", "env", "rm", "mkdir"]
 class Machine:
     def __init__(self, folder, checkout="checkout"):
         self.checkout, self.bin, self.done = folder / checkout, folder / "bin", folder / "done"
+        self.output = None
         self.bin.mkdir()
         (self.checkout / "packaging").mkdir(parents=True)
         for name in ("setup.sh", "packages.txt"):
@@ -37,9 +38,11 @@ class Machine:
     def sudo(self):
         self.program("sudo", '"$@"')
 
-    def run(self, script="packaging/setup.sh", **more):
-        done = subprocess.run(["sh", script, "build", "test"], text=True, cwd=self.checkout,
+    def run(self, *command, **more):
+        command = command or ("sh", "packaging/setup.sh", "build", "test")
+        done = subprocess.run(command, text=True, cwd=self.checkout,
                               env={"PATH": str(self.bin), **more}, capture_output=True, check=False)
+        self.output = done.stdout
         asked = self.done.read_text().splitlines() if self.done.exists() else []
         self.done.unlink(missing_ok=True)
         return done.returncode, done.stderr, asked
@@ -162,3 +165,39 @@ def test_nothing_else_is_waited_for(machine):
     status, errors, asked = machine.run()
     assert status == 0 and asked[:2] == ["update", "install"]
     assert "E: no network\nsetup: going on with the lists" in errors
+
+
+@pytest.fixture
+def tests(machine):
+    """A machine where test.sh says what it would have installed and built."""
+    shutil.copy(SOURCE.parent / "test.sh", machine.checkout)
+    (machine.checkout / "packaging/setup.sh").write_text(f"echo setup >>{machine.done}\n")
+    machine.program("nproc", "echo 1")
+    machine.program("cat", "")
+    machine.program("cmake", f'echo "cmake $*" >>{machine.done}; exit 1')
+    return machine
+
+
+def test_a_build_begins_where_nothing_is_in_its_way(tests):
+    asked = tests.run("sh", "test.sh", "release", "tsan")[2]
+    assert [line.split()[0] for line in asked] == ["setup", "cmake", "cmake"]
+
+
+def test_an_unknown_kind_is_refused_before_anything_is_built(tests):
+    status, _, asked = tests.run("sh", "test.sh", "release", "nonsense")
+    assert (status, asked) == (1, [])
+    assert "no tests named nonsense" in tests.output
+
+
+@pytest.mark.parametrize("name", ["build-tsan", "build-tsan/CMakeCache.txt"])
+def test_a_folder_of_another_user_is_refused_before_anything_is_built(tests, name):
+    (tests.checkout / "build-tsan").mkdir()
+    (tests.checkout / "build-tsan/CMakeCache.txt").touch()
+    path = tests.checkout / name
+    path.chmod(0o555)
+    command = ["sh", "test.sh", "release", "tsan"]
+    if os.access(path, os.W_OK):  # root, whom modes do not stop
+        command[:0] = ["/usr/bin/setpriv", "--inh-caps=-all", "--bounding-set=-dac_override"]
+    status, _, asked = tests.run(*command)
+    assert (status, asked) == (1, [])
+    assert "build-tsan/ belongs to another user: remove it" in tests.output
