@@ -152,6 +152,9 @@ def test_settings_for_no_filter_are_said_to_be_without_effect(nuncio, name, sett
 @pytest.mark.parametrize("key, value, more, words", [
     ('":status"', '"200"', "", "framing headers may not be modified: ':status'"),
     ("content-length", '"3"', "", "framing headers may not be modified: 'content-length'"),
+    *((name, "x", "", f"framing headers may not be modified: '{name}'") for name in (
+        "Host", "Connection", "transfer-encoding", "Upgrade", "keep-alive", "Proxy-Connection", "http2-settings",
+        "TE")),
     ("x-a", '"%PROTOCOL%"', "", "value: operators are not evaluated here"),
     ("x-a", '"100%"', "", "value: Incorrect configuration"),
     ("x-a", '"", raw_value: aGk=', "", "raw_value: is not supported here; use value"),
@@ -172,7 +175,7 @@ def test_headers_of_the_refusal_are_read_as_everywhere(nuncio, origin):
     assert (got["x-share"], got["x-kept"], "x-empty" in got) == ("100%", "", False)
 
 
-@pytest.mark.parametrize("name", ["':path'", "Host", "content-length"])
+@pytest.mark.parametrize("name", ["':path'", "Host", "content-length", "Upgrade", "te"])
 def test_a_token_has_a_header_of_its_own(nuncio, name):
     proxy = nuncio(gate(header=name), origin=1, ready=None, expect_exit=1)
     assert proxy.wait_exit() == 1

@@ -168,11 +168,17 @@ static void check_action(struct nu_factory *factory, const option_proto *proto)
                         "is not supported here; use value");
 }
 
+/* TE is for requests only, and none but "trailers" may be in it (RFC 9113 8.2.2). */
+#define PROTECTED(X) \
+    NU_FRAMING_HEADERS(X) \
+    X(CONTENT_LENGTH) \
+    X(HOST) \
+    X(TE)
+
 static bool is_protected(struct nu_str name)
 {
-    enum nu_header_id id = nu_header_id_of(name);
-    return name.ptr[0] == ':' || id == NU_HEADER_HOST || id == NU_HEADER_CONTENT_LENGTH ||
-           id == NU_HEADER_TRANSFER_ENCODING || id == NU_HEADER_CONNECTION;
+    static const struct nu_header_set protected = NU_HEADER_SET_OF(PROTECTED);
+    return name.ptr[0] == ':' || nu_header_set_has(&protected, nu_header_id_of(name));
 }
 
 /* Values may have %% for %, as everywhere; operators are for logs and routes. */
