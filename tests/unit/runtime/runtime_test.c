@@ -53,8 +53,9 @@ static void modify(const char *key, const char *value)
 TEST(guards_of_envoys_features_are_warned_of)
 {
     load_layer("envoy.reloadable_features.x: false, 'envoy': {restart_features.y: true}, "
-               "'envoy.deprecated_features:z': true, envoy.resource_limits.listener.a: 1");
-    assert_int_equal(ctx.warnings.count, 3);
+               "'envoy.deprecated_features:z': true, envoy.features.w: true, "
+               "envoy.resource_limits.listener.a: 1");
+    assert_int_equal(ctx.warnings.count, 4);
     end();
     load_layer("a.envoy.reloadable_features.x: false");
     assert_int_equal(ctx.warnings.count, 0);
