@@ -37,14 +37,13 @@ static inline char *put(char *p, struct nu_str s)
     return p + len;
 }
 
-/* Writes up to NAME_ROOM bytes, of which those behind the blank do not count. */
+/* Writes up to NU_HEADER_ROW_ROOM bytes, of which those behind the blank do not count. */
 static inline char *put_known_name(char *p, enum nu_header_id id, size_t len)
 {
-    enum { NAME_ROOM = 48 };
     const char *from = nu_header_rows[id].text;
     memcpy(p, from, 16);
     if (len > 14)
-        memcpy(p + 16, from + 16, NAME_ROOM - 16);
+        memcpy(p + 16, from + 16, NU_HEADER_ROW_ROOM - 16);
     return p + len + 2;
 }
 

@@ -8,6 +8,9 @@
 
 #include "http/header_hash_generated.h"
 
+_Static_assert(NU_HEADER_HASH_MAX_LEN + sizeof(": ") - 1 <= NU_HEADER_ROW_ROOM,
+               "a longer name would go out cut");
+
 const struct nu_header_row nu_header_rows[NU_HEADER_ID_COUNT] = {
 #define X(id, name) [NU_HEADER_##id] = {name ": ", sizeof(name) - 1},
     NU_HEADER_NAMES(X)

@@ -31,6 +31,8 @@ struct nu_header_row {
     char text[63];
     uint8_t len; /* of the name alone */
 } NU_ALIGNED(64);
+/* What of a row is in use at most: the longest name, its colon and blank. */
+enum { NU_HEADER_ROW_ROOM = 48 };
 extern const struct nu_header_row nu_header_rows[NU_HEADER_ID_COUNT];
 
 /* The name of an id (not OTHER), a constant. */
