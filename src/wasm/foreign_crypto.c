@@ -3,6 +3,7 @@
  * The foreign functions verify_signature and sign, for keys of RSA (PKCS #1 1.5) and of elliptic
  * curves. Texts of failures are Envoy's: they are part of what a guest is answered.
  */
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
@@ -16,6 +17,10 @@
  * its modulus takes minutes, and no key of that size needs as many bytes, in either form. Nor may a
  * smaller one have such exponents (is_in_proportion). */
 enum { KEY_BITS_MAX = 8192, KEY_BYTES_MAX = 8192 };
+
+/* OpenSSL verifies with no longer public exponent where a modulus is large, and Envoy's library knows
+ * none. Numbers whose product is a modulus have together at most a bit each more than that. */
+enum { PUBLIC_BITS_MAX = 64, FACTORS_MAX = 16 };
 
 /* What both functions ask for: one of two forms of a key, which is not there twice. */
 static bool has_one(struct nu_str der, struct nu_str pem)
@@ -72,22 +77,53 @@ static EVP_PKEY *read_der(struct nu_str der, bool is_private)
     return key;
 }
 
-/* Whether no number of an RSA key is longer than its modulus. Those of a key that was made as one
- * never are, but signing would take the time that they ask for. */
-static bool is_in_proportion(const EVP_PKEY *key)
+/* How long the numbers of an RSA key are, in bits. */
+struct lengths {
+    int modulus;
+    int public_exponent;
+    int factors;   /* together */
+    int exponents; /* likewise */
+    int longest;   /* of all */
+};
+
+static void add_length(struct lengths *lengths, const char *name, int bits)
+{
+    if (strcmp(name, OSSL_PKEY_PARAM_RSA_E) == 0)
+        lengths->public_exponent = bits;
+    else if (strncmp(name, OSSL_PKEY_PARAM_RSA_FACTOR, strlen(OSSL_PKEY_PARAM_RSA_FACTOR)) == 0)
+        lengths->factors += bits;
+    else if (strncmp(name, OSSL_PKEY_PARAM_RSA_EXPONENT, strlen(OSSL_PKEY_PARAM_RSA_EXPONENT)) == 0)
+        lengths->exponents += bits;
+    if (bits > lengths->longest)
+        lengths->longest = bits;
+}
+
+static bool read_lengths(const EVP_PKEY *key, struct lengths *lengths)
 {
     OSSL_PARAM *all = NULL;
     bool ok = EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &all) == 1;
     for (OSSL_PARAM *one = all; one && one->key; one++) {
         BIGNUM *number = NULL;
-        if (one->data_type == OSSL_PARAM_UNSIGNED_INTEGER)
-            ok = ok && OSSL_PARAM_get_BN(one, &number) == 1 &&
-                 BN_num_bits(number) <= EVP_PKEY_get_bits(key);
+        if (one->data_type == OSSL_PARAM_UNSIGNED_INTEGER) {
+            ok = ok && OSSL_PARAM_get_BN(one, &number) == 1;
+            add_length(lengths, one->key, number ? BN_num_bits(number) : 0);
+        }
         BN_clear_free(number);
         OPENSSL_cleanse(one->data, one->data_size);
     }
     OSSL_PARAM_free(all);
     return ok;
+}
+
+/* Whether the numbers of a private RSA key are as long as those of a key that was made as one:
+ * signing takes the time that they ask for. */
+static bool is_in_proportion(const EVP_PKEY *key)
+{
+    struct lengths lengths = {.modulus = EVP_PKEY_get_bits(key)};
+    return read_lengths(key, &lengths) && lengths.longest <= lengths.modulus &&
+           lengths.public_exponent <= PUBLIC_BITS_MAX &&
+           lengths.factors <= lengths.modulus + FACTORS_MAX &&
+           lengths.exponents <= lengths.modulus + FACTORS_MAX;
 }
 
 static bool is_used(const EVP_PKEY *key, bool is_private)

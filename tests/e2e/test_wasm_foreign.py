@@ -292,19 +292,27 @@ def rsa_pem(numbers):
     return b"-----BEGIN RSA PRIVATE KEY-----\n" + text + b"-----END RSA PRIVATE KEY-----\n"
 
 
-def test_no_number_of_a_key_is_longer_than_its_modulus(call, keys):
+def test_the_numbers_of_a_key_are_as_long_as_they_need_to_be(call, keys):
     """The longer ones sign as well, in a time that grows with them."""
     numbers = der_numbers(openssl("rsa", "-traditional", "-in", keys["rsa"]["file"],
                                   "-outform", "DER"))
-    _, modulus, _, _, first, second, *_ = numbers
+    _, _, _, _, first, second, *_ = numbers
     status, result = call("sign", signing(pem=rsa_pem(numbers)))
     assert status == 0 and result.startswith(b"\x08\x01\x12")
-    for place, order in ((3, (first - 1) * (second - 1)), (6, first - 1), (7, second - 1)):
+    for place, order, shift in ((2, (first - 1) * (second - 1), 0), (3, (first - 1) * (second - 1), 8),
+                                (6, first - 1, 1020), (7, second - 1, 1020), (6, first - 1, 2048)):
         longer = list(numbers)
-        longer[place] += order << 4096
-        assert longer[place].bit_length() > modulus.bit_length()
+        longer[place] += order << shift
         assert call("sign", signing(pem=rsa_pem(longer))) == (
             0, message((3, "Failed to initialize digest sign.")))
+
+
+@pytest.mark.parametrize("options", [("bits:1024", "pubexp:3"), ("bits:2048", "primes:3"),
+                                     ("bits:4096",)])
+def test_keys_of_other_forms_sign(call, options):
+    pairs = [word for option in options for word in ("-pkeyopt", "rsa_keygen_" + option)]
+    status, result = call("sign", signing(pem=openssl("genpkey", "-algorithm", "RSA", *pairs)))
+    assert status == 0 and result.startswith(b"\x08\x01\x12")
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ec"])
