@@ -3,7 +3,7 @@
 # Fails when a request costs more user instructions than the bounds below, or a cluster more than
 # 10 KiB: bench/check.sh [NUNCIO]
 # Needs valgrind, and a release build with link-time optimisation; the bounds are those of one without a
-# profile (packaging/release.sh), which takes an eighth less. The count of one build differs by
+# profile (packaging/release.sh), which takes a sixth less. The count of one build differs by
 # less than one in a hundred from run to run; a change that needs more than its bound says why.
 set -e
 here=$(dirname "$(realpath "$0")")
@@ -14,13 +14,13 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 
 bounds='
-keepalive-16 10150
-headers-20 17950
-gate-allowed 12100
-gate-denied 7500
-newconn 13400
-hosts-100 10250
-hosts-10000 10500
+keepalive-16 9150
+headers-20 16650
+gate-allowed 11100
+gate-denied 7150
+newconn 12800
+hosts-100 9350
+hosts-10000 9400
 '
 for format in yaml json; do
     ./clusters.py --format $format --most 10

@@ -202,7 +202,7 @@ def _seen_by_client(run, client, agrees):
 def _exchange(run, server, agrees):
     admin, ends = run.ports["admin"], run.case.spec.get("ends", False)
     since = run.case.spec.get("since")
-    before, said = _counted_from(since, read_stats(admin)), _said_before(since, server)
+    before, said = _counted_from(since, read_stats(admin)), _said_before(run, server)
     client = Client(run.ports, run.signals, lambda: read_stats(admin), server.send_signal,
                     run.replace_file, run.dns and run.dns.answers)
     trouble = client.run(run.client_steps())
@@ -237,9 +237,19 @@ def _exchange(run, server, agrees):
     return observed, "; ".join(filter(None, troubles)) or None
 
 
-def _said_before(since, server):
-    """How much of stderr is not looked at: with `since: start` all of it is."""
-    return 0 if since else len(server.output("stderr"))
+def _said_before(run, server):
+    """How much of stderr is not looked at: with `since: start` all of it is. What guests say as they
+    start may be written a moment after the server is ready: it is waited for until nothing more comes."""
+    if run.case.spec.get("since"):
+        return 0
+    said = len(server.output("stderr"))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while guests.names_of(run.case.spec) and time.monotonic() < deadline:
+        time.sleep(SETTLE_SECONDS)
+        before, said = said, len(server.output("stderr"))
+        if said == before:
+            break
+    return said
 
 
 def _seen_of_guests(run, server, said_before, agrees):
