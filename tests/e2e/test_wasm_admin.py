@@ -57,17 +57,17 @@ def test_plugins_that_share_a_vm_share_a_row(proxy):
     assert "::plugins::one, one\n" in running.admin("/wasm").text
 
 
-@pytest.mark.parametrize("other,count", [
+def another(code=GUEST, environment="", **options):
+    return plugin("y,", code, **options).replace(
+        "vm_id:", f"environment_variables: {{key_values: {{{environment}}}}}\n                  vm_id:")
+
+
+@pytest.mark.parametrize("options,count", [
     ({}, 1), ({"extra": "fail_open: true"}, 1), ({"vm_id": "other"}, 2),
     ({"vm_configuration": "other"}, 2), ({"code": BUILD / "tests/guests/http.wasm"}, 2),
-    ({"environment": {"A": "b"}}, 2), ({"environment": {"A": "c"}}, 2)])
-def test_what_makes_a_vm_another_one(proxy, other, count):
-    environment = other.pop("environment", None)
-    second = plugin(configuration="y,", **{"code": GUEST, **other})
-    if environment:
-        second = second.replace("vm_id:", "environment_variables: {key_values: "
-                                f"{json.dumps(environment)}}}\n                  vm_id:")
-    running = proxy(guest("x,"), second)
+    ({"environment": "A: b"}, 2), ({"environment": "A: c"}, 2)])
+def test_what_makes_a_vm_another_one(proxy, options, count):
+    running = proxy(guest("x,"), another(**options))
     # A VM that serves both has a root for each.
     rows = eventually(lambda: [row for row in vms(running) if row["contexts"] == 3 - count])
     assert len(rows) == count and len({row["key"] for row in rows}) == count
