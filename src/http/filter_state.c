@@ -14,7 +14,8 @@ const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter
     return object;
 }
 
-/* What a connection keeps for its streams. The info of a connection itself has none beside its own. */
+/* What a connection keeps for its streams. The info of a connection itself has none beside its
+ * own. */
 static struct nu_filter_state *connections(const struct nu_stream_info *info, bool make)
 {
     struct nu_connection_info *connection = info->connection;
@@ -143,4 +144,19 @@ const struct nu_filter_state_class nu_filter_state_hashable_string = {
     .to_text = string_to_text,
     .to_value = string_to_value,
     .hash = hash_string,
+};
+
+static struct nu_value number_to_value(const void *object, struct nu_arena *arena)
+{
+    uint64_t number = 0;
+    enum nu_result result = nu_str_to_u64(*(const struct nu_str *)object, &number);
+    (void)arena;
+    (void)result; /* it was made of a number */
+    return nu_value_number((double)number);
+}
+
+const struct nu_filter_state_class nu_filter_state_number = {
+    .name = "number",
+    .to_text = string_to_text,
+    .to_value = number_to_value,
 };

@@ -88,8 +88,10 @@ const struct nu_filter_state_object *nu_filter_state_find(const struct nu_filter
 /* Drops what does not outlive an internal redirect. */
 void nu_filter_state_end_filter_chain(struct nu_filter_state *state);
 
-/* Classes for plain texts: the object is a `const struct nu_str *`. The second has a hash too. */
+/* Classes for plain texts: the object is a `const struct nu_str *`. The second has a hash too; the
+ * third is of numbers, in decimal, which show as such and are texts for those who look for them. */
 extern const struct nu_filter_state_class nu_filter_state_string;
 extern const struct nu_filter_state_class nu_filter_state_hashable_string;
+extern const struct nu_filter_state_class nu_filter_state_number;
 
 #endif

@@ -40,24 +40,3 @@ bool nu_filter_state_kind_read(const struct nu_filter_state_kind *kind, struct n
     *text = nu_str_make(digits, nu_u64_to_chars(number, digits));
     return true;
 }
-
-static bool number_to_text(const void *object, struct nu_strbuf *out)
-{
-    nu_strbuf_add(out, *(const struct nu_str *)object);
-    return true;
-}
-
-static struct nu_value number_to_value(const void *object, struct nu_arena *arena)
-{
-    uint64_t number = 0;
-    enum nu_result result = nu_str_to_u64(*(const struct nu_str *)object, &number);
-    (void)arena;
-    (void)result; /* it was made of a number */
-    return nu_value_number((double)number);
-}
-
-const struct nu_filter_state_class nu_filter_state_number = {
-    .name = "number",
-    .to_text = number_to_text,
-    .to_value = number_to_value,
-};

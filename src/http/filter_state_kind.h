@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Objects of filter state that a configuration or a guest makes of a text: which names Envoy knows,
- * and what may be under them. Of what Envoy has, those are absent for which nothing here would look.
+ * and what may be under them. Of what Envoy has, those are absent for which nothing here would
+ * look.
  */
 #ifndef NU_HTTP_FILTER_STATE_KIND_H
 #define NU_HTTP_FILTER_STATE_KIND_H
@@ -28,9 +29,5 @@ const struct nu_filter_state_kind *nu_filter_state_kind_find(struct nu_str name)
 /* The text as such an object has it, which may be written to `digits`. False if it can be none. */
 NU_MUST_USE bool nu_filter_state_kind_read(const struct nu_filter_state_kind *kind,
                                            struct nu_str *text, char digits[20]);
-
-/* Numbers; the object is a `const struct nu_str *`, its text. It shows as a number, and is a text for
- * those who look for it. */
-extern const struct nu_filter_state_class nu_filter_state_number;
 
 #endif
