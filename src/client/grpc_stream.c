@@ -378,7 +378,7 @@ void nu_grpc_stream_end(struct nu_grpc_stream *stream)
     send_bytes(stream, &nothing, true);
 }
 
-/* --- The end ----------------------------------------------------------------------------------- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 static void free_stream(void *obj)
 {

@@ -10,8 +10,8 @@
  * is called any more. Everything in it lives in its own arena until the end of the turn in which it was
  * destroyed. Everything happens on the loop's thread.
  *
- * Events come from tasks of the turn's end, never below one of the functions here. Received messages
- * are bounded each; a stream that is held back has no more of them than the connection's windows.
+ * Events come from tasks of the turn's end, never below one of the functions here. Received
+ * messages are bounded each, and by a budget those that have not been told, or are kept.
  */
 #ifndef NU_CLIENT_GRPC_STREAM_H
 #define NU_CLIENT_GRPC_STREAM_H

@@ -18,7 +18,7 @@ struct nu_state_value {
     bool skips_empty;
 };
 
-/* --- The configuration ---------------------------------------------------------------------------- */
+/* --- The configuration ------------------------------------------------------------------------ */
 
 /* What stands under the name that Envoy knows such objects by. */
 static const struct nu_filter_state_kind *find_kind(struct nu_config_ctx *ctx,
@@ -65,7 +65,7 @@ bool nu_state_values_from_proto(struct nu_config_ctx *ctx, value_proto *const *p
     return ok;
 }
 
-/* --- Setting -------------------------------------------------------------------------------------- */
+/* --- Setting ---------------------------------------------------------------------------------- */
 
 static void set(const struct nu_state_value *value, struct nu_str text,
                 enum nu_filter_state_life life, struct nu_stream_info *info)

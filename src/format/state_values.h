@@ -26,9 +26,9 @@ NU_MUST_USE bool nu_state_values_from_proto(
     size_t count, struct nu_arena *arena, struct nu_state_values *out);
 
 /*
- * Sets them in their order, each as the format gives it for `context`, to live so long in the filter
- * state of `info`. What no object of its kind can be made of, or what may not be set (one that is
- * read-only, or lives otherwise), stays as it is. The stream's thread.
+ * Sets them in their order, each as the format gives it for `context`, to live so long in the
+ * filter state of `info`. What no object of its kind can be made of, or what may not be set (one
+ * that is read-only, or lives otherwise), stays as it is. The stream's thread.
  */
 void nu_state_values_set(const struct nu_state_values *values, enum nu_filter_state_life life,
                          const struct nu_format_context *context, struct nu_stream_info *info);

@@ -18,8 +18,8 @@
  * smaller one have such exponents (is_in_proportion). */
 enum { KEY_BITS_MAX = 8192, KEY_BYTES_MAX = 8192 };
 
-/* OpenSSL verifies with no longer public exponent where a modulus is large, and Envoy's library knows
- * none. Numbers whose product is a modulus have together at most a bit each more than that. */
+/* OpenSSL verifies with no longer public exponent where a modulus is large, and Envoy's library
+ * knows none. Numbers whose product is a modulus have together at most a bit each more than that. */
 enum { PUBLIC_BITS_MAX = 64, FACTORS_MAX = 16 };
 
 /* What both functions ask for: one of two forms of a key, which is not there twice. */

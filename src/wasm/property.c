@@ -120,10 +120,9 @@ struct nu_attribute nu_wasm_property_find(struct nu_wasm_vm *vm,
                                           const struct nu_attribute_source *source,
                                           struct nu_str path)
 {
-    enum { PATH_MAX_BYTES = NU_WASM_STREAM_BYTES_MAX };
     if (path.len == 0)
         return nu_attribute_null();
-    if (path.len > PATH_MAX_BYTES) /* none could have been set */
+    if (path.len > NU_WASM_STREAM_BYTES_MAX) /* none could have been set */
         return nu_attribute_none();
     if (nu_str_ends_with(path, nu_str_make("\0", 1)))
         path.len--;

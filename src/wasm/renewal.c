@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What waits is a list of the main thread's. The compiler's thread sees one renewal, which nobody
- * else touches until that thread has said that it is done and was joined. Those that want the same VM
- * share the spec of the first of them, and so the copy of the code and what comes of compiling it.
+ * else touches until that thread has said that it is done and was joined. Those that want the same
+ * VM share the spec of the first of them, and so the copy of the code and what comes of compiling
+ * it.
  */
 #include "wasm/renewal.h"
 
