@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from configs import PROXY
 from process import eventually
 from test_wasm import BUILD, plugin, tools  # noqa: F401  pylint: disable=unused-import
 from test_wasm_metrics import GUEST, ask, guest, proxy, stats  # noqa: F401  pylint: disable=unused-import
@@ -116,7 +117,6 @@ def test_a_failed_vm_is_shown_until_it_is_replaced(proxy):
 
 
 def test_without_wasm_there_is_nothing(nuncio, origin):
-    from configs import PROXY  # pylint: disable=import-outside-toplevel
     running = nuncio(PROXY, origin=origin().port)
     assert running.admin("/wasm").text == "no VMs\n" and vms(running) == []
     assert "wasm_guest_bytes" not in running.admin("/memory").text

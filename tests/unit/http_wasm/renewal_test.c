@@ -38,7 +38,7 @@ static struct {
     char error[256];
 } told;
 
-/* --- The compiler held ---------------------------------------------------------------------------- */
+/* --- The compiler held ------------------------------------------------------------------------ */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static atomic_uint compiled;
@@ -53,7 +53,7 @@ static void pass_gate(void)
     pthread_mutex_unlock(&gate);
 }
 
-/* --- Renewals ------------------------------------------------------------------------------------- */
+/* --- Renewals --------------------------------------------------------------------------------- */
 
 static struct nu_wasm_plugin *plugin(void)
 {
@@ -134,7 +134,7 @@ static void end(void)
     wasm_filter_drop(&w);
 }
 
-/* --- Tests ---------------------------------------------------------------------------------------- */
+/* --- Tests ------------------------------------------------------------------------------------ */
 
 TEST(other_code_is_compiled_while_the_main_thread_goes_on)
 {
