@@ -11,11 +11,10 @@
 
 enum {
     REQUEST_DONE = 1 << 0,
-    RESPONSE_DONE = 1 << 1,
-    CHUNKED_OUT = 1 << 2,
-    LAST = 1 << 3,       /* the request says `connection: close` */
-    LENGTH_OUT = 1 << 4, /* a Content-Length marks off the request's body */
-    BROKEN = 1 << 5,     /* more was to be sent than the head said */
+    CHUNKED_OUT = 1 << 1,
+    LAST = 1 << 2,       /* the request says `connection: close` */
+    LENGTH_OUT = 1 << 3, /* a Content-Length marks off the request's body */
+    BROKEN = 1 << 4,     /* more was to be sent than the head said */
 };
 
 /* How many interim responses one exchange may have: each keeps its bytes until the exchange
@@ -298,36 +297,9 @@ static void pass_interim(struct nu_h1_client *client, struct nu_h1_message *msg)
 
 static void pass_head(struct nu_h1_client *client, struct nu_h1_message *msg)
 {
-    bool end = msg->phase == NU_H1_COMPLETE && !msg->has_body;
-    msg->head_passed = true;
-    if (end)
-        client->flags |= RESPONSE_DONE;
     if (nu_unlikely(client->options->keep_reason && client->decoder->info))
         client->decoder->info->upstream.reason_phrase = msg->reason;
-    client->decoder->ops->on_headers(client->decoder, end);
-}
-
-static bool has_trailers(const struct nu_h1_client *client, const struct nu_h1_message *msg)
-{
-    return client->options->enable_trailers && msg->trailers && nu_headers_count(msg->trailers);
-}
-
-static void pass_body(struct nu_h1_client *client, struct nu_h1_message *msg)
-{
-    bool complete = msg->phase == NU_H1_COMPLETE;
-    bool trailers = complete && has_trailers(client, msg);
-    struct nu_buf data = msg->body;
-    nu_buf_init(&msg->body);
-    if (data.len || (complete && !trailers)) {
-        if (complete && !trailers)
-            client->flags |= RESPONSE_DONE;
-        client->decoder->ops->on_data(client->decoder, &data, complete && !trailers);
-        nu_buf_clear(&data);
-    }
-    if (trailers && is_current(client, msg)) {
-        client->flags |= RESPONSE_DONE;
-        client->decoder->ops->on_trailers(client->decoder, msg->trailers);
-    }
+    nu_h1_message_pass_head(msg, client->decoder);
 }
 
 static void note_received(struct nu_h1_client *client, size_t bytes)
@@ -363,9 +335,9 @@ static void pass_parsed(struct nu_h1_client *client, struct nu_h1_message *msg)
         if (nu_likely(is_current(client, msg)))
             read_on(client, msg);
     }
-    if (is_current(client, msg) && msg->head_passed && !(client->flags & RESPONSE_DONE))
-        pass_body(client, msg);
-    if (is_current(client, msg) && (client->flags & RESPONSE_DONE))
+    if (is_current(client, msg) && msg->head_passed && !msg->end_passed)
+        nu_h1_message_pass_body(&client->message, client->decoder);
+    if (is_current(client, msg) && msg->end_passed)
         complete_exchange(client);
 }
 

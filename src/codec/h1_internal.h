@@ -76,6 +76,7 @@ struct nu_h1_message {
     bool has_body;        /* more than the head is to come */
     bool keep_alive;      /* as the message itself says */
     bool head_passed;     /* decoder->on_headers was called */
+    bool end_passed;      /* the decoder was told of the end */
     bool expects_no_body; /* the response to a HEAD */
     bool reads_to_eof;
     bool is_tunnel; /* all that follows the head are bytes of a tunnel: of a request that asks for
@@ -115,6 +116,40 @@ static inline bool nu_h1_message_needs_more(const struct nu_h1_message *msg)
 void nu_h1_message_feed_eof(struct nu_h1_message *msg);
 /* Starts over for the final response after an interim one. */
 void nu_h1_message_restart(struct nu_h1_message *msg);
+
+/* Passes on a head that was accepted. As with all that is passed on, the owner may have let go of
+ * the message when this returns. */
+static inline void nu_h1_message_pass_head(struct nu_h1_message *msg,
+                                           struct nu_stream_decoder *decoder)
+{
+    bool end = msg->phase == NU_H1_COMPLETE && !msg->has_body;
+    msg->head_passed = true;
+    msg->end_passed = end;
+    decoder->ops->on_headers(decoder, end);
+}
+
+/* Passes on what was read behind the head. `*owned` is the owner's message, which it sets to another
+ * value when it lets go of it. */
+static inline void nu_h1_message_pass_body(struct nu_h1_message *const *owned,
+                                           struct nu_stream_decoder *decoder)
+{
+    struct nu_h1_message *msg = *owned;
+    bool complete = msg->phase == NU_H1_COMPLETE;
+    bool trailers = complete && msg->options->enable_trailers && msg->trailers &&
+                    nu_headers_count(msg->trailers);
+    bool end = complete && !trailers;
+    struct nu_buf data = msg->body;
+    nu_buf_init(&msg->body);
+    if (data.len || end) {
+        msg->end_passed = end;
+        decoder->ops->on_data(decoder, &data, end);
+        nu_buf_clear(&data);
+    }
+    if (trailers && *owned == msg) {
+        msg->end_passed = true;
+        decoder->ops->on_trailers(decoder, msg->trailers);
+    }
+}
 
 /* Whether llhttp looks at a field of this name. */
 bool nu_h1_bears_on_framing(enum nu_header_id id);

@@ -13,15 +13,14 @@
 #include "net/connection.h"
 
 enum {
-    REQUEST_DONE = 1 << 0,  /* the request's end was passed on */
-    RESPONSE_HEAD = 1 << 1, /* the response's head was written */
-    RESPONSE_DONE = 1 << 2, /* the response's end was written */
-    CHUNKED_OUT = 1 << 3,
-    IS_HEAD = 1 << 4,
-    NO_BODY_OUT = 1 << 5, /* body bytes of the response are dropped (HEAD, 204, 304) */
-    FAILED = 1 << 6,      /* the request broke the protocol: nothing more is read */
-    LENGTH_OUT = 1 << 7,  /* a Content-Length marks off the response's body */
-    ASKS = 1 << 8,        /* for a tunnel: see the message */
+    RESPONSE_HEAD = 1 << 0, /* the response's head was written */
+    RESPONSE_DONE = 1 << 1, /* the response's end was written */
+    CHUNKED_OUT = 1 << 2,
+    IS_HEAD = 1 << 3,
+    NO_BODY_OUT = 1 << 4, /* body bytes of the response are dropped (HEAD, 204, 304) */
+    FAILED = 1 << 5,      /* the request broke the protocol: nothing more is read */
+    LENGTH_OUT = 1 << 6,  /* a Content-Length marks off the response's body */
+    ASKS = 1 << 7,        /* for a tunnel: see the message */
 };
 
 /* Requests that may begin in one call of dispatch; others get their turn before the next ones. */
@@ -49,7 +48,7 @@ static void forget_stream(struct nu_h1_server *server)
 /* Both halves ended: the connection is free for the next request. */
 static void end_stream_if_done(struct nu_h1_server *server)
 {
-    if ((server->flags & REQUEST_DONE) && (server->flags & RESPONSE_DONE))
+    if (server->message->end_passed && (server->flags & RESPONSE_DONE))
         forget_stream(server);
 }
 
@@ -251,39 +250,7 @@ static void fail_request(struct nu_h1_server *server)
 /* Passing on may end the stream and free the message: each step looks before it goes on. */
 static bool is_current(const struct nu_h1_server *server, const struct nu_h1_message *msg)
 {
-    return server->message == msg && !(server->flags & FAILED);
-}
-
-static void pass_head(struct nu_h1_server *server, struct nu_h1_message *msg)
-{
-    bool end = msg->phase == NU_H1_COMPLETE && !msg->has_body;
-    msg->head_passed = true;
-    if (end)
-        server->flags |= REQUEST_DONE;
-    server->decoder->ops->on_headers(server->decoder, end);
-}
-
-static bool has_trailers(const struct nu_h1_server *server, const struct nu_h1_message *msg)
-{
-    return server->options->enable_trailers && msg->trailers && nu_headers_count(msg->trailers);
-}
-
-static void pass_body(struct nu_h1_server *server, struct nu_h1_message *msg)
-{
-    bool complete = msg->phase == NU_H1_COMPLETE;
-    bool trailers = complete && has_trailers(server, msg);
-    struct nu_buf data = msg->body;
-    nu_buf_init(&msg->body);
-    if (data.len || (complete && !trailers)) {
-        if (complete && !trailers)
-            server->flags |= REQUEST_DONE;
-        server->decoder->ops->on_data(server->decoder, &data, complete && !trailers);
-        nu_buf_clear(&data);
-    }
-    if (trailers && is_current(server, msg)) {
-        server->flags |= REQUEST_DONE;
-        server->decoder->ops->on_trailers(server->decoder, msg->trailers);
-    }
+    return server->message == msg;
 }
 
 static void note_head(struct nu_h1_server *server, struct nu_h1_message *msg)
@@ -322,10 +289,10 @@ static bool read_request(struct nu_h1_server *server)
     }
     if (msg->phase >= NU_H1_BODY && !msg->head_passed) {
         note_head(server, msg);
-        pass_head(server, msg);
+        nu_h1_message_pass_head(msg, server->decoder);
     }
-    if (is_current(server, msg) && msg->head_passed && !(server->flags & REQUEST_DONE))
-        pass_body(server, msg);
+    if (is_current(server, msg) && msg->head_passed && !msg->end_passed)
+        nu_h1_message_pass_body(&server->message, server->decoder);
     if (is_current(server, msg))
         end_stream_if_done(server);
     return !(server->flags & FAILED);
@@ -334,7 +301,7 @@ static bool read_request(struct nu_h1_server *server)
 static bool may_read_request(const struct nu_h1_server *server)
 {
     const struct nu_connection *conn = server->conn;
-    bool waiting_for_response = server->message && (server->flags & REQUEST_DONE);
+    bool waiting_for_response = server->message && server->message->end_passed;
     return conn->in.len && nu_connection_is_open(conn) && !conn->read_holds &&
            !waiting_for_response && !(server->flags & FAILED) && !server->must_close;
 }
