@@ -85,11 +85,9 @@ void nu_exchange_break_off(struct nu_exchange *exchange, enum nu_exchange_failur
 
 /* --- The life of an exchange ------------------------------------------------------------------ */
 
-static void init(struct nu_exchange *exchange, const struct nu_exchange_params *params,
-                 struct nu_headers *headers)
+static void init(struct nu_exchange *exchange, struct nu_headers *headers)
 {
-    if (params != &exchange->params)
-        exchange->params = *params;
+    const struct nu_exchange_params *params = &exchange->params;
     exchange->stats = nu_cluster_local_stats(params->cluster);
     exchange->attempt = &exchange->first;
     exchange->request_headers = headers;
@@ -140,15 +138,14 @@ void nu_exchange_try(struct nu_exchange *exchange)
         nu_attempt_begin(exchange->attempt);
 }
 
-bool nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
-                       struct nu_headers *headers, bool ended)
+bool nu_exchange_start(struct nu_exchange *exchange, struct nu_headers *headers, bool ended)
 {
-    init(exchange, params, headers);
+    init(exchange, headers);
     exchange->info->upstream.attempt_count = 1;
     bool chosen = choose(exchange);
     if (nu_unlikely(!chosen && !exchange->first.lookup))
         return exchange->first.host != NULL;
-    if (nu_unlikely(params->tunnel != NU_TUNNEL_NONE))
+    if (nu_unlikely(exchange->params.tunnel != NU_TUNNEL_NONE))
         nu_exchange_begin_tunnel(exchange);
     if (ended)
         nu_exchange_end_request(exchange);

@@ -100,9 +100,9 @@ struct nu_exchange {
     const struct nu_exchange_ops *ops;
     struct nu_arena *arena;      /* borrowed: the stream's */
     struct nu_stream_info *info; /* borrowed: the stream's */
+    struct nu_exchange_params params;
 
     /* Private. */
-    struct nu_exchange_params params;
     struct nu_cluster_traffic_stats *stats;
     struct nu_attempt *attempt; /* the newest; the one that is answered once a response began */
     struct nu_attempt first;
@@ -118,12 +118,11 @@ struct nu_exchange {
 };
 
 /*
- * Chooses a host and begins. `params` may be the exchange's own, which its owner filled in; others
- * are copied. `headers` must stay unchanged until they are sent. A failure may be reported from
- * inside. Returns false, with on_failed called, if no host was found.
+ * Chooses a host and begins; all that is not private must be set. `headers` must stay unchanged until
+ * they are sent. A failure may be reported from inside. Returns false, with on_failed called, if no
+ * host was found.
  */
-bool nu_exchange_start(struct nu_exchange *exchange, const struct nu_exchange_params *params,
-                       struct nu_headers *headers, bool end);
+bool nu_exchange_start(struct nu_exchange *exchange, struct nu_headers *headers, bool end);
 /* More of the request. Takes all of `data`. */
 void nu_exchange_send_data(struct nu_exchange *exchange, struct nu_buf *data, bool end);
 void nu_exchange_send_trailers(struct nu_exchange *exchange, struct nu_headers *trailers);

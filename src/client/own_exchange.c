@@ -111,7 +111,8 @@ enum nu_refusal nu_own_exchange_start(struct nu_own_exchange *own,
                                       const struct nu_own_exchange_params *params, bool ended)
 {
     complete_request(own, params);
-    struct nu_exchange_params wanted = {
+    struct nu_exchange_params *wanted = &own->exchange.params;
+    *wanted = (struct nu_exchange_params){
         .cluster = own->cluster,
         .priority = NU_PRIORITY_DEFAULT,
         .timeout_ms = own->limits.timeout_ms,
@@ -122,10 +123,10 @@ enum nu_refusal nu_own_exchange_start(struct nu_own_exchange *own,
     };
     enum nu_refusal refusal = nu_refusal_of(own->cluster, own->exchange.arena);
     if (nu_unlikely(refusal != NU_NOT_REFUSED)) {
-        nu_exchange_count_refused(&wanted);
+        nu_exchange_count_refused(wanted);
         return refusal;
     }
-    fill_context(own, params->hashes_authority, &wanted.lb);
-    nu_exchange_start(&own->exchange, &wanted, &own->request, ended);
+    fill_context(own, params->hashes_authority, &wanted->lb);
+    nu_exchange_start(&own->exchange, &own->request, ended);
     return NU_NOT_REFUSED;
 }

@@ -171,7 +171,8 @@ bool nu_shadow_add(struct nu_list *owner, struct nu_loop *loop,
 static void start(struct nu_shadow *shadow, bool end)
 {
     struct nu_cluster_local *cluster = shadow->cluster;
-    struct nu_exchange_params params = {
+    struct nu_exchange_params *params = &shadow->exchange.params;
+    *params = (struct nu_exchange_params){
         .cluster = cluster,
         .priority = NU_PRIORITY_DEFAULT,
         .timeout_ms = shadow->timeout_ms,
@@ -182,15 +183,15 @@ static void start(struct nu_shadow *shadow, bool end)
     };
     nu_http_client_count(nu_http_client_of(cluster->loop));
     if (nu_unlikely(nu_refusal_of(cluster, shadow->arena) != NU_NOT_REFUSED)) {
-        nu_exchange_count_refused(&params);
+        nu_exchange_count_refused(params);
         finish(shadow);
         return;
     }
     if (nu_unlikely(cluster->cluster->original_dst != NULL))
-        params.lb.destination = nu_original_dst_find(cluster, &shadow->info, &shadow->headers);
+        params->lb.destination = nu_original_dst_find(cluster, &shadow->info, &shadow->headers);
     if (nu_unlikely(cluster->cluster->forward_proxy != NULL))
-        params.lb.host_name = nu_forward_proxy_name(cluster, &shadow->info, &shadow->headers);
-    nu_exchange_start(&shadow->exchange, &params, &shadow->headers, end);
+        params->lb.host_name = nu_forward_proxy_name(cluster, &shadow->info, &shadow->headers);
+    nu_exchange_start(&shadow->exchange, &shadow->headers, end);
 }
 
 /* The first of the list that is left, taken out of it. */

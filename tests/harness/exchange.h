@@ -159,7 +159,8 @@ static inline void exchange_prepare(struct exchange_client *client, const char *
 static inline void exchange_begin(struct exchange_client *client,
                                   const struct nu_exchange_params *params, bool end)
 {
-    nu_exchange_start(&client->exchange, params, &client->headers, end);
+    client->exchange.params = *params;
+    nu_exchange_start(&client->exchange, &client->headers, end);
 }
 
 /* Both at once. `on_event` may be NULL. */

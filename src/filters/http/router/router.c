@@ -243,7 +243,7 @@ static void start_with_copies(struct nu_router *router, struct nu_headers *heade
 {
     struct nu_exchange *exchange = &router->exchange;
     struct nu_list *shadows = nu_router_mirror_prepare(router, headers, exchange->params.charging);
-    bool has_host = nu_exchange_start(exchange, &exchange->params, headers, end);
+    bool has_host = nu_exchange_start(exchange, headers, end);
     if (shadows && has_host)
         nu_router_mirror_start(router, shadows, end);
     else if (shadows)
@@ -302,7 +302,7 @@ static void forward(struct nu_router *router, const struct nu_route_match *match
         nu_router_redirect_prepare(router);
     fill_params(router, headers);
     if (nu_likely(!route->mirrors))
-        nu_exchange_start(&router->exchange, &router->exchange.params, headers, end);
+        nu_exchange_start(&router->exchange, headers, end);
     else
         start_with_copies(router, headers, end);
 }
