@@ -274,23 +274,31 @@ static const struct nu_filter_setting *find_setting(const struct nu_filter_setti
     return NULL;
 }
 
+/* The levels of a match that has filter configs, the most specific one last; how many there are. */
+static size_t levels_of(const struct nu_route_match *match,
+                        const struct nu_route_level *levels[NU_ROUTE_LEVELS])
+{
+    const struct nu_route_entry *entry = nu_route_entry_of(match);
+    const struct nu_weighted_cluster *weighted = match->weighted;
+    size_t count = 0;
+    levels[count++] = &match->table->level;
+    levels[count++] = &entry->virtual_host->level;
+    levels[count++] = &entry->level;
+    if (weighted)
+        levels[count++] = &weighted->level;
+    return count;
+}
+
 size_t nu_route_filter_configs(const struct nu_route_match *match, struct nu_str name,
                                const void *out[NU_ROUTE_LEVELS])
 {
+    const struct nu_route_level *levels[NU_ROUTE_LEVELS];
     if (!nu_route_has_filter_configs(match))
         return 0;
-    const struct nu_route_entry *entry = nu_route_entry_of(match);
-    const struct nu_weighted_cluster *weighted = match->weighted;
-    const struct nu_route_level *levels[NU_ROUTE_LEVELS] = {
-        &match->table->level,
-        &entry->virtual_host->level,
-        &entry->level,
-        weighted ? &weighted->level : NULL,
-    };
+    size_t level_count = levels_of(match, levels);
     size_t count = 0;
-    for (size_t i = 0; i < NU_ROUTE_LEVELS; i++) {
-        const struct nu_filter_setting *setting =
-            levels[i] ? find_setting(&levels[i]->filters, name) : NULL;
+    for (size_t i = 0; i < level_count; i++) {
+        const struct nu_filter_setting *setting = find_setting(&levels[i]->filters, name);
         if (setting && setting->config)
             out[count++] = setting->config;
     }
@@ -300,17 +308,10 @@ size_t nu_route_filter_configs(const struct nu_route_match *match, struct nu_str
 NU_NOINLINE const void *nu_route_filter_config(const struct nu_route_match *match,
                                                struct nu_str name, bool *disabled)
 {
+    const struct nu_route_level *levels[NU_ROUTE_LEVELS];
     if (!nu_route_has_filter_configs(match))
         return NULL;
-    const struct nu_route_entry *entry = nu_route_entry_of(match);
-    const struct nu_weighted_cluster *weighted = match->weighted;
-    const struct nu_route_level *levels[] = {
-        weighted ? &weighted->level : &entry->level,
-        &entry->level,
-        &entry->virtual_host->level,
-        &match->table->level,
-    };
-    for (size_t i = 0; i < NU_ARRAY_LEN(levels); i++) {
+    for (size_t i = levels_of(match, levels); i-- > 0;) {
         const struct nu_filter_setting *setting = find_setting(&levels[i]->filters, name);
         if (!setting)
             continue;
