@@ -298,11 +298,6 @@ size_t nu_utf8_write(uint32_t c, char out[NU_UTF8_MAX])
     return tail + 1;
 }
 
-static unsigned min_unsigned(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
 unsigned nu_str_distance(struct nu_str a, struct nu_str b, unsigned limit)
 {
     enum { MAX_LEN = 64 };
@@ -318,10 +313,10 @@ unsigned nu_str_distance(struct nu_str a, struct nu_str b, unsigned limit)
             bool same = nu_ascii_lower(a.ptr[i - 1]) == nu_ascii_lower(b.ptr[j - 1]);
             unsigned replace = diagonal + (same ? 0u : 1u);
             diagonal = row[j];
-            row[j] = min_unsigned(replace, min_unsigned(row[j], row[j - 1]) + 1);
+            row[j] = nu_min_u32(replace, nu_min_u32(row[j], row[j - 1]) + 1);
         }
     }
-    return min_unsigned(row[b.len], limit + 1);
+    return nu_min_u32(row[b.len], limit + 1);
 }
 
 void nu_nearest_consider(struct nu_nearest *nearest, const char *candidate)

@@ -4,11 +4,6 @@
 
 #include "base/alloc.h"
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 /* --- Health ----------------------------------------------------------------------------------- */
 
 /* Percent, with overprovisioning, but at most 100. */
@@ -28,7 +23,7 @@ uint32_t nu_priority_health(const struct nu_priority_state *states, uint32_t cou
             health[i].healthy = health_percent(&states[i], states[i].healthy);
             health[i].degraded = health_percent(&states[i], states[i].degraded);
         }
-        sum = min_u32(100, sum + health[i].healthy + health[i].degraded);
+        sum = nu_min_u32(100, sum + health[i].healthy + health[i].degraded);
     }
     return sum;
 }
@@ -72,7 +67,7 @@ static uint8_t *give_out(struct giver *giver, load_fn *of)
         uint8_t *load = of(&giver->loads[i]);
         if (!first && percent)
             first = load;
-        *load = (uint8_t)min_u32(giver->left, percent * 100 / giver->sum);
+        *load = (uint8_t)nu_min_u32(giver->left, percent * 100 / giver->sum);
         giver->left -= *load;
     }
     return first;
