@@ -319,9 +319,8 @@ unsigned nu_str_distance(struct nu_str a, struct nu_str b, unsigned limit)
     return nu_min_u32(row[b.len], limit + 1);
 }
 
-void nu_nearest_consider(struct nu_nearest *nearest, const char *candidate)
+void nu_nearest_consider_as(struct nu_nearest *nearest, const char *candidate, struct nu_str name)
 {
-    struct nu_str name = nu_str_from(candidate);
     unsigned distance = nu_str_distance(nearest->name, name, nearest->distance - 1);
     if (distance < nearest->distance) {
         nearest->best = candidate;

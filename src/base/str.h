@@ -138,7 +138,12 @@ struct nu_nearest {
     const char *best;  /* NULL: none is near enough */
     unsigned distance; /* of the best; at first one more than a name may have */
 };
-void nu_nearest_consider(struct nu_nearest *nearest, const char *candidate);
+/* Looks at one, which is called `name`. */
+void nu_nearest_consider_as(struct nu_nearest *nearest, const char *candidate, struct nu_str name);
+static inline void nu_nearest_consider(struct nu_nearest *nearest, const char *candidate)
+{
+    nu_nearest_consider_as(nearest, candidate, nu_str_from(candidate));
+}
 
 /* A growable string. Zero-initialise it; nu_strbuf_finish frees it. Always NUL-terminated when data
  * is not NULL. */

@@ -152,13 +152,8 @@ static struct nu_str package_of(struct nu_str name)
 static void consider_type(struct nu_nearest *n, const char *type, struct nu_str package)
 {
     struct nu_str name = nu_str_from(type);
-    if (package.len && !nu_str_eq(package, package_of(name)))
-        return;
-    unsigned distance = nu_str_distance(n->name, last_part(name), n->distance - 1);
-    if (distance < n->distance) {
-        n->best = type;
-        n->distance = distance;
-    }
+    if (!package.len || nu_str_eq(package, package_of(name)))
+        nu_nearest_consider_as(n, type, last_part(name));
 }
 
 /* The type whose last part is nearest, in one package or, with an empty one, in all. */
