@@ -69,8 +69,8 @@ static void note_sent(struct nu_h1_client *client, size_t bytes, size_t field_by
     info->upstream.header_bytes_sent += field_bytes;
 }
 
-/* What a method means here. Requests with any but the others carry no body and need no length when
- * they have none (Envoy's choice). */
+/* What a method means here. Requests with any of these but METHOD_OTHER need no length when they have
+ * no body (Envoy's choice). */
 enum method { METHOD_GET, METHOD_HEAD, METHOD_CONNECT, METHOD_WITHOUT_BODY, METHOD_OTHER };
 
 static inline enum method method_of(struct nu_str name)

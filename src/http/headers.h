@@ -225,8 +225,13 @@ static inline bool nu_header_set_has(const struct nu_header_set *set, enum nu_he
     return set->words[id / 64] >> (id % 64) & 1;
 }
 
-/* What says how a message is framed, beside content-length, and what becomes of its connection: of
- * one that is also others', a guest or a configuration has no say in it. */
+static inline void nu_header_set_add(struct nu_header_set *set, enum nu_header_id id)
+{
+    set->words[id / 64] |= (uint64_t)1 << (id % 64);
+}
+
+/* What says, beside content-length, how a message is framed and what becomes of its connection: a
+ * guest or a configuration has no say in that, as others may use the connection as well. */
 #define NU_FRAMING_HEADERS(X) \
     X(CONNECTION) \
     X(HTTP2_SETTINGS) \
@@ -234,11 +239,6 @@ static inline bool nu_header_set_has(const struct nu_header_set *set, enum nu_he
     X(PROXY_CONNECTION) \
     X(TRANSFER_ENCODING) \
     X(UPGRADE)
-
-static inline void nu_header_set_add(struct nu_header_set *set, enum nu_header_id id)
-{
-    set->words[id / 64] |= (uint64_t)1 << (id % 64);
-}
 
 static inline bool nu_headers_has_any(const struct nu_headers *headers,
                                       const struct nu_header_set *set)

@@ -115,11 +115,11 @@ static const char *explain(int number, const struct nu_address *address, const c
 static void add_error(struct nu_strbuf *error, const char *step,
                       const struct nu_listen_params *params)
 {
+    int number = errno;
     char text[NU_ADDRESS_TEXT_MAX + 1];
     size_t len = nu_address_format(&params->address, text);
-    int number = errno;
     text[len] = '\0';
-    nu_strbuf_addf(error, "cannot %s '%.*s': %s%s", step, (int)len, text, strerror(number),
+    nu_strbuf_addf(error, "cannot %s '%s': %s%s", step, text, strerror(number),
                    explain(number, &params->address, text));
 }
 
