@@ -13,7 +13,6 @@
 /* printf-style checking: `fmt` and `args` are 1-based argument positions. */
 #define NU_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NU_NORETURN __attribute__((noreturn))
-#define NU_HOT __attribute__((hot))
 #define NU_COLD __attribute__((cold, noinline))
 #define NU_NOINLINE __attribute__((noinline))
 #define NU_ALIGNED(n) __attribute__((aligned(n)))

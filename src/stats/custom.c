@@ -9,7 +9,6 @@
 
 #include <pthread.h>
 
-#include "base/alloc.h"
 #include "base/list.h"
 #include "stats/custom_internal.h"
 #include "stats/memory_internal.h"
