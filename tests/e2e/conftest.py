@@ -45,6 +45,13 @@ def pytest_configure(config):
     config.pluginmanager.register(Repeat())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def thread_sanitizer():
+    """Options for a nuncio that was built with it: every thread is joined at the end, so that there is
+    nothing to wait for, which it does for a second by default."""
+    os.environ["TSAN_OPTIONS"] = f"suppressions='{HERE.parent}/tsan_suppressions.txt':atexit_sleep_ms=0"
+
+
 @pytest.fixture(scope="session")
 def nuncio_binary():
     path = os.environ.get("NUNCIO")

@@ -27,8 +27,6 @@ def tools():
         pytest.skip("needs libnode-dev")
     if not GUEST.exists():
         pytest.skip("needs clang and lld")
-    os.environ["TSAN_OPTIONS"] = "suppressions=" + str(
-        pathlib.Path(__file__).resolve().parents[1] / "tsan_suppressions.txt")
 
 
 def plugin(configuration="conf", code=GUEST, vm_id="vm", extra="", vm_configuration="vmconf"):

@@ -153,12 +153,6 @@ def any_module(request, made):
     return made(request.param)
 
 
-@pytest.fixture(autouse=True)
-def suppressions(monkeypatch):
-    monkeypatch.setenv("TSAN_OPTIONS",
-                       f"suppressions={ROOT / 'tests/tsan_suppressions.txt'}")
-
-
 def curl(token, port):
     header = ["-H", f'token:{token}'] if token is not None else []
     done = subprocess.run(["curl", "-s", "-i", *header, f"0.0.0.0:{port}"], capture_output=True,
