@@ -408,11 +408,4 @@ TEST(distance_of_long_strings_is_over_the_limit)
     assert_int_equal(nu_str_distance(longest, longer, 3), 4);
 }
 
-TEST(result_texts_are_never_null)
-{
-    assert_string_equal(nu_result_text(NU_OK), "ok");
-    assert_string_equal(nu_result_text(NU_OVERFLOW), "overflow");
-    assert_string_equal(nu_result_text((enum nu_result)99), "unknown result");
-}
-
 TEST_MAIN()

@@ -7,6 +7,7 @@
 #ifndef NU_FILTERS_HTTP_PLUGIN_ELF_NOTE_H
 #define NU_FILTERS_HTTP_PLUGIN_ELF_NOTE_H
 
+#include "base/compiler.h"
 #include "base/result.h"
 
 #include <stdint.h>

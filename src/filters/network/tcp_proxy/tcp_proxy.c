@@ -12,7 +12,6 @@
  */
 #include "filters/network/tcp_proxy/tcp_proxy.h"
 
-#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/random.h"
 #include "base/xxhash.h"
