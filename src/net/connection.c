@@ -9,25 +9,25 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "http/ssl_info.h"
 #include "net/connection_internal.h"
 #include "net/race.h"
+#include "net/socket_bytes.h"
 
 static ssize_t raw_read(struct nu_connection *conn, const struct iovec *iov, int count)
 {
     if (nu_likely(count == 1))
-        return nu_connection_read_socket(conn->fd, iov->iov_base, iov->iov_len);
+        return nu_socket_read(conn->fd, iov->iov_base, iov->iov_len);
     return readv(conn->fd, iov, count);
 }
 
 static ssize_t raw_write(struct nu_connection *conn, const struct iovec *iov, int count)
 {
-    if (nu_likely(count == 1))
-        return nu_connection_write_socket(conn->fd, iov->iov_base, iov->iov_len);
-    return writev(conn->fd, iov, count);
+    return nu_socket_write_pieces(conn->fd, iov, count);
 }
 
 const struct nu_transport_class nu_raw_transport = {

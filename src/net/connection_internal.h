@@ -7,10 +7,6 @@
 #ifndef NU_NET_CONNECTION_INTERNAL_H
 #define NU_NET_CONNECTION_INTERNAL_H
 
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include "base/compiler.h"
 #include "net/connection.h"
 #include "stats/value.h"
@@ -32,28 +28,6 @@ struct nu_connection_ending {
     struct nu_race *race;       /* between the addresses to connect to, or NULL; owned */
     struct nu_connection_waiting waiting;
 };
-
-/*
- * The library's read and write are points at which a thread may be cancelled, which costs as much as
- * all the rest of the call. No thread of ours is ever cancelled. Sanitizers know only the library's.
- */
-static inline ssize_t nu_connection_read_socket(int fd, void *data, size_t size)
-{
-#ifdef NU_DEBUG
-    return read(fd, data, size);
-#else
-    return syscall(SYS_read, fd, data, size);
-#endif
-}
-
-static inline ssize_t nu_connection_write_socket(int fd, const void *data, size_t size)
-{
-#ifdef NU_DEBUG
-    return write(fd, data, size);
-#else
-    return syscall(SYS_write, fd, data, size);
-#endif
-}
 
 /* --- connection.c ----------------------------------------------------------------------------- */
 

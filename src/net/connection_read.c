@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "net/connection_internal.h"
+#include "net/socket_bytes.h"
 
 enum { READ_IOVECS = 4 };
 
@@ -110,7 +111,7 @@ static inline ssize_t read_into_block(struct nu_connection *conn)
 {
     struct nu_block *block = nu_block_get(NU_BLOCK_SMALL);
     ssize_t n = nu_likely(conn->transport == &nu_raw_transport)
-                    ? nu_connection_read_socket(conn->fd, block->data, block->size)
+                    ? nu_socket_read(conn->fd, block->data, block->size)
                     : read_piece(conn, block->data, block->size);
     if (nu_unlikely(n <= 0)) {
         give_back_block(block);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "net/connection_internal.h"
+#include "net/socket_bytes.h"
 
 enum { WRITE_IOVECS = 64 };
 
@@ -149,7 +150,7 @@ static inline bool write_at_once(struct nu_connection *conn)
                     conn->write_ended || conn->above_high || conn->ops->on_drained ||
                     conn->out.len == 0 || piece->next))
         return false;
-    ssize_t n = nu_connection_write_socket(conn->fd, piece->ptr, piece->len);
+    ssize_t n = nu_socket_write(conn->fd, piece->ptr, piece->len);
     if (nu_unlikely(n != (ssize_t)piece->len)) {
         if (note_written(conn, n, piece->len))
             flush(conn);

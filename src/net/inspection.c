@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "net/socket_bytes.h"
 
 struct inspection {
     struct nu_list link; /* in wl->inspections */
@@ -115,7 +116,7 @@ static void on_readable(int fd, short what, void *arg)
     struct nu_listener_stats *stats = inspection->wl->stats;
     make_room(inspection);
     struct nu_block *block = inspection->block;
-    ssize_t n = read(fd, block->data + block->fill, nu_block_room(block));
+    ssize_t n = nu_socket_read(fd, block->data + block->fill, nu_block_room(block));
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {

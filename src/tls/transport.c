@@ -8,11 +8,10 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "net/socket_bytes.h"
 #include "tls/failure.h"
 #include "tls/info.h"
 #include "tls/names.h"
@@ -252,7 +251,7 @@ static ssize_t fill(struct tls_transport *tls)
         return -1;
     }
     struct nu_block *block = nu_block_get(NU_BLOCK_LARGE);
-    ssize_t n = read(tls->conn->fd, block->data, nu_block_room(block));
+    ssize_t n = nu_socket_read(tls->conn->fd, block->data, nu_block_room(block));
     int error = errno;
     if (n > 0) {
         block->fill = (uint32_t)n;
@@ -396,7 +395,7 @@ static bool send_cipher(struct tls_transport *tls)
         struct iovec iov[WRITE_IOVECS];
         size_t bytes;
         int count = nu_buf_to_iovec(&tls->cipher_out, iov, WRITE_IOVECS, &bytes);
-        ssize_t n = writev(tls->conn->fd, iov, count);
+        ssize_t n = nu_socket_write_pieces(tls->conn->fd, iov, count);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
