@@ -137,6 +137,15 @@ void nu_buf_append(struct nu_buf *buf, struct nu_str s)
     }
 }
 
+bool nu_buf_append_if_room(struct nu_buf *buf, struct nu_str s)
+{
+    if (tail_room(buf) < s.len)
+        return false;
+    memcpy(tail_end(buf), s.ptr, s.len);
+    tail_extend(buf, s.len);
+    return true;
+}
+
 void nu_buf_add_static(struct nu_buf *buf, struct nu_str s)
 {
     if (s.len)

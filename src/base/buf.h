@@ -82,6 +82,9 @@ static inline void nu_buf_drain_all_or(struct nu_buf *buf, size_t n)
         nu_buf_drain_slices(buf, n);
 }
 
+/* Copies `s` behind the last bytes where it fits into their block; false, and nothing, where not. */
+bool nu_buf_append_if_room(struct nu_buf *buf, struct nu_str s);
+
 /* Moves the first `n` bytes (cut to the length) from `from` to the end of `to`. */
 void nu_buf_move(struct nu_buf *to, struct nu_buf *from, size_t n);
 /* Moves all of `from` to the end of `to`; a few bytes that fit behind the last ones of `to` are

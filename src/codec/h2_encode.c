@@ -87,10 +87,14 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t l
     return (ssize_t)n;
 }
 
-/* Frame heads stand one behind the other in a block of the session's, so that each costs no block. */
+/* A frame's head goes behind what was written before it, or those without room there stand one behind
+ * the other in a block of the session's, so that none costs a block of its own. */
 static void write_frame_head(struct nu_h2_session *session, const uint8_t *frame_head)
 {
     enum { FRAME_HEAD_BYTES = 9 };
+    if (nu_buf_append_if_room(&session->conn->out,
+                              nu_str_make((const char *)frame_head, FRAME_HEAD_BYTES)))
+        return;
     if (!session->head_block || nu_block_room(session->head_block) < FRAME_HEAD_BYTES) {
         nu_block_unref(session->head_block);
         session->head_block = nu_block_get(NU_BLOCK_SMALL);
@@ -106,7 +110,10 @@ void nu_h2_stream_write_data(struct nu_h2_stream *stream, const uint8_t *frame_h
 {
     struct nu_h2_session *session = stream->session;
     write_frame_head(session, frame_head);
-    nu_buf_move(&session->conn->out, &stream->out, length);
+    if (length == stream->out.len) /* small ones become one piece with what is around them */
+        nu_buf_gather(&session->conn->out, &stream->out);
+    else
+        nu_buf_move(&session->conn->out, &stream->out, length);
     count_pending(stream, 0, length);
     session->data_frames_sent++;
     if (nu_unlikely(has(stream, NU_H2_RESET_LATER)) && stream->out.len == 0 &&

@@ -296,6 +296,25 @@ TEST(moving_any_number_of_bytes_keeps_all_of_them_in_order)
     }
 }
 
+TEST(appending_if_there_is_room_takes_no_block)
+{
+    struct nu_buf buf = {0};
+    assert_false(nu_buf_append_if_room(&buf, NU_STR("head")));
+    assert_int_equal(buf.len, 0);
+    nu_buf_add_static(&buf, NU_STR("constant "));
+    assert_false(nu_buf_append_if_room(&buf, NU_STR("head")));
+    nu_buf_append(&buf, NU_STR("own "));
+    assert_true(nu_buf_append_if_room(&buf, NU_STR("head")));
+    assert_str(content(&buf), "constant own head");
+    assert_int_equal(count_slices(&buf), 2);
+    nu_buf_commit(&buf, nu_block_room(buf.last->block) - 3);
+    assert_false(nu_buf_append_if_room(&buf, NU_STR("head")));
+    assert_true(nu_buf_append_if_room(&buf, NU_STR("end")));
+    assert_int_equal(nu_block_room(buf.last->block), 0);
+    check(&buf);
+    nu_buf_clear(&buf);
+}
+
 TEST(gathering_copies_a_few_bytes_behind_the_last_ones)
 {
     struct nu_buf to = {0};
