@@ -39,6 +39,7 @@ struct tls_transport {
     unsigned key_updates; /* of the peer since its last data */
     int verify_error;     /* X509_V_OK unless the peer's certificate was refused */
     bool is_for_name;     /* one that the configuration does not know */
+    bool is_hungry;       /* OpenSSL has used up all it was given, and asks for more */
     bool is_done;         /* the handshake is */
     bool has_failed;
     bool raw_eof;   /* the socket's end was read */
@@ -115,6 +116,14 @@ void nu_tls_transport_prepare(void)
     BIO_meth_set_write(bio_method, bio_write);
     BIO_meth_set_ctrl(bio_method, bio_ctrl);
     BIO_meth_set_create(bio_method, bio_create);
+}
+
+/* OpenSSL tells a failure by what is in its queue of errors. That is empty nearly always, and to see
+ * that costs much less than to clear it. */
+static inline void forget_errors(void)
+{
+    if (nu_unlikely(ERR_peek_error() != 0))
+        ERR_clear_error();
 }
 
 /* --- Failures --------------------------------------------------------------------------------- */
@@ -273,27 +282,36 @@ enum step {
     STEP_FAILED, /* errno says why */
 };
 
-/* OpenSSL gave nothing: is there more for it to read? */
+/* Reads for OpenSSL when it has nothing left to go on with: to call it then would be in vain. */
+static enum step feed(struct tls_transport *tls)
+{
+    if (!tls->is_hungry || tls->cipher_in.len || tls->raw_eof)
+        return STEP_MORE;
+    ssize_t n = fill(tls);
+    if (n > 0)
+        return STEP_MORE;
+    /* The socket's end without close_notify ends the stream as well, as Envoy takes it. */
+    if (n == 0)
+        return STEP_END;
+    if (errno == EAGAIN || errno == EINTR)
+        return STEP_WAIT;
+    int cause = errno;
+    if (!tls->is_done)
+        note_broken_socket(tls, cause);
+    errno = cause;
+    return STEP_FAILED;
+}
+
+/* OpenSSL gave nothing: may there be more for it to read? */
 static enum step after_shortage(struct tls_transport *tls, int result)
 {
     int error = SSL_get_error(tls->ssl, result);
     if (error == SSL_ERROR_ZERO_RETURN)
         return STEP_END;
     if (error == SSL_ERROR_WANT_READ && !tls->raw_eof) {
-        ssize_t n = fill(tls);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return STEP_WAIT;
-        if (n < 0) {
-            int cause = errno;
-            if (!tls->is_done)
-                note_broken_socket(tls, cause);
-            errno = cause;
-            return STEP_FAILED;
-        }
-        if (n > 0)
-            return STEP_MORE;
+        tls->is_hungry = true;
+        return STEP_MORE;
     }
-    /* The socket's end without close_notify ends the stream as well, as Envoy takes it. */
     bool ended = tls->raw_eof && tls->cipher_in.len == 0;
     if (ended && (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_SYSCALL ||
                   ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
@@ -304,30 +322,40 @@ static enum step after_shortage(struct tls_transport *tls, int result)
     return STEP_FAILED;
 }
 
+/* Whether there are bytes of the peer that no event will tell of. */
+static bool has_input(const struct tls_transport *tls)
+{
+    return tls->cipher_in.len || SSL_has_pending(tls->ssl);
+}
+
 /* Takes the handshake as far as it goes. */
 static enum step shake(struct tls_transport *tls)
 {
-    for (;;) {
-        ERR_clear_error();
+    enum step step;
+    while ((step = feed(tls)) == STEP_MORE) {
+        forget_errors();
         int result = SSL_do_handshake(tls->ssl);
         note_output(tls);
         if (result == 1) {
+            tls->is_hungry = !has_input(tls);
             on_handshake_done(tls);
             return STEP_MORE;
         }
-        enum step step = after_shortage(tls, result);
+        step = after_shortage(tls, result);
         note_output(tls);
         if (step != STEP_MORE)
-            return step;
+            break;
     }
+    return step;
 }
 
 /* Decrypts into one piece of the caller's room; `*filled` says how much. */
 static enum step read_piece(struct tls_transport *tls, const struct iovec *piece, size_t *filled)
 {
+    enum step step = STEP_MORE;
     *filled = 0;
-    while (*filled < piece->iov_len) {
-        ERR_clear_error();
+    while (*filled < piece->iov_len && (step = feed(tls)) == STEP_MORE) {
+        forget_errors();
         size_t n = 0;
         int result =
             SSL_read_ex(tls->ssl, (char *)piece->iov_base + *filled, piece->iov_len - *filled, &n);
@@ -338,19 +366,12 @@ static enum step read_piece(struct tls_transport *tls, const struct iovec *piece
         *filled += n;
         if (result == 1) {
             tls->key_updates = 0;
-            continue;
-        }
-        enum step step = after_shortage(tls, result);
-        if (step != STEP_MORE)
+            tls->is_hungry = !has_input(tls);
+        } else if ((step = after_shortage(tls, result)) != STEP_MORE) {
             return step;
+        }
     }
-    return STEP_MORE;
-}
-
-/* Whether there are bytes of the peer that no event will tell of. */
-static bool has_input(const struct tls_transport *tls)
-{
-    return tls->cipher_in.len || SSL_has_pending(tls->ssl);
+    return step;
 }
 
 static ssize_t tls_read(struct nu_connection *conn, const struct iovec *iov, int count)
@@ -452,7 +473,7 @@ static ssize_t encrypt(struct tls_transport *tls, struct cursor *at)
     while (at->count && tls->cipher_out.len < CIPHER_BUFFER) {
         struct nu_str record = next_record(at, room);
         size_t n = 0;
-        ERR_clear_error();
+        forget_errors();
         if (SSL_write_ex(tls->ssl, record.ptr, record.len, &n) != 1) {
             return fail(tls);
         }
@@ -534,9 +555,9 @@ static void tls_end(struct nu_connection *conn)
     if (tls->has_ended || tls->has_failed || !tls->is_done)
         return;
     tls->has_ended = true;
-    ERR_clear_error();
+    forget_errors();
     SSL_shutdown(tls->ssl);
-    ERR_clear_error();
+    forget_errors();
     conn->transport_out = (uint32_t)nu_min_size(tls->cipher_out.len, UINT32_MAX);
 }
 
@@ -629,6 +650,7 @@ void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context)
     }
     struct tls_transport *tls = attach(conn, local);
     SSL_set_accept_state(tls->ssl);
+    tls->is_hungry = true; /* the client begins */
     /* What listener filters read of the connection is the beginning of the handshake. */
     nu_buf_move_all(&tls->cipher_in, &conn->in);
     conn->transport_in = tls->cipher_in.len > 0;
