@@ -62,22 +62,6 @@ uint64_t nu_hash(struct nu_str key)
     return fold(h ^ seeds[1], seeds[0] ^ 0x165667b19e3779f9u);
 }
 
-uint64_t nu_hash_nocase(struct nu_str key)
-{
-    char lower[256];
-    if (key.len > sizeof(lower)) {
-        char *copy = nu_alloc(key.len);
-        for (size_t i = 0; i < key.len; i++)
-            copy[i] = nu_ascii_lower(key.ptr[i]);
-        uint64_t h = nu_hash(nu_str_make(copy, key.len));
-        nu_free(copy);
-        return h;
-    }
-    for (size_t i = 0; i < key.len; i++)
-        lower[i] = nu_ascii_lower(key.ptr[i]);
-    return nu_hash(nu_str_make(lower, key.len));
-}
-
 void nu_map_finish(struct nu_map *map)
 {
     nu_free(map->slots);

@@ -11,8 +11,6 @@
 
 /* A 64-bit hash of the bytes under this process's seed. Any thread. */
 uint64_t nu_hash(struct nu_str key);
-/* The same over ASCII-lowered bytes. */
-uint64_t nu_hash_nocase(struct nu_str key);
 
 /*
  * A string map with open addressing. Keys are borrowed views that must outlive the map.

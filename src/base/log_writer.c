@@ -379,11 +379,6 @@ void nu_log_writer_reopen(struct nu_log_writer *writer)
     wake(writer);
 }
 
-void nu_log_writer_flush(struct nu_log_writer *writer)
-{
-    wake(writer);
-}
-
 void nu_log_writer_sync(struct nu_log_writer *writer, unsigned timeout_ms)
 {
     if (!writer->running) {

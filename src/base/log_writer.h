@@ -64,8 +64,6 @@ void nu_log_file_flush(struct nu_log_file *file);
 
 /* Asks the thread to close and open every file again, after a rotation. Async-signal-safe. */
 void nu_log_writer_reopen(struct nu_log_writer *writer);
-/* Asks for an early flush. Any thread. */
-void nu_log_writer_flush(struct nu_log_writer *writer);
 /*
  * Flushes and waits until what was queued before the call is written, up to `timeout_ms`. Main
  * thread.

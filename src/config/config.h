@@ -107,9 +107,6 @@ static inline bool nu_config_is_ok(const struct nu_config_ctx *ctx)
     return ctx->errors.count == 0;
 }
 
-/* The dotted path of a message in its document ("static_resources.clusters[0]"), appended. */
-void nu_config_path(const struct nu_config_ctx *ctx, const void *message, struct nu_strbuf *out);
-
 /*
  * The message inside an Any that was read in this context; it was checked along with the rest. NULL
  * when the Any is NULL or empty. The caller looks at its descriptor.

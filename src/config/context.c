@@ -111,13 +111,6 @@ static void add_path(const struct nu_config_place *place, struct nu_strbuf *out)
     }
 }
 
-void nu_config_path(const struct nu_config_ctx *ctx, const void *message, struct nu_strbuf *out)
-{
-    const struct nu_config_place *place = nu_place_find(ctx, message);
-    if (place)
-        add_path(place, out);
-}
-
 /* --- Positions -------------------------------------------------------------------------------- */
 
 /* Item `index` of a list with its inner lists flattened; lowers `*index` by the items it passes. */

@@ -97,8 +97,7 @@ bool nu_formatter_is_json(const struct nu_formatter *formatter);
 /* What a formatter will look at that costs something to find out; whoever fills the stream info may
  * skip the rest. */
 enum nu_format_needs {
-    NU_FORMAT_NEEDS_LOCAL_ADDRESS = 1 << 0,          /* the downstream socket's */
-    NU_FORMAT_NEEDS_UPSTREAM_LOCAL_ADDRESS = 1 << 1, /* the upstream socket's */
+    NU_FORMAT_NEEDS_LOCAL_ADDRESS = 1 << 0, /* the downstream socket's */
 };
 
 /* A set of enum nu_format_needs. */

@@ -30,32 +30,6 @@ bool nu_forwarded_last(struct nu_str xff, unsigned skip, struct nu_address *out,
     return true;
 }
 
-static bool is_trusted(const struct nu_cidr *trusted, size_t count,
-                       const struct nu_address *address)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (nu_cidr_contains(&trusted[i], address))
-            return true;
-    }
-    return false;
-}
-
-bool nu_forwarded_last_untrusted(struct nu_str xff, const struct nu_cidr *trusted, size_t count,
-                                 struct nu_address *out)
-{
-    struct nu_str rest = xff;
-    bool found = false;
-    while (rest.ptr) {
-        struct nu_str entry = take_last(&rest);
-        if (nu_address_parse_ip(entry, 0, out) != NU_OK)
-            return false;
-        found = true;
-        if (!is_trusted(trusted, count, out))
-            break;
-    }
-    return found;
-}
-
 struct nu_str nu_forwarded_append(struct nu_arena *arena, struct nu_str xff,
                                   const struct nu_address *address)
 {
@@ -90,5 +64,9 @@ bool nu_internal_ranges_contain(const struct nu_internal_ranges *ranges,
 {
     if (address->family == NU_ADDRESS_UNIX)
         return ranges->unix_sockets;
-    return is_trusted(ranges->ranges, ranges->count, address);
+    for (size_t i = 0; i < ranges->count; i++) {
+        if (nu_cidr_contains(&ranges->ranges[i], address))
+            return true;
+    }
+    return false;
 }

@@ -17,13 +17,6 @@
 NU_MUST_USE bool nu_forwarded_last(struct nu_str xff, unsigned skip, struct nu_address *out,
                                    bool *single);
 
-/*
- * The last address that lies in none of the `count` trusted ranges, or the first of the list if all
- * are trusted. False for an empty value and for an entry on the way that is no IP address.
- */
-NU_MUST_USE bool nu_forwarded_last_untrusted(struct nu_str xff, const struct nu_cidr *trusted,
-                                             size_t count, struct nu_address *out);
-
 /* "xff,ip", or just the address when `xff` is empty: no space, as Envoy writes it. An address that
  * is no IP leaves `xff` as it is. */
 struct nu_str nu_forwarded_append(struct nu_arena *arena, struct nu_str xff,

@@ -391,6 +391,5 @@ void nu_build_direct(struct nu_route_build *build, struct nu_route_entry *entry,
         nu_format_string_from_proto(ctx, proto->body_format, build->match.arena, &format)) {
         direct->format = format.formatter;
         direct->content_type = nu_arena_dup(build->match.arena, format.content_type);
-        build->table->format_needs |= nu_formatter_needs(format.formatter);
     }
 }

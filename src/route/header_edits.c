@@ -38,7 +38,6 @@ struct nu_header_edits {
     size_t remove_count;
     struct add *adds;
     size_t add_count;
-    unsigned needs;
 };
 
 /* --- Compiling -------------------------------------------------------------------------------- */
@@ -76,7 +75,7 @@ static uint8_t action_of(const struct nu_match_factory *factory, const option_pr
     }
 }
 
-static void set_value(const struct nu_match_factory *factory, struct add *add, unsigned *needs,
+static void set_value(const struct nu_match_factory *factory, struct add *add,
                       const Envoy__Config__Core__V3__HeaderValue *proto)
 {
     static const struct nu_format_options options = {.is_header = true};
@@ -87,12 +86,11 @@ static void set_value(const struct nu_match_factory *factory, struct add *add, u
                                             &options, factory->arena);
     if (!add->formatter)
         return;
-    *needs |= nu_formatter_needs(add->formatter);
     if (nu_formatter_is_plain(add->formatter, &add->text))
         add->formatter = NULL;
 }
 
-static void compile_add(const struct nu_match_factory *factory, struct add *add, unsigned *needs,
+static void compile_add(const struct nu_match_factory *factory, struct add *add,
                         const option_proto *proto)
 {
     if (!proto->header)
@@ -103,7 +101,7 @@ static void compile_add(const struct nu_match_factory *factory, struct add *add,
     if (is_protected(&add->name))
         nu_config_error(factory->ctx, proto->header, "key",
                         ":-prefixed or host headers may not be modified: '%s'", proto->header->key);
-    set_value(factory, add, needs, proto->header);
+    set_value(factory, add, proto->header);
 }
 
 const struct nu_header_edits *
@@ -127,13 +125,8 @@ nu_header_edits_from_source(const struct nu_match_factory *factory,
     edits->add_count = source->add_count;
     edits->adds = nu_arena_calloc(arena, source->add_count * sizeof(*edits->adds));
     for (size_t i = 0; i < source->add_count; i++)
-        compile_add(factory, &edits->adds[i], &edits->needs, source->adds[i]);
+        compile_add(factory, &edits->adds[i], source->adds[i]);
     return factory->ctx->errors.count == errors ? edits : NULL;
-}
-
-unsigned nu_header_edits_needs(const struct nu_header_edits *edits)
-{
-    return edits ? edits->needs : 0;
 }
 
 /* --- Applying --------------------------------------------------------------------------------- */

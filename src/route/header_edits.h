@@ -42,7 +42,4 @@ void nu_header_edits_apply(const struct nu_header_edits *edits, struct nu_header
                            const struct nu_header_set *joined,
                            const struct nu_format_context *context);
 
-/* What the formats look at (enum nu_format_needs). */
-unsigned nu_header_edits_needs(const struct nu_header_edits *edits);
-
 #endif

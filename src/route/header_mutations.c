@@ -20,7 +20,6 @@ struct mutation {
 struct nu_header_mutations {
     struct mutation *items;
     size_t count;
-    unsigned needs;
 };
 
 static void compile_edits(const struct nu_match_factory *factory,
@@ -29,10 +28,8 @@ static void compile_edits(const struct nu_match_factory *factory,
 {
     struct mutation *mutation = &mutations->items[mutations->count];
     mutation->edits = nu_header_edits_from_source(factory, source);
-    if (!mutation->edits)
-        return;
-    mutations->count++;
-    mutations->needs |= nu_header_edits_needs(mutation->edits);
+    if (mutation->edits)
+        mutations->count++;
 }
 
 static void compile(const struct nu_match_factory *factory, struct nu_header_mutations *mutations,
@@ -74,11 +71,6 @@ const struct nu_header_mutations *nu_header_mutations_from_protos(
     for (size_t i = 0; i < count; i++)
         compile(factory, mutations, protos[i]);
     return factory->ctx->errors.count == errors ? mutations : NULL;
-}
-
-unsigned nu_header_mutations_needs(const struct nu_header_mutations *mutations)
-{
-    return mutations ? mutations->needs : 0;
 }
 
 static void remove_matching(struct nu_headers *headers, const struct nu_string_matcher *name)

@@ -25,7 +25,4 @@ void nu_header_mutations_apply(const struct nu_header_mutations *mutations,
                                struct nu_headers *headers, const struct nu_header_set *joined,
                                const struct nu_format_context *context);
 
-/* What the formats look at (enum nu_format_needs). */
-unsigned nu_header_mutations_needs(const struct nu_header_mutations *mutations);
-
 #endif

@@ -37,7 +37,6 @@ static void build_policy(struct nu_route_build *build, struct nu_mirror_policy *
     policy->host = nu_build_dup(build, proto->host_rewrite_literal);
     policy->mutations = nu_header_mutations_from_protos(
         &build->match, proto->request_headers_mutations, proto->n_request_headers_mutations);
-    build->table->format_needs |= nu_header_mutations_needs(policy->mutations);
 }
 
 const struct nu_mirror_policies *nu_build_mirrors(struct nu_route_build *build,

@@ -140,8 +140,6 @@ struct nu_route_match {
 bool nu_route_table_match(const struct nu_route_table *table, const struct nu_route_input *input,
                           struct nu_route_match *match);
 
-/* The table's name, as in the configuration. */
-struct nu_str nu_route_table_name(const struct nu_route_table *table);
 /* Removes the table's internal_only_headers from an external request. */
 void nu_route_table_remove_internal(const struct nu_route_table *table, struct nu_headers *headers);
 
@@ -177,14 +175,8 @@ struct nu_str nu_route_direct_body(const struct nu_route_match *match,
                                    const struct nu_format_context *context, struct nu_arena *arena,
                                    struct nu_str *content_type);
 
-/* What header formats of the table look at that costs something to find out (enum
- * nu_format_needs). */
-unsigned nu_route_table_format_needs(const struct nu_route_table *table);
-
-/* A table is counted: the main thread makes one, each worker holds a reference. Any thread. */
-struct nu_route_table *nu_route_table_ref(struct nu_route_table *table);
-/* Drops one reference and clears the pointer; NULL inside is allowed. */
-void nu_route_table_unref(struct nu_route_table **table);
+/* Ends a table that no worker looks at any more, and clears the pointer; NULL inside is allowed. */
+void nu_route_table_destroy(struct nu_route_table **table);
 
 /* What the route asks of the hosts' metadata (http/lb_criteria.h); NULL: nothing. */
 const struct nu_value *nu_route_criteria(const struct nu_route_match *match);

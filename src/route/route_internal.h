@@ -149,7 +149,6 @@ struct nu_wildcard_domains {
 };
 
 struct nu_route_table {
-    _Atomic uint32_t refs;
     struct nu_arena arena;
     struct nu_str name;
     struct nu_virtual_host_entry *virtual_hosts;
@@ -162,7 +161,6 @@ struct nu_route_table {
     struct nu_header_set internal_ids;
     struct nu_str *internal_names; /* those without an id */
     size_t internal_count;
-    unsigned format_needs;
     bool ignore_port;
     bool ignore_path_parameters;
     bool most_specific_wins; /* edits of the table first, those of the route last */

@@ -12,33 +12,17 @@
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-struct nu_route_table *nu_route_table_ref(struct nu_route_table *table)
-{
-    atomic_fetch_add_explicit(&table->refs, 1, memory_order_relaxed);
-    return table;
-}
-
-void nu_route_table_unref(struct nu_route_table **table)
+void nu_route_table_destroy(struct nu_route_table **table)
 {
     struct nu_route_table *own = *table;
     *table = NULL;
-    if (!own || atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) != 1)
+    if (!own)
         return;
     nu_map_finish(&own->exact_hosts);
     nu_map_finish(&own->suffixes.hosts);
     nu_map_finish(&own->prefixes.hosts);
     nu_arena_finish(&own->arena);
     nu_free(own);
-}
-
-struct nu_str nu_route_table_name(const struct nu_route_table *table)
-{
-    return table->name;
-}
-
-unsigned nu_route_table_format_needs(const struct nu_route_table *table)
-{
-    return table->format_needs;
 }
 
 void nu_route_table_remove_internal(const struct nu_route_table *table, struct nu_headers *headers)

@@ -22,9 +22,7 @@ enum {
 const struct nu_header_edits *nu_build_edits(struct nu_route_build *build,
                                              struct nu_header_edits_source source)
 {
-    const struct nu_header_edits *edits = nu_header_edits_from_source(&build->match, &source);
-    build->table->format_needs |= nu_header_edits_needs(edits);
-    return edits;
+    return nu_header_edits_from_source(&build->match, &source);
 }
 
 void nu_build_filters(struct nu_route_build *build, struct nu_route_level *level, size_t count)
@@ -330,7 +328,6 @@ static void build_hosts(struct nu_route_build *build,
 static struct nu_route_table *create_table(void)
 {
     struct nu_route_table *table = nu_calloc(1, sizeof(*table));
-    atomic_init(&table->refs, 1);
     nu_arena_init(&table->arena);
     return table;
 }
@@ -358,7 +355,7 @@ nu_route_table_from_proto(const Envoy__Config__Route__V3__RouteConfiguration *pr
         nu_build_mirrors(&build, proto->request_mirror_policies, proto->n_request_mirror_policies);
     build_hosts(&build, proto);
     if (factory->ctx->errors.count != errors)
-        nu_route_table_unref(&table);
+        nu_route_table_destroy(&table);
     else
         index_routes(table);
     return table;

@@ -394,7 +394,7 @@ static void fill_process(struct nu_factory *factory, struct nu_hcm_config *confi
 static void unref_routes(void *obj)
 {
     struct nu_route_table *routes = obj;
-    nu_route_table_unref(&routes);
+    nu_route_table_destroy(&routes);
 }
 
 /* After the filters, of which the table may speak. */

@@ -733,8 +733,3 @@ int nu_tls_socket_of(const SSL *ssl)
     const struct tls_transport *tls = SSL_get_app_data(ssl);
     return tls->conn->fd;
 }
-
-const SSL *nu_tls_of(const struct nu_connection *conn)
-{
-    return conn->transport == &tls_class ? tls_of(conn)->ssl : NULL;
-}

@@ -27,9 +27,6 @@ void nu_tls_accept(struct nu_connection *conn, struct nu_tls_context *context);
 void nu_tls_connect(struct nu_connection *conn, struct nu_tls_context *context,
                     const struct nu_transport_target *target);
 
-/* The connection's SSL, or NULL if it does not speak TLS; borrowed, for reading what was agreed. */
-const SSL *nu_tls_of(const struct nu_connection *conn);
-
 /* The name that the peer's certificate must have because of what the connection is for; empty for
  * none. From inside OpenSSL's callbacks. */
 struct nu_str nu_tls_peer_name_of(const SSL *ssl);

@@ -17,7 +17,7 @@ static const struct nu_access_logger *create(const struct nu_access_log_factory 
     const Envoy__Extensions__AccessLoggers__Wasm__V3__WasmAccessLog *proto = (const void *)message;
     struct wasm_logger *logger = nu_arena_calloc(factory->arena, sizeof(*logger));
     logger->base.logger_class = &nu_wasm_access_logger;
-    logger->base.needs = NU_FORMAT_NEEDS_LOCAL_ADDRESS | NU_FORMAT_NEEDS_UPSTREAM_LOCAL_ADDRESS;
+    logger->base.needs = NU_FORMAT_NEEDS_LOCAL_ADDRESS;
     logger->plugin = nu_wasm_plugin_from_proto(factory->outer, proto, proto->config,
                                                factory->is_on_main_thread ? NU_THREADS_MAIN
                                                                           : NU_THREADS_WORKERS);

@@ -49,21 +49,6 @@ TEST(bytes_behind_the_view_do_not_count)
     }
 }
 
-TEST(case_does_not_count_where_it_should_not)
-{
-    char upper[600];
-    char lower[600];
-    for (size_t len = 0; len <= sizeof(upper); len += 7) {
-        for (size_t i = 0; i < len; i++) {
-            upper[i] = (char)('A' + i % 26);
-            lower[i] = (char)('a' + i % 26);
-        }
-        assert_true(nu_hash_nocase(nu_str_make(upper, len)) == nu_hash(nu_str_make(lower, len)));
-        assert_true(nu_hash_nocase(nu_str_make(lower, len)) == nu_hash(nu_str_make(lower, len)));
-    }
-    assert_true(nu_hash_nocase(NU_STR("[")) != nu_hash_nocase(NU_STR("{")));
-}
-
 /* Flipping one bit of the key flips about half of the hash: 32 of 64, within wide bounds. */
 TEST(one_bit_of_the_key_changes_half_of_the_hash)
 {

@@ -369,7 +369,7 @@ TEST(a_flush_comes_before_the_interval)
     struct nu_log_file *file = open_log(writer, path);
     assert_true(nu_log_writer_start(writer));
     nu_log_file_write(file, NU_STR("line\n"));
-    nu_log_writer_flush(writer);
+    nu_log_file_flush(file);
     assert_true(is_readable_soon(reader));
     assert_int_equal(counters_of(writer).flushed_by_timer, 0);
     nu_log_writer_destroy(&writer);

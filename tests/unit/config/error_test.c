@@ -149,19 +149,6 @@ TEST(a_message_from_elsewhere_has_no_place)
     config_close(&f);
 }
 
-TEST(paths_name_items_and_keys)
-{
-    struct config_fixture f;
-    struct nu_strbuf path = {0};
-    config_open(&f);
-    Envoy__Config__Bootstrap__V3__Bootstrap *bootstrap =
-        config_yaml(&f, BOOTSTRAP, "static_resources: {clusters: [{name: a}, {name: b}]}");
-    nu_config_path(&f.ctx, bootstrap->static_resources->clusters[1], &path);
-    assert_str(nu_strbuf_str(&path), "static_resources.clusters[1]");
-    nu_strbuf_finish(&path);
-    config_close(&f);
-}
-
 TEST(fields_without_effect_and_deprecated_ones_are_warned_of_once)
 {
     struct config_fixture f;

@@ -50,27 +50,6 @@ TEST(what_is_no_plain_address_is_none)
         expect(values[i], 0, NULL, false);
 }
 
-TEST(trusted_ranges_are_passed_over)
-{
-    struct nu_cidr ten = {.base = {.family = NU_ADDRESS_IPV4, .ip = {10}}, .prefix_len = 8};
-    static const char *const cases[][2] = {
-        {"1.1.1.1,10.0.0.1, 10.0.0.2", "1.1.1.1:0"},
-        {"10.0.0.1,10.0.0.2", "10.0.0.1:0"},
-        {"10.0.0.1,1.1.1.1,10.0.0.2", "1.1.1.1:0"},
-        {"bad,10.0.0.2", NULL},
-        {"bad,1.1.1.1", "1.1.1.1:0"},
-        {"10.0.0.1,", NULL},
-        {"", NULL},
-    };
-    for (size_t i = 0; i < NU_ARRAY_LEN(cases); i++) {
-        struct nu_address address;
-        bool found = nu_forwarded_last_untrusted(nu_str_from(cases[i][0]), &ten, 1, &address);
-        assert_int_equal(found, cases[i][1] != NULL);
-        if (found)
-            assert_str(text_of(&address), cases[i][1]);
-    }
-}
-
 TEST(the_peer_is_appended_by_a_bare_comma)
 {
     struct nu_arena arena;

@@ -144,9 +144,9 @@ TEST(a_table_finds_what_its_routes_alone_would_find_in_order)
             check_request();
         }
         nu_arena_finish(&arena);
-        nu_route_table_unref(&table);
+        nu_route_table_destroy(&table);
         for (int i = 0; i < ROUTES; i++)
-            nu_route_table_unref(&alone[i]);
+            nu_route_table_destroy(&alone[i]);
     }
     nu_config_ctx_finish(&ctx);
     nu_arena_finish(&config_arena);

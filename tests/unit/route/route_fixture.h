@@ -59,7 +59,7 @@ __attribute__((unused)) static void load(const char *yaml)
 __attribute__((unused)) static void unload(void)
 {
     nu_arena_finish(&arena);
-    nu_route_table_unref(&table);
+    nu_route_table_destroy(&table);
     nu_config_ctx_finish(&ctx);
     nu_arena_finish(&config_arena);
 }
