@@ -8,9 +8,15 @@
 #include "base/assert.h"
 #include "codec/h2_internal.h"
 
+/* What comes for one stream mostly comes together. */
 static struct nu_h2_stream *find_stream(struct nu_h2_session *session, int32_t id)
 {
-    return id == 0 ? NULL : nghttp2_session_get_stream_user_data(session->ng, id);
+    struct nu_h2_stream *stream = session->found;
+    if (nu_likely(stream && stream->id == id))
+        return stream;
+    if (id == 0)
+        return NULL;
+    return session->found = nghttp2_session_get_stream_user_data(session->ng, id);
 }
 
 static struct nu_stream_info *info_of(const struct nu_h2_stream *stream)
@@ -75,6 +81,7 @@ static struct nu_h2_stream *begin_request(struct nu_h2_session *session, int32_t
 {
     struct nu_h2_stream *stream = nu_h2_stream_create(session, id);
     nghttp2_session_set_stream_user_data(session->ng, id, stream);
+    session->found = stream;
     stream->flags |= NU_H2_IS_OPEN;
     session->stream_count++;
     session->opened_streams++;
@@ -326,6 +333,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error_code,
     struct nu_h2_stream *stream = find_stream(session, id);
     if (stream) {
         nghttp2_session_set_stream_user_data(ng, id, NULL);
+        session->found = NULL;
         nu_h2_stream_on_close(stream, error_code);
     }
     return 0;

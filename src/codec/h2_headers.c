@@ -113,12 +113,19 @@ static void note_status(struct nu_h2_stream *stream, struct nu_str status)
         stream->flags |= NU_H2_IS_INTERIM;
 }
 
+/* Blanks around a value are nothing to an HTTP/1 server, so they are not to any rule of ours. */
+static inline struct nu_str without_blanks(struct nu_str value)
+{
+    bool has_none = value.len == 0 || (!nu_ascii_is_blank(value.ptr[0]) &&
+                                       !nu_ascii_is_blank(value.ptr[value.len - 1]));
+    return nu_likely(has_none) ? value : nu_str_trim(value);
+}
+
 static void add_field(struct nu_h2_stream *stream, struct nu_headers *headers, enum nu_header_id id,
                       struct nu_str name, struct nu_str value)
 {
     int place = place_of(id);
-    /* Blanks around a value are nothing to an HTTP/1 server, so they are not to any rule of ours. */
-    value = nu_arena_dup(headers->arena, nu_str_trim(value));
+    value = nu_arena_dup(headers->arena, without_blanks(value));
     if (place >= 0 && headers != stream->trailers_in) {
         nu_headers_fill_first(headers, (uint32_t)place, id, value);
         if (id == NU_HEADER_STATUS)
@@ -202,13 +209,9 @@ bool nu_h2_headers_end(struct nu_h2_stream *stream, bool end)
 
 /* --- Going ------------------------------------------------------------------------------------ */
 
-static bool is_pseudo(const struct nu_header *header)
-{
-    return header->name.ptr[0] == ':';
-}
-
-/* The pseudo headers that belong to the section. */
-static bool is_wanted_pseudo(const struct nu_header *header, enum nu_h2_section section)
+/* Pseudo headers stand where they belong. Fields that speak of one HTTP/1 connection have no place in
+ * HTTP/2 (RFC 9113 8.2.2); a Host stands in :authority. */
+static bool is_wanted(const struct nu_header *header, enum nu_h2_section section)
 {
     switch (header->id) {
     case NU_HEADER_AUTHORITY:
@@ -219,16 +222,6 @@ static bool is_wanted_pseudo(const struct nu_header *header, enum nu_h2_section 
         return section == NU_H2_REQUEST_HEAD;
     case NU_HEADER_STATUS:
         return section == NU_H2_RESPONSE_HEAD;
-    default:
-        return false;
-    }
-}
-
-/* Fields that speak of one HTTP/1 connection have no place in HTTP/2 (RFC 9113 8.2.2); a Host
- * stands in :authority. */
-static bool is_wanted_field(const struct nu_header *header, enum nu_h2_section section)
-{
-    switch (header->id) {
     case NU_HEADER_CONNECTION:
     case NU_HEADER_HOST:
     case NU_HEADER_KEEP_ALIVE:
@@ -240,19 +233,35 @@ static bool is_wanted_field(const struct nu_header *header, enum nu_h2_section s
         return section == NU_H2_REQUEST_HEAD && nu_str_eq(header->value, NU_STR("trailers"));
     case NU_HEADER_CONTENT_LENGTH:
         return section != NU_H2_TRAILERS;
+    case NU_HEADER_OTHER:
+        return header->name.ptr[0] != ':';
     default:
         return true;
     }
 }
 
-static void put(struct nu_h2_fields *fields, const struct nu_header *header)
+/* A known name is a constant in lower case, which nghttp2 then neither copies nor lowers. */
+static nghttp2_nv nv_of(const struct nu_header *header)
 {
-    fields->fields[fields->count++] = (nghttp2_nv){
-        .name = nu_unconst(header->name.ptr),
-        .namelen = header->name.len,
+    bool is_known = header->id != NU_HEADER_OTHER;
+    struct nu_str name = is_known ? nu_header_name_of(header->id) : header->name;
+    return (nghttp2_nv){
+        .name = nu_unconst(name.ptr),
+        .namelen = name.len,
         .value = nu_unconst(header->value.ptr),
         .valuelen = header->value.len,
+        .flags = is_known ? NGHTTP2_NV_FLAG_NO_COPY_NAME : NGHTTP2_NV_FLAG_NONE,
     };
+}
+
+/* Pseudo headers go before all others, wherever they stand; mostly they stand there. */
+static void put(struct nu_h2_fields *fields, size_t at, const struct nu_header *header)
+{
+    if (nu_unlikely(at < fields->count))
+        memmove(&fields->fields[at + 1], &fields->fields[at],
+                (fields->count - at) * sizeof(*fields->fields));
+    fields->fields[at] = nv_of(header);
+    fields->count++;
 }
 
 struct nu_h2_fields nu_h2_fields_of(const struct nu_headers *headers, enum nu_h2_section section)
@@ -260,15 +269,14 @@ struct nu_h2_fields nu_h2_fields_of(const struct nu_headers *headers, enum nu_h2
     struct nu_h2_fields fields = {
         .fields = nu_small_alloc(nu_headers_count(headers) * sizeof(nghttp2_nv)),
     };
+    size_t pseudos = 0;
     nu_headers_for_each(header, headers)
     {
-        if (is_pseudo(header) && is_wanted_pseudo(header, section))
-            put(&fields, header);
-    }
-    nu_headers_for_each(header, headers)
-    {
-        if (!is_pseudo(header) && is_wanted_field(header, section))
-            put(&fields, header);
+        if (!is_wanted(header, section))
+            continue;
+        bool is_pseudo = header->name.ptr[0] == ':';
+        put(&fields, is_pseudo ? pseudos : fields.count, header);
+        pseudos += is_pseudo;
     }
     return fields;
 }
@@ -288,20 +296,27 @@ static uint8_t *copy_text(char **at, const uint8_t *text, size_t len)
     return copy;
 }
 
+static bool has_own_name(const nghttp2_nv *nv)
+{
+    return !(nv->flags & NGHTTP2_NV_FLAG_NO_COPY_NAME);
+}
+
 /* One piece of memory: the struct, its fields, their texts. */
 struct nu_h2_fields *nu_h2_fields_copy(const struct nu_headers *trailers)
 {
     struct nu_h2_fields fields = nu_h2_fields_of(trailers, NU_H2_TRAILERS);
     size_t bytes = sizeof(fields) + fields.count * sizeof(nghttp2_nv);
     for (size_t i = 0; i < fields.count; i++)
-        bytes += fields.fields[i].namelen + fields.fields[i].valuelen;
+        bytes +=
+            fields.fields[i].namelen * has_own_name(&fields.fields[i]) + fields.fields[i].valuelen;
     struct nu_h2_fields *copy = nu_small_alloc(bytes);
     copy->fields = (nghttp2_nv *)(copy + 1);
     copy->count = fields.count;
     char *at = (char *)(copy->fields + fields.count);
     for (size_t i = 0; i < fields.count; i++) {
         nghttp2_nv nv = fields.fields[i];
-        nv.name = copy_text(&at, nv.name, nv.namelen);
+        if (has_own_name(&nv))
+            nv.name = copy_text(&at, nv.name, nv.namelen);
         nv.value = copy_text(&at, nv.value, nv.valuelen);
         copy->fields[i] = nv;
     }

@@ -128,6 +128,7 @@ struct nu_h2_session {
     const struct nu_h2_callbacks *callbacks;
     void *user;
     struct nu_list streams;                  /* all that are not freed */
+    struct nu_h2_stream *found;              /* the last that nghttp2 named and has; or NULL */
     struct nu_list due;                      /* those whose decoder is to be told something */
     struct nu_list later;                    /* those whose head is to be told in another turn */
     struct nu_frame_metadata_queue metadata; /* that nghttp2 is to send */

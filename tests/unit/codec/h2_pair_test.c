@@ -46,6 +46,35 @@ TEST(a_request_and_its_response_pass)
     h2_pair_finish(&pair);
 }
 
+/* One that comes behind another field makes the message a bad one. */
+TEST(pseudo_headers_go_first_and_names_in_lower_case)
+{
+    struct h2_pair pair;
+    h2_pair_init(&pair);
+    h2_pair_start(&pair);
+    struct h2_heard *client = h2_open(&pair);
+    struct nu_headers *head = h2_make_headers(client);
+    nu_headers_add_id(head, NU_HEADER_ACCEPT, NU_STR("a"));
+    nu_headers_add(head, NU_STR(":unknown"), NU_STR("b"));
+    nu_headers_add_id(head, NU_HEADER_METHOD, NU_STR("GET"));
+    nu_headers_add(head, NU_STR("X-Thing"), NU_STR("c"));
+    nu_headers_add(head, NU_STR("User-Agent"), NU_STR("d"));
+    nu_headers_add_id(head, NU_HEADER_STATUS, NU_STR("200")); /* of another section */
+    nu_headers_add_id(head, NU_HEADER_AUTHORITY, NU_STR("a.example"));
+    nu_headers_add_id(head, NU_HEADER_SCHEME, NU_STR("http"));
+    nu_headers_add_id(head, NU_HEADER_PATH, NU_STR("/"));
+    h2_send_head(client, head, true);
+    h2_pair_run(&pair);
+    struct h2_heard *server = &pair.server.heard[0];
+    assert_true(server->has_head && server->ended && !client->was_reset);
+    assert_int_equal(nu_headers_count(&server->headers), 7);
+    assert_str(value_of(&server->headers, ":path"), "/");
+    assert_str(value_of(&server->headers, "accept"), "a");
+    assert_str(value_of(&server->headers, "x-thing"), "c");
+    assert_str(value_of(&server->headers, "user-agent"), "d");
+    h2_pair_finish(&pair);
+}
+
 TEST(trailers_and_interim_responses_pass)
 {
     struct h2_pair pair;
@@ -112,12 +141,16 @@ TEST(trailers_wait_behind_a_body_that_waits)
     client->encoder->ops->hold_read(client->encoder);
     h2_send_head(server, h2_response_head(server, "200"), false);
     h2_send_bytes(server, BODY, false);
-    h2_send_trailers(server, "x-end", "1");
+    struct nu_headers *trailers = h2_make_headers(server);
+    nu_headers_add(trailers, NU_STR("grpc-status"), NU_STR("0")); /* a name that we know */
+    nu_headers_add(trailers, NU_STR("x-end"), NU_STR("1"));
+    server->encoder->ops->encode_trailers(server->encoder, trailers);
     h2_pair_run(&pair);
     assert_int_equal(client->body.len, 0);
     client->encoder->ops->release_read(client->encoder);
     h2_pair_run(&pair);
     assert_int_equal(client->body.len, BODY);
+    assert_str(value_of(client->trailers, "grpc-status"), "0");
     assert_str(value_of(client->trailers, "x-end"), "1");
     h2_pair_finish(&pair);
 }
