@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "tls/choice.h"
+#include "tls/cipher_order.h"
 #include "tls/describe.h"
 #include "tls/transport.h"
 
@@ -211,16 +212,6 @@ static void set_client_sessions(SSL_CTX *ctx, const struct nu_tls_settings *sett
 
 /* --- Making an SSL_CTX ------------------------------------------------------------------------ */
 
-static uint64_t options_of(const struct nu_tls_settings *settings)
-{
-    uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
-    if (settings->is_server && !settings->prefer_client_ciphers)
-        options |= SSL_OP_CIPHER_SERVER_PREFERENCE;
-    if (settings->chacha_if_first)
-        options |= SSL_OP_PRIORITIZE_CHACHA;
-    return options;
-}
-
 static bool set_names(SSL_CTX *ctx, const struct nu_tls_settings *settings)
 {
     return SSL_CTX_set_cipher_list(ctx, settings->cipher_list) == 1 &&
@@ -237,7 +228,7 @@ static SSL_CTX *make_ctx(struct nu_tls_snapshot *snapshot, struct nu_tls_context
     SSL_CTX_set_app_data(ctx, local);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(ctx, options_of(settings));
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     bool ok = SSL_CTX_set_min_proto_version(ctx, settings->min_version) == 1 &&
               SSL_CTX_set_max_proto_version(ctx, settings->max_version) == 1 &&
               set_names(ctx, settings) && nu_tls_choice_set(ctx, settings);
@@ -249,10 +240,12 @@ static SSL_CTX *make_ctx(struct nu_tls_snapshot *snapshot, struct nu_tls_context
     set_protocols(ctx, settings);
     if (settings->key_log.file)
         SSL_CTX_set_keylog_callback(ctx, nu_tls_key_log_line);
-    if (settings->is_server)
+    if (settings->is_server) {
+        nu_tls_cipher_order_set(ctx, settings);
         set_server_sessions(ctx, snapshot);
-    else
+    } else {
         set_client_sessions(ctx, settings);
+    }
     return ctx;
 }
 

@@ -14,6 +14,10 @@
 #include "tls/transport.h"
 
 struct fixture {
+    bool prefers_client_ciphers; /* set these before setup */
+    int client_max_version;      /* 0: any */
+    const char *client_suites;   /* of TLS 1.3, or NULL for OpenSSL's */
+    const char *client_ciphers;  /* of those before it */
     struct nu_connection conn;
     struct nu_arena *arena;
     struct nu_stats *stats;
@@ -81,7 +85,8 @@ static void make_context(struct fixture *f)
         .is_server = true,
         .min_version = TLS1_2_VERSION,
         .max_version = TLS1_3_VERSION,
-        .cipher_list = "HIGH",
+        .cipher_list = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256",
+        .prefer_client_ciphers = f->prefers_client_ciphers,
         .curve_list = "X25519",
         .certificates = nu_arena_alloc(arena, sizeof(*settings.certificates)),
         .certificate_count = 1,
@@ -95,6 +100,11 @@ static void make_context(struct fixture *f)
 static void make_client(struct fixture *f)
 {
     f->client_ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_max_proto_version(f->client_ctx, f->client_max_version);
+    if (f->client_suites)
+        assert_int_equal(SSL_CTX_set_ciphersuites(f->client_ctx, f->client_suites), 1);
+    if (f->client_ciphers)
+        assert_int_equal(SSL_CTX_set_cipher_list(f->client_ctx, f->client_ciphers), 1);
     f->client = SSL_new(f->client_ctx);
     SSL_set_fd(f->client, f->peer);
     SSL_set_connect_state(f->client);
@@ -105,7 +115,8 @@ static void setup(struct fixture *f)
 {
     int fds[2];
     signal(SIGPIPE, SIG_IGN);
-    *f = (struct fixture){.arena = nu_arena_create(), .stats = nu_stats_create()};
+    f->arena = nu_arena_create();
+    f->stats = nu_stats_create();
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     f->peer = fds[1];
     f->loop = nu_loop_create();
@@ -159,7 +170,7 @@ static void run_until_received(struct fixture *f, size_t bytes)
 TEST(key_updates_of_a_client_that_reads_nothing_are_not_answered_without_bound)
 {
     enum { UPDATES = 40000, BETWEEN_BYTES = 20, BOUND = 256 * 1024 };
-    struct fixture f;
+    struct fixture f = {0};
     setup(&f);
     size_t most = 0;
     for (int i = 0; i < UPDATES && !f.closed; i++) {
@@ -176,7 +187,7 @@ TEST(key_updates_of_a_client_that_reads_nothing_are_not_answered_without_bound)
 
 static void check_key_updates(int kind, int updates, bool are_borne)
 {
-    struct fixture f;
+    struct fixture f = {0};
     setup(&f);
     for (int round = 1; round <= 2 && !f.closed; round++) {
         for (int i = 0; i < updates; i++)
@@ -199,6 +210,35 @@ TEST(key_updates_without_data_are_borne_up_to_the_number_that_boringssl_bears)
     check_key_updates(SSL_KEY_UPDATE_REQUESTED, 32, true);
     check_key_updates(SSL_KEY_UPDATE_NOT_REQUESTED, 33, false);
     check_key_updates(SSL_KEY_UPDATE_REQUESTED, 33, false);
+}
+
+static void check_cipher(struct fixture f, const char *expected)
+{
+    setup(&f);
+    assert_str(nu_str_from(SSL_get_cipher_name(f.client)), expected);
+    teardown(&f);
+}
+
+/* As real Envoy's: asked by openssl s_client with -ciphersuites. */
+TEST(of_the_suites_of_tls_1_3_the_first_of_the_client_is_taken)
+{
+    check_cipher((struct fixture){0}, "TLS_AES_256_GCM_SHA384"); /* OpenSSL's first */
+    check_cipher((struct fixture){.client_suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"},
+                 "TLS_AES_128_GCM_SHA256");
+    check_cipher(
+        (struct fixture){.client_suites = "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"},
+        "TLS_CHACHA20_POLY1305_SHA256");
+}
+
+TEST(of_the_ciphers_before_tls_1_3_ours_is_taken_unless_clients_are_followed)
+{
+    struct fixture f = {
+        .client_max_version = TLS1_2_VERSION,
+        .client_ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384",
+    };
+    check_cipher(f, "ECDHE-ECDSA-AES256-GCM-SHA384");
+    f.prefers_client_ciphers = true;
+    check_cipher(f, "ECDHE-ECDSA-AES128-GCM-SHA256");
 }
 
 TEST_MAIN()
