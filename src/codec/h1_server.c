@@ -265,13 +265,17 @@ static void note_head(struct nu_h1_server *server, struct nu_h1_message *msg)
         server->decoder->info->protocol = server->codec.protocol;
 }
 
-static void count_bytes(struct nu_h1_server *server, size_t bytes)
+/* Of the `before` bytes that lay there. As in Envoy what a client sends from an error on is a part of
+ * that request, and a head that is not whole has no fields. */
+static void count_bytes(struct nu_h1_server *server, size_t before)
 {
     struct nu_stream_info *info = server->decoder->info;
+    const struct nu_h1_message *msg = server->message;
     if (!info)
         return;
-    info->wire_bytes_received += bytes;
-    info->header_bytes_received = server->message->field_bytes;
+    bool failed = msg->phase == NU_H1_FAILED;
+    info->wire_bytes_received += failed ? before : before - server->conn->in.len;
+    info->header_bytes_received = failed && !msg->head_passed ? 0 : msg->field_bytes;
 }
 
 /* Feeds the message and passes on what came out; returns whether the connection can go on. */
@@ -282,7 +286,7 @@ static bool read_request(struct nu_h1_server *server)
     size_t before = in->len;
     nu_h1_message_feed(msg, in);
     server->conn->needs_more = nu_h1_message_needs_more(msg);
-    count_bytes(server, before - in->len);
+    count_bytes(server, before);
     if (msg->phase == NU_H1_FAILED) {
         fail_request(server);
         return false;
