@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Free lists of small objects. A head in front of each object says how much room it has, and so
- * which list it belongs to; sizes grow by powers of two from 32 bytes on, head included.
+ * Free lists of small objects. A head in front of each object says which list it belongs to, and so
+ * how much room it has; sizes grow by powers of two from 32 bytes on, head included.
  */
 #include "base/small.h"
 
@@ -19,7 +19,7 @@ enum {
 
 struct head {
     union {
-        size_t room;       /* bytes behind the head, while in use */
+        size_t room;       /* bytes behind the head, of one of the heap's */
         struct head *next; /* in a free list */
     };
     uint32_t class_index; /* CLASS_COUNT: the heap's */
@@ -42,12 +42,23 @@ static uint32_t class_of(size_t total)
     return (uint32_t)(64 - __builtin_clzl(total - 1)) - SMALLEST_BITS;
 }
 
-static void *from_heap(size_t total, uint32_t class_index)
+static size_t room_of(const struct head *head)
+{
+    return head->class_index < CLASS_COUNT ? class_bytes(head->class_index) - sizeof(*head)
+                                           : head->room;
+}
+
+static NU_NOINLINE void *from_heap(size_t total, uint32_t class_index)
 {
     struct head *head = nu_alloc(total);
     head->room = total - sizeof(*head);
     head->class_index = class_index;
     return head + 1;
+}
+
+static NU_NOINLINE void *class_from_heap(uint32_t class_index)
+{
+    return from_heap(class_bytes(class_index), class_index);
 }
 
 void *nu_small_alloc(size_t size)
@@ -59,11 +70,10 @@ void *nu_small_alloc(size_t size)
     uint32_t class_index = class_of(total);
     struct head *head = cache[class_index].free;
     if (nu_unlikely(!head))
-        return from_heap(class_bytes(class_index), class_index);
+        return class_from_heap(class_index);
     cache[class_index].free = head->next;
     cache[class_index].count--;
-    head->room = class_bytes(class_index) - sizeof(*head);
-    nu_unpoison(head + 1, head->room);
+    nu_unpoison(head + 1, room_of(head));
     return head + 1;
 }
 
@@ -78,7 +88,7 @@ void *nu_small_realloc(void *ptr, size_t size)
 {
     if (!ptr)
         return nu_small_alloc(size);
-    size_t room = ((struct head *)ptr - 1)->room;
+    size_t room = room_of((struct head *)ptr - 1);
     if (size <= room)
         return ptr;
     void *larger = nu_small_alloc(size);
@@ -97,7 +107,7 @@ void nu_small_free(void *ptr)
         nu_free(head);
         return;
     }
-    nu_poison(ptr, head->room);
+    nu_poison(ptr, room_of(head));
     head->next = cache[c].free;
     cache[c].free = head;
     cache[c].count++;

@@ -54,6 +54,12 @@ static bool fail_size(struct nu_h2_stream *stream)
     return false;
 }
 
+/* Which of the two it is. */
+static NU_NOINLINE bool fail_limit(struct nu_h2_stream *stream, size_t bytes)
+{
+    return bytes > stream->session->options->max_head_bytes ? fail_size(stream) : fail_sum(stream);
+}
+
 /* Counts a field against the limits. The pieces that a cookie comes in are one field; each costs us
  * more than the byte that it may be on the wire. */
 static bool count_field(struct nu_h2_stream *stream, enum nu_header_id id,
@@ -67,11 +73,9 @@ static bool count_field(struct nu_h2_stream *stream, enum nu_header_id id,
     stream->header_count += !is_crumb;
     if (nu_unlikely(is_crumb))
         stream->crumb_bytes += CRUMB_BYTES;
-    if (nu_unlikely(bytes > options->max_head_bytes))
-        return fail_size(stream);
     bool is_fine = stream->header_bytes + stream->crumb_bytes <= options->max_head_bytes &&
                    stream->header_count <= options->max_headers;
-    return nu_likely(is_fine) || fail_sum(stream);
+    return nu_likely(is_fine) || fail_limit(stream, bytes);
 }
 
 /* What is configured for names with an underscore; returns whether the stream may go on. */
