@@ -147,8 +147,10 @@ bool nu_exchange_start(struct nu_exchange *exchange, struct nu_headers *headers,
         return exchange->first.host != NULL;
     if (nu_unlikely(exchange->params.tunnel != NU_TUNNEL_NONE))
         nu_exchange_begin_tunnel(exchange);
-    if (ended)
+    if (ended) {
+        exchange->flags |= NU_EXCHANGE_BODILESS;
         nu_exchange_end_request(exchange);
+    }
     if (nu_likely(chosen))
         nu_attempt_begin(&exchange->first);
     return true;

@@ -35,7 +35,8 @@
     X(TIMED)      /* the clock of its timeout may run */ \
     X(RUNNING)    /* it was started */ \
     X(INTERIM)    /* an interim answer came */ \
-    X(ASKS)       /* the owner may make something else of an answer */
+    X(ASKS)       /* the owner may make something else of an answer */ \
+    X(BODILESS)   /* the request ended with its headers */
 
 enum nu_exchange_bit {
 #define X(name) NU_EXCHANGE_##name##_BIT,

@@ -65,14 +65,16 @@ void nu_exchange_send_kept(struct nu_exchange *exchange)
     settle_pending(exchange);
 }
 
+/* An empty body goes on as one: what the upstream reads is not to depend on when it was connected. */
 static void send_pending(struct nu_exchange *exchange)
 {
     struct nu_stream_encoder *encoder = nu_exchange_encoder(exchange);
     struct nu_buf data = exchange->pending;
     bool ended = nu_exchange_is_request_over(exchange);
     bool has_metadata = nu_exchange_has_metadata(exchange);
-    bool has_data = data.len || (has_metadata && ended && !exchange->request_trailers);
-    bool only_headers = ended && !has_data && !exchange->request_trailers;
+    bool ends_without = ended && !data.len && !exchange->request_trailers;
+    bool only_headers = ends_without && !has_metadata && (exchange->flags & NU_EXCHANGE_BODILESS);
+    bool has_data = data.len || (ends_without && !only_headers);
     nu_buf_init(&exchange->pending);
     if (nu_unlikely(exchange->flags & NU_EXCHANGE_WAITING)) {
         exchange->pending = data;
