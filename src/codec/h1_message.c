@@ -380,7 +380,8 @@ bool nu_h1_bears_on_framing(enum nu_header_id id)
 /* Applies them; false when the message failed. */
 static bool apply_rules(struct nu_h1_message *msg, enum nu_header_id id)
 {
-    if ((rules_of[id] & MAY_NOT_REPEAT) && nu_headers_has_id(msg->target, id)) {
+    if ((rules_of[id] & MAY_NOT_REPEAT) && nu_headers_has_id(msg->target, id) &&
+        (id != NU_HEADER_HOST || msg->is_request)) {
         fail_repeated(msg, id);
         return false;
     }

@@ -76,9 +76,9 @@ static struct nu_str choose_path(const struct nu_headers *headers, enum nu_path_
     struct nu_str path = {NULL, 0};
     if (choice != NU_PATH_CURRENT)
         path = nu_headers_get_id(headers, NU_HEADER_X_ENVOY_ORIGINAL_PATH);
-    if (choice != NU_PATH_ORIGINAL && !path.ptr)
+    if (choice != NU_PATH_ORIGINAL && !path.len)
         path = nu_headers_get_id(headers, NU_HEADER_PATH);
-    return path;
+    return path.len ? path : nu_str_make(NULL, 0);
 }
 
 /* Variant: enum nu_path_choice. Detail: enum nu_query_use. */

@@ -108,8 +108,8 @@ static void read_codec(struct nu_factory *factory, struct nu_hcm_config *config,
     h1->max_headers = DEFAULT_MAX_HEADERS;
     h1->max_head_bytes = nu_u32_or(proto->max_request_headers_kb, DEFAULT_HEAD_KB) * 1024;
     h1->allow_absolute_url = true;
-    h1->refuse_https_url =
-        nu_bool_or(proto->use_remote_address, false) && !factory->downstream_is_secure;
+    h1->refuse_https_url = nu_bool_or(proto->use_remote_address, false) &&
+                           proto->xff_num_trusted_hops == 0 && !factory->downstream_is_secure;
     h1->stream_error_on_invalid_message =
         nu_bool_or(proto->stream_error_on_invalid_http_message, false);
     if (proto->http_protocol_options)

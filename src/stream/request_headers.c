@@ -59,16 +59,16 @@ static void remove_set(struct nu_headers *headers, const struct nu_header_set *s
         nu_headers_remove_set(headers, set);
 }
 
-/* `te` says nothing but "trailers" beyond one hop. */
+/* `te` says nothing but "trailers" beyond one hop; as Envoy we leave an empty one. */
 static void sanitize_te(struct nu_headers *headers)
 {
     struct nu_str te = nu_headers_get_id(headers, NU_HEADER_TE);
-    if (nu_likely(!te.ptr))
+    if (nu_likely(!te.len))
         return;
     bool trailers = false;
     while (te.ptr) {
         struct nu_str token = nu_str_trim(nu_str_split(&te, ','));
-        trailers |= nu_str_eq_nocase(token, NU_STR("trailers"));
+        trailers |= nu_str_eq(token, NU_STR("trailers"));
     }
     if (trailers)
         nu_headers_set_id(headers, NU_HEADER_TE, NU_STR("trailers"));
@@ -215,7 +215,7 @@ static void set_user_agent(struct nu_hcm_stream *stream)
 void nu_hcm_append_via(struct nu_headers *headers, struct nu_str via)
 {
     struct nu_str present = nu_headers_get_id(headers, NU_HEADER_VIA);
-    if (present.ptr) {
+    if (present.len) {
         present = nu_arena_concat(headers->arena, present, NU_STR(", "));
         via = nu_arena_concat(headers->arena, present, via);
     }
@@ -232,16 +232,26 @@ static void set_external_address(struct nu_hcm_stream *stream)
                       nu_str_make(text, len));
 }
 
+/* Whether requests are traced is not for clients to say. */
+static void clear_trace_reason(struct nu_headers *headers, struct nu_str given)
+{
+    char *id = nu_unconst(nu_arena_dup(headers->arena, given).ptr);
+    if (nu_request_id_set_reason(id, given.len, NU_TRACE_NONE))
+        nu_headers_set_id(headers, NU_HEADER_X_REQUEST_ID, nu_str_make(id, given.len));
+}
+
 static void set_request_id(struct nu_hcm_stream *stream, bool is_edge)
 {
     const struct nu_hcm_config *config = stream->config;
     struct nu_headers *headers = &stream->request_headers;
-    bool keep = nu_headers_has_id(headers, NU_HEADER_X_REQUEST_ID) &&
-                !(is_edge && !config->preserve_external_request_id);
+    struct nu_str given = nu_headers_get_id(headers, NU_HEADER_X_REQUEST_ID);
+    bool keep = given.len && !(is_edge && !config->preserve_external_request_id);
     if (config->generate_request_id && !keep) {
         char *id = nu_arena_alloc(stream->arena, NU_REQUEST_ID_LEN);
         nu_request_id_create(id);
         nu_headers_set_id(headers, NU_HEADER_X_REQUEST_ID, nu_str_make(id, NU_REQUEST_ID_LEN));
+    } else if (is_edge && config->generate_request_id && config->pack_trace_reason) {
+        clear_trace_reason(headers, given);
     }
     stream->info.request_id = nu_headers_get_id(headers, NU_HEADER_X_REQUEST_ID);
 }
