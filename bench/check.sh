@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fails when a request costs more user instructions than the bounds below, or a cluster more than
 # 10 KiB: bench/check.sh [NUNCIO]
-# Needs valgrind, and a release build with link-time optimisation; the bounds are those of one without a
-# profile (packaging/release.sh), which takes a sixth less. The count of one build differs by
+# Needs valgrind, h2load, and a release build with link-time optimisation; the bounds are those of one
+# without a profile (packaging/release.sh), which takes a sixth less. The count of one build differs by
 # less than one in a hundred from run to run; a change that needs more than its bound says why.
 set -e
 here=$(dirname "$(realpath "$0")")
@@ -21,6 +21,7 @@ gate-denied 7150
 newconn 12800
 hosts-100 9350
 hosts-10000 9400
+h2-10 19050
 '
 for format in yaml json; do
     ./clusters.py --format $format --most 10
