@@ -302,14 +302,21 @@ static void pass_head(struct nu_h1_client *client, struct nu_h1_message *msg)
     nu_h1_message_pass_head(msg, client->decoder);
 }
 
-static void note_received(struct nu_h1_client *client, size_t bytes)
+/* Of the `before` bytes that lay there. As in Envoy what came with the end of a response, or with an
+ * error in it, is a part of it, and a head that is not whole has no fields. */
+static void note_received(struct nu_h1_client *client, size_t before)
 {
     struct nu_stream_info *info = client->decoder->info;
+    const struct nu_h1_message *msg = client->message;
     if (!info)
         return;
-    info->upstream.wire_bytes_received += bytes;
-    info->upstream.header_bytes_received += client->message->field_bytes - client->noted_fields;
-    client->noted_fields = client->message->field_bytes;
+    bool failed = msg->phase == NU_H1_FAILED;
+    bool is_last = failed || (msg->phase == NU_H1_COMPLETE && !is_interim(msg));
+    info->upstream.wire_bytes_received += is_last ? before : before - client->conn->in.len;
+    if (msg->phase == NU_H1_HEAD || (failed && !msg->head_passed))
+        return;
+    info->upstream.header_bytes_received += msg->field_bytes - client->noted_fields;
+    client->noted_fields = msg->field_bytes;
 }
 
 /* What came with a plain head is read in the same go, unless the head made its reader wait. */
@@ -320,7 +327,7 @@ static void read_on(struct nu_h1_client *client, struct nu_h1_message *msg)
     if (before == 0 || msg->phase != NU_H1_BODY || msg->second || client->conn->read_holds)
         return;
     nu_h1_message_feed_plain_body(msg, in);
-    note_received(client, before - in->len);
+    note_received(client, before);
 }
 
 /* Passes on what was parsed; the exchange may be over afterwards. */
@@ -352,7 +359,7 @@ static void read_response(struct nu_h1_client *client)
     else
         nu_h1_message_feed(msg, in);
     client->conn->needs_more = nu_h1_message_needs_more(msg);
-    note_received(client, before - in->len);
+    note_received(client, before);
     if (msg->phase == NU_H1_FAILED)
         fail_exchange(client, NU_RESET_PROTOCOL_ERROR);
     else
@@ -376,11 +383,12 @@ static void read_end(struct nu_h1_client *client)
         return;
     }
     nu_h1_message_feed_eof(msg);
-    if (msg->phase == NU_H1_COMPLETE)
+    if (msg->phase == NU_H1_COMPLETE) {
         pass_parsed(client, msg);
-    else
-        fail_exchange(client,
-                      nothing_came ? NU_RESET_CONNECTION_TERMINATION : NU_RESET_PROTOCOL_ERROR);
+        return;
+    }
+    note_received(client, client->conn->in.len);
+    fail_exchange(client, nothing_came ? NU_RESET_CONNECTION_TERMINATION : NU_RESET_PROTOCOL_ERROR);
 }
 
 static void dispatch(struct nu_codec *codec)

@@ -351,6 +351,8 @@ int nu_h1_check_response(struct nu_h1_message *msg)
         return code;
     if (no_framing && msg->content_length > 0)
         return FAIL(msg, 502, "http1.content_length_not_allowed");
+    if (nu_unlikely(no_framing && msg->has_length))
+        nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))
         tokens = read_response_connection(headers);
     decide_keep_alive(msg, tokens);
