@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Accepting and the life of accepted connections.
- *
- * Readiness is worth `accept_burst` accepts: it doubles while all of them succeed and halves when
- * the queue runs dry, so a single connection costs one accept and a flood is taken in gulps.
- */
+/* Accepting and the life of accepted connections. */
 #include "net/listener.h"
 
 #include <errno.h>
@@ -431,14 +426,10 @@ static bool accept_one(struct nu_worker_listener *wl, int fd, uint8_t index)
     return is_passing_error(errno);
 }
 
-static void adapt_burst(struct nu_worker_listener *wl, uint32_t accepted)
+static uint32_t max_burst(const struct nu_worker_listener *wl)
 {
     uint32_t limit = wl->listener->config->max_accepts_per_event;
-    uint32_t max = limit && limit < MAX_ACCEPT_BURST ? limit : MAX_ACCEPT_BURST;
-    if (accepted == wl->accept_burst)
-        wl->accept_burst = wl->accept_burst * 2 < max ? wl->accept_burst * 2 : max;
-    else if (wl->accept_burst > 1)
-        wl->accept_burst /= 2;
+    return limit && limit < MAX_ACCEPT_BURST ? limit : MAX_ACCEPT_BURST;
 }
 
 static void on_acceptable(int fd, short what, void *arg)
@@ -449,10 +440,10 @@ static void on_acceptable(int fd, short what, void *arg)
     while (nu_io_fd(&wl->accept_io[index]) != fd)
         index++;
     uint32_t accepted = 0;
-    while (accepted < wl->accept_burst && accept_one(wl, fd, index))
+    while (accepted < wl->accept_burst.size && accept_one(wl, fd, index))
         accepted++;
     nu_histogram_record(&wl->stats->connections_accepted_per_socket_event, accepted);
-    adapt_burst(wl, accepted);
+    nu_accept_burst_learn(&wl->accept_burst, accepted, max_burst(wl));
 }
 
 struct nu_worker_listener *nu_worker_listener_create(struct nu_listener *listener,
@@ -463,7 +454,7 @@ struct nu_worker_listener *nu_worker_listener_create(struct nu_listener *listene
     wl->listener = listener;
     wl->loop = loop;
     wl->worker_set = worker_set;
-    wl->accept_burst = 1;
+    nu_accept_burst_init(&wl->accept_burst);
     nu_list_init(&wl->connections);
     nu_list_init(&wl->inspections);
     nu_timer_init(&wl->throttle_timer, on_throttle_end);

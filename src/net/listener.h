@@ -14,6 +14,7 @@
 #define NU_NET_LISTENER_H
 
 #include "http/stream_info.h"
+#include "net/accept_burst.h"
 #include "net/drain.h"
 #include "net/filter_chain_map.h"
 #include "net/listener_filter.h"
@@ -118,7 +119,7 @@ struct nu_worker_listener {
     struct nu_list connections;
     struct nu_list inspections;        /* sockets that listener filters look at */
     _Atomic uint32_t connection_count; /* written by the worker alone */
-    uint32_t accept_burst;             /* how many accepts a readiness is worth, adaptive */
+    struct nu_accept_burst accept_burst;
     bool accepting;
     bool is_started;
     bool throttled; /* out of descriptors: accepting rests for a moment */

@@ -112,6 +112,29 @@ def test_a_denied_request_is_one_read_one_write_and_a_wait(nuncio, origin, trace
     assert set(calls) <= {"recvfrom", "sendto", "restart_syscall"}
 
 
+def test_a_connection_of_one_request_asks_for_nothing_in_vain(nuncio, origin, trace):
+    proxy = nuncio(PROXY, "--concurrency", "1", origin=origin().port)
+
+    def connect():
+        client = proxy.connect()
+        client.send(GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+        client.wait_end()
+        client.close()
+
+    for _ in range(5):
+        connect()
+    with trace(proxy) as traced:
+        for _ in range(REQUESTS):
+            connect()
+    calls = traced.busiest()
+    # Now and then it looks for a second connection, the less often the more of them were single.
+    assert REQUESTS <= calls.pop("accept4") <= REQUESTS + 6
+    assert calls.pop("epoll_wait") <= 3 * REQUESTS + 2
+    calls.pop("restart_syscall", None)
+    assert calls == {"epoll_ctl": 2 * REQUESTS, "recvfrom": 2 * REQUESTS, "sendto": 2 * REQUESTS,
+                     "close": REQUESTS}
+
+
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory):
     if not shutil.which("openssl"):
