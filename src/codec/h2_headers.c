@@ -159,11 +159,17 @@ bool nu_h2_headers_add(struct nu_h2_stream *stream, struct nu_str name, struct n
     return true;
 }
 
-/* A cookie that came in pieces is whole again, behind the other fields, as Envoy has it. */
+/* A cookie that came in pieces is whole again, behind the other fields and without the empty pieces it
+ * begins with, as Envoy has it. */
 static void join_cookie(struct nu_headers *headers)
 {
+    struct nu_header *first = nu_headers_find_id(headers, NU_HEADER_COOKIE);
+    if (nu_likely(!first))
+        return;
+    for (; first && !first->value.len; first = nu_headers_find_id(headers, NU_HEADER_COOKIE))
+        nu_headers_remove_entry(headers, first);
     struct nu_str cookie = nu_headers_join_id(headers, NU_HEADER_COOKIE, NU_STR("; "));
-    if (nu_likely(!cookie.ptr))
+    if (!cookie.ptr)
         return;
     nu_headers_remove_id(headers, NU_HEADER_COOKIE);
     nu_headers_add_id(headers, NU_HEADER_COOKIE, cookie);

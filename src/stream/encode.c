@@ -115,8 +115,10 @@ void nu_hcm_encode_1xx(struct nu_filter_chain *chain, struct nu_headers *headers
 {
     struct nu_hcm_stream *stream = nu_hcm_stream_of_chain(chain);
     /* The upstream's interim responses go on only where that is asked for. */
-    if (stream->conn && stream->config->proxy_100_continue)
-        nu_hcm_send_1xx(stream, headers);
+    if (!stream->conn || !stream->config->proxy_100_continue)
+        return;
+    nu_hcm_mutate_interim(stream, headers);
+    nu_hcm_send_1xx(stream, headers);
 }
 
 /* Whether a response can end with this: filters may write what they like. */

@@ -58,14 +58,19 @@ static bool tells_request_id(const struct nu_hcm_stream *stream)
             nu_headers_has_id(&stream->request_headers, NU_HEADER_X_ENVOY_FORCE_TRACE));
 }
 
+void nu_hcm_mutate_interim(struct nu_hcm_stream *stream, struct nu_headers *headers)
+{
+    remove_hop_by_hop(stream, headers);
+    if (nu_unlikely(tells_request_id(stream)))
+        nu_headers_set_id(headers, NU_HEADER_X_REQUEST_ID, stream->info.request_id);
+}
+
 void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *headers)
 {
     const struct nu_hcm_config *config = stream->config;
     set_date(stream, headers);
     set_server(config, headers);
-    remove_hop_by_hop(stream, headers);
-    if (nu_unlikely(tells_request_id(stream)))
-        nu_headers_set_id(headers, NU_HEADER_X_REQUEST_ID, stream->info.request_id);
+    nu_hcm_mutate_interim(stream, headers);
     if (nu_unlikely(config->via.len))
         nu_hcm_append_via(headers, config->via);
 }

@@ -209,6 +209,8 @@ void nu_hcm_mutate_request(struct nu_hcm_stream *stream);
 void nu_hcm_append_via(struct nu_headers *headers, struct nu_str via);
 /* 4.3: removes hop-by-hop headers, adds date, server, via and the request id. */
 void nu_hcm_mutate_response(struct nu_hcm_stream *stream, struct nu_headers *headers);
+/* The same of an interim response, which gets nothing but the request id. */
+void nu_hcm_mutate_interim(struct nu_hcm_stream *stream, struct nu_headers *headers);
 
 /* --- client_cert.c --- */
 
