@@ -388,6 +388,18 @@ static bool apply_rules(struct nu_h1_message *msg, enum nu_header_id id)
     return !nu_h1_bears_on_framing(id) || look_at_framing(msg, id);
 }
 
+/* A name that comes again goes on as it was spelt first, as Envoy has it. */
+static NU_NOINLINE const char *first_spelling(const struct nu_headers *headers, struct nu_str name,
+                                              const char *present)
+{
+    nu_headers_for_each(header, headers)
+    {
+        if (header->original_name && nu_str_eq(header->name, name))
+            return header->original_name;
+    }
+    return present;
+}
+
 /* Takes over the field line that was read; false when the message failed. */
 static NU_NOINLINE bool take_field(struct nu_h1_message *msg)
 {
@@ -414,6 +426,8 @@ static NU_NOINLINE bool take_field(struct nu_h1_message *msg)
         if (nu_unlikely(nu_headers_has_id(msg->target, id)))
             msg->has_repeated |= nu_header_set_has(msg->joined, id);
     }
+    if (nu_unlikely(original != NULL))
+        original = first_spelling(msg->target, name, original);
     nu_headers_add_ref(msg->target, id, name, value)->original_name = original;
     return true;
 }

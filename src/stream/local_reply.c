@@ -89,8 +89,12 @@ static bool map_reply(struct nu_hcm_stream *stream, struct nu_headers *headers,
     if (nu_likely(!stream->config->local_replies))
         return false;
     struct nu_str before = nu_headers_get_id(headers, NU_HEADER_CONTENT_TYPE);
+    /* What was read of a request that could not be is not to be used. */
+    struct nu_headers none;
+    nu_headers_init(&none, stream->arena, 0);
+    bool has_request = nu_stream_has(stream, NU_STREAM_HEADERS_SEEN);
     struct nu_format_context context = {
-        .request_headers = &stream->request_headers,
+        .request_headers = has_request ? &stream->request_headers : &none,
         .response_headers = headers,
         .info = &stream->info,
         .local_reply_body = parts->body,
