@@ -174,19 +174,36 @@ def test_a_tls_connection_of_one_request_asks_for_nothing_in_vain(nuncio, origin
     assert calls["sendto"] + calls["sendmsg"] <= 3 * REQUESTS
 
 
-@pytest.fixture(scope="session")
-def count_allocs(plain_binary, tmp_path_factory):
-    """What counts the allocations of a nuncio: its environment, and a function for the count."""
-    folder = tmp_path_factory.mktemp("allocs")
-    library, counter = folder / "count_allocs.so", folder / "count"
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
-                    TOOLS / "count_allocs.c"], check=True)
+def counter_of(name, folder):
+    """What counts something of a nuncio, as tests/tools/NAME.c says: its environment, and a function for
+    the count."""
+    library, counter = folder / f"{name}.so", folder / "count"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, TOOLS / f"{name}.c"],
+                   check=True)
     counter.write_bytes(bytes(8))
 
     def count():
         return struct.unpack("=Q", counter.read_bytes())[0]
 
-    return {"LD_PRELOAD": str(library), "COUNT_ALLOCS": str(counter)}, count
+    return {"LD_PRELOAD": str(library), name.upper(): str(counter)}, count
+
+
+def test_openssl_is_called_only_with_something_to_go_on_with(nuncio, origin, plain_binary, pki,
+                                                             tmp_path):
+    environment, count = counter_of("count_tls_reads", tmp_path)
+    proxy = nuncio(serving(pki), "--concurrency", "1", env=environment, origin=origin().port)
+    client = Client(pki, proxy.port("main"))
+    client.get()
+    before = count()
+    assert 0 < before <= 4   # Hello, which it answers and asks for more; Finished; the request
+    for _ in range(REQUESTS):
+        client.get()
+    assert count() == before + REQUESTS
+
+
+@pytest.fixture(scope="session")
+def count_allocs(plain_binary, tmp_path_factory):
+    return counter_of("count_allocs", tmp_path_factory.mktemp("allocs"))
 
 
 def fewest_allocations(count, work):
