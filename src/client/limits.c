@@ -27,7 +27,7 @@ static const struct nu_header_set other_headers = NU_HEADER_SET_OF(OTHER_NAMES);
 static bool number_header(const struct nu_headers *headers, enum nu_header_id id, uint64_t *out)
 {
     struct nu_str text = nu_headers_get_id(headers, id);
-    return text.ptr && nu_str_to_u64(text, out) == NU_OK;
+    return text.ptr && nu_header_number(text, out);
 }
 
 /* --- Retries ---------------------------------------------------------------------------------- */
@@ -66,8 +66,7 @@ static void read_status_codes(struct nu_retry_rules *rules, struct nu_headers *h
     rules->status_codes = codes;
     while (list.ptr) {
         uint64_t code;
-        if (nu_str_to_u64(nu_str_trim(nu_str_split(&list, ',')), &code) == NU_OK &&
-            code <= UINT32_MAX)
+        if (nu_header_number(nu_str_trim(nu_str_split(&list, ',')), &code) && code <= UINT32_MAX)
             codes[rules->status_code_count++] = (uint32_t)code;
     }
 }

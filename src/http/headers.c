@@ -139,6 +139,13 @@ void nu_headers_set_number(struct nu_headers *headers, enum nu_header_id id, uin
     nu_headers_set_id(headers, id, nu_str_make(text, nu_u64_to_chars(value, text)));
 }
 
+bool nu_header_number(struct nu_str value, uint64_t *out)
+{
+    if (nu_str_starts_with(value, NU_STR("+")))
+        value = nu_str_skip(value, 1);
+    return nu_str_to_u64(value, out) == NU_OK;
+}
+
 void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id)
 {
     uint32_t index = headers->first[id];

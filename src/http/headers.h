@@ -193,6 +193,9 @@ static inline bool nu_headers_try_new(struct nu_headers *headers, enum nu_header
 void nu_headers_set_id(struct nu_headers *headers, enum nu_header_id id, struct nu_str value);
 /* The same for a number, written in the map's arena. */
 void nu_headers_set_number(struct nu_headers *headers, enum nu_header_id id, uint64_t value);
+/* The number that a value is: decimal digits, behind a plus or none, as Envoy reads those of its own
+ * headers. False if it is something else. */
+NU_MUST_USE bool nu_header_number(struct nu_str value, uint64_t *out);
 void nu_headers_remove_id_slow(struct nu_headers *headers, enum nu_header_id id);
 
 /* Removes every entry of a known name. */

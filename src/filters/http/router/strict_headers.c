@@ -5,7 +5,7 @@
 static bool is_number(struct nu_str value)
 {
     uint64_t number;
-    return nu_str_to_u64(value, &number) == NU_OK;
+    return nu_header_number(value, &number);
 }
 
 static bool is_retry_on(struct nu_str value)
