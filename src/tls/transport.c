@@ -37,6 +37,7 @@ struct tls_transport {
     struct nu_buf cipher_out;
     unsigned fills;       /* of this read */
     unsigned key_updates; /* of the peer since its last data */
+    int raw_error;        /* of the socket, which tells it once; 0 for none */
     int verify_error;     /* X509_V_OK unless the peer's certificate was refused */
     bool is_for_name;     /* one that the configuration does not know */
     bool is_hungry;       /* OpenSSL has used up all it was given, and asks for more */
@@ -254,6 +255,10 @@ static ssize_t fill(struct tls_transport *tls)
         errno = ENOBUFS;
         return -1;
     }
+    if (nu_unlikely(tls->raw_error)) {
+        errno = tls->raw_error;
+        return -1;
+    }
     /* Of what came since an event tells, as it does in the next turn of a socket still readable. */
     if (tls->is_empty || nu_unlikely(++tls->fills > FILLS_PER_READ)) {
         errno = EAGAIN;
@@ -271,12 +276,14 @@ static ssize_t fill(struct tls_transport *tls)
     nu_block_unref(block);
     if (n == 0)
         tls->raw_eof = true;
+    else if (error != EAGAIN && error != EINTR)
+        tls->raw_error = error;
     errno = error;
     return n;
 }
 
 enum step {
-    STEP_MORE,   /* try again: there is new input */
+    STEP_MORE,   /* go on */
     STEP_WAIT,   /* nothing to be had now */
     STEP_END,    /* the peer ended its side */
     STEP_FAILED, /* errno says why */
@@ -306,8 +313,10 @@ static enum step feed(struct tls_transport *tls)
 static enum step after_shortage(struct tls_transport *tls, int result)
 {
     int error = SSL_get_error(tls->ssl, result);
-    if (error == SSL_ERROR_ZERO_RETURN)
+    if (error == SSL_ERROR_ZERO_RETURN) {
+        tls->is_hungry = false; /* it says so again */
         return STEP_END;
+    }
     if (error == SSL_ERROR_WANT_READ && !tls->raw_eof) {
         tls->is_hungry = true;
         return STEP_MORE;

@@ -27,6 +27,7 @@ struct fixture {
     SSL *client;
     int peer;
     unsigned closed;
+    enum nu_close_reason reason;
     size_t received;
     struct nu_strbuf failure;
 };
@@ -49,8 +50,8 @@ static void ignore(struct nu_connection *conn)
 
 static void on_closed(struct nu_connection *conn, enum nu_close_reason reason)
 {
-    (void)reason;
     fixture_of(conn)->closed++;
+    fixture_of(conn)->reason = reason;
     if (nu_connection_transport_failure(conn))
         nu_strbuf_add_cstr(&fixture_of(conn)->failure, nu_connection_transport_failure(conn));
 }
@@ -115,6 +116,7 @@ static void setup(struct fixture *f)
 {
     int fds[2];
     signal(SIGPIPE, SIG_IGN);
+    alarm(60); /* what does not come fails a test */
     f->arena = nu_arena_create();
     f->stats = nu_stats_create();
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
@@ -210,6 +212,55 @@ TEST(key_updates_without_data_are_borne_up_to_the_number_that_boringssl_bears)
     check_key_updates(SSL_KEY_UPDATE_REQUESTED, 32, true);
     check_key_updates(SSL_KEY_UPDATE_NOT_REQUESTED, 33, false);
     check_key_updates(SSL_KEY_UPDATE_REQUESTED, 33, false);
+}
+
+/* Sends so many bytes of records. */
+static void send_records(struct fixture *f, size_t bytes)
+{
+    enum { PIECE = 8192, AROUND = 22 }; /* of a record's data */
+    static const char zeros[2 * PIECE];
+    while (bytes > 0) {
+        size_t record = bytes > 2 * PIECE ? PIECE : bytes;
+        assert_true(SSL_write(f->client, zeros, (int)(record - AROUND)) > 0);
+        bytes -= record;
+    }
+}
+
+static void run_until_end(struct fixture *f)
+{
+    while (!f->conn.read_eof && !f->closed)
+        nu_loop_run_once(f->loop);
+}
+
+/* At which the socket is read once more, behind bytes that are passed on first. */
+TEST(an_end_behind_a_full_block_is_not_forgotten)
+{
+    size_t block = nu_block_size(NU_BLOCK_LARGE);
+    for (size_t more = 0; more < 64; more++) {
+        struct fixture f = {0};
+        setup(&f);
+        send_records(&f, block + more - 32);
+        assert_true(SSL_shutdown(f.client) >= 0);
+        run_until_end(&f);
+        assert_true(f.conn.read_eof);
+        assert_true(f.received > block / 2);
+        teardown(&f);
+    }
+}
+
+/* The kernel tells an error of the socket once. */
+TEST(a_reset_behind_a_full_block_is_no_end)
+{
+    struct fixture f = {0};
+    setup(&f);
+    send_records(&f, nu_block_size(NU_BLOCK_LARGE));
+    close(f.peer); /* with a ticket that was not read: a reset */
+    f.peer = -1;
+    run_until_end(&f);
+    assert_int_equal(f.closed, 1);
+    assert_int_equal(f.reason, NU_CLOSED_RESET);
+    assert_true(f.received > 0);
+    teardown(&f);
 }
 
 static void check_cipher(struct fixture f, const char *expected)
