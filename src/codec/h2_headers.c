@@ -159,20 +159,33 @@ bool nu_h2_headers_add(struct nu_h2_stream *stream, struct nu_str name, struct n
     return true;
 }
 
+/* How many pieces of a cookie are empty before the first that is not. */
+static size_t count_empty_crumbs(const struct nu_headers *headers)
+{
+    size_t count = 0;
+    nu_headers_for_each(header, headers)
+    {
+        if (header->id != NU_HEADER_COOKIE)
+            continue;
+        if (header->value.len)
+            break;
+        count++;
+    }
+    return count;
+}
+
 /* A cookie that came in pieces is whole again, behind the other fields and without the empty pieces it
  * begins with, as Envoy has it. */
 static void join_cookie(struct nu_headers *headers)
 {
-    struct nu_header *first = nu_headers_find_id(headers, NU_HEADER_COOKIE);
-    if (nu_likely(!first))
+    struct nu_str separator = NU_STR("; ");
+    struct nu_str cookie = nu_headers_join_id(headers, NU_HEADER_COOKIE, separator);
+    if (nu_likely(!cookie.ptr))
         return;
-    for (; first && !first->value.len; first = nu_headers_find_id(headers, NU_HEADER_COOKIE))
-        nu_headers_remove_entry(headers, first);
-    struct nu_str cookie = nu_headers_join_id(headers, NU_HEADER_COOKIE, NU_STR("; "));
-    if (!cookie.ptr)
-        return;
+    size_t skipped = count_empty_crumbs(headers) * separator.len;
     nu_headers_remove_id(headers, NU_HEADER_COOKIE);
-    nu_headers_add_id(headers, NU_HEADER_COOKIE, cookie);
+    if (skipped < cookie.len)
+        nu_headers_add_id(headers, NU_HEADER_COOKIE, nu_str_skip(cookie, skipped));
 }
 
 static void join_fields(struct nu_h2_stream *stream, struct nu_headers *headers)
@@ -317,8 +330,8 @@ struct nu_h2_fields *nu_h2_fields_copy(const struct nu_headers *trailers)
     struct nu_h2_fields fields = nu_h2_fields_of(trailers, NU_H2_TRAILERS);
     size_t bytes = sizeof(fields) + fields.count * sizeof(nghttp2_nv);
     for (size_t i = 0; i < fields.count; i++)
-        bytes +=
-            fields.fields[i].namelen * has_own_name(&fields.fields[i]) + fields.fields[i].valuelen;
+        bytes += fields.fields[i].valuelen +
+                 (has_own_name(&fields.fields[i]) ? fields.fields[i].namelen : 0);
     struct nu_h2_fields *copy = nu_small_alloc(bytes);
     copy->fields = (nghttp2_nv *)(copy + 1);
     copy->count = fields.count;
