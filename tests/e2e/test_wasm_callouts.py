@@ -2,7 +2,9 @@
 """Calls of proxy-wasm guests to clusters: tests/guests/callouts.c calls what the headers of a request
 say and shows what it was told. The answers are those of Envoy 1.36.4 to the same guest, but where a
 comment says otherwise."""
+import functools
 import re
+import threading
 
 import pytest
 
@@ -34,13 +36,14 @@ def next_end(peer):
     return len(peer.received) if peer.end != "open" else message_end(peer.received, peer.used, False)
 
 
-def answer(peer):
-    """The called cluster: what the path says."""
+def answer(peer, hold=lambda: None):
+    """The called cluster: what the path says, once `hold` lets it."""
     while True:
         start = peer.used
         peer.wait("request or end", lambda: next_end(peer), IDLE_SECONDS)
         if peer.end != "open":
             return
+        hold()
         method, path = bytes(peer.received[start:]).split()[:2]
         if path == b"/never":
             peer.wait_end()
@@ -66,8 +69,8 @@ def answer(peer):
 
 def starter(nuncio, origin):
     def start(*plugins, clusters=CLUSTERS, arguments=("--concurrency", "1"), extra="",
-              script=None):
-        upstream, called = origin(script), origin(answer)
+              script=None, answers=answer):
+        upstream, called = origin(script), origin(answers)
         text = behind(*(plugins or (plugin(code=GUEST),))) + clusters + extra
         process = nuncio(text, *arguments, origin=upstream.port, called=called.port)
         process.upstream, process.called = upstream, called
@@ -240,14 +243,18 @@ def test_a_call_from_a_tick(proxy):
 
 
 def test_requests_of_several_workers_call_at_once(proxy):
-    running = proxy(arguments=("--concurrency", "4"))
+    """All requests of a VM share the guest's text: one that comes empties it, so no call is answered
+    before all are made, and what one request is told may be another one's."""
+    all_made = threading.Barrier(100)
+    running = proxy(arguments=("--concurrency", "4"),
+                    answers=functools.partial(answer, hold=lambda: all_made.wait(IDLE_SECONDS)))
     clients = [running.connect() for _ in range(20)]
     for client in clients:
         client.send(b"GET / HTTP/1.1\r\nhost: a\r\ncall: called\r\ntimes: 5\r\n\r\n")
     for client in clients:
         client.wait_message(is_response=True)
-    # A VM's requests share the guest's text: what one is told may be another one's.
-    assert sum(client.received.count(b"body 0 hello") for client in clients) == 100
+    texts = b"".join(bytes(client.received) for client in clients)
+    assert texts.count(b"body 0 hello") == 100, texts
 
 
 # --- What becomes of the stream (68, 69) -----------------------------------------------------------
