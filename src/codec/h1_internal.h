@@ -63,13 +63,16 @@ struct nu_h1_message {
     const char *head;            /* first byte of the head or trailer section */
     uint32_t parsed;             /* bytes that hold no end of the first line */
     uint32_t header_count;
-    uint32_t field_bytes; /* of all fields, as Envoy counts header bytes */
-    uint16_t underscores; /* names with an underscore that were dropped or refused */
-    uint16_t interims;    /* interim responses that came before this head */
-    uint16_t status;      /* of a response, once its first line was read */
-    uint8_t http_minor;   /* of the version, like the status */
-    uint8_t phase;        /* enum nu_h1_phase */
-    uint8_t asks;         /* enum nu_h1_ask, of the request; for a response the question */
+    uint32_t field_bytes;  /* of all fields, as Envoy counts header bytes */
+    uint16_t underscores;  /* names with an underscore that were dropped or refused */
+    uint16_t interims;     /* interim responses that came before this head */
+    uint16_t status;       /* of a response, once its first line was read */
+    uint8_t http_minor;    /* of the version, like the status */
+    uint8_t phase;         /* enum nu_h1_phase */
+    uint8_t asks;          /* enum nu_h1_ask, of the request; for a response the question */
+    bool is_refused;       /* FAILED by a rule: nothing in it was unreadable */
+    bool has_wrong_coding; /* a Transfer-Encoding that is not "chunked", or more than one */
+    bool ends_chunked;     /* the last one is "chunked" */
     bool is_chunked;
     bool has_length;      /* a Content-Length frames the body */
     bool has_repeated;    /* fields of the section are to be joined when it is complete */

@@ -323,12 +323,13 @@ bool nu_h1_is_plain_field(enum nu_header_id id, struct nu_str value)
     return true;
 }
 
-static NU_NOINLINE void fail_repeated(struct nu_h1_message *msg, enum nu_header_id id)
+/* Takes note of a Transfer-Encoding. One that is none of ours is refused when the head is whole: what
+ * else it says bears on how. */
+static void note_coding(struct nu_h1_message *msg, struct nu_str value)
 {
-    if (id == NU_HEADER_TRANSFER_ENCODING)
-        nu_h1_message_fail(msg, 501, NU_STR("http1.invalid_transfer_encoding"));
-    else
-        fail_syntax(msg);
+    msg->ends_chunked = nu_str_eq_nocase(value, NU_STR("chunked"));
+    msg->has_wrong_coding |=
+        !msg->ends_chunked || nu_headers_has_id(msg->headers, NU_HEADER_TRANSFER_ENCODING);
 }
 
 /* Takes note of a field that bears on framing; false when the message failed. */
@@ -337,6 +338,8 @@ static bool look_at_framing(struct nu_h1_message *msg, enum nu_header_id id)
     struct nu_str value = msg->field.value;
     if (msg->phase != NU_H1_HEAD)
         return true;
+    if (id == NU_HEADER_TRANSFER_ENCODING)
+        note_coding(msg, value);
     if (nu_likely(!msg->second)) {
         if (nu_h1_is_plain_field(id, value))
             return true;
@@ -360,13 +363,13 @@ static bool may_keep_name(struct nu_h1_message *msg, struct nu_str name)
     return false;
 }
 
-/* Names with rules of their own. Three say one thing about a message: even equal or empty ones are
+/* Names with rules of their own. Two say one thing about a message: even equal or empty ones are
  * read in more ways than one. */
 enum { BEARS_ON_FRAMING = 1, MAY_NOT_REPEAT = 2 };
 static const uint8_t rules_of[NU_HEADER_ID_COUNT] = {
     [NU_HEADER_HOST] = MAY_NOT_REPEAT,
     [NU_HEADER_CONTENT_LENGTH] = MAY_NOT_REPEAT | BEARS_ON_FRAMING,
-    [NU_HEADER_TRANSFER_ENCODING] = MAY_NOT_REPEAT | BEARS_ON_FRAMING,
+    [NU_HEADER_TRANSFER_ENCODING] = BEARS_ON_FRAMING,
     [NU_HEADER_CONNECTION] = BEARS_ON_FRAMING,
     [NU_HEADER_PROXY_CONNECTION] = BEARS_ON_FRAMING,
     [NU_HEADER_UPGRADE] = BEARS_ON_FRAMING,
@@ -382,7 +385,7 @@ static bool apply_rules(struct nu_h1_message *msg, enum nu_header_id id)
 {
     if ((rules_of[id] & MAY_NOT_REPEAT) && nu_headers_has_id(msg->target, id) &&
         (id != NU_HEADER_HOST || msg->is_request)) {
-        fail_repeated(msg, id);
+        fail_syntax(msg);
         return false;
     }
     return !nu_h1_bears_on_framing(id) || look_at_framing(msg, id);

@@ -8,7 +8,19 @@
 #include "http/authority.h"
 #include "http/url.h"
 
-#define FAIL(msg, status, details) nu_h1_message_fail(msg, status, NU_STR(details))
+#define REFUSE(msg, status, details) refuse(msg, status, NU_STR(details))
+
+/* For what is wrong with a head that can be read. */
+static int refuse(struct nu_h1_message *msg, uint32_t status, struct nu_str details)
+{
+    msg->is_refused = true;
+    return nu_h1_message_fail(msg, status, details);
+}
+
+static int fail_syntax(struct nu_h1_message *msg, uint32_t status)
+{
+    return nu_h1_message_fail(msg, status, NU_STR("http1.codec_error"));
+}
 
 /* Envoy's limits on what a Connection header may name. */
 enum { MAX_NOMINATED = 10 };
@@ -105,32 +117,31 @@ static void decide_keep_alive(struct nu_h1_message *msg, struct connection_token
 static int check_framing(struct nu_h1_message *msg)
 {
     struct nu_headers *headers = msg->headers;
-    struct nu_str coding = nu_headers_get_id(headers, NU_HEADER_TRANSFER_ENCODING);
     size_t lengths = nu_headers_count_id(headers, NU_HEADER_CONTENT_LENGTH);
     msg->is_chunked = false;
     msg->has_length = false;
     msg->content_length = 0;
-    if (coding.ptr) {
-        if (lengths && !msg->options->allow_chunked_length)
-            return FAIL(msg, 400, "http1.content_length_and_chunked_not_allowed");
-        if (!nu_str_eq_nocase(coding, NU_STR("chunked")))
-            return FAIL(msg, 501, "http1.invalid_transfer_encoding");
+    if (nu_headers_has_id(headers, NU_HEADER_TRANSFER_ENCODING)) {
+        if (lengths && !(msg->options->allow_chunked_length && msg->ends_chunked))
+            return REFUSE(msg, 400, "http1.content_length_and_chunked_not_allowed");
+        if (msg->has_wrong_coding)
+            return REFUSE(msg, 501, "http1.invalid_transfer_encoding");
         if (msg->http_minor == 0)
-            return FAIL(msg, 400, "http1.codec_error");
+            return fail_syntax(msg, 400);
         nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
         lengths = 0;
         msg->is_chunked = true;
         msg->chunks = (struct nu_h1_chunks){0};
     }
     if (lengths > 1)
-        return FAIL(msg, 400, "http1.codec_error");
+        return fail_syntax(msg, 400);
     if (lengths) {
         if (!nu_headers_read_length(headers, &msg->content_length))
-            return FAIL(msg, 400, "http1.codec_error");
+            return fail_syntax(msg, 400);
         msg->has_length = true;
     }
     if (nu_unlikely(msg->second != NULL) && !nu_h1_second_agrees(msg))
-        return FAIL(msg, 400, "http1.codec_error");
+        return fail_syntax(msg, 400);
     return 0;
 }
 
@@ -168,7 +179,7 @@ static int take_host(struct nu_h1_message *msg, struct nu_str from_target)
     if (from_target.ptr)
         host = from_target;
     if (!nu_authority_is_valid(host, true))
-        return FAIL(msg, 400, "http.invalid_authority");
+        return REFUSE(msg, 400, "http.invalid_authority");
     if (host.ptr)
         nu_headers_fill_first(headers, NU_PLACE_AUTHORITY, NU_HEADER_AUTHORITY, host);
     if (nu_unlikely(original))
@@ -180,18 +191,18 @@ static int fail_target(struct nu_h1_message *msg, enum nu_target_result result)
 {
     switch (result) {
     case NU_TARGET_INVALID_CHARACTERS:
-        return FAIL(msg, 400, "http1.invalid_characters");
+        return nu_h1_message_fail(msg, 400, NU_STR("http1.invalid_characters"));
     case NU_TARGET_INVALID_URL:
-        return FAIL(msg, 400, "http1.invalid_url");
+        return REFUSE(msg, 400, "http1.invalid_url");
     case NU_TARGET_INVALID_SCHEME:
-        return FAIL(msg, 400, "http1.invalid_scheme");
+        return REFUSE(msg, 400, "http1.invalid_scheme");
     case NU_TARGET_MALFORMED:
     case NU_TARGET_ORIGIN:
     case NU_TARGET_ABSOLUTE:
     case NU_TARGET_CONNECT:
         break;
     }
-    return FAIL(msg, 400, "http1.codec_error");
+    return fail_syntax(msg, 400);
 }
 
 /* The forms of a request target (RFC 9112 3.2); a host in it goes before the Host header. */
@@ -207,7 +218,7 @@ static NU_NOINLINE int read_any_target(struct nu_h1_message *msg, struct nu_str 
         return take_host(msg, nu_str_make(NULL, 0));
     case NU_TARGET_ABSOLUTE:
         if (url.scheme.len == 5 && msg->options->refuse_https_url)
-            return FAIL(msg, 403, "http1.https_url_on_plaintext_connection");
+            return REFUSE(msg, 403, "http1.https_url_on_plaintext_connection");
         nu_headers_fill_first(headers, NU_PLACE_SCHEME, NU_HEADER_SCHEME,
                               url.scheme.len == 5 ? NU_STR("https") : NU_STR("http"));
         nu_headers_fill_first(headers, NU_PLACE_PATH, NU_HEADER_PATH, url.path);
@@ -232,9 +243,9 @@ static int read_target(struct nu_h1_message *msg, struct nu_str method)
 static int check_connect(struct nu_h1_message *msg)
 {
     if (msg->is_chunked)
-        return FAIL(msg, 501, "http1.invalid_transfer_encoding");
+        return REFUSE(msg, 501, "http1.invalid_transfer_encoding");
     if (msg->content_length > 0)
-        return FAIL(msg, 400, "http1.body_disallowed");
+        return REFUSE(msg, 400, "http1.body_disallowed");
     nu_headers_remove_id(msg->headers, NU_HEADER_CONTENT_LENGTH);
     msg->asks = NU_H1_ASKS_CONNECT;
     return 0;
@@ -260,7 +271,7 @@ static int check_upgrade(struct nu_h1_message *msg)
         nu_headers_remove_id(headers, NU_HEADER_HTTP2_SETTINGS);
     else if (msg->http_minor >= 1 && nu_h1_names_upgrade(headers)) {
         msg->asks = NU_H1_ASKS_UPGRADE;
-        return msg->is_chunked ? FAIL(msg, 501, "http1.invalid_transfer_encoding") : 0;
+        return msg->is_chunked ? REFUSE(msg, 501, "http1.invalid_transfer_encoding") : 0;
     }
     nu_headers_remove_id(headers, NU_HEADER_UPGRADE);
     return 0;
@@ -282,10 +293,10 @@ int nu_h1_check_request(struct nu_h1_message *msg)
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))
         tokens = read_connection(msg);
     if (nu_unlikely(tokens.is_rejected))
-        return FAIL(msg, 400, "http1.connection_header_rejected");
+        return REFUSE(msg, 400, "http1.connection_header_rejected");
     decide_keep_alive(msg, tokens);
     if (nu_unlikely(msg->second != NULL) && !is_known_method(method))
-        return FAIL(msg, 400, "http1.codec_error");
+        return fail_syntax(msg, 400);
     nu_headers_fill_first(headers, NU_PLACE_METHOD, NU_HEADER_METHOD, method);
     code = read_target(msg, method);
     if (code)
@@ -323,7 +334,7 @@ static int check_granting(struct nu_h1_message *msg, uint32_t status)
     struct nu_headers *headers = msg->headers;
     if (status == 101 &&
         (!nu_h1_names_upgrade(headers) || nu_headers_has_id(headers, NU_HEADER_TRANSFER_ENCODING)))
-        return FAIL(msg, 502, "http1.codec_error");
+        return fail_syntax(msg, 502);
     nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
     nu_headers_remove_id(headers, NU_HEADER_TRANSFER_ENCODING);
     put_status(msg);
@@ -343,14 +354,14 @@ int nu_h1_check_response(struct nu_h1_message *msg)
     if (nu_unlikely(msg->asks != NU_H1_ASKS_NOTHING) && nu_h1_opens_tunnel(msg->asks, status))
         return check_granting(msg, status);
     if (status < 100 || status > 599 || status == 101)
-        return FAIL(msg, 502, "http1.codec_error");
+        return fail_syntax(msg, 502);
     if (no_framing && nu_headers_has_id(headers, NU_HEADER_TRANSFER_ENCODING))
-        return FAIL(msg, 502, "http1.transfer_encoding_not_allowed");
+        return REFUSE(msg, 502, "http1.transfer_encoding_not_allowed");
     int code = check_framing(msg);
     if (code)
         return code;
     if (no_framing && msg->content_length > 0)
-        return FAIL(msg, 502, "http1.content_length_not_allowed");
+        return REFUSE(msg, 502, "http1.content_length_not_allowed");
     if (nu_unlikely(no_framing && msg->has_length))
         nu_headers_remove_id(headers, NU_HEADER_CONTENT_LENGTH);
     if (nu_headers_has_id(headers, NU_HEADER_CONNECTION))

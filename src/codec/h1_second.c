@@ -98,15 +98,6 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_complete,
 };
 
-/* llhttp refused a byte: which details word Envoy has for it. */
-static void note_error(struct nu_h1_message *msg, enum llhttp_errno code)
-{
-    if (code == HPE_INVALID_TRANSFER_ENCODING)
-        nu_h1_message_fail(msg, 501, NU_STR("http1.invalid_transfer_encoding"));
-    else
-        fail_syntax(msg);
-}
-
 /* Shows llhttp some bytes; false when the message failed. */
 static bool show(struct nu_h1_message *msg, const char *from, size_t len)
 {
@@ -115,7 +106,7 @@ static bool show(struct nu_h1_message *msg, const char *from, size_t len)
         return false;
     if (nu_likely(code == HPE_OK || code == HPE_PAUSED))
         return true;
-    note_error(msg, code);
+    fail_syntax(msg);
     return false;
 }
 
@@ -161,6 +152,8 @@ bool nu_h1_second_begin(struct nu_h1_message *msg, const char *line_end)
 bool nu_h1_second_show_field(struct nu_h1_message *msg, enum nu_header_id id, struct nu_str value)
 {
     struct nu_str name = nu_header_name_of(id);
+    if (nu_unlikely(msg->has_wrong_coding && id == NU_HEADER_TRANSFER_ENCODING))
+        return true; /* the message is refused, however llhttp reads it */
     return show(msg, name.ptr, name.len) && show(msg, ":", 1) && show(msg, value.ptr, value.len) &&
            show(msg, "\r\n", 2);
 }

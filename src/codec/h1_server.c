@@ -241,9 +241,18 @@ static void begin_request(struct nu_h1_server *server)
     server->message = nu_h1_message_create(server->decoder, server->options, true);
 }
 
+static enum nu_protocol protocol_of(const struct nu_h1_message *msg)
+{
+    return msg->http_minor == 0 ? NU_PROTOCOL_HTTP10 : NU_PROTOCOL_HTTP11;
+}
+
+/* As in Envoy the answer is of the request's version if its head could be read, though the request is
+ * not logged as one of it. */
 static void fail_request(struct nu_h1_server *server)
 {
     server->flags |= FAILED;
+    if (server->message->is_refused)
+        server->codec.protocol = protocol_of(server->message);
     server->callbacks->on_error(server->user, server->decoder, &server->message->error);
 }
 
@@ -255,7 +264,7 @@ static bool is_current(const struct nu_h1_server *server, const struct nu_h1_mes
 
 static void note_head(struct nu_h1_server *server, struct nu_h1_message *msg)
 {
-    server->codec.protocol = msg->http_minor == 0 ? NU_PROTOCOL_HTTP10 : NU_PROTOCOL_HTTP11;
+    server->codec.protocol = protocol_of(msg);
     struct nu_str method = nu_headers_get_id(msg->headers, NU_HEADER_METHOD);
     if (nu_str_eq(method, NU_STR("HEAD")))
         server->flags |= IS_HEAD;

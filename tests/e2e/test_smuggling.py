@@ -44,6 +44,10 @@ REFUSED = {
     "te_twice": post(CHUNKED + CHUNKED, END),
     "te_twice_other": post(CHUNKED + "transfer-encoding: x\r\n", END),
     "te_twice_empty": post("transfer-encoding:\r\n" + CHUNKED, END),
+    "te_twice_empty_last": post(CHUNKED + "transfer-encoding:\r\n", END),
+    "te_twice_cl": post(CHUNKED + CHUNKED + "content-length: 4\r\n", END),
+    "te_list_cl": post("transfer-encoding: chunked, gzip\r\ncontent-length: 4\r\n", END),
+    "cl_te_twice_other": post("content-length: 4\r\n" + CHUNKED + "transfer-encoding: x\r\n", END),
     "te_nbsp": post("transfer-encoding: \xa0chunked\r\n", END),
     # CL.CL
     "cl_twice": post("content-length: 4\r\ncontent-length: 9\r\n", "aaaa"),
