@@ -56,7 +56,7 @@ static int call(void)
     static const char pairs[] = "\3\0\0\0\7\0\0\0\3\0\0\0\5\0\0\0\1\0\0\0\12\0\0\0\1\0\0\0"
                                 ":method\0GET\0:path\0/\0:authority\0a";
     uint32_t token;
-    return proxy_http_call(LITERAL("origin"), pairs, sizeof(pairs), "", 0, "", 0, 1000, &token);
+    return proxy_http_call(LITERAL("origin"), pairs, sizeof(pairs), "", 0, "", 0, 60000, &token);
 }
 
 /* Calls again, answers, goes on and closes, all from the answer of a call. */

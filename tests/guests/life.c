@@ -131,7 +131,7 @@ static void call(void)
     static const char pairs[] = "\3\0\0\0\7\0\0\0\3\0\0\0\5\0\0\0\5\0\0\0\12\0\0\0\1\0\0\0"
                                 ":method\0GET\0:path\0/last\0:authority\0a\0";
     uint32_t token;
-    if (proxy_http_call(LITERAL("origin"), pairs, sizeof(pairs) - 1, NULL, 0, NULL, 0, 5000,
+    if (proxy_http_call(LITERAL("origin"), pairs, sizeof(pairs) - 1, NULL, 0, NULL, 0, 60000,
                         &token) != 0)
         proxy_log(LOG_ERROR, LITERAL("cannot call"));
 }

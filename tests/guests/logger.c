@@ -29,7 +29,7 @@ static int call(void)
     static const char pairs[] = "\3\0\0\0\5\0\0\0\4\0\0\0\7\0\0\0\3\0\0\0\12\0\0\0\1\0\0\0"
                                 ":path\0/svc\0:method\0GET\0:authority\0s\0";
     uint32_t token;
-    return proxy_http_call(LITERAL("origin"), pairs, sizeof(pairs) - 1, NULL, 0, NULL, 0, 1000,
+    return proxy_http_call(LITERAL("origin"), pairs, sizeof(pairs) - 1, NULL, 0, NULL, 0, 60000,
                            &token);
 }
 

@@ -9,7 +9,7 @@ import time
 
 from .wire import SLICE_SECONDS, WAIT_SECONDS, StepTimeout
 
-IDLE_SECONDS = 60
+IDLE_SECONDS = 600  # of a script that serves as long as the other end likes
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, \
@@ -427,16 +427,16 @@ class Peer:
             if not frame.ends_stream:
                 self.give(frame.stream, len(frame.payload))
 
-    def wait(self, what, found, seconds=WAIT_SECONDS):
+    def wait(self, what, found, seconds=None):
         """Reads until found() gives something true; gives that."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + (self.peer.patience if seconds is None else seconds)
         while not (got := found()):
             if not self.peer.goes_on(time.monotonic() > deadline) or (
                     not self.pump(SLICE_SECONDS) and self.peer.end != "open"):
                 raise StepTimeout(f"no {what} (connection {self.peer.end}); frames: {self.frames[-8:]}")
         return got
 
-    def wait_frame(self, kind, stream=None, seconds=WAIT_SECONDS):
+    def wait_frame(self, kind, stream=None, seconds=None):
         """The next frame of a kind, behind the one that was waited for last."""
         def found():
             for at in range(self._taken, len(self.frames)):
@@ -452,7 +452,7 @@ class Peer:
                   (self.messages[stream].headers or self.messages[stream].reset))
         return self.messages[stream]
 
-    def wait_message(self, stream, seconds=WAIT_SECONDS):
+    def wait_message(self, stream, seconds=None):
         """Until the stream's message is complete, or was reset."""
         self.wait(f"end of {stream}", lambda: stream in self.messages and
                   (self.messages[stream].complete or self.messages[stream].reset), seconds)
@@ -464,7 +464,7 @@ class Peer:
         stream = self.ids.pop(0)
         return stream, (self.wait_head(stream) if head else self.wait_message(stream))
 
-    def wait_end(self, seconds=WAIT_SECONDS):
+    def wait_end(self, seconds=None):
         """The end of the connection."""
         self.wait("end", lambda: self.peer.end != "open", seconds)
 

@@ -18,8 +18,8 @@ from .view import apply_views
 from .wire import reserve_port
 
 SETTLE_SECONDS = 0.03
-SETTLE_LIMIT = 5
-PATIENCE_SECONDS = 2
+SETTLE_LIMIT = 30
+PATIENCE_SECONDS = 10
 
 
 class Run:

@@ -14,8 +14,8 @@ import signal
 import subprocess
 import time
 
-START_SECONDS = 20
-STOP_SECONDS = 5
+START_SECONDS = 30
+STOP_SECONDS = 30
 
 
 class StartFailure(Exception):
@@ -145,7 +145,7 @@ class Server:
 
 
 def admin_get(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
     try:
         connection.request("GET", path)
         return connection.getresponse().read().decode("latin-1")

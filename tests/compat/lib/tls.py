@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 
-from .wire import WAIT_SECONDS, Peer, StepTimeout
+from .wire import Peer, StepTimeout
 
 PKI = pathlib.Path(__file__).resolve().parent.parent / "pki"
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -86,7 +86,7 @@ class TlsPeer(Peer):
         self.agreed = self._agreed()
 
     def _until(self, step, what):
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + self.patience
         while True:
             try:
                 step()

@@ -87,6 +87,7 @@ class Peer:
     goes_on(is_late) says whether a wait goes on that is, or is not, longer than its limit.
     """
     goes_on = staticmethod(within_limit)
+    patience = WAIT_SECONDS    # of a wait or a send that is not told another limit
 
     def __init__(self, sock, goes_on=within_limit):
         sock.setblocking(False)
@@ -131,9 +132,9 @@ class Peer:
         while self.fill(0):
             pass
 
-    def wait(self, what, complete, seconds=WAIT_SECONDS):
+    def wait(self, what, complete, seconds=None):
         """Reads until complete() gives an offset; the bytes before it count as consumed."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + (self.patience if seconds is None else seconds)
         while True:
             at = complete()
             if at is not None:
@@ -169,7 +170,7 @@ class Peer:
 
     def send(self, data):
         """Sends all of it; a peer that has gone is no error here, its end tells."""
-        view, deadline = memoryview(data), time.monotonic() + WAIT_SECONDS
+        view, deadline = memoryview(data), time.monotonic() + self.patience
         while view:
             try:
                 view = view[self.sock.send(view):]
