@@ -5,7 +5,7 @@ import socket
 import threading
 
 from lib.wire import Peer, head_bytes, message_end
-from peers import connect
+from peers import IDLE_SECONDS, connect
 
 ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
@@ -57,7 +57,7 @@ class Fleet:
             return message_end(peer.received, peer.used, is_response=False)
 
         while True:
-            peer.wait("request or end", request_or_end, 60)
+            peer.wait("request or end", request_or_end, IDLE_SECONDS)
             if peer.end != "open":
                 break
             peer.send(head_bytes(f"HTTP/1.1 200 OK\ncontent-length: {len(address)}", address))
@@ -96,6 +96,11 @@ class Load:
             client.wait_message(is_response=True)
             seen.append(bytes(client.received[begin:client.used]))
         client.close()
+
+    def latest(self):
+        """The last body that each client has got; None for one without."""
+        return [seen[-1].rpartition(b"\r\n\r\n")[2].decode() if seen else None
+                for seen in self._results]
 
     def finish(self):
         """All responses, once the last one is there."""

@@ -7,7 +7,10 @@
 """
 from lib import h2
 from lib.h2 import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
+from peers import Peer as WirePeer
 from peers import connect
+
+WAIT_SECONDS = WirePeer.patience
 
 
 def client(proxy, name="main", **options):

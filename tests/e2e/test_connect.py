@@ -11,7 +11,9 @@ import pytest
 
 import h2
 from configs import PROXY
+from peers import hold_port
 from pki import Authority
+from process import eventually
 from tunnels import client_of, gone, limited, reset, server  # noqa: F401 pylint: disable=unused-import
 from websocket import WAIT_SECONDS, Ended, H2Stream, Stream
 
@@ -161,11 +163,11 @@ def test_a_client_that_goes_while_the_connection_is_made(nuncio):
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
             fillers.append(filler)
-        proxy = nuncio(ENDED, origin=listener.getsockname()[1])
+        config = ENDED.replace("    type: STATIC\n", "    type: STATIC\n    connect_timeout: 60s\n")
+        proxy = nuncio(config, origin=listener.getsockname()[1])
         sock = client_of(proxy)
         sock.sendall(HEAD + b"early")
-        while not proxy.stats()["cluster.origin.upstream_rq_pending_active"]:
-            pass
+        assert eventually(lambda: proxy.stats()["cluster.origin.upstream_rq_pending_active"])
         reset(sock)
         gone(proxy)
         gone(proxy, "cluster.origin.upstream_cx_active")
@@ -383,12 +385,11 @@ def test_connect_udp_is_refused_by_name(nuncio):
 
 
 def test_no_host_and_no_listener(nuncio):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    proxy = nuncio(ENDED, origin=port)
-    stream = Stream(client_of(proxy))
-    stream.send(HEAD)
-    assert stream.read_head().startswith(b"HTTP/1.1 503 ")
-    stream.read_end()
-    with pytest.raises(Ended):
-        stream.read(1)
+    with hold_port() as gone_port:
+        proxy = nuncio(ENDED, origin=gone_port.getsockname()[1])
+        stream = Stream(client_of(proxy))
+        stream.send(HEAD)
+        assert stream.read_head().startswith(b"HTTP/1.1 503 ")
+        stream.read_end()
+        with pytest.raises(Ended):
+            stream.read(1)

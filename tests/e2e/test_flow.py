@@ -4,6 +4,7 @@ import socket
 import threading
 
 from configs import PROXY
+from process import eventually
 
 FAR_TOO_MUCH = 256 << 20
 
@@ -38,20 +39,23 @@ def test_a_client_that_does_not_read_holds_the_upstream_back(nuncio, origin):
     with socket.create_connection(("127.0.0.1", proxy.port("main"))) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert flood.stalled.wait(60)
-    assert flood.sent < 64 << 20
-    assert proxy.stats()["cluster.origin.upstream_flow_control_paused_reading_total"] > 0
+        assert flood.sent < 64 << 20
+        name = "cluster.origin.upstream_flow_control_paused_reading_total"
+        assert eventually(lambda: proxy.stats()[name] > 0)
 
 
 def test_an_upstream_that_does_not_read_holds_the_client_back(nuncio, origin):
-    flood = Flood()
+    flood, done = Flood(), threading.Event()
 
     def script(peer):
         peer.wait_text(b"\r\n\r\n")
-        flood.stalled.wait(60)
+        done.wait(60)
 
     proxy = nuncio(PROXY, origin=origin(script).port)
     with socket.create_connection(("127.0.0.1", proxy.port("main"))) as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % FAR_TOO_MUCH)
         flood.run(client)
-    assert flood.sent < 64 << 20
-    assert proxy.stats()["cluster.origin.upstream_flow_control_backed_up_total"] > 0
+        assert flood.sent < 64 << 20
+        name = "cluster.origin.upstream_flow_control_backed_up_total"
+        assert eventually(lambda: proxy.stats()[name] > 0)
+        done.set()

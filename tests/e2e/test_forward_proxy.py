@@ -16,10 +16,10 @@ CACHE = """
                 dns_cache_config: &cache
                   name: names
                   dns_lookup_family: V4_ONLY
-                  host_ttl: 0.2s
+                  host_ttl: @ttl@
                   dns_min_refresh_rate: 1s
                   max_hosts: @max@
-                  dns_query_timeout: 0.5s
+                  dns_query_timeout: @timeout@
                   @more@
                   typed_dns_resolver_config:
                     name: envoy.network.dns_resolver.cares
@@ -43,12 +43,13 @@ CLUSTER = """
 """
 
 
-def forward(cluster_from="    type: STATIC\n"):
-    """The configuration: everything goes to the host that it names."""
+def forward(cluster_from="    type: STATIC\n", ttl="0.2s", timeout="30s"):
+    """The configuration: everything goes to the host that it names, which is kept for so long when
+    nobody uses it."""
     start, _, rest = PROXY.partition(cluster_from)
     start = start.replace("          http_filters:\n", "          http_filters:" + FILTER, 1)
     after = re.sub(r"    load_assignment:\n(?:      .*\n)+", "", rest)
-    return start + CLUSTER.lstrip("\n") + after
+    return (start + CLUSTER.lstrip("\n") + after).replace("@ttl@", ttl).replace("@timeout@", timeout)
 
 
 class Names(DnsServer):
@@ -157,7 +158,7 @@ def test_names_come_and_go_under_load(nuncio, names, echo):
 
 
 def test_a_client_cannot_ask_for_more_than_fits(nuncio, names, echo):
-    proxy = nuncio(forward(), "--concurrency", "2", dns=names.port, max=20, more="")
+    proxy = nuncio(forward(ttl="3s"), "--concurrency", "2", dns=names.port, max=20, more="")
     client = Client(proxy)
     answers = [client.ask(f"x{n}.test:{echo.port}") for n in range(600)]
     client.close()
@@ -178,7 +179,7 @@ def test_a_silent_dns_server_holds_nothing_up(nuncio, names, echo):
     names._answer = lambda query, protocol: (None if b"\x06silent" in query else
                                              Names._answer(names, query, protocol))
     first = "preresolve_hostnames: [{address: silent.test, port_value: 80}]"
-    proxy = nuncio(forward(), dns=names.port, max=20, more=first)  # it starts
+    proxy = nuncio(forward(timeout="3s"), dns=names.port, max=20, more=first)  # it starts
     slow, quick = Client(proxy), Client(proxy)
     slow.sock.sendall(b"GET / HTTP/1.1\r\nhost: silent.test:81\r\n\r\n")
     host = f"loud.test:{echo.port}"
@@ -198,6 +199,7 @@ def forward_sessions():
     start, _, rest = forward().partition("    filter_chains:\n")
     cluster = rest[rest.index("  clusters:\n"):]
     cache = CACHE.replace("                dns", "          dns", 1)
+    cache = cache.replace("@ttl@", "0.2s").replace("@timeout@", "30s")
     return start + f"""    listener_filters:
     - name: inspector
       typed_config: {{"@type": type.googleapis.com/{TLS_INSPECTOR}}}

@@ -195,7 +195,7 @@ def test_a_client_without_a_window_holds_the_upstream_back(nuncio, origin):
     assert stalled.wait(60)
     assert sent[0] < BOUND
     # Other streams of the connection go on.
-    assert proxy.stats()["http2.pending_send_bytes"] > 0
+    assert eventually(lambda: proxy.stats()["http2.pending_send_bytes"] > 0)
 
 
 def test_an_upstream_that_does_not_read_holds_the_client_back(nuncio, origin):
@@ -236,9 +236,9 @@ def test_a_finished_stream_does_not_wait_for_its_client_for_ever(nuncio, origin)
 @pytest.mark.parametrize("in_head", [True, False], ids=["headers", "priority"])
 def test_priorities_of_rfc_7540_are_ignored(nuncio, origin, in_head):
     def script(peer):
-        peer.wait_message(is_response=False)
-        peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 30000\r\n\r\n" + bytes(30000))
-        peer.wait_end()
+        while True:  # the second request may find the first one's connection idle
+            peer.wait_message(is_response=False)
+            peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 30000\r\n\r\n" + bytes(30000))
 
     proxy = nuncio(PROXY, origin=origin(quiet(script)).port)
     client = h2.client(proxy, settings={4: 0}, gives_window=False)
@@ -273,7 +273,7 @@ def begin(proxy):
 
 def send_until_the_end(sock, data):
     """Sends the data again and again, without reading; false when it goes on for ever."""
-    deadline = time.monotonic() + h2.IDLE_SECONDS
+    deadline = time.monotonic() + h2.WAIT_SECONDS
     try:
         while time.monotonic() < deadline:
             sock.sendall(data)
@@ -298,17 +298,22 @@ def test_answers_that_nobody_reads_end_the_connection(nuncio, origin, kind, payl
 BEGUN_AT_ONCE = 16  # before their resets are looked at
 
 
-def reset_streams(sock, count, head=GET):
-    for stream in range(1, 2 * count, 2):
-        sock.sendall(h2.frame_bytes(h2.HEADERS, 5, stream, head) +
-                     h2.frame_bytes(h2.RST_STREAM, 0, stream, (8).to_bytes(4, "big")))
+def reset_streams_until_the_end(sock, count=20000, head=GET):
+    """All of them may fit what the kernel keeps for a proxy that does not read yet: the end is read."""
+    try:
+        for stream in range(1, 2 * count, 2):
+            sock.sendall(h2.frame_bytes(h2.HEADERS, 5, stream, head) +
+                         h2.frame_bytes(h2.RST_STREAM, 0, stream, (8).to_bytes(4, "big")))
+        while sock.recv(65536):
+            pass
+    except ConnectionError:
+        pass
 
 
 def test_rapid_resets_end_the_connection(nuncio, origin):
     proxy = nuncio(PROXY, origin=origin(lambda peer: peer.wait_end()).port)
     with begin(proxy) as sock:
-        with pytest.raises((ConnectionError, socket.timeout)):
-            reset_streams(sock, 20000)
+        reset_streams_until_the_end(sock)
     stats = proxy.stats()
     assert stats["http.main.downstream_rq_too_many_premature_resets"] == 1
     assert 250 <= stats["http.main.downstream_rq_total"] <= 250 + BEGUN_AT_ONCE
@@ -319,8 +324,7 @@ def test_the_bound_of_rapid_resets_is_a_runtime_value(nuncio, origin):
     config = with_runtime("{overload.premature_reset_total_stream_count: 10}")
     proxy = nuncio(config, origin=origin(lambda peer: peer.wait_end()).port)
     with begin(proxy) as sock:
-        with pytest.raises((ConnectionError, socket.timeout)):
-            reset_streams(sock, 20000)
+        reset_streams_until_the_end(sock)
     assert 5 <= proxy.stats()["http.main.downstream_rq_total"] <= 5 + BEGUN_AT_ONCE
 
 
@@ -380,12 +384,10 @@ def test_data_for_reset_streams_is_counted_as_a_flood_too(nuncio, origin):
     client = h2.client(proxy)
     stream = client.request("/", "POST", end=False)
     client.rst(stream)
-    with pytest.raises((ConnectionError, h2.StepTimeout, OSError)):
-        for _ in range(1000):
-            client.data(stream)
-            client.pump(0)
-        client.wait_end()
-        raise ConnectionError
+    for _ in range(1000):
+        client.data(stream)
+        client.pump(0)
+    client.wait_end()
 
 
 # --- Ends -----------------------------------------------------------------------------------------
@@ -403,7 +405,7 @@ def test_a_ping_that_is_not_answered_ends_the_connection(nuncio, origin):
 
 
 def test_a_connection_whose_pings_are_answered_goes_on(nuncio, origin):
-    config = with_h2("{connection_keepalive: {interval: 0.05s, timeout: 5s}}")
+    config = with_h2("{connection_keepalive: {interval: 0.05s, timeout: 60s}}")
     client = h2.client(nuncio(config, origin=origin().port))
     for _ in range(3):
         client.wait_frame(h2.PING)

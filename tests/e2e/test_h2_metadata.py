@@ -8,8 +8,10 @@ import h2
 from test_h2_downstream import with_h2
 from test_h2_upstream import with_options
 
+# No connection is given up while what waits for it is looked at.
 ALLOWED = with_options("explicit_http_config: {http2_protocol_options: {allow_metadata: true}}",
-                       with_h2("{allow_metadata: true}"))
+                       with_h2("{allow_metadata: true}")).replace(
+                           "    type: STATIC\n", "    type: STATIC\n    connect_timeout: 60s\n")
 PIECE = "v" * 8000
 
 

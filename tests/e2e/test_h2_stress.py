@@ -271,6 +271,14 @@ def setting(key, value):
 # --- Upstreams ------------------------------------------------------------------------------------
 
 
+def serve_rest(serve):
+    """A request of the last wild clients may end in its middle."""
+    try:
+        serve()
+    except h2.StepTimeout:
+        pass
+
+
 class Upstreams:
     """Scripts for two origins, which are wild until they are told otherwise. The one of HTTP/2 speaks
     TLS if it is given a context."""
@@ -289,13 +297,13 @@ class Upstreams:
         if self.are_wild:
             self._run(peer, WildH2(peer.sock, random.Random(self.chance.random())))
         else:
-            h2.serve(h2.Peer(peer, True))
+            serve_rest(lambda: h2.serve(h2.Peer(peer, True)))
 
     def run_h1(self, peer):
         if self.are_wild:
             self._run(peer, WildH1(peer.sock, random.Random(self.chance.random())))
         else:
-            serve_h1(peer)
+            serve_rest(lambda: serve_h1(peer))
 
     def _run(self, peer, line):
         while line.is_open and self.are_wild:
@@ -426,8 +434,15 @@ def go_wild(proxy, seed, steps, context=None):
 
 
 def is_left(proxy, before):
-    eventually(lambda: gauges(proxy) == before, 10)
-    return gauges(proxy) != before
+    return not eventually(lambda: gauges(proxy) == before)
+
+
+def is_answered(proxy, path):
+    """The limits are so tight that a busy machine may miss one."""
+    try:
+        return h2.client(proxy).exchange(path).status == 200
+    except h2.StepTimeout:
+        return False
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -439,9 +454,8 @@ def test_nothing_is_left_of_wild_peers(nuncio, origin, seed):
     go_wild(proxy, seed, STEPS)
     upstreams.are_wild = False
     assert not is_left(proxy, before), gauges(proxy)
-    client = h2.client(proxy)
     for path in ("/h1", "/h2"):
-        assert client.exchange(path).status == 200
+        assert eventually(lambda path=path: is_answered(proxy, path))
 
 
 def make_secure_config(pki):

@@ -61,7 +61,7 @@ def get_all(proxy, count, path="/"):
 
     def finish():
         for thread in threads:
-            thread.join(30)
+            thread.join(h2.WAIT_SECONDS)
         return answers
     return finish
 
@@ -84,11 +84,10 @@ def test_many_requests_share_one_connection(nuncio, origin):
     assert stats["cluster.origin.upstream_rq_active"] == 20
     gate.open.set()
     assert finish() == [200] * 20
-    stats = proxy.stats()
     assert len(upstream.peers) == 1
-    assert stats["cluster.origin.upstream_cx_http2_total"] == 1
-    assert stats["cluster.origin.upstream_rq_active"] == 0
-    assert stats["cluster.origin.http2.streams_active"] == 0
+    assert proxy.stats()["cluster.origin.upstream_cx_http2_total"] == 1
+    wait_stat(proxy, "cluster.origin.upstream_rq_active", 0)
+    wait_stat(proxy, "cluster.origin.http2.streams_active", 0)
 
 
 def test_the_limit_of_streams_opens_more_connections(nuncio, origin):
@@ -187,7 +186,7 @@ def test_a_request_that_is_given_up_leaves_its_place(nuncio, origin):
     wait_stat(proxy, "cluster.origin.http2.pending_send_bytes", 1000)
     client.close()
     assert seen.wait(h2.WAIT_SECONDS)
-    assert proxy.stats()["cluster.origin.http2.streams_active"] == 0
+    wait_stat(proxy, "cluster.origin.http2.streams_active", 0)
 
 
 def test_a_response_that_has_come_outlives_its_connection(nuncio, origin):
@@ -203,7 +202,7 @@ def test_a_response_that_has_come_outlives_its_connection(nuncio, origin):
     proxy = nuncio(H2, "--concurrency", "1", origin=origin(h2.upstream(script)).port)
     client = proxy.connect()
     client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-    assert closed.wait(20)
+    assert closed.wait(h2.WAIT_SECONDS)
     wait_stat(proxy, "cluster.origin.upstream_cx_destroy", 1)
     client.wait_message(True)
     assert len(client.received) > size
@@ -242,7 +241,7 @@ def test_a_slow_client_holds_back_its_own_stream_alone(nuncio, origin):
     proxy = nuncio(config, "--concurrency", "1", origin=upstream.port)
     slow = proxy.connect()
     slow.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-    assert stalled.wait(20)
+    assert stalled.wait(h2.WAIT_SECONDS)
     assert len(proxy.get("main").body) == 1 << 20
     assert done.wait(h2.WAIT_SECONDS) and len(upstream.peers) == 1
     slow.close()

@@ -7,13 +7,14 @@ import socketserver
 import threading
 
 from configs import PROXY
+from peers import hold_port
 from pki import Authority
 from process import eventually
 from tls_common import tls_origin
 
 CHECKS = """
     health_checks:
-    - timeout: 0.5s
+    - timeout: 60s
       interval: 0.05s
       no_traffic_interval: 0.05s
       unhealthy_threshold: 2
@@ -32,9 +33,10 @@ TWO_HOSTS = CHECKED + """
 
 
 class Host:
-    """A server that says its name, and that can go away and come back at its port."""
+    """A server that says its name, and that can go away and come back at its port, which nobody else
+    gets meanwhile: `held` is for the next one."""
 
-    def __init__(self, name, port=0):
+    def __init__(self, name, held=None):
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -57,8 +59,9 @@ class Host:
                 return sock, address
 
         self.name, self.sockets = name, []
-        self._server = Server(("127.0.0.1", port), Handler)
-        self.port = self._server.server_address[1]
+        self.held = held or hold_port()
+        self.port = self.held.getsockname()[1]
+        self._server = Server(("127.0.0.1", self.port), Handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01},
                          daemon=True).start()
 
@@ -91,7 +94,7 @@ def test_dead_host_gets_no_traffic_until_it_is_back(nuncio):
         assert eventually(lambda: healthy(proxy) == 1)
         assert eventually(lambda: names(proxy) == {"a"})
         assert names(proxy, 40) == {"a"}
-        hosts[1] = Host("b", hosts[1].port)
+        hosts[1] = Host("b", hosts[1].held)
         assert eventually(lambda: healthy(proxy) == 2)
         assert eventually(lambda: names(proxy) == {"a", "b"})
     finally:
@@ -104,7 +107,7 @@ def test_events_are_logged_in_their_order(nuncio, tmp_path):
     proxy = nuncio(CHECKED, origin=host.port)
     host.die()
     assert eventually(lambda: healthy(proxy) == 0)
-    host = Host("a", host.port)
+    host = Host("a", host.held)
     assert eventually(lambda: healthy(proxy) == 1)
     proxy.signal(signal.SIGTERM)
     proxy.wait_exit()
@@ -129,12 +132,12 @@ def test_listeners_wait_for_the_first_check(nuncio, origin):
 
     def script(peer):
         peer.wait_text(b"\r\n\r\n")
-        go_on.wait(10)
+        go_on.wait(30)
         peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
         peer.wait_end()
 
     upstream = origin(script)
-    config = CHECKED.replace("timeout: 0.5s", "timeout: 10s")
+    config = CHECKED
     threading.Timer(0.3, go_on.set).start()
     proxy = nuncio(config, origin=upstream.port)
     assert go_on.is_set()
@@ -149,7 +152,7 @@ def test_process_ends_amid_a_check(nuncio, origin):
         peer.wait_end()
 
     upstream = origin(script)
-    proxy = nuncio(CHECKED.replace("timeout: 0.5s", "timeout: 100s"), origin=upstream.port)
+    proxy = nuncio(CHECKED, origin=upstream.port)
     assert eventually(lambda: proxy.stats()["cluster.origin.health_check.attempt"] == 2)
     proxy.signal(signal.SIGTERM)
     assert proxy.wait_exit() == 0

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from configs import PROXY
+from peers import IDLE_SECONDS
 from pki import Authority
 from tls_common import HEAD, Client, serving
 
@@ -37,7 +38,7 @@ def silent(peer):
     """Takes the request and never answers."""
     peer.wait_message(is_response=False)
     peer.asked = True
-    peer.wait("end", lambda: len(peer.received) if peer.end != "open" else None, 60)
+    peer.wait("end", lambda: len(peer.received) if peer.end != "open" else None, IDLE_SECONDS)
 
 
 @pytest.fixture(scope="module")

@@ -208,15 +208,23 @@ def test_no_connection_is_lost_by_a_drain(nuncio, origin):
     assert not lost
 
 
+FRESH_SECONDS = 1  # for so long a connection without a request is a new one
+
+
 def test_a_connection_without_a_request_has_a_moment_for_its_first(nuncio, origin):
-    proxy = nuncio(PROXY, origin=origin().port)
-    client = proxy.connect()
-    proxy.signal(signal.SIGTERM)
-    proxy.stderr.wait("draining")
-    client.send(GET)
-    client.wait_end()
+    for _ in range(8):
+        proxy = nuncio(PROXY, origin=origin().port)
+        began = time.monotonic()
+        client = proxy.connect()
+        proxy.signal(signal.SIGTERM)
+        proxy.stderr.wait("draining")
+        client.send(GET)
+        client.wait_end()
+        seconds = time.monotonic() - began
+        assert proxy.wait_exit() == 0
+        if client.received or seconds < FRESH_SECONDS:  # else the machine took it all
+            break
     assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert proxy.wait_exit() == 0
 
 
 def test_sighup_changes_nothing(nuncio, origin):

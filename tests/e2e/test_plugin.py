@@ -4,6 +4,7 @@ the contract, and every way in which one cannot be loaded."""
 import pathlib
 import re
 import runpy
+import signal
 import subprocess
 import time
 
@@ -346,7 +347,7 @@ def test_metadata_and_state_reach_the_log(nuncio, origin, plugins):
 def test_each_worker_has_a_state_that_is_closed_at_the_end(nuncio, origin, plugins):
     proxy = services(nuncio, origin().port, plugins, arguments=("--concurrency", "1"))
     assert [ask(proxy, "count").headers["x-count"] for _ in range(3)] == ["1", "2", "3"]
-    proxy.process.terminate()
+    proxy.signal(signal.SIGTERM)
     proxy.wait_exit()
     assert "worker closed after 3" in proxy.stderr.text
     assert "config destroyed" in proxy.stderr.text
@@ -386,12 +387,12 @@ def caller(nuncio, origin, plugins, script=None):
 
 def test_a_call_brings_the_whole_answer(nuncio, origin, plugins):
     proxy, called = caller(nuncio, origin, plugins)
-    got = ask(proxy, "call")
+    got = ask(proxy, "call", headers={"x-timeout": "60000"})
     assert got.headers["x-call"] == "1 200 ok "
     head = called.received[0]
     assert head.startswith(b"POST /path HTTP/1.1\r\nhost: called\r\nx-from: plugin\r\n")
     for line in (b"content-length: 4", b"x-envoy-internal: true",
-                 b"x-envoy-expected-rq-timeout-ms: 2000"):
+                 b"x-envoy-expected-rq-timeout-ms: 60000"):
         assert b"\r\n" + line + b"\r\n" in head
     assert head.endswith(b"\r\n\r\nbody")
     assert re.search(rb"\r\nx-forwarded-for: 192\.0\.2\.9(,[0-9.]+)?\r\n", head)

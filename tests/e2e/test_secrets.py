@@ -97,10 +97,15 @@ def use_folder(folder, name):
     os.rename(folder / "next", folder / "live")
 
 
+def put_copy(source, path):
+    """Replaces the file in one step: a copy in place is several, perhaps far apart, and each is seen."""
+    shutil.copy(source, path.with_name("next"))
+    os.rename(path.with_name("next"), path)
+
+
 def move(folder, name="two", source=None):
     for kind in ("crt", "key"):
-        shutil.copy((source or folder) / f"{name}.{kind}", folder / "next")
-        os.rename(folder / "next", folder / f"server.{kind}")
+        put_copy((source or folder) / f"{name}.{kind}", folder / f"server.{kind}")
 
 
 def remove_and_make(folder):
@@ -180,7 +185,7 @@ def test_a_bad_pair_is_refused_and_a_later_good_one_taken(nuncio, origin, pki, b
     if bad == "garbage":
         certificate.write_bytes(bytes(range(256)))
     elif bad == "mismatch":
-        shutil.copy(pki / "two.crt", certificate)
+        put_copy(pki / "two.crt", certificate)
     elif bad == "half":
         certificate.write_text((pki / "two.crt").read_text()[:300])
     else:
@@ -253,8 +258,8 @@ def test_a_watched_directory_stands_for_the_files(nuncio, origin, pki, tmp_path)
     config = serving(pki).replace("{certificate_chain", f"{{watched_directory: {{path: {watched}}}, "
                                   "certificate_chain")
     proxy = nuncio(config, origin=origin().port)
-    (watched / "anything").write_text("")
     use_pair(pki, "two")
+    (watched / "anything").write_text("")
     proxy.stderr.wait(NEW)
     assert peer_names(proxy, pki) == {"two"}
 
@@ -449,10 +454,10 @@ def test_files_that_a_secret_names_are_watched(nuncio, origin, pki):
     put(path, secret("web", "1", **certificate(pki, "server")))
     proxy = nuncio(with_secrets(pki, certificate_of_file(path)), origin=origin().port)
     at = proxy.stderr.wait(NEW)
-    shutil.copy(pki / "two.crt", pki / "server.crt")
+    put_copy(pki / "two.crt", pki / "server.crt")
     proxy.stderr.wait("secret web: key rotation failed", at)
     assert peer_names(proxy, pki) == {"one"}
-    shutil.copy(pki / "two.key", pki / "server.key")
+    put_copy(pki / "two.key", pki / "server.key")
     proxy.stderr.wait(NEW, at)
     assert peer_names(proxy, pki) == {"two"}
     stats = proxy.stats()

@@ -17,7 +17,7 @@ import pytest
 
 from configs import ADMIN
 from pki import Authority
-from process import has_sanitizer
+from process import eventually, has_sanitizer
 from test_hostile import INSPECTOR
 
 NETWORK = "type.googleapis.com/envoy.extensions.filters.network."
@@ -261,12 +261,14 @@ def test_a_client_that_does_not_read_holds_the_host_back(nuncio, origin):
     def script(peer):
         floods.append(Flood(peer.sock))
         done.set()
+        peer.wait_end()
 
     proxy = nuncio(TCP, origin=origin(script).port)
     with socket.create_connection(("127.0.0.1", proxy.port("main"))):
         assert done.wait(60)
-    assert floods[0].sent < 64 * MIB
-    assert proxy.stats()["cluster.origin.upstream_flow_control_paused_reading_total"] > 0
+        assert floods[0].sent < 64 * MIB
+        name = "cluster.origin.upstream_flow_control_paused_reading_total"
+        assert eventually(lambda: proxy.stats()[name] > 0)
 
 
 def test_a_host_that_does_not_read_holds_the_client_back(nuncio, origin):
@@ -274,9 +276,10 @@ def test_a_host_that_does_not_read_holds_the_client_back(nuncio, origin):
     proxy = nuncio(TCP, origin=origin(lambda peer: done.wait(60)).port)
     with socket.create_connection(("127.0.0.1", proxy.port("main"))) as client:
         flood = Flood(client)
+        assert flood.sent < 64 * MIB
+        name = "tcp.edge.downstream_flow_control_paused_reading_total"
+        assert eventually(lambda: proxy.stats()[name] > 0)
         done.set()
-    assert flood.sent < 64 * MIB
-    assert proxy.stats()["tcp.edge.downstream_flow_control_paused_reading_total"] > 0
 
 
 def test_a_slow_reader_gets_everything_after_the_host_has_gone(nuncio, origin):

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from lib.wire import message_end
+from lib.wire import Peer, message_end
 from peers import IDLE_SECONDS, hold_port
 from process import eventually
 from test_wasm import BUILD, behind, plugin, tools  # noqa: F401 (a fixture)
@@ -247,7 +247,7 @@ def test_requests_of_several_workers_call_at_once(proxy):
     before all are made, and what one request is told may be another one's."""
     all_made = threading.Barrier(100)
     running = proxy(arguments=("--concurrency", "4"),
-                    answers=functools.partial(answer, hold=lambda: all_made.wait(IDLE_SECONDS)))
+                    answers=functools.partial(answer, hold=lambda: all_made.wait(Peer.patience)))
     clients = [running.connect() for _ in range(20)]
     for client in clients:
         client.send(b"GET / HTTP/1.1\r\nhost: a\r\ncall: called\r\ntimes: 5\r\n\r\n")
@@ -291,12 +291,14 @@ def test_a_trap_in_an_answer_fails_all_that_wait(proxy):
 
 
 def test_an_answer_for_a_request_that_is_gone(proxy):
-    running = proxy()
+    gone = threading.Event()
+    running = proxy(answers=functools.partial(answer, hold=lambda: gone.wait(Peer.patience)))
     client = running.connect()
-    client.send(b"GET / HTTP/1.1\r\nhost: a\r\ncall: called\r\npath: /never\r\ntimeout: 300\r\n"
-                b"then: gone\r\n\r\n")
+    client.send(b"GET / HTTP/1.1\r\nhost: a\r\ncall: called\r\nthen: gone\r\n\r\n")
     assert eventually(lambda: any(running.called.received))
     client.close()
+    assert eventually(lambda: running.stats()["http.main.downstream_cx_active"] == 0)
+    gone.set()
     running.stderr.wait("effective 2")
 
 

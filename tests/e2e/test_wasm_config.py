@@ -196,10 +196,10 @@ bootstrap_extensions:
 
 
 @pytest.mark.parametrize("limits,ms", [
-    ("every_vm: {callback_cpu_time: 0.05s}", 50),
-    ("every_vm: {callback_cpu_time: 0.05s}, vms: {vm: {callback_cpu_time: 0.06s}}", 60),
-    ("every_vm: {callback_cpu_time: 0.05s}, vms: {vm: {memory_bytes: 100000000}, x: "
-     "{callback_cpu_time: 0.06s}}", 50),
+    ("every_vm: {callback_cpu_time: 0.3s}", 300),
+    ("every_vm: {callback_cpu_time: 0.3s}, vms: {vm: {callback_cpu_time: 0.4s}}", 400),
+    ("every_vm: {callback_cpu_time: 0.3s}, vms: {vm: {memory_bytes: 100000000}, x: "
+     "{callback_cpu_time: 0.4s}}", 300),
 ])
 def test_a_callback_has_so_much_time(nuncio, origin, limits, ms):
     running = nuncio(limited(limits, plugin()), "--concurrency", "1", origin=origin().port)

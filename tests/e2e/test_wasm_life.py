@@ -448,7 +448,7 @@ def test_no_request_is_lost_while_code_changes(proxy, code):  # pylint: disable=
     for count, version in enumerate(versions):
         code.write(version)
         assert eventually(lambda count=count: updates(running)[0] == count + 1)
-        assert eventually(lambda version=version: load.answers[-1][1] == version)
+        assert eventually(lambda version=version: load.answers and load.answers[-1][1] == version)
     answers = load.end()
     assert {status for status, _ in answers} == {200}
     assert {version for _, version in answers} == {"VERSION-0001", *versions}

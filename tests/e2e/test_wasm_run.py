@@ -254,7 +254,7 @@ def test_a_filter_calls_a_cluster(run, origin):
 
 def test_a_filter_calls_a_grpc_service(run, origin):
     server = origin(grpc_peer.upstream())
-    outcome = run(GUESTS / "grpc.wasm", "-H", "service: g", "-H", "do: call echo 1000 hello",
+    outcome = run(GUESTS / "grpc.wasm", "-H", "service: g", "-H", "do: call echo 60000 hello",
                   "--grpc-cluster", f"g=127.0.0.1:{server.port}")
     assert outcome.code == 0 and "\nreceive 9 re: hello" in outcome.client
 

@@ -361,16 +361,27 @@ def test_a_server_that_goes_takes_the_client_along(nuncio, server, phase, how):
     gone(proxy)
 
 
-def test_sigterm_waits_for_open_upgrades_within_its_bound(nuncio, server):
+def test_sigterm_waits_for_open_upgrades(nuncio, server):
     upstream = server(websocket.echo)
-    proxy = nuncio(WS, "--sigterm-drain-ms", "1500", origin=upstream.port)
+    proxy = nuncio(WS, "--sigterm-drain-ms", "3600000", origin=upstream.port)
     end = websocket.connect(client_of(proxy))
     proxy.signal(signal.SIGTERM)
     proxy.stderr.wait("SIGTERM")
     end.send(TEXT, b"still here")
     assert end.receive() == (TEXT, b"still here")
+    say_goodbye(end)
+    assert proxy.wait_exit() == 0
+    assert "drained" in proxy.stderr.text
+
+
+def test_sigterm_waits_for_open_upgrades_no_longer_than_its_bound(nuncio, server):
+    upstream = server(websocket.echo)
+    proxy = nuncio(WS, "--sigterm-drain-ms", "300", origin=upstream.port)
+    end = websocket.connect(client_of(proxy))
+    proxy.signal(signal.SIGTERM)
     assert end.stream.read_end() == b""
     assert proxy.wait_exit() == 0
+    assert "the drain is over after 300 ms: closing 1 connections" in proxy.stderr.text
 
 
 # --- Who may, and what else -------------------------------------------------------------------

@@ -291,7 +291,10 @@ def test_a_connection_without_a_request_is_closed_in_time(nuncio, origin):
     proxy = nuncio(with_hcm(["common_http_protocol_options: {idle_timeout: 0.2s}", "drain_timeout: 0.2s"]), origin=origin().port)
     for begin in (b"", b"\r\n", b"\r"):  # empty lines are no request
         client = exchange(proxy, begin, 0)
-        assert read_to_end(client) == b""
+        try:
+            assert read_to_end(client) == b""
+        except ConnectionResetError:
+            pass  # it was closed before that was sent
         client.close()
 
 

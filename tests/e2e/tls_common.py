@@ -4,7 +4,7 @@ import socket
 import ssl
 
 from configs import PROXY
-from lib.wire import head_bytes
+from lib.wire import head_bytes, message_end
 
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
 HEAD = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -55,8 +55,12 @@ class Client:
         self.sock = self.context.wrap_socket(plain, server_hostname=name, session=session)
 
     def get(self):
+        """A whole response, or what came of it before the end."""
         self.sock.sendall(HEAD)
-        return self.sock.recv(65536).decode()
+        received = b""
+        while message_end(received, 0, is_response=True) is None and (piece := self.sock.recv(65536)):
+            received += piece
+        return received.decode()
 
     @property
     def peer_name(self):

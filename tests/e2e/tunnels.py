@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from process import eventually
 from websocket import WAIT_SECONDS
 
 
@@ -80,9 +81,4 @@ def reset(sock):
 
 def gone(proxy, stat="http.main.downstream_cx_upgrades_active"):
     """Waits until no upgrade is open."""
-    deadline = threading.Event()
-    for _ in range(300):
-        if proxy.stats()[stat] == 0:
-            return
-        deadline.wait(0.05)
-    raise AssertionError(proxy.stats()[stat])
+    assert eventually(lambda: proxy.stats()[stat] == 0), proxy.stats()[stat]
