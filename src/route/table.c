@@ -201,12 +201,12 @@ bool nu_route_table_match(const struct nu_route_table *table, const struct nu_ro
                           struct nu_route_match *match)
 {
     *match = (struct nu_route_match){.table = table};
-    if (nu_unlikely(!nu_headers_get_id(input->headers, NU_HEADER_X_FORWARDED_PROTO).len))
-        return false; /* Envoy finds no route for a request that has none */
     const struct nu_virtual_host_entry *host = find_virtual_host(table, input->headers);
     if (!host)
         return false;
     match->virtual_host = &host->host;
+    if (nu_unlikely(!nu_headers_get_id(input->headers, NU_HEADER_X_FORWARDED_PROTO).len))
+        return false; /* Envoy finds no route for a request that has none */
     if (needs_tls(host, input->headers)) {
         match->needs_tls = true;
         return true;

@@ -127,12 +127,13 @@ static struct nu_headers *make_headers(struct nu_hcm_stream *stream, const struc
     return headers;
 }
 
-/* Before there is a chain the reply goes straight to the client, and filters have but the log. */
+/* Before there is a chain the reply goes straight to the client, and filters have but the log; the
+ * router tells where its route leads. */
 static void encode_without_chain(struct nu_hcm_stream *stream, struct nu_headers *headers,
                                  struct nu_buf *body)
 {
     bool end = body->len == 0;
-    if (nu_unlikely(stream->config->filters.logs)) {
+    if (nu_unlikely(stream->config->filters.logs || stream->route.route)) {
         bool has_request = nu_stream_has(stream, NU_STREAM_HEADERS_SEEN);
         nu_hcm_open_chain(stream, &stream->config->filters);
         nu_chain_limit_to_log(&stream->chain, has_request ? &stream->request_headers : NULL,

@@ -11,6 +11,15 @@ static void reply(struct nu_hcm_stream *stream, uint32_t status, struct nu_str d
     nu_hcm_reply_simple(stream, status, nu_str_make(NULL, 0), details);
 }
 
+/* A request that is answered before it is routed has a route all the same, as in Envoy: the one that
+ * its headers lead to as they came, which is none without an x-forwarded-proto of the client's. The log
+ * tells it, and the answer has its headers. */
+static void refuse(struct nu_hcm_stream *stream, uint32_t status, struct nu_str details)
+{
+    nu_hcm_find_route(stream);
+    reply(stream, status, details);
+}
+
 static bool is_connect(const struct nu_headers *headers)
 {
     return nu_str_eq(nu_headers_get_id(headers, NU_HEADER_METHOD), NU_STR("CONNECT"));
@@ -26,7 +35,7 @@ static bool check_host(struct nu_hcm_stream *stream)
         nu_headers_fill_first(headers, NU_PLACE_AUTHORITY, NU_HEADER_AUTHORITY, standby);
         return true;
     }
-    reply(stream, 400, NU_STR("missing_host_header"));
+    refuse(stream, 400, NU_STR("missing_host_header"));
     return false;
 }
 
@@ -41,6 +50,7 @@ static NU_NOINLINE void redirect_to_path(struct nu_hcm_stream *stream, struct nu
         .grpc_status = -1,
     };
     nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_redirected_with_normalized_path);
+    nu_hcm_find_route(stream);
     nu_hcm_reply(stream, &answer);
 }
 
@@ -51,7 +61,7 @@ static bool normalize_path(struct nu_hcm_stream *stream, struct nu_header *path)
         return true;
     case NU_PATH_REJECT:
         nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_failed_path_normalization);
-        reply(stream, 400, NU_STR("path_normalization_failed"));
+        refuse(stream, 400, NU_STR("path_normalization_failed"));
         return false;
     case NU_PATH_REDIRECT:
         redirect_to_path(stream, path->value);
@@ -72,7 +82,7 @@ static bool check_path(struct nu_hcm_stream *stream)
     }
     if (path->value.ptr[0] != '/') {
         nu_counter_inc(&nu_stream_stats(stream)->downstream_rq_non_relative_path);
-        reply(stream, 404, NU_STR("absolute_path_rejected"));
+        refuse(stream, 404, NU_STR("absolute_path_rejected"));
         return false;
     }
     return normalize_path(stream, path);
