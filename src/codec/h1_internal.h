@@ -60,6 +60,7 @@ struct nu_h1_message {
     struct nu_headers *trailers; /* in the arena; NULL until there are some */
     struct nu_buf body;          /* read, not yet passed on */
     struct nu_h1_second *second; /* in the arena; NULL while the message is plain */
+    struct nu_map *spellings;    /* of the section's names; in the arena; NULL while they are few */
     const char *head;            /* first byte of the head or trailer section */
     uint32_t parsed;             /* bytes that hold no end of the first line */
     uint32_t header_count;
@@ -162,6 +163,10 @@ bool nu_h1_is_plain_field(enum nu_header_id id, struct nu_str value);
  * the first one that has to be looked at more closely. Memory up to `readable_end`, which is not
  * before `end`, may be read and means nothing. h1_lines.c. */
 void nu_h1_take_lines(struct nu_h1_message *msg, const char *end, const char *readable_end);
+/* How a name (in lower case), which is spelt `present` in the field that is read, was spelt first in its
+ * section. h1_spelling.c. */
+const char *nu_h1_first_spelling(struct nu_h1_message *msg, struct nu_str name,
+                                 const char *present);
 /* The head is complete: judges it, and says in `phase` and `has_body` what follows. Returns 0, or
  * fails the message. */
 int nu_h1_message_end_head(struct nu_h1_message *msg);

@@ -150,6 +150,7 @@ void nu_h1_message_restart(struct nu_h1_message *msg)
     msg->parsed = 0;
     msg->header_count = 0;
     msg->second = NULL;
+    msg->spellings = NULL;
     nu_headers_clear(msg->headers);
     nu_headers_reserve_first(msg->headers, msg->is_request ? NU_PLACE_COUNT : 1);
 }
@@ -391,18 +392,6 @@ static bool apply_rules(struct nu_h1_message *msg, enum nu_header_id id)
     return !nu_h1_bears_on_framing(id) || look_at_framing(msg, id);
 }
 
-/* A name that comes again goes on as it was spelt first, as Envoy has it. */
-static NU_NOINLINE const char *first_spelling(const struct nu_headers *headers, struct nu_str name,
-                                              const char *present)
-{
-    nu_headers_for_each(header, headers)
-    {
-        if (header->original_name && nu_str_eq(header->name, name))
-            return header->original_name;
-    }
-    return present;
-}
-
 /* Takes over the field line that was read; false when the message failed. */
 static NU_NOINLINE bool take_field(struct nu_h1_message *msg)
 {
@@ -430,7 +419,7 @@ static NU_NOINLINE bool take_field(struct nu_h1_message *msg)
             msg->has_repeated |= nu_header_set_has(msg->joined, id);
     }
     if (nu_unlikely(original != NULL))
-        original = first_spelling(msg->target, name, original);
+        original = nu_h1_first_spelling(msg, name, original);
     nu_headers_add_ref(msg->target, id, name, value)->original_name = original;
     return true;
 }
@@ -555,6 +544,7 @@ static NU_NOINLINE void begin_trailers(struct nu_h1_message *msg)
     nu_headers_init(msg->trailers, msg->arena, 0);
     msg->trailers->name_style = (uint8_t)msg->options->keep_names;
     msg->target = msg->trailers;
+    msg->spellings = NULL;
     nu_h1_second_begin_trailers(msg);
 }
 
