@@ -129,6 +129,25 @@ static void put(struct nu_str text)
     }
 }
 
+void nu_log_write_bytes(enum nu_log_component component, enum nu_log_level level,
+                        const struct nu_log_place *place, struct nu_str message)
+{
+    struct nu_log_line line = {.component = component,
+                               .level = level,
+                               .file = place->file,
+                               .function = place->function,
+                               .line = place->line,
+                               .message = message,
+                               .us = nu_clock_realtime_us()};
+    line.since_us = since_last(line.us);
+    time_t seconds = (time_t)(line.us / 1000000);
+    localtime_r(&seconds, &line.time);
+    struct nu_strbuf out = {0};
+    format_line(&out, &line);
+    put(nu_strbuf_str(&out));
+    nu_strbuf_finish(&out);
+}
+
 void nu_log_write(enum nu_log_component component, enum nu_log_level level,
                   const struct nu_log_place *place, const char *fmt, ...)
 {
@@ -137,20 +156,6 @@ void nu_log_write(enum nu_log_component component, enum nu_log_level level,
     va_start(args, fmt);
     nu_strbuf_addv(&message, fmt, args);
     va_end(args);
-
-    struct nu_log_line line = {.component = component,
-                               .level = level,
-                               .file = place->file,
-                               .function = place->function,
-                               .line = place->line,
-                               .message = nu_strbuf_str(&message),
-                               .us = nu_clock_realtime_us()};
-    line.since_us = since_last(line.us);
-    time_t seconds = (time_t)(line.us / 1000000);
-    localtime_r(&seconds, &line.time);
-    struct nu_strbuf out = {0};
-    format_line(&out, &line);
+    nu_log_write_bytes(component, level, place, nu_strbuf_str(&message));
     nu_strbuf_finish(&message);
-    put(nu_strbuf_str(&out));
-    nu_strbuf_finish(&out);
 }

@@ -121,6 +121,15 @@ static inline bool nu_log_is_enabled(enum nu_log_component component, enum nu_lo
                          &(const struct nu_log_place){__FILE__, __func__, __LINE__}, __VA_ARGS__); \
     } while (0)
 
+/* The same for a message that is not ours: any bytes. */
+#define nu_log_bytes(component, level, message) \
+    do { \
+        if (nu_unlikely(nu_log_is_enabled(component, level))) \
+            nu_log_write_bytes(component, level, \
+                               &(const struct nu_log_place){__FILE__, __func__, __LINE__}, \
+                               message); \
+    } while (0)
+
 /* Where in the sources a line is written. */
 struct nu_log_place {
     const char *file;
@@ -130,6 +139,8 @@ struct nu_log_place {
 
 void nu_log_write(enum nu_log_component component, enum nu_log_level level,
                   const struct nu_log_place *place, const char *fmt, ...) NU_PRINTF(4, 5);
+void nu_log_write_bytes(enum nu_log_component component, enum nu_log_level level,
+                        const struct nu_log_place *place, struct nu_str message);
 
 /* Sets all components, or one. Any thread. */
 void nu_log_set_level(enum nu_log_level level);

@@ -20,18 +20,9 @@ static void add_tag(struct nu_strbuf *prefix, struct nu_str tag)
         nu_strbuf_addf(prefix, " %.*s", NU_STR_ARG(tag));
 }
 
-/* The log takes texts, which a NUL ends: it is shown as a blank. */
-static void add_message(struct nu_strbuf *line, struct nu_str message)
-{
-    while (message.ptr) {
-        nu_strbuf_add(line, nu_str_split(&message, '\0'));
-        if (message.ptr)
-            nu_strbuf_add_cstr(line, " ");
-    }
-}
-
 /* As Envoy writes it: "wasm log NAME ROOT_ID VM_ID: message". A guest may have gigabytes to say,
- * which a line would take several times over: it gets so much of them. */
+ * which a line would take several times over: it gets so much of them. What is no text in them is for the
+ * log's format to escape, or not. */
 void nu_wasm_log(struct nu_wasm_vm *vm, int level, struct nu_str message)
 {
     enum { MESSAGE_MAX = 64 * 1024 };
@@ -46,8 +37,8 @@ void nu_wasm_log(struct nu_wasm_vm *vm, int level, struct nu_str message)
     }
     add_tag(&line, vm->spec->vm_id);
     nu_strbuf_add_cstr(&line, ": ");
-    add_message(&line, nu_str_first(message, MESSAGE_MAX));
-    nu_log(NU_LOG_WASM, (enum nu_log_level)level, "%s", line.data);
+    nu_strbuf_add(&line, nu_str_first(message, MESSAGE_MAX));
+    nu_log_bytes(NU_LOG_WASM, (enum nu_log_level)level, nu_strbuf_str(&line));
     nu_strbuf_finish(&line);
 }
 

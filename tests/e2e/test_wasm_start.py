@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from test_wasm import plugin, proxy, refusal, tools, wat  # pylint: disable=unused-import
+from test_wasm import behind, plugin, proxy, refusal, tools, wat  # pylint: disable=unused-import
 
 # A module that runs a function named by BEGIN, and then lets every request pass.
 MODULE = """(module
@@ -37,10 +37,25 @@ def test_what_a_starting_module_writes_is_logged(proxy, tmp_path, form):
     running.stderr.wait(re.compile(r"\[error\]\[wasm\] .*wasm log v: hello you\n\n\["))
 
 
-def test_a_nul_does_not_end_a_line(proxy, tmp_path, monkeypatch):
-    monkeypatch.setattr("test_wasm_start.MODULE", MODULE.replace('" you', '" \\00ou'))
-    running = proxy(plugin(code=module(tmp_path, SAY % (2, 2)), vm_id="v"))
-    running.stderr.wait(re.compile(r"wasm log v: hello  ou\n"))
+# Six bytes of which only the last one can be seen, and how a line has them: as Envoy's does.
+ODD = r'"\0a\0d\00\1b\7f."'
+LOGGED = {
+    "plain": ([], "", "hello\n\r\0\x1b\x7f.\n"),
+    "one line": (["--log-format", "%n %_"], "", "hello\\n\r\0\x1b\x7f.\n"),
+    "escaped": (["--log-format-escaped"], "", "hello\\n\\r\\000\\033\\177.\n"),
+    "json": ([], '{json_format: {m: "%j"}}', 'hello\\n\\r\\u0000\\u001b\\u007f."}\n'),
+}
+
+
+@pytest.mark.parametrize("arguments, log_format, logged", LOGGED.values(), ids=LOGGED)
+def test_what_is_no_text_is_escaped_as_the_log_says(nuncio, tools, origin, tmp_path, monkeypatch,
+                                                    arguments, log_format, logged):
+    monkeypatch.setattr("test_wasm_start.MODULE", MODULE.replace(r'" you\0a\0a"', ODD))
+    config = behind(plugin(code=module(tmp_path, SAY % (2, 2)), vm_id="v"))
+    if log_format:
+        config += f"application_log_config: {{log_format: {log_format}}}\n"
+    running = nuncio(config, *arguments, origin=origin().port)
+    running.stderr.wait("wasm log v: " + logged)
 
 
 def test_a_descriptor_that_is_not_there(proxy, tmp_path):
