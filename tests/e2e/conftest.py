@@ -77,22 +77,42 @@ def start_in(folder, binary):
 
 
 @pytest.fixture
-def nuncio(nuncio_binary, tmp_path):
+def held_ports():
+    """Sockets that hold ports until every nuncio of the test has ended: one that still connects to an
+    upstream, as health checks do, must not come to another test's."""
+    sockets = []
+    yield sockets
+    for sock in sockets:
+        sock.close()
+
+
+@pytest.fixture(scope="module")
+def shared_held_ports():
+    """The same for shared_nuncio."""
+    sockets = []
+    yield sockets
+    for sock in sockets:
+        sock.close()
+
+
+@pytest.fixture
+def nuncio(nuncio_binary, tmp_path, held_ports):  # pylint: disable=unused-argument
     """nuncio(config, *arguments, name=value...): a running nuncio, ended with the test."""
     yield from start_in(tmp_path, nuncio_binary)
 
 
 @pytest.fixture(scope="module")
-def shared_nuncio(nuncio_binary, tmp_path_factory):
+def shared_nuncio(nuncio_binary, tmp_path_factory, shared_held_ports):  # pylint: disable=unused-argument
     """The same for tests that leave nothing behind in it: ended with the file's last test."""
     yield from start_in(tmp_path_factory.mktemp("shared"), nuncio_binary)
 
 
-def start_origins():
+def start_origins(held):
     started = []
 
     def start(script=None):
         started.append(Origin(script))
+        held.append(started[-1].held)
         return started[-1]
 
     yield start
@@ -101,20 +121,21 @@ def start_origins():
 
 
 @pytest.fixture
-def origin():
+def origin(held_ports):
     """origin(script=None): an upstream with a thread for each connection; see peers.Origin."""
-    yield from start_origins()
+    yield from start_origins(held_ports)
 
 
 @pytest.fixture(scope="module")
-def shared_origin():
+def shared_origin(shared_held_ports):
     """The same beside shared_nuncio."""
-    yield from start_origins()
+    yield from start_origins(shared_held_ports)
 
 
 @pytest.fixture
-def fleet():
+def fleet(held_ports):
     """A running fleet.Fleet."""
     running = Fleet()
+    held_ports.append(running.held)
     yield running
     running.finish()

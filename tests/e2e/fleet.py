@@ -5,7 +5,7 @@ import socket
 import threading
 
 from lib.wire import Peer, head_bytes, message_end
-from peers import IDLE_SECONDS, connect
+from peers import IDLE_SECONDS, connect, hold_port, listen_on
 
 ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
@@ -14,25 +14,12 @@ class Fleet:
     """One port on several addresses; every response says which one it came from."""
 
     def __init__(self):
-        self._listeners = self._bind()
-        self.port = self._listeners[0].getsockname()[1]
+        self.held = hold_port()  # until all that may still connect has ended, as Origin's
+        self._listeners = [listen_on(self.held, address) for address in ADDRESSES]
+        self.port = self.held.getsockname()[1]
         self._peers, self._threads = [], []
         for listener in self._listeners:
             self._start(self._accept, listener)
-
-    @staticmethod
-    def _bind():
-        for _ in range(50):
-            listeners = [socket.create_server((ADDRESSES[0], 0), backlog=128)]
-            try:
-                for address in ADDRESSES[1:]:
-                    port = listeners[0].getsockname()[1]
-                    listeners.append(socket.create_server((address, port), backlog=128))
-                return listeners
-            except OSError:
-                for listener in listeners:
-                    listener.close()
-        raise AssertionError("no port is free on all addresses")
 
     def _start(self, target, *args):
         thread = threading.Thread(target=target, args=args, daemon=True)

@@ -34,6 +34,11 @@ def hold_port():
     return sock
 
 
+def listen_on(held, host="127.0.0.1", backlog=128):
+    """A listener on a port that is held, which nobody else gets once this one is closed."""
+    return socket.create_server((host, held.getsockname()[1]), backlog=backlog)
+
+
 @functools.lru_cache
 def has_ipv6():
     """Whether this machine has the address ::1."""
@@ -77,11 +82,13 @@ def _shut(sock):
 
 class Origin:
     """An upstream. `script(peer)` runs in a thread for each connection and may raise; what it raised
-    fails the test. `received` has the bytes of each connection, in the order of the accepts."""
+    fails the test. `received` has the bytes of each connection, in the order of the accepts. `held`
+    keeps its port: who closes it has ended all that may still connect."""
 
     def __init__(self, script=None):
         self._script = script or serve
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.held = hold_port()
+        self._listener = listen_on(self.held)
         self.port = self._listener.getsockname()[1]
         self.peers, self._threads, self._problems = [], [], []
         self._finishing = False

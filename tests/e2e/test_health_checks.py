@@ -59,7 +59,7 @@ class Host:
                 return sock, address
 
         self.name, self.sockets = name, []
-        self.held = held or hold_port()
+        self.held = held or hold_port()  # as Origin's
         self.port = self.held.getsockname()[1]
         self._server = Server(("127.0.0.1", self.port), Handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01},

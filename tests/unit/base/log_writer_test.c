@@ -449,7 +449,18 @@ TEST(sync_waits_for_a_stuck_pipe_as_long_as_it_may)
 struct drain {
     int fd;
     struct nu_strbuf content;
+    pthread_t thread;
+    uint64_t last_us; /* when it read last, or was to start */
+    uint64_t longest_us;
 };
+
+static void note_pause(struct drain *drain)
+{
+    uint64_t now_us = nu_clock_monotonic_us();
+    if (now_us - drain->last_us > drain->longest_us)
+        drain->longest_us = now_us - drain->last_us;
+    drain->last_us = now_us;
+}
 
 /* Reads until the writers are gone. */
 static void *drain_pipe(void *arg)
@@ -457,9 +468,30 @@ static void *drain_pipe(void *arg)
     struct drain *drain = arg;
     fcntl(drain->fd, F_SETFL, 0);
     ssize_t n;
-    while ((n = read(drain->fd, nu_strbuf_reserve(&drain->content, 5000), 5000)) > 0)
+    while ((n = read(drain->fd, nu_strbuf_reserve(&drain->content, 5000), 5000)) > 0) {
         nu_strbuf_commit(&drain->content, (size_t)n);
+        note_pause(drain);
+    }
     return NULL;
+}
+
+/* Destroys the writer while a thread reads its pipe. */
+static void destroy_and_drain(struct nu_log_writer **writer, struct drain *drain)
+{
+    drain->last_us = nu_clock_monotonic_us();
+    assert_int_equal(pthread_create(&drain->thread, NULL, drain_pipe, drain), 0);
+    nu_log_writer_destroy(writer);
+    pthread_join(drain->thread, NULL);
+    note_pause(drain);
+    close(drain->fd);
+}
+
+/* The end waits half a second for a pipe: a reader whom a busy machine stops for longer misses lines by
+ * right, and that test is to be done again. */
+static bool was_kept_waiting(const struct drain *drain, size_t expected)
+{
+    enum { LONG_US = 300000 };
+    return drain->content.len < expected && drain->longest_us > LONG_US;
 }
 
 /* How many lines are not one letter repeated. */
@@ -476,10 +508,7 @@ static unsigned count_torn_lines(struct nu_str content, size_t len)
     return torn;
 }
 
-/*
- * One thread's line is cut by a full pipe; when the pipe takes more, another thread has lines too.
- */
-TEST(a_full_pipe_does_not_tear_a_line)
+static bool fill_and_drain(void)
 {
     char *path = path_of("tear");
     struct drain drain = {.fd = make_pipe(path)};
@@ -498,18 +527,27 @@ TEST(a_full_pipe_does_not_tear_a_line)
     nu_strbuf_add(&drain.content, nu_str_make(some, sizeof(some)));
     nu_log_writer_sync(writer, 0);
 
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, drain_pipe, &drain), 0);
-    nu_log_writer_destroy(&writer);
-    pthread_join(thread, NULL);
-    assert_int_equal(drain.content.len, 240 * 1000);
-    assert_int_equal(count_torn_lines(nu_strbuf_str(&drain.content), 1000), 0);
+    destroy_and_drain(&writer, &drain);
+    bool is_over = !was_kept_waiting(&drain, 240 * 1000);
+    if (is_over) {
+        assert_int_equal(drain.content.len, 240 * 1000);
+        assert_int_equal(count_torn_lines(nu_strbuf_str(&drain.content), 1000), 0);
+    }
     nu_strbuf_finish(&drain.content);
-    close(drain.fd);
     remove_file(path);
+    return is_over;
 }
 
-TEST(destroy_waits_a_moment_for_a_slow_pipe)
+/*
+ * One thread's line is cut by a full pipe; when the pipe takes more, another thread has lines too.
+ */
+TEST(a_full_pipe_does_not_tear_a_line)
+{
+    while (!fill_and_drain())
+        ;
+}
+
+static bool destroy_with_slow_pipe(void)
 {
     char *path = path_of("slow");
     struct drain drain = {.fd = make_pipe(path)};
@@ -517,14 +555,19 @@ TEST(destroy_waits_a_moment_for_a_slow_pipe)
     struct nu_log_file *file = open_log(writer, path);
     assert_true(nu_log_writer_start(writer));
     write_lines(file, 'x', 1000, 250);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, drain_pipe, &drain), 0);
-    nu_log_writer_destroy(&writer);
-    pthread_join(thread, NULL);
-    assert_int_equal(drain.content.len, 250 * 1000);
+    destroy_and_drain(&writer, &drain);
+    bool is_over = !was_kept_waiting(&drain, 250 * 1000);
+    if (is_over)
+        assert_int_equal(drain.content.len, 250 * 1000);
     nu_strbuf_finish(&drain.content);
-    close(drain.fd);
     remove_file(path);
+    return is_over;
+}
+
+TEST(destroy_waits_a_moment_for_a_slow_pipe)
+{
+    while (!destroy_with_slow_pipe())
+        ;
 }
 
 TEST(a_pipe_whose_reader_is_gone_loses_lines_and_nothing_else)
