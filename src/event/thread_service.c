@@ -25,12 +25,14 @@ bool nu_thread_services_end(struct nu_list *services, enum nu_thread_place place
     return all;
 }
 
-void nu_thread_services_finish(struct nu_list *services, enum nu_thread_place place)
+bool nu_thread_services_finish(struct nu_list *services, enum nu_thread_place place)
 {
+    bool all = true;
     struct nu_thread_service *service;
     nu_list_for_each(service, services, struct nu_thread_service, link)
     {
-        if (service->place == place)
-            service->finish(service);
+        if (service->place == place && !service->finish(service))
+            all = false;
     }
+    return all;
 }

@@ -28,8 +28,10 @@ struct nu_thread_service {
     /* Begins to end what `start` began, or goes on with it; true when that is over. While it is
      * not, the loop runs and it is asked again. Also called when nothing was started. */
     bool (*end)(struct nu_thread_service *service);
-    /* The loop will not run any more: what has not ended by now is given up. */
-    void (*finish)(struct nu_thread_service *service);
+    /* The loop will not run any more: what has not ended by now is given up. False if a thread of the
+     * service's own goes on and cannot be ended, which only one of NU_THREADS_MAIN may have: what it
+     * uses is left to it, the configuration with it, until the process ends. */
+    bool (*finish)(struct nu_thread_service *service);
 };
 
 /* The same for all services of the list that run at such a place. */
@@ -37,6 +39,7 @@ void nu_thread_services_start(struct nu_list *services, enum nu_thread_place pla
                               struct nu_loop *loop);
 /* True when all have ended. */
 bool nu_thread_services_end(struct nu_list *services, enum nu_thread_place place);
-void nu_thread_services_finish(struct nu_list *services, enum nu_thread_place place);
+/* False if one of them has a thread that goes on. */
+bool nu_thread_services_finish(struct nu_list *services, enum nu_thread_place place);
 
 #endif

@@ -2,6 +2,7 @@
 /* The program: options, then serve or validate; or another program, which asks a running one. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/block.h"
 #include "base/thread.h"
@@ -28,7 +29,8 @@ static int serve(const struct nu_options *options)
     if (!server)
         return 1;
     int status = nu_server_run(server);
-    nu_server_destroy(&server);
+    if (!nu_server_destroy(&server))
+        _exit(status);
     return status;
 }
 

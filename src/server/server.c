@@ -147,14 +147,26 @@ static void take_clusters(struct nu_server *server)
     nu_loop_run_tasks(server->loop);
 }
 
-void nu_server_destroy(struct nu_server **server_ptr)
+/* What others see is put right, and the rest is left as it is. */
+static void leave(struct nu_server *server)
+{
+    enum { LOG_WAIT_MS = 500 };
+    nu_admin_close(server->admin);
+    destroy_listeners(server);
+    nu_log_writer_sync(server->log_writer, LOG_WAIT_MS);
+}
+
+bool nu_server_destroy(struct nu_server **server_ptr)
 {
     struct nu_server *server = *server_ptr;
     if (!server)
-        return;
+        return true;
     *server_ptr = NULL;
     destroy_workers(server);
-    nu_services_finish(server);
+    if (!nu_services_finish(server)) {
+        leave(server);
+        return false;
+    }
     take_clusters(server);
     nu_watchdog_finish(&server->watchdog);
     nu_admin_close(server->admin);
@@ -181,4 +193,5 @@ void nu_server_destroy(struct nu_server **server_ptr)
     nu_tls_secrets_destroy(&server->secrets); /* the configuration's contexts used them */
     nu_stats_destroy(&server->stats);
     nu_free(server);
+    return true;
 }

@@ -19,6 +19,9 @@ struct nu_server *nu_server_create(const struct nu_options *options);
 /* Opens the sockets, starts the workers and runs until a signal or the admin port ends it. Returns
  * the process's exit status. */
 int nu_server_run(struct nu_server *server);
-void nu_server_destroy(struct nu_server **server);
+/* False if a thread goes on that cannot be ended, such as one that compiles: nothing that it might use
+ * is freed, and when the caller has told what there is to tell it ends the process by _exit. What was
+ * logged until now has been written. */
+bool nu_server_destroy(struct nu_server **server);
 
 #endif

@@ -53,8 +53,8 @@ bool nu_services_end(struct nu_server *server)
     return all;
 }
 
-void nu_services_finish(struct nu_server *server)
+bool nu_services_finish(struct nu_server *server)
 {
     nu_thread_services_end(&server->services.all, NU_THREADS_MAIN);
-    nu_thread_services_finish(&server->services.all, NU_THREADS_MAIN);
+    return nu_thread_services_finish(&server->services.all, NU_THREADS_MAIN);
 }

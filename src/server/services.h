@@ -24,7 +24,7 @@ void nu_services_start(struct nu_server *server, void (*on_started)(struct nu_se
 /* Begins to end them on all threads; true when they have ended. Until then it is to be called
  * again. */
 bool nu_services_end(struct nu_server *server);
-/* Gives up what is left on the main thread; workers do that as they end. */
-void nu_services_finish(struct nu_server *server);
+/* Gives up what is left on the main thread; workers do that as they end. False if a thread goes on. */
+bool nu_services_finish(struct nu_server *server);
 
 #endif

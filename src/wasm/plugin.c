@@ -209,14 +209,13 @@ static bool on_end(struct nu_thread_service *service)
     return !is_compiling && nu_list_is_empty(&plugins->vms[nu_thread_index()]);
 }
 
-static void on_finish(struct nu_thread_service *service)
+static bool on_finish(struct nu_thread_service *service)
 {
     struct nu_wasm_plugins *plugins = plugins_of(service);
     struct nu_wasm_vm *vm;
     nu_list_for_each(vm, &plugins->vms[nu_thread_index()], struct nu_wasm_vm, link)
         nu_wasm_vm_finish(vm);
-    if (service->place == NU_THREADS_MAIN)
-        nu_wasm_compiler_finish(&plugins->compiler);
+    return service->place != NU_THREADS_MAIN || nu_wasm_compiler_finish(&plugins->compiler);
 }
 
 /* --- A configuration's plug-ins --------------------------------------------------------------- */

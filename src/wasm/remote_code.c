@@ -250,11 +250,6 @@ static bool on_end(struct nu_thread_service *service)
     return true;
 }
 
-static void on_finish(struct nu_thread_service *service)
-{
-    on_end(service);
-}
-
 /* --- The configuration ------------------------------------------------------------------------ */
 
 static bool read_retries(struct nu_factory *factory, const retry_proto *proto,
@@ -295,7 +290,7 @@ static struct remote_code *create(struct nu_factory *factory, const remote_proto
     remote->loop = factory->loop;
     remote->stats = nu_stat_set_block(stats);
     remote->service = (struct nu_thread_service){
-        .place = NU_THREADS_MAIN, .start = on_start, .end = on_end, .finish = on_finish};
+        .place = NU_THREADS_MAIN, .start = on_start, .end = on_end, .finish = on_end};
     nu_list_init(&remote->takers);
     nu_list_init(&remote->service.link);
     nu_timer_init(&remote->timer, on_timer);

@@ -7,7 +7,10 @@
  */
 #include "wasm/renewal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+
+enum { LAST_WAIT_MS = 500 }; /* what the end of the process may wait for the thread */
 
 static void start_next(struct nu_wasm_compiler *compiler);
 
@@ -65,12 +68,25 @@ static void *run(void *arg)
     return NULL;
 }
 
-static struct nu_wasm_renewal *join(struct nu_wasm_compiler *compiler)
+/* What the thread had, which has been joined. */
+static struct nu_wasm_renewal *take_joined(struct nu_wasm_compiler *compiler)
 {
     struct nu_wasm_renewal *renewal = compiler->running;
-    pthread_join(compiler->thread, NULL);
     compiler->running = NULL;
     return renewal;
+}
+
+static struct nu_wasm_renewal *join(struct nu_wasm_compiler *compiler)
+{
+    pthread_join(compiler->thread, NULL);
+    return take_joined(compiler);
+}
+
+static struct timespec after_ms(uint64_t ms)
+{
+    uint64_t us = nu_clock_realtime_us() + ms * 1000;
+    return (struct timespec){.tv_sec = (time_t)(us / 1000000),
+                             .tv_nsec = (long)(us % 1000000) * 1000};
 }
 
 static void copy_result(struct nu_wasm_renewal *to, const struct nu_wasm_renewal *from)
@@ -187,10 +203,16 @@ bool nu_wasm_compiler_end(struct nu_wasm_compiler *compiler)
     return !compiler->running;
 }
 
-void nu_wasm_compiler_finish(struct nu_wasm_compiler *compiler)
+bool nu_wasm_compiler_finish(struct nu_wasm_compiler *compiler)
 {
     if (nu_wasm_compiler_end(compiler))
-        return;
+        return true;
     nu_log(NU_LOG_WASM, NU_LOG_INFO, "waiting for code that is being compiled");
-    drop(join(compiler));
+    struct timespec until = after_ms(LAST_WAIT_MS);
+    if (pthread_timedjoin_np(compiler->thread, NULL, &until) != 0) {
+        nu_log(NU_LOG_WASM, NU_LOG_WARN, "it is still being compiled: the process ends without it");
+        return false;
+    }
+    drop(take_joined(compiler));
+    return true;
 }

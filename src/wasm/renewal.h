@@ -47,8 +47,9 @@ void nu_wasm_compiler_init(struct nu_wasm_compiler *compiler, struct nu_wasm_plu
                            struct nu_loop *loop);
 /* Takes nothing up any more and drops what waits; true when no thread is left. */
 bool nu_wasm_compiler_end(struct nu_wasm_compiler *compiler);
-/* The same, and waits for the thread. */
-void nu_wasm_compiler_finish(struct nu_wasm_compiler *compiler);
+/* The same, and waits for the thread, but not for long: an engine cannot be asked to stop. False if the
+ * thread goes on, with all that it uses. */
+NU_MUST_USE bool nu_wasm_compiler_finish(struct nu_wasm_compiler *compiler);
 
 /* Begins to give the plug-in this code, which is copied unless a plug-in has it, or another renewal
  * that is on its way. Not while the renewal is on its way itself. */

@@ -47,16 +47,11 @@ static void on_start(struct nu_thread_service *base, struct nu_loop *loop)
     nu_timer_arm(loop, &keeper->timer, LOOK_MS);
 }
 
-static void on_finish(struct nu_thread_service *base)
+static bool on_end(struct nu_thread_service *base)
 {
     struct keeper *keeper = &service_of(base)->keepers[nu_thread_index()];
     if (keeper->loop)
         nu_timer_cancel(&keeper->timer);
-}
-
-static bool on_end(struct nu_thread_service *base)
-{
-    on_finish(base);
     return true;
 }
 
@@ -72,7 +67,7 @@ static bool create(struct nu_factory *factory, const void *owner, const Protobuf
     struct wasm_service *service = nu_arena_calloc(factory->arena, sizeof(*service));
     service->plugin = plugin;
     service->base = (struct nu_thread_service){
-        .place = place, .start = on_start, .end = on_end, .finish = on_finish};
+        .place = place, .start = on_start, .end = on_end, .finish = on_end};
     nu_list_init(&service->base.link);
     nu_list_add_last(factory->services, &service->base.link);
     return true;

@@ -5,15 +5,19 @@ import http.client
 import os
 import pathlib
 import re
+import shutil
 import signal
+import subprocess
 import threading
 
 import pytest
 
 from configs import PROXY
+from conftest import start_in
 from process import eventually, has_sanitizer
-from test_wasm import BUILD, plugin, proxy, tools  # pylint: disable=unused-import
+from test_wasm import BUILD, behind, plugin, proxy, tools  # pylint: disable=unused-import
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUEST = BUILD / "tests/guests/life.wasm"
 ONE = ("--concurrency", "1")
 # Changes of code in a row: a step of 20 shows what is left behind.
@@ -485,3 +489,34 @@ def test_many_changes_leave_nothing_behind(proxy, code):  # pylint: disable=rede
     assert eventually(lambda: vms(running) == 1)
     if not has_sanitizer(running.binary):  # which keeps what was freed
         assert sizes[-1] - sizes[0] < 3 * 1024, sizes
+
+
+# --- Code that is compiled for ever -----------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(nuncio_binary, tools, tmp_path):  # pylint: disable=redefined-outer-name,unused-argument
+    """A nuncio with an engine that never gets ready with some code."""
+    program = tmp_path / "program"
+    program.mkdir()
+    shutil.copy(nuncio_binary, program / "nuncio")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "src",
+                    f'-DREAL="{BUILD / "nuncio-wasm-v8.so"}"', ROOT / "tests/e2e/engines/slow.c",
+                    "-o", program / "nuncio-wasm-v8.so"], check=True)
+    yield from start_in(tmp_path, str(program / "nuncio"))
+
+
+@pytest.mark.parametrize("drain_ms, numbers", [
+    (100, [signal.SIGTERM]), (600000, [signal.SIGTERM, signal.SIGTERM]), (600000, [signal.SIGINT]),
+], ids=["drain", "second signal", "at once"])
+def test_code_that_is_compiled_for_ever_does_not_hold_up_the_end(
+        slow, origin, code, drain_ms, numbers):  # pylint: disable=redefined-outer-name
+    running = slow(behind(plugin(code=code.path)), *ONE, "--sigterm-drain-ms", drain_ms,
+                   origin=origin().port)
+    code.write("NEVER-READY!")
+    running.stderr.wait("compiling for ever")
+    assert version_of(running) == "VERSION-0001"
+    for number in numbers:
+        running.signal(number)
+    assert running.wait_exit() == 0
+    assert "it is still being compiled: the process ends without it\n" in running.stderr.text

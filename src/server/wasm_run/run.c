@@ -33,6 +33,7 @@ struct run {
     int log_fd;            /* the access log, a file in memory; -1: none */
     char log_path[32];
     struct nu_strbuf logged;
+    bool is_compiling; /* a thread of the server goes on */
 };
 
 /* --- While it runs ---------------------------------------------------------------------------- */
@@ -110,7 +111,7 @@ static bool serve(struct run *run, const struct nu_options *options)
         run->exchange.is_done && nu_clock_monotonic_us() / 1000 >= run->timer.deadline_ms;
     nu_timer_cancel(&run->timer);
     nu_wasm_run_exchange_close(&run->exchange);
-    nu_server_destroy(&run->server);
+    run->is_compiling = !nu_server_destroy(&run->server);
     return ok;
 }
 
@@ -198,5 +199,7 @@ int nu_wasm_run_main(int argc, char **argv)
         nu_strbuf_finish(&run.logged);
     }
     nu_wasm_run_options_finish(&run.options);
+    if (run.is_compiling)
+        _exit(ok ? 0 : 1);
     return ok ? 0 : 1;
 }

@@ -10,6 +10,7 @@ struct service {
     unsigned asked;
     unsigned asks_needed; /* before it has ended */
     unsigned finished;
+    bool goes_on;
 };
 
 static struct service *service_of(struct nu_thread_service *base)
@@ -28,9 +29,10 @@ static bool on_end(struct nu_thread_service *base)
     return ++service_of(base)->asked >= service_of(base)->asks_needed;
 }
 
-static void on_finish(struct nu_thread_service *base)
+static bool on_finish(struct nu_thread_service *base)
 {
     service_of(base)->finished++;
+    return !service_of(base)->goes_on;
 }
 
 static void add(struct nu_list *list, struct service *service, enum nu_thread_place place,
@@ -59,6 +61,19 @@ TEST(a_thread_calls_the_services_of_its_place)
     assert_int_equal(worker_one.started, 1);
     assert_int_equal(worker_one.asked, 1);
     assert_int_equal(worker_one.finished, 1);
+}
+
+TEST(a_thread_that_goes_on_is_told_of_and_the_others_are_finished)
+{
+    struct nu_list list;
+    struct service first;
+    struct service second;
+    nu_list_init(&list);
+    add(&list, &first, NU_THREADS_MAIN, 1);
+    add(&list, &second, NU_THREADS_MAIN, 1);
+    first.goes_on = true;
+    assert_false(nu_thread_services_finish(&list, NU_THREADS_MAIN));
+    assert_int_equal(first.finished + second.finished, 2);
 }
 
 TEST(an_end_is_over_when_all_say_so_and_each_is_asked)

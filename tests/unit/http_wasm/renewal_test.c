@@ -126,11 +126,18 @@ static void let_all_go(void)
     wait_for(RENEWALS);
 }
 
+/* However long the compiler's thread has to wait for its turn. */
+static void finish(void)
+{
+    while (!nu_thread_services_finish(&w.services, NU_THREADS_MAIN))
+        ;
+}
+
 static void end(void)
 {
     while (!nu_thread_services_end(&w.services, NU_THREADS_MAIN))
         nu_loop_run_turn(w.loop, 100);
-    nu_thread_services_finish(&w.services, NU_THREADS_MAIN);
+    finish();
     wasm_filter_drop(&w);
 }
 
@@ -249,6 +256,8 @@ TEST(the_end_in_the_middle_waits_and_tells_nobody)
     assert_int_equal(compiled, 1);
 }
 
+static bool is_over;
+
 static const char *finish_and_read_log(void)
 {
     static char text[4096];
@@ -256,7 +265,7 @@ static const char *finish_and_read_log(void)
     assert_int_equal(pipe(ends), 0);
     int saved = dup(STDERR_FILENO);
     dup2(ends[1], STDERR_FILENO);
-    nu_thread_services_finish(&w.services, NU_THREADS_MAIN);
+    is_over = nu_thread_services_finish(&w.services, NU_THREADS_MAIN);
     dup2(saved, STDERR_FILENO);
     close(saved);
     close(ends[1]);
@@ -274,7 +283,22 @@ TEST(the_end_at_once_waits_for_the_thread)
     renew(1, &unknown);
     nu_thread_services_end(&w.services, NU_THREADS_MAIN);
     assert_non_null(strstr(finish_and_read_log(), "waiting for code that is being compiled"));
+    finish();
     assert_false(nu_wasm_renewal_is_on_its_way(&told.renewals[0]));
+    assert_int_equal(told.count, 0);
+    wasm_filter_drop(&w);
+}
+
+TEST(the_end_at_once_does_not_wait_for_ever)
+{
+    load();
+    pthread_mutex_lock(&gate);
+    renew(0, &other);
+    wait_for_compiler();
+    assert_non_null(strstr(finish_and_read_log(), "the process ends without it"));
+    assert_false(is_over);
+    pthread_mutex_unlock(&gate);
+    finish();
     assert_int_equal(told.count, 0);
     wasm_filter_drop(&w);
 }
