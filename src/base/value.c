@@ -169,36 +169,6 @@ bool nu_value_eq(const struct nu_value *a, const struct nu_value *b)
     return true;
 }
 
-/* What comes of a field that has `old` and gets `add`. */
-static struct nu_value merged(const struct nu_value *old, const struct nu_value *add,
-                              struct nu_arena *arena)
-{
-    struct nu_value result = *old;
-    if (old->type == NU_VALUE_STRUCT && add->type == NU_VALUE_STRUCT) {
-        nu_value_update(&result, add, arena);
-        return result;
-    }
-    if (old->type == NU_VALUE_LIST && add->type == NU_VALUE_LIST) {
-        regrow(&result, arena, old->count + add->count);
-        for (uint32_t i = 0; i < add->count; i++)
-            nu_value_add(&result, arena, add->items[i]);
-        return result;
-    }
-    return *add;
-}
-
-void nu_value_update(struct nu_value *to, const struct nu_value *from, struct nu_arena *arena)
-{
-    nu_assert(to->type == NU_VALUE_STRUCT && from->type == NU_VALUE_STRUCT);
-    regrow(to, arena, to->count + from->count);
-    for (uint32_t i = 0; i < from->count; i++) {
-        const struct nu_value_field *field = &from->fields[i];
-        const struct nu_value *old = nu_value_get(to, field->name);
-        nu_value_set(to, arena, field->name,
-                     old ? merged(old, &field->value, arena) : field->value);
-    }
-}
-
 static void add_number(double number, struct nu_strbuf *out)
 {
     char *at = nu_strbuf_reserve(out, NU_DOUBLE_TEXT_MAX);

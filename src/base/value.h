@@ -106,13 +106,6 @@ struct nu_value nu_value_copy(const struct nu_value *value, struct nu_arena *are
 /* Not-a-number equals nothing. */
 bool nu_value_eq(const struct nu_value *a, const struct nu_value *b);
 
-/*
- * Merges the fields of struct `from` into struct `to`, level by level: structs are merged, lists
- * are joined, everything else is replaced. Nothing that `to` shares with other values is changed;
- * `to` may point into `from` afterwards. (Envoy's set_metadata filter merges like this.)
- */
-void nu_value_update(struct nu_value *to, const struct nu_value *from, struct nu_arena *arena);
-
 /* Appends the value as compact JSON, with the numbers of nu_double_to_chars and the strings of
  * nu_json_escape_bytes: what Envoy logs. */
 void nu_value_to_json(const struct nu_value *value, struct nu_strbuf *out);

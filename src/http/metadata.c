@@ -47,12 +47,6 @@ void nu_metadata_merge(struct nu_metadata *metadata, struct nu_str space,
         nu_value_set(to, metadata->arena, fields->fields[i].name, fields->fields[i].value);
 }
 
-void nu_metadata_update(struct nu_metadata *metadata, struct nu_str space,
-                        const struct nu_value *fields)
-{
-    nu_value_update(space_fields(metadata, space), fields, metadata->arena);
-}
-
 const struct nu_value *nu_metadata_find(const struct nu_metadata *metadata, struct nu_str space,
                                         const struct nu_str *path, size_t count)
 {

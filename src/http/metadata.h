@@ -45,9 +45,6 @@ void nu_metadata_set(struct nu_metadata *metadata, struct nu_str space, struct n
  * Envoy's filters do it when they set dynamic metadata. */
 void nu_metadata_merge(struct nu_metadata *metadata, struct nu_str space,
                        const struct nu_value *fields);
-/* Merges struct `fields` into a namespace level by level (nu_value_update). */
-void nu_metadata_update(struct nu_metadata *metadata, struct nu_str space,
-                        const struct nu_value *fields);
 
 /* What is at `path` in a namespace, the namespace itself if `count` is 0; NULL if there is no such
  * thing, or `metadata` is NULL. */

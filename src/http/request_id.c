@@ -51,27 +51,12 @@ void nu_request_id_create(char out[NU_REQUEST_ID_LEN])
     memcpy(out + 24, hex + 20, 12);
 }
 
-enum nu_trace_reason nu_request_id_reason(struct nu_str id)
+bool nu_request_id_clear_reason(char *id, size_t len)
 {
-    if (id.len != NU_REQUEST_ID_LEN)
-        return NU_TRACE_NONE;
-    switch (id.ptr[NU_REQUEST_ID_REASON_AT]) {
-    case '9':
-        return NU_TRACE_SAMPLED;
-    case 'a':
-        return NU_TRACE_FORCED;
-    case 'b':
-        return NU_TRACE_CLIENT;
-    default:
-        return NU_TRACE_NONE;
-    }
-}
-
-bool nu_request_id_set_reason(char *id, size_t len, enum nu_trace_reason reason)
-{
+    enum { REASON_AT = 14 };
     if (len != NU_REQUEST_ID_LEN)
         return false;
-    id[NU_REQUEST_ID_REASON_AT] = "49ab"[reason];
+    id[REASON_AT] = '4';
     return true;
 }
 

@@ -1,30 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `x-request-id` values: random UUIDs (version 4) in lower case. Envoy keeps a request's trace
- * decision in the character where the version stands.
+ * decision in the character where the version stands: 4 is none.
  */
 #ifndef NU_HTTP_REQUEST_ID_H
 #define NU_HTTP_REQUEST_ID_H
 
 #include "base/str.h"
 
-enum { NU_REQUEST_ID_LEN = 36, NU_REQUEST_ID_REASON_AT = 14 };
-
-enum nu_trace_reason {
-    NU_TRACE_NONE,    /* '4', and any other character */
-    NU_TRACE_SAMPLED, /* '9' */
-    NU_TRACE_FORCED,  /* 'a': x-envoy-force-trace */
-    NU_TRACE_CLIENT,  /* 'b': x-client-trace-id */
-};
+enum { NU_REQUEST_ID_LEN = 36 };
 
 /* Writes a new identifier, no NUL. Any thread. */
 void nu_request_id_create(char out[NU_REQUEST_ID_LEN]);
 
-/* The decision in an identifier; NONE unless it is 36 bytes long. */
-enum nu_trace_reason nu_request_id_reason(struct nu_str id);
-/* Writes the decision into an identifier of 36 bytes; others stay as they are, and false is
- * returned. */
-bool nu_request_id_set_reason(char *id, size_t len, enum nu_trace_reason reason);
+/* Takes the decision out of an identifier of 36 bytes; others stay as they are, and false is returned. */
+bool nu_request_id_clear_reason(char *id, size_t len);
 
 /* The number in the first eight characters, by which Envoy samples; false unless they are hex
  * digits. */

@@ -236,7 +236,7 @@ static void set_external_address(struct nu_hcm_stream *stream)
 static void clear_trace_reason(struct nu_headers *headers, struct nu_str given)
 {
     char *id = nu_unconst(nu_arena_dup(headers->arena, given).ptr);
-    if (nu_request_id_set_reason(id, given.len, NU_TRACE_NONE))
+    if (nu_request_id_clear_reason(id, given.len))
         nu_headers_set_id(headers, NU_HEADER_X_REQUEST_ID, nu_str_make(id, given.len));
 }
 

@@ -115,34 +115,6 @@ TEST(strings_are_escaped_as_envoy_logs_them)
     drop();
 }
 
-TEST(update_merges_structs_joins_lists_and_replaces_the_rest)
-{
-    struct nu_value list = nu_value_list();
-    nu_value_add(&list, &arena, nu_value_number(1));
-    struct nu_value inner = nu_value_struct();
-    nu_value_set(&inner, &arena, NU_STR("a"), nu_value_number(1));
-    nu_value_set(&inner, &arena, NU_STR("l"), list);
-    struct nu_value to = nu_value_struct();
-    nu_value_set(&to, &arena, NU_STR("s"), inner);
-    nu_value_set(&to, &arena, NU_STR("k"), text("v"));
-    struct nu_value before = to;
-
-    struct nu_value list2 = nu_value_list();
-    nu_value_add(&list2, &arena, nu_value_number(2));
-    struct nu_value inner2 = nu_value_struct();
-    nu_value_set(&inner2, &arena, NU_STR("b"), nu_value_number(2));
-    nu_value_set(&inner2, &arena, NU_STR("l"), list2);
-    struct nu_value from = nu_value_struct();
-    nu_value_set(&from, &arena, NU_STR("s"), inner2);
-    nu_value_set(&from, &arena, NU_STR("k"), nu_value_null());
-    nu_value_set(&from, &arena, NU_STR("new"), nu_value_bool(false));
-
-    nu_value_update(&to, &from, &arena);
-    assert_str(json(&to), "{\"k\":null,\"new\":false,\"s\":{\"a\":1,\"b\":2,\"l\":[1,2]}}");
-    assert_str(json(&before), "{\"k\":\"v\",\"s\":{\"a\":1,\"l\":[1]}}");
-    drop();
-}
-
 TEST(a_copy_is_equal_and_shares_nothing)
 {
     char bytes[] = "text";

@@ -38,19 +38,6 @@ TEST(merge_replaces_a_field_whole)
     nu_arena_finish(&arena);
 }
 
-/* As seen with Envoy's set_metadata filter. */
-TEST(update_merges_level_by_level)
-{
-    struct nu_metadata *metadata = nu_metadata_create(&arena);
-    struct nu_value first = one_field("s", one_field("a", nu_value_number(1)));
-    struct nu_value second = one_field("s", one_field("b", nu_value_number(2)));
-    nu_metadata_update(metadata, NU_STR("ns"), &first);
-    nu_metadata_update(metadata, NU_STR("ns"), &second);
-    assert_space(metadata, "ns", "{\"s\":{\"a\":1,\"b\":2}}");
-    assert_int_equal(first.fields[0].value.count, 1);
-    nu_arena_finish(&arena);
-}
-
 TEST(find_tells_an_empty_namespace_from_a_missing_one)
 {
     struct nu_stream_info info = {.arena = &arena};

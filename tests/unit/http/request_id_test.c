@@ -40,24 +40,17 @@ TEST(every_digit_occurs_at_every_free_place)
     assert_int_equal(seen[19], 0x0f00);
 }
 
-TEST(the_trace_decision_is_kept_at_the_version_digit)
+TEST(a_trace_decision_is_taken_out_at_the_version_digit)
 {
-    char id[NU_REQUEST_ID_LEN + 1];
-    memcpy(id, sample, sizeof(id));
-    for (int reason = NU_TRACE_NONE; reason <= NU_TRACE_CLIENT; reason++) {
-        assert_true(nu_request_id_set_reason(id, NU_REQUEST_ID_LEN, (enum nu_trace_reason)reason));
-        assert_int_equal(nu_request_id_reason(nu_str_from(id)), reason);
-        assert_int_equal(id[14], "49ab"[reason]);
-    }
-}
-
-TEST(identifiers_of_another_length_carry_no_decision)
-{
-    char id[] = "xxxxxxxxxxxxxx9xxxxxxxxxxxxxxxxxxxxxx";
-    assert_false(nu_request_id_set_reason(id, 37, NU_TRACE_FORCED));
-    assert_int_equal(id[14], '9');
-    assert_int_equal(nu_request_id_reason(nu_str_make(id, 37)), NU_TRACE_NONE);
-    assert_int_equal(nu_request_id_reason(nu_str_make(id, 36)), NU_TRACE_SAMPLED);
+    static const char decided[] = "xxxxxxxxxxxxxx9xxxxxxxxxxxxxxxxxxxxxx";
+    char id[sizeof(decided)];
+    memcpy(id, decided, sizeof(id));
+    assert_false(nu_request_id_clear_reason(id, NU_REQUEST_ID_LEN + 1));
+    assert_string_equal(id, decided);
+    assert_true(nu_request_id_clear_reason(id, NU_REQUEST_ID_LEN));
+    assert_int_equal(id[14], '4');
+    id[14] = '9';
+    assert_string_equal(id, decided);
 }
 
 TEST(the_sampling_number_is_the_first_eight_digits)
