@@ -8,11 +8,14 @@
 #include "envoy/config/core/v3/base.pb-c.h"
 
 /* The first address of the machine that is not a loopback one: what Envoy calls the local
- * address. */
+ * address. A machine without one, as a container without a network, has the loopback's. */
 static struct nu_address find_own_address(bool ipv6)
 {
     struct nu_address found = {0};
     struct ifaddrs *list = NULL;
+    enum nu_result result =
+        nu_address_parse_ip(ipv6 ? NU_STR("::1") : NU_STR("127.0.0.1"), 0, &found);
+    nu_assert(result == NU_OK);
     if (getifaddrs(&list) != 0)
         return found;
     for (struct ifaddrs *item = list; item; item = item->ifa_next) {

@@ -11,7 +11,8 @@ SILENCE = object()
 
 class DnsServer:
     """answers[name] is a list of addresses (perhaps empty), a code, or SILENCE; other names do not
-    exist. It may be changed at any time. `asked` holds the questions: (name, type, protocol)."""
+    exist. It may be changed at any time. `asked` holds the questions: (name, type, protocol). `held`
+    keeps the port behind the end, as Origin's does."""
 
     def __init__(self, **answers):
         self.answers = {name.replace("_", "."): value for name, value in answers.items()}
@@ -19,6 +20,7 @@ class DnsServer:
         self.truncate = False  # over UDP
         self._changed = threading.Condition()
         self._udp, self._tcp = self._bind()
+        self.held = self._udp
         self.port = self._udp.getsockname()[1]
         self._threads = [threading.Thread(target=target, daemon=True)
                          for target in (self._serve_udp, self._serve_tcp)]
@@ -107,4 +109,3 @@ class DnsServer:
             last.sendto(b"", ("127.0.0.1", self.port))
         for thread in self._threads:
             thread.join(10)
-        self._udp.close()

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The other ends of the wire: raw clients and scripted upstreams, on the Peer of tests/compat."""
-import functools
 import socket
 import threading
 import traceback
 
 from lib import h2
-from lib.wire import Peer, head_bytes, message_end
+from lib.wire import Peer, has_ipv6, head_bytes, message_end
 
 IDLE_SECONDS = h2.IDLE_SECONDS
 Peer.patience = 60  # a machine may be busy with other tests: nothing is told from how long it took
@@ -37,17 +36,6 @@ def hold_port():
 def listen_on(held, host="127.0.0.1", backlog=128):
     """A listener on a port that is held, which nobody else gets once this one is closed."""
     return socket.create_server((host, held.getsockname()[1]), backlog=backlog)
-
-
-@functools.lru_cache
-def has_ipv6():
-    """Whether this machine has the address ::1."""
-    try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
 
 
 class UnixPeer(Peer):

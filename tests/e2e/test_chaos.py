@@ -154,8 +154,8 @@ class Hosts:
 
     def __init__(self, kind):
         self._kind = kind
-        self._held = [hold_port() for _ in range(HOSTS)]
-        self.ports = [held.getsockname()[1] for held in self._held]
+        self.held = [hold_port() for _ in range(HOSTS)]
+        self.ports = [held.getsockname()[1] for held in self.held]
         self._processes = [None] * HOSTS
         self._chooser = random.Random(SEED)
         self._over = threading.Event()
@@ -218,8 +218,6 @@ class Hosts:
     def finish(self):
         for index in range(HOSTS):
             self._end(index)
-        for held in self._held:
-            held.close()
 
 
 class Clients:
@@ -366,10 +364,11 @@ def torment(proxy, hosts, kind, seconds):
 
 
 @pytest.mark.parametrize("name", ["rude", "h2"])
-def test_nothing_is_lost_or_mixed_up_while_hosts_come_and_go(nuncio, nuncio_binary, name):
+def test_nothing_is_lost_or_mixed_up_while_hosts_come_and_go(nuncio, nuncio_binary, held_ports, name):
     kind = RudeHosts() if name == "rude" else H2Hosts(nuncio_binary)
     seconds = seconds_of(nuncio_binary)
     hosts = Hosts(kind)
+    held_ports += hosts.held
     try:
         proxy = nuncio(make_config(hosts, kind), "--concurrency", "2")
         before = descriptors(proxy)

@@ -34,12 +34,13 @@ def with_timeout(seconds):
 
 
 @pytest.fixture
-def dns():
+def dns(held_ports):
     """dns(app_test=[addresses]...): a running DnsServer."""
     started = []
 
     def start(**answers):
         started.append(DnsServer(**answers))
+        held_ports.append(started[-1].held)
         return started[-1]
 
     yield start

@@ -95,8 +95,9 @@ class Echo:
 
 
 @pytest.fixture
-def names():
+def names(held_ports):
     server = Names()
+    held_ports.append(server.held)
     yield server
     server.finish()
 

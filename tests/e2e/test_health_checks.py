@@ -6,6 +6,8 @@ import socket
 import socketserver
 import threading
 
+import pytest
+
 from configs import PROXY
 from peers import hold_port
 from pki import Authority
@@ -34,7 +36,7 @@ TWO_HOSTS = CHECKED + """
 
 class Host:
     """A server that says its name, and that can go away and come back at its port, which nobody else
-    gets meanwhile: `held` is for the next one."""
+    gets meanwhile: `held` is for the next one, and as Origin's."""
 
     def __init__(self, name, held=None):
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -59,7 +61,7 @@ class Host:
                 return sock, address
 
         self.name, self.sockets = name, []
-        self.held = held or hold_port()  # as Origin's
+        self.held = held or hold_port()
         self.port = self.held.getsockname()[1]
         self._server = Server(("127.0.0.1", self.port), Handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01},
@@ -75,6 +77,16 @@ class Host:
                 pass  # closed already
 
 
+@pytest.fixture
+def host_of(held_ports):
+    """host_of(name, before=None): a running Host, perhaps at the port of one that has died."""
+    def start(name, before=None):
+        started = Host(name, before and before.held)
+        held_ports.append(started.held)
+        return started
+    return start
+
+
 def healthy(proxy):
     return proxy.stats()["cluster.origin.membership_healthy"]
 
@@ -84,8 +96,8 @@ def names(proxy, count=10):
     return {proxy.get("main").text for _ in range(count)}
 
 
-def test_dead_host_gets_no_traffic_until_it_is_back(nuncio):
-    hosts = [Host("a"), Host("b")]
+def test_dead_host_gets_no_traffic_until_it_is_back(nuncio, host_of):
+    hosts = [host_of("a"), host_of("b")]
     try:
         proxy = nuncio(TWO_HOSTS, "--concurrency", "2", origin=hosts[0].port, other=hosts[1].port)
         assert healthy(proxy) == 2
@@ -94,7 +106,7 @@ def test_dead_host_gets_no_traffic_until_it_is_back(nuncio):
         assert eventually(lambda: healthy(proxy) == 1)
         assert eventually(lambda: names(proxy) == {"a"})
         assert names(proxy, 40) == {"a"}
-        hosts[1] = Host("b", hosts[1].held)
+        hosts[1] = host_of("b", hosts[1])
         assert eventually(lambda: healthy(proxy) == 2)
         assert eventually(lambda: names(proxy) == {"a", "b"})
     finally:
@@ -102,12 +114,12 @@ def test_dead_host_gets_no_traffic_until_it_is_back(nuncio):
             host.die()
 
 
-def test_events_are_logged_in_their_order(nuncio, tmp_path):
-    host = Host("a")
+def test_events_are_logged_in_their_order(nuncio, tmp_path, host_of):
+    host = host_of("a")
     proxy = nuncio(CHECKED, origin=host.port)
     host.die()
     assert eventually(lambda: healthy(proxy) == 0)
-    host = Host("a", host.held)
+    host = host_of("a", host)
     assert eventually(lambda: healthy(proxy) == 1)
     proxy.signal(signal.SIGTERM)
     proxy.wait_exit()
@@ -118,8 +130,8 @@ def test_events_are_logged_in_their_order(nuncio, tmp_path):
     assert kinds == ["add_healthy", "eject_unhealthy", "add_healthy"]
 
 
-def test_flags_are_shown_by_the_admin_interface(nuncio):
-    host = Host("a")
+def test_flags_are_shown_by_the_admin_interface(nuncio, host_of):
+    host = host_of("a")
     proxy = nuncio(CHECKED, origin=host.port)
     assert "health_flags::healthy" in proxy.admin("/clusters").text
     host.die()

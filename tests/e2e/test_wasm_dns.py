@@ -21,9 +21,10 @@ typed_dns_resolver_config:
 
 
 @pytest.fixture
-def dns():
+def dns(held_ports):
     server = DnsServer(app_test=["10.0.0.1", "10.0.0.2"], six_test=["2001:db8::1"], broken_test=SERVFAIL,
                        slow_test=SILENCE, empty_test=[])
+    held_ports.append(server.held)
     yield server
     server.finish()
 

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from peers import hold_port
 from process import eventually
 from test_wasm import (  # pylint: disable=unused-import
     BUILD, STRING, WASM, behind, tools)
@@ -26,7 +27,8 @@ class CodeServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, plan):
-        super().__init__(("127.0.0.1", 0), Handler)
+        self.held = hold_port()  # as Origin's
+        super().__init__(("127.0.0.1", self.held.getsockname()[1]), Handler)
         self.plan = plan
         self.asked = []
         self.gone = threading.Event()
@@ -64,11 +66,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def serving():
+def serving(held_ports):
     started = []
 
     def start(plan):
         started.append(CodeServer(plan))
+        held_ports.append(started[-1].held)
         return started[-1]
     yield start
     for server in started:

@@ -48,6 +48,7 @@ struct upstream {
     struct nu_loop *loop;
     struct nu_io io;
     int listener;
+    int holder; /* keeps the port, also when nobody listens: no other test gets it meanwhile */
     uint16_t port;
     char address[32]; /* "127.0.0.1:PORT" */
     const char *script;
@@ -203,16 +204,25 @@ static inline void upstream_on_accept_(int fd, short what, void *arg)
     upstream_run_(c);
 }
 
+static inline int upstream_bind_(const struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
+    return fd;
+}
+
 static inline void upstream_init(struct upstream *upstream, struct nu_loop *loop,
                                  const char *script)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
     *upstream = (struct upstream){.loop = loop, .script = script};
-    upstream->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(upstream->listener, (struct sockaddr *)&address, len), 0);
+    upstream->holder = upstream_bind_(&address);
+    assert_int_equal(getsockname(upstream->holder, (struct sockaddr *)&address, &len), 0);
+    upstream->listener = upstream_bind_(&address);
     assert_int_equal(listen(upstream->listener, 64), 0);
-    assert_int_equal(getsockname(upstream->listener, (struct sockaddr *)&address, &len), 0);
     upstream->port = ntohs(address.sin_port);
     snprintf(upstream->address, sizeof(upstream->address), "127.0.0.1:%u", upstream->port);
     nu_io_init(&upstream->io, loop, upstream->listener, upstream_on_accept_, upstream);
@@ -272,6 +282,7 @@ static inline void upstream_blackhole(struct upstream *upstream)
 static inline void upstream_finish(struct upstream *upstream)
 {
     upstream_refuse(upstream);
+    close(upstream->holder);
     for (size_t i = 0; i < upstream->filler_count; i++)
         close(upstream->fillers[i]);
     for (size_t i = 0; i < upstream->count; i++) {

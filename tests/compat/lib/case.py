@@ -12,7 +12,8 @@ CASES, RECORDINGS = ROOT / "cases", ROOT / "recordings"
 DIFFERENCES = ROOT.parent.parent / "docs" / "differences.md"
 
 INPUT_KEYS = ("kind", "args", "env", "files", "file", "upstreams", "client", "ends", "pki", "since", "dns")
-NUNCIO_KEYS = ("proves", "why", "nuncio", "differs", "not_yet", "unconfirmed", "expect", "one_worker")
+NUNCIO_KEYS = ("proves", "why", "nuncio", "differs", "not_yet", "unconfirmed", "expect", "one_worker",
+               "needs")
 KNOWN_KEYS = {*INPUT_KEYS, *NUNCIO_KEYS, "base", "config", "guests", *config.PATCHES}
 
 

@@ -11,6 +11,8 @@ import os
 import pathlib
 import re
 
+from .wire import has_ipv6
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 FOLDERS = (ROOT / "tests" / "guests", ROOT / "examples" / "wasm" / "c")
 WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
@@ -92,6 +94,8 @@ def filters(value, merge):
 def lacking(case, is_envoy):
     """What this machine has not that the case needs; None if all is there."""
     names = names_of(case)
+    if case.get("needs") == "ipv6" and not has_ipv6():
+        return "needs ::1"
     if any(not module(name).exists() for name in names):
         return "needs clang and lld, or wabt"
     if names and not is_envoy and not (build_folder() / "nuncio-wasm-v8.so").exists():

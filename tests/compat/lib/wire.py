@@ -6,6 +6,7 @@ kernel, so a script that stalls really exerts back-pressure. The text of a case 
 one to one (Latin-1), so that any byte can be written in YAML and in a recording.
 """
 
+import functools
 import re
 import select
 import socket
@@ -215,6 +216,17 @@ def reserve_port():
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", 0))
     return sock
+
+
+@functools.lru_cache
+def has_ipv6():
+    """Whether this machine has the address ::1."""
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
 
 
 def fill_backlog(port):
