@@ -45,35 +45,38 @@ struct nu_h1_message {
     struct nu_headers *target;           /* what is being filled: headers or trailers */
     const struct nu_header_set *joined;  /* names whose values go into one field */
     struct nu_codec_error error;         /* once FAILED */
+    struct nu_map *spellings;            /* of the section's names; in the arena; NULL while few */
 
     /* Pieces of the line being read; views into the contiguous bytes. */
-    struct nu_str url;
-    struct nu_str reason;
+    union {
+        struct nu_str url;    /* of a request */
+        struct nu_str reason; /* of a response */
+    };
     struct nu_h1_chunks chunks; /* while is_chunked */
     struct nu_h1_field field;   /* `line` is NULL before the first line ended */
     uint64_t content_length;    /* 0 without one */
     uint64_t body_left;         /* of it, while a plain message's body is read */
     bool is_request;
     bool has_name_rules; /* names are to be kept, or looked at for underscores */
+    bool is_refused;     /* once FAILED: by a rule, and nothing in it was unreadable */
+    /* Where the head has a Transfer-Encoding: */
+    bool ends_chunked;     /* the last one is "chunked" */
+    bool has_wrong_coding; /* one is not, or there are several */
 
     /* From here on all is zero at first. */
     struct nu_headers *trailers; /* in the arena; NULL until there are some */
     struct nu_buf body;          /* read, not yet passed on */
     struct nu_h1_second *second; /* in the arena; NULL while the message is plain */
-    struct nu_map *spellings;    /* of the section's names; in the arena; NULL while they are few */
     const char *head;            /* first byte of the head or trailer section */
     uint32_t parsed;             /* bytes that hold no end of the first line */
     uint32_t header_count;
-    uint32_t field_bytes;  /* of all fields, as Envoy counts header bytes */
-    uint16_t underscores;  /* names with an underscore that were dropped or refused */
-    uint16_t interims;     /* interim responses that came before this head */
-    uint16_t status;       /* of a response, once its first line was read */
-    uint8_t http_minor;    /* of the version, like the status */
-    uint8_t phase;         /* enum nu_h1_phase */
-    uint8_t asks;          /* enum nu_h1_ask, of the request; for a response the question */
-    bool is_refused;       /* FAILED by a rule: nothing in it was unreadable */
-    bool has_wrong_coding; /* a Transfer-Encoding that is not "chunked", or more than one */
-    bool ends_chunked;     /* the last one is "chunked" */
+    uint32_t field_bytes; /* of all fields, as Envoy counts header bytes */
+    uint16_t underscores; /* names with an underscore that were dropped or refused */
+    uint16_t interims;    /* interim responses that came before this head */
+    uint16_t status;      /* of a response, once its first line was read */
+    uint8_t http_minor;   /* of the version, like the status */
+    uint8_t phase;        /* enum nu_h1_phase */
+    uint8_t asks;         /* enum nu_h1_ask, of the request; for a response the question */
     bool is_chunked;
     bool has_length;      /* a Content-Length frames the body */
     bool has_repeated;    /* fields of the section are to be joined when it is complete */

@@ -18,6 +18,7 @@ int nu_h1_message_fail(struct nu_h1_message *msg, uint32_t status, struct nu_str
             .status = status,
             .details = details,
         };
+        msg->is_refused = false;
         msg->phase = NU_H1_FAILED;
     }
     return -1;
@@ -131,6 +132,7 @@ struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
     msg->headers = decoder->headers;
     msg->target = decoder->headers;
     msg->field.line = NULL;
+    msg->spellings = NULL;
     msg->content_length = 0;
     msg->headers->name_style = (uint8_t)options->keep_names;
     msg->is_request = is_request;
@@ -145,7 +147,6 @@ void nu_h1_message_restart(struct nu_h1_message *msg)
     msg->phase = NU_H1_START;
     msg->head = NULL;
     msg->field.line = NULL;
-    msg->url = nu_str_make(NULL, 0);
     msg->reason = nu_str_make(NULL, 0);
     msg->parsed = 0;
     msg->header_count = 0;
@@ -168,8 +169,7 @@ static void rebase(struct nu_h1_message *msg, const char *from, size_t len, cons
     shift(&msg->field.line, from, len, to);
     shift(&msg->field.at, from, len, to);
     shift(&msg->field.name.ptr, from, len, to);
-    shift(&msg->url.ptr, from, len, to);
-    shift(&msg->reason.ptr, from, len, to);
+    shift(&msg->url.ptr, from, len, to); /* or the reason's */
     nu_headers_for_each(header, msg->target)
     {
         if (header->id == NU_HEADER_OTHER)
@@ -329,7 +329,7 @@ bool nu_h1_is_plain_field(enum nu_header_id id, struct nu_str value)
 static void note_coding(struct nu_h1_message *msg, struct nu_str value)
 {
     msg->ends_chunked = nu_str_eq_nocase(value, NU_STR("chunked"));
-    msg->has_wrong_coding |=
+    msg->has_wrong_coding =
         !msg->ends_chunked || nu_headers_has_id(msg->headers, NU_HEADER_TRANSFER_ENCODING);
 }
 

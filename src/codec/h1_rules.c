@@ -10,11 +10,12 @@
 
 #define REFUSE(msg, status, details) refuse(msg, status, NU_STR(details))
 
-/* For what is wrong with a head that can be read. */
+/* For what is wrong with a head that could be read. */
 static int refuse(struct nu_h1_message *msg, uint32_t status, struct nu_str details)
 {
+    int code = nu_h1_message_fail(msg, status, details);
     msg->is_refused = true;
-    return nu_h1_message_fail(msg, status, details);
+    return code;
 }
 
 static int fail_syntax(struct nu_h1_message *msg, uint32_t status)

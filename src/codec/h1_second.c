@@ -152,7 +152,7 @@ bool nu_h1_second_begin(struct nu_h1_message *msg, const char *line_end)
 bool nu_h1_second_show_field(struct nu_h1_message *msg, enum nu_header_id id, struct nu_str value)
 {
     struct nu_str name = nu_header_name_of(id);
-    if (nu_unlikely(msg->has_wrong_coding && id == NU_HEADER_TRANSFER_ENCODING))
+    if (nu_unlikely(id == NU_HEADER_TRANSFER_ENCODING && msg->has_wrong_coding))
         return true; /* the message is refused, however llhttp reads it */
     return show(msg, name.ptr, name.len) && show(msg, ":", 1) && show(msg, value.ptr, value.len) &&
            show(msg, "\r\n", 2);
