@@ -516,7 +516,9 @@ def test_code_that_is_compiled_for_ever_does_not_hold_up_the_end(
     code.write("NEVER-READY!")
     running.stderr.wait("compiling for ever")
     assert version_of(running) == "VERSION-0001"
-    for number in numbers:
+    at = 0
+    for number in numbers:  # two of a kind that come at once are one
         running.signal(number)
+        at = running.stderr.wait(f"caught {number.name}", at)
     assert running.wait_exit() == 0
     assert "it is still being compiled: the process ends without it\n" in running.stderr.text
