@@ -7,13 +7,11 @@
  * An alias takes the children of its anchor without a copy. What all aliases together stand for is
  * bounded, so that a small file cannot describe a tree of billions of nodes.
  */
-#include "config/doc.h"
-
 #include <errno.h>
 #include <stdlib.h>
-#include <yaml.h>
 
 #include "base/hash.h"
+#include "config/yaml_internal.h"
 
 enum { MAX_ALIASED_NODES = 10000000 };
 
@@ -28,6 +26,8 @@ struct level {
 
 struct reader {
     const struct nu_doc_input *in;
+    struct nu_yaml_text text;
+    size_t next_colon; /* of those that the text hides */
     yaml_parser_t parser;
     struct nu_map anchors; /* name -> node */
     struct nu_map keys;    /* those that came so far -> where the tree has them */
@@ -58,30 +58,78 @@ static bool fail_at(struct reader *r, yaml_mark_t mark, const char *fmt, ...)
     return false;
 }
 
-/* Whether there is a tab where the blanks in front of a line's first word should end. */
-static bool is_indented_by_tab(struct nu_str text, yaml_mark_t mark)
+/* A character that libyaml has told of. It does not follow that there is one: a text may end. */
+struct spot {
+    struct nu_str before; /* in its line */
+    struct nu_str rest;   /* of the text, from it on */
+};
+
+static struct spot spot_of(struct nu_str text, yaml_mark_t mark)
 {
-    struct nu_str line = nu_str_split(&text, '\n');
-    for (size_t i = 0; i < mark.line && text.ptr; i++)
-        line = nu_str_split(&text, '\n');
-    size_t blanks = 0;
-    while (blanks < line.len && line.ptr[blanks] == ' ')
-        blanks++;
-    return blanks == mark.column && blanks < line.len && line.ptr[blanks] == '\t';
+    text = nu_yaml_text_begin(text);
+    for (size_t i = 0; i < mark.line; i++)
+        nu_yaml_text_line(&text);
+    size_t size = 0;
+    for (size_t i = 0; i < mark.column && size < text.len; i++)
+        size += nu_yaml_text_character(nu_str_skip(text, size));
+    return (struct spot){nu_str_first(text, size), nu_str_skip(text, size)};
+}
+
+static bool is_indented_by_tab(const struct spot *spot)
+{
+    for (size_t i = 0; i < spot->before.len; i++)
+        if (spot->before.ptr[i] != ' ')
+            return false;
+    return nu_str_starts_with(spot->rest, NU_STR("\t"));
+}
+
+/* Whether a plain scalar begins here with a colon, which libyaml takes for one that separates. */
+static bool begins_with_colon(const struct spot *spot)
+{
+    static const char ends[] = " \t\r\n,[]{}";
+    if (spot->before.len == 0 || !strchr(" \t,[{", spot->before.ptr[spot->before.len - 1]))
+        return false;
+    return nu_str_starts_with(spot->rest, NU_STR(":")) && spot->rest.len > 1 &&
+           !memchr(ends, spot->rest.ptr[1], sizeof(ends));
+}
+
+/* Bytes that are no text, wherever they stand. */
+static bool fail_in_bytes(struct reader *r)
+{
+    const yaml_parser_t *p = &r->parser;
+    struct nu_position at = nu_yaml_text_position(r->in, p->problem_offset);
+    if (p->problem_value >= 0)
+        nu_error_add(r->in->errors, at, NULL, "YAML: %s: 0x%02x at byte %zu", p->problem,
+                     (unsigned)p->problem_value, p->problem_offset);
+    else
+        nu_error_add(r->in->errors, at, NULL, "YAML: %s at byte %zu", p->problem,
+                     p->problem_offset);
+    return false;
+}
+
+/* Only what stands in brackets can be open when the text ends. */
+static bool fail_unclosed(struct reader *r)
+{
+    const struct nu_doc_node *open = r->levels[r->depth - 1].node;
+    nu_error_add(r->in->errors, open->at, NULL, "YAML: the %s that begins here has no end",
+                 open->kind == NU_DOC_MAP ? "object" : "list");
+    return false;
 }
 
 static bool fail_in_parser(struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
     const char *problem = p->problem ? p->problem : "not well-formed";
-    if (p->error == YAML_READER_ERROR) {
-        struct nu_position at = {r->in->source, 0, 0};
-        nu_error_add(r->in->errors, at, NULL, "YAML: %s at byte %zu", problem, p->problem_offset);
-        return false;
-    }
-    if (p->error == YAML_SCANNER_ERROR && is_indented_by_tab(r->in->text, p->problem_mark))
+    if (p->error == YAML_READER_ERROR)
+        return fail_in_bytes(r);
+    struct spot spot = spot_of(r->in->text, p->problem_mark);
+    if (p->error == YAML_SCANNER_ERROR && is_indented_by_tab(&spot))
         return fail_at(r, p->problem_mark,
                        "YAML: lines are indented by blanks, this one has a tab");
+    if (p->error == YAML_PARSER_ERROR && spot.rest.len == 0 && r->depth > 0)
+        return fail_unclosed(r);
+    if (p->error == YAML_PARSER_ERROR && begins_with_colon(&spot))
+        return fail_at(r, p->problem_mark, "YAML: in brackets, quote what begins with a colon");
     if (p->context)
         return fail_at(r, p->problem_mark, "YAML: %s, %s that began at line %u", problem,
                        p->context, line_of(p->context_mark));
@@ -158,8 +206,9 @@ static bool has_tag(const char *tag, const char *name)
 
 static void type_scalar(const struct reader *r, const yaml_event_t *event, struct nu_doc_node *node)
 {
-    bool is_tagged = event->data.scalar.tag != NULL;
-    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE || is_tagged)
+    const char *tag = (const char *)event->data.scalar.tag;
+    bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE || tag;
+    if (is_plain && !has_tag(tag, "!"))
         type_plain_scalar(r->in, node);
 }
 
@@ -350,6 +399,16 @@ static bool on_event(struct reader *r, const yaml_event_t *event)
     return true;
 }
 
+/* Gives a plain scalar the colon back that yaml_internal.h tells of. */
+static void show_colon(struct reader *r, const yaml_event_t *event)
+{
+    if (event->type != YAML_SCALAR_EVENT || r->next_colon == r->text.colon_count ||
+        event->start_mark.index != r->text.colons[r->next_colon])
+        return;
+    r->next_colon++;
+    event->data.scalar.value[0] = ':';
+}
+
 /* Reads events up to the end of the first document. */
 static bool read_document(struct reader *r)
 {
@@ -359,6 +418,7 @@ static bool read_document(struct reader *r)
         if (!yaml_parser_parse(&r->parser, &event))
             return fail_in_parser(r);
         type = event.type;
+        show_colon(r, &event);
         bool ok = on_event(r, &event);
         yaml_event_delete(&event);
         if (!ok)
@@ -367,41 +427,15 @@ static bool read_document(struct reader *r)
     return true;
 }
 
-/* Whether a line is a comment behind whitespace that begins with a tab. */
-static bool is_tabbed_comment(struct nu_str line)
-{
-    return line.len && line.ptr[0] == '\t' && nu_str_starts_with(nu_str_trim(line), NU_STR("#"));
-}
-
-/*
- * The text as libyaml takes it. It refuses a tab before a comment, which yaml-cpp, and so Envoy,
- * lets pass: such lines become blanks.
- */
-static struct nu_str without_tabbed_comments(const struct nu_doc_input *in)
-{
-    char *copy = NULL;
-    struct nu_str rest = in->text;
-    while (rest.len) {
-        const char *start = rest.ptr;
-        struct nu_str line = nu_str_split(&rest, '\n');
-        if (!is_tabbed_comment(line))
-            continue;
-        if (!copy)
-            copy = memcpy(nu_arena_alloc(in->arena, in->text.len), in->text.ptr, in->text.len);
-        memset(copy + (start - in->text.ptr), ' ', line.len);
-    }
-    return copy ? nu_str_make(copy, in->text.len) : in->text;
-}
-
 struct nu_doc_node *nu_doc_parse_yaml(const struct nu_doc_input *in)
 {
-    struct reader r = {.in = in};
-    struct nu_str text = without_tabbed_comments(in);
+    struct reader r = {.in = in, .text = nu_yaml_text_prepare(in)};
     if (!yaml_parser_initialize(&r.parser)) {
         nu_error_add(in->errors, (struct nu_position){in->source, 0, 0}, NULL, "out of memory");
         return NULL;
     }
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.ptr, text.len);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text.text.ptr,
+                                 r.text.text.len);
     bool ok = read_document(&r);
     yaml_parser_delete(&r.parser);
     nu_map_finish(&r.anchors);

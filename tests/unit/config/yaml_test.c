@@ -39,6 +39,7 @@ TEST(tags_do_not_change_the_kind_but_undo_quotes)
     static const struct doc_case cases[] = {
         {"[!!str 5, !foo yes]", "[5,true]"},
         {"[!!int \"5\", !!bool 'on']", "[5,true]"},
+        {"[! 5, ! true, ! '5']", "[\"5\",\"true\",\"5\"]"},
     };
     check_doc_cases(nu_doc_parse_yaml, cases);
 }
@@ -137,10 +138,18 @@ TEST(only_the_first_document_is_read)
     check_doc_cases(nu_doc_parse_yaml, cases);
 }
 
-TEST(a_tab_before_a_comment_is_let_pass)
+TEST(tabs_between_tokens_are_let_pass)
 {
     static const struct doc_case cases[] = {
         {"a:\n\t\t  # note\n  b: 1\n", "{\"a\":{\"b\":1}}"},
+        {"a:\n  \t# note\n  b: 1\n", "{\"a\":{\"b\":1}}"},
+        {"a:\n\t\n  b: 1\n", "{\"a\":{\"b\":1}}"},
+        {"a:\r\n\t\r\n  b: 1\r\n", "{\"a\":{\"b\":1}}"},
+        {"\t\na: 1", "{\"a\":1}"},
+        {"\xef\xbb\xbf\t\na: b # \xc3\xa9\n\t# c\nd: 1", "{\"a\":\"b\",\"d\":1}"},
+        {"a: \"\xc3\xa9\"\n \t\n\t# c\nb: '1'\n\t", "{\"a\":\"\xc3\xa9\",\"b\":\"1\"}"},
+        {"{a: [b,\n\tc]}\n\t\n", "{\"a\":[\"b\",\"c\"]}"},
+        {"a: {b: c}\n\t# d\ne: f", "{\"a\":{\"b\":\"c\"},\"e\":\"f\"}"},
         {"a:\n\tb: 1\n", "error: t:2:1: YAML: lines are indented by blanks, this one has a tab"},
         {"a: b\nc: @d\n",
          "error: t:2:4: YAML: found character that cannot start any token, while scanning for the "
@@ -149,13 +158,79 @@ TEST(a_tab_before_a_comment_is_let_pass)
     check_doc_cases(nu_doc_parse_yaml, cases);
 }
 
+TEST(tabs_in_scalars_stay)
+{
+    static const struct doc_case cases[] = {
+        {"a: \"b\n\t# c\n\td\"", "{\"a\":\"b # c d\"}"},
+        {"a: 'b\n\t# c\n\t\n  \td'", "{\"a\":\"b # c\\nd\"}"},
+        {"a: \"b\\\n\t# c\"", "{\"a\":\"b# c\"}"},
+        {"a: |\n  b\n  \t# c\n  \t\n   \td\n", "{\"a\":\"b\\n\\t# c\\n\\t\\n \\td\\n\"}"},
+        {"a: >\n  b\n  \t# c\n  \td\n", "{\"a\":\"b\\n\\t# c\\n\\td\\n\"}"},
+        {"a: b\n  \tc\n", "{\"a\":\"b c\"}"},
+        {"\t\na: \"b\xe2\x80\xa8\xc2\x85\"\nc: |\n d\n \t# e\n",
+         "{\"a\":\"b\xe2\x80\xa8\\n\",\"c\":\"d\\n\\t# e\\n\"}"},
+    };
+    check_doc_cases(nu_doc_parse_yaml, cases);
+}
+
+/* As in Envoy: a plain or a block scalar reads on, and a tab is none of the blanks it looks for. */
+TEST(tabs_behind_scalars_that_read_on_are_refused)
+{
+    static const struct doc_case cases[] = {
+        {"a: b\n\t# c\nd: e\n",
+         "error: t:2:1: YAML: lines are indented by blanks, this one has a tab"},
+        {"a: b\n\n\t\nd: e\n",
+         "error: t:3:1: YAML: lines are indented by blanks, this one has a tab"},
+        {"a: |\n  b\n\t# c\nd: e\n",
+         "error: t:3:1: YAML: lines are indented by blanks, this one has a tab"},
+        {"a: |\n  b\n \t# c\n  d\n",
+         "error: t:3:2: YAML: lines are indented by blanks, this one has a tab"},
+    };
+    check_doc_cases(nu_doc_parse_yaml, cases);
+}
+
+TEST(a_plain_address_may_begin_with_colons_in_brackets)
+{
+    static const struct doc_case cases[] = {
+        {"{a: ::1, b: ::ffff:1.2.3.4 }", "{\"a\":\"::1\",\"b\":\"::ffff:1.2.3.4\"}"},
+        {"[::1, ::2, \"::3\", '\xc3\xa9', ::4%lo]",
+         "[\"::1\",\"::2\",\"::3\",\"\xc3\xa9\",\"::4%lo\"]"},
+        {"\xef\xbb\xbf{a: # \xc3\xa9\n  ::1}", "{\"a\":\"::1\"}"},
+        {"{a: b, ::1: c}", "{\"a\":\"b\",\"::1\":\"c\"}"},
+        {"{a::1, b: fe80::1}", "{\"a::1\":null,\"b\":\"fe80::1\"}"},
+        {"a: ::1\nb: \"[ ::1]\"", "{\"a\":\"::1\",\"b\":\"[ ::1]\"}"},
+        {"{a: &x ::1}", "error: t:1:8: YAML: in brackets, quote what begins with a colon"},
+        {"[:1]", "error: t:1:2: YAML: in brackets, quote what begins with a colon"},
+        {"{a: b\nc: d}", "error: t:2:2: YAML: did not find expected ',' or '}', while parsing a "
+                         "flow mapping that began at line 1"},
+    };
+    check_doc_cases(nu_doc_parse_yaml, cases);
+}
+
 TEST(errors_say_where)
 {
     static const struct doc_case cases[] = {
-        {"a: [1, 2", "error: t:2:1: YAML: did not find expected ',' or ']', while parsing a flow "
-                     "sequence that began at line 1"},
+        {"a: [1, 2", "error: t:1:4: YAML: the list that begins here has no end"},
+        {"a: [1, {b: 2]\n", "error: t:1:13: YAML: did not find expected ',' or '}', while parsing "
+                            "a flow mapping that began at line 1"},
+        {"a:\n  {", "error: t:2:3: YAML: the object that begins here has no end"},
+        {"{a: {}\n# b\n", "error: t:1:1: YAML: the object that begins here has no end"},
         {"a: 1\n b: 2\n", "error: t:2:3: YAML: mapping values are not allowed in this context"},
-        {"\xff", "error: t: YAML: invalid leading UTF-8 octet at byte 0"},
+    };
+    check_doc_cases(nu_doc_parse_yaml, cases);
+}
+
+TEST(bytes_that_are_no_text_are_named_with_their_place)
+{
+    static const struct doc_case cases[] = {
+        {"\xff", "error: t:1:1: YAML: invalid leading UTF-8 octet: 0xff at byte 0"},
+        {"\xef\xbb\xbf\xff", "error: t:1:1: YAML: invalid leading UTF-8 octet: 0xff at byte 3"},
+        {"a: \x01", "error: t:1:4: YAML: control characters are not allowed: 0x01 at byte 3"},
+        {"a:\r\n \xc3\xa9\x7f",
+         "error: t:2:3: YAML: control characters are not allowed: 0x7f at byte 7"},
+        {"a:\n\n\x1b", "error: t:3:1: YAML: control characters are not allowed: 0x1b at byte 4"},
+        {"a\xc3", "error: t:1:2: YAML: incomplete UTF-8 octet sequence at byte 1"},
+        {"\xff\xfe\x01", "error: t: YAML: incomplete UTF-16 character at byte 2"},
     };
     check_doc_cases(nu_doc_parse_yaml, cases);
 }
