@@ -3,6 +3,7 @@
  * Host functions about calls: proxy_http_call, and what the guest may ask of the answer that it is
  * told. A call's answer is told by a task of the turn's end, whatever came of it but a refusal.
  */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "client/http_call.h"
 #include "http/grpc.h"
@@ -102,6 +103,18 @@ static void cancel(struct nu_wasm_callout *callout)
     nu_http_call_destroy(&self->call);
 }
 
+/* --- Where a configuration is tried out ------------------------------------------------------- */
+
+/* A call that is made nowhere: the guest has its token, and is told nothing. */
+struct tried_call {
+    struct nu_wasm_callout callout;
+};
+
+static void forget(struct nu_wasm_callout *callout)
+{
+    nu_free(nu_container_of(callout, struct tried_call, callout));
+}
+
 /* --- The request ------------------------------------------------------------------------------ */
 
 /* What proxy_http_call is given, views into the guest's memory. */
@@ -172,6 +185,13 @@ static bool is_complete(const struct nu_headers *headers)
            !nu_str_eq(method, NU_STR("CONNECT"));
 }
 
+static void read_headers(struct nu_wasm_vm *vm, struct nu_headers *headers,
+                         const struct request *request)
+{
+    add_pairs(vm, headers, request->headers);
+    tidy_request(headers);
+}
+
 static struct wasm_call *make_call(struct nu_wasm_vm *vm, const struct request *request)
 {
     struct nu_http_call *call = nu_http_call_create(vm->loop, request->cluster);
@@ -183,13 +203,52 @@ static struct wasm_call *make_call(struct nu_wasm_vm *vm, const struct request *
     nu_turn_task_init(&self->task, tell);
     call->owner = self;
     call->on_done = on_done;
-    add_pairs(vm, &call->own.request, request->headers);
-    tidy_request(&call->own.request);
+    read_headers(vm, &call->own.request, request);
     self->is_grpc =
         nu_grpc_is_content_type(nu_headers_get_id(&call->own.request, NU_HEADER_CONTENT_TYPE));
     self->is_head =
         nu_str_eq(nu_headers_get_id(&call->own.request, NU_HEADER_METHOD), NU_STR("HEAD"));
     return self;
+}
+
+static size_t bytes_of(const struct request *request)
+{
+    return request->headers.len + request->body.len + request->trailers.len;
+}
+
+static enum nu_wasm_status give_token(struct nu_wasm_vm *vm, const struct request *request,
+                                      const struct nu_wasm_callout *callout)
+{
+    return nu_wasm_vm_put_u32(vm, request->token_at, callout->token)
+               ? NU_WASM_OK
+               : NU_WASM_INVALID_MEMORY_ACCESS;
+}
+
+static bool would_be_complete(struct nu_wasm_vm *vm, const struct request *request)
+{
+    enum { ROOM = 16 };
+    struct nu_arena scratch;
+    struct nu_headers headers;
+    nu_arena_init(&scratch);
+    nu_headers_init(&headers, &scratch, ROOM);
+    read_headers(vm, &headers, request);
+    bool is_so = is_complete(&headers);
+    nu_arena_finish(&scratch);
+    return is_so;
+}
+
+/* The answer to a guest that starts is that of a thread, which has the clusters. */
+static enum nu_wasm_status try_call(struct nu_wasm_vm *vm, const struct request *request)
+{
+    if (!nu_wasm_trial_has_cluster(vm->trial, request->cluster) || !would_be_complete(vm, request))
+        return NU_WASM_BAD_ARGUMENT;
+    struct tried_call *self = nu_calloc(1, sizeof(*self));
+    self->callout.cancel = forget;
+    if (nu_wasm_callout_open(&self->callout, vm->effective->root, NU_WASM_HTTP_CALL,
+                             bytes_of(request)))
+        return give_token(vm, request, &self->callout);
+    nu_free(self);
+    return NU_WASM_INTERNAL_FAILURE;
 }
 
 static uint64_t answer_limit(const struct nu_loop *loop)
@@ -204,8 +263,8 @@ static enum nu_wasm_status send_call(struct nu_wasm_vm *vm, struct wasm_call *se
                                      const struct request *request)
 {
     struct nu_http_call *call = self->call;
-    size_t bytes = request->headers.len + request->body.len + request->trailers.len;
-    if (!nu_wasm_callout_open(&self->callout, vm->effective->root, NU_WASM_HTTP_CALL, bytes))
+    if (!nu_wasm_callout_open(&self->callout, vm->effective->root, NU_WASM_HTTP_CALL,
+                              bytes_of(request)))
         return NU_WASM_INTERNAL_FAILURE;
     const struct nu_http_call_params params = {
         .body = request->body,
@@ -218,9 +277,7 @@ static enum nu_wasm_status send_call(struct nu_wasm_vm *vm, struct wasm_call *se
     nu_http_call_send(call, &params);
     if (nu_http_call_is_refused(call))
         return NU_WASM_INTERNAL_FAILURE;
-    return nu_wasm_vm_put_u32(vm, request->token_at, self->callout.token)
-               ? NU_WASM_OK
-               : NU_WASM_INVALID_MEMORY_ACCESS;
+    return give_token(vm, request, &self->callout);
 }
 
 static enum nu_wasm_status http_call(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
@@ -230,6 +287,8 @@ static enum nu_wasm_status http_call(struct nu_wasm_vm *vm, const union nu_wasm_
         return NU_WASM_INVALID_MEMORY_ACCESS;
     if (request.timeout_ms < 0)
         return NU_WASM_BAD_ARGUMENT;
+    if (vm->trial)
+        return try_call(vm, &request);
     struct wasm_call *self = make_call(vm, &request);
     if (!self)
         return NU_WASM_BAD_ARGUMENT;

@@ -205,15 +205,22 @@ static void tell_refusal(const struct nu_strbuf *why)
     }
 }
 
+static bool has_cluster(const struct nu_wasm_vm *vm, struct nu_str name)
+{
+    struct nu_cluster_table *clusters = vm->loop->clusters;
+    if (vm->trial)
+        return nu_wasm_trial_has_cluster(vm->trial, name);
+    return clusters && nu_cluster_table_find(clusters, name);
+}
+
 /* A cluster's name, or a service in bytes. */
 static enum nu_wasm_status find_service(struct nu_wasm_vm *vm, struct nu_str bytes,
                                         struct nu_arena *arena, struct nu_grpc_service *service)
 {
-    struct nu_cluster_table *clusters = vm->loop->clusters;
     struct nu_strbuf why = {0};
     enum nu_wasm_status status = NU_WASM_OK;
     *service = (struct nu_grpc_service){.cluster = bytes};
-    if (clusters && nu_cluster_table_find(clusters, bytes))
+    if (has_cluster(vm, bytes))
         return NU_WASM_OK;
     switch (nu_grpc_service_read(arena, bytes, service, &why)) {
     case NU_GRPC_SERVICE_OK:
@@ -310,7 +317,8 @@ static enum nu_wasm_status start_on(struct nu_wasm_vm *vm, const struct start *s
     bool ok = nu_wasm_callout_open(&self->callout, vm->effective->root,
                                    start->is_call ? NU_WASM_GRPC_CALL : NU_WASM_GRPC_STREAM,
                                    bytes_of(start, service)) &&
-              make(self, start, service) && begin(self, start);
+              (vm->trial ? has_cluster(vm, service->cluster)
+                         : make(self, start, service) && begin(self, start));
     if (!ok) {
         end(self);
         return NU_WASM_INTERNAL_FAILURE;
@@ -410,13 +418,16 @@ static enum nu_wasm_status grpc_cancel(struct nu_wasm_vm *vm, const union nu_was
     return status;
 }
 
-/* A call is given up, of a stream the guest's side ends. */
+/* A call is given up, of a stream the guest's side ends. Where a configuration is tried out there is
+ * nothing behind either. */
 static enum nu_wasm_status grpc_close(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
     struct wasm_grpc *self;
     enum nu_wasm_status status = find(vm, args[0].i32, &self);
     if (status != NU_WASM_OK)
         return status;
+    if (vm->trial && nu_wasm_callout_kind_of((uint32_t)args[0].i32) == NU_WASM_GRPC_STREAM)
+        return NU_WASM_OK;
     if (self->call || !self->stream || self->is_ended) {
         end(self);
         return NU_WASM_OK;

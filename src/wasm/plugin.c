@@ -40,6 +40,7 @@ struct nu_wasm_plugins {
      * sets, plugin->handles and what a handle says. */
     pthread_mutex_t lock;
     struct nu_wasm_compiler compiler;
+    struct nu_wasm_trial trial; /* what guests find when they are tried out */
 };
 
 bool nu_wasm_plugin_is_same(const struct nu_wasm_plugin *a, const struct nu_wasm_plugin *b)
@@ -243,11 +244,17 @@ struct nu_wasm_plugins *nu_wasm_plugins_get(struct nu_factory *factory)
     for (size_t i = 0; i < NU_THREAD_MAX; i++)
         nu_list_init(&plugins->vms[i]);
     pthread_mutex_init(&plugins->lock, NULL);
+    plugins->trial = (struct nu_wasm_trial){factory->has_cluster, factory->owner};
     nu_wasm_compiler_init(&plugins->compiler, plugins, factory->loop);
     add_service(factory, &plugins->on_main, NU_THREADS_MAIN);
     add_service(factory, &plugins->on_workers, NU_THREADS_WORKERS);
     nu_map_put(factory->shared, name, plugins);
     return plugins;
+}
+
+const struct nu_wasm_trial *nu_wasm_plugins_trial(const struct nu_wasm_plugins *all)
+{
+    return &all->trial;
 }
 
 struct nu_wasm_compiler *nu_wasm_plugins_compiler(struct nu_wasm_plugins *all)

@@ -52,11 +52,12 @@ struct nu_str nu_wasm_configuration(struct nu_factory *factory, const Google__Pr
 
 /* Makes a VM of `spec` with the plug-in in it, and throws it away. False after adding an error. */
 static bool try_out(struct nu_config_ctx *ctx, struct nu_loop *loop,
-                    const struct nu_wasm_plugin *plugin, struct nu_wasm_vm_spec *spec,
+                    const struct nu_wasm_trial *trial, const struct nu_wasm_plugin *plugin,
+                    struct nu_wasm_vm_spec *spec,
                     const Envoy__Extensions__Wasm__V3__VmConfig *proto)
 {
     struct nu_strbuf error = {0};
-    struct nu_wasm_vm *vm = nu_wasm_vm_create(spec, loop, &error);
+    struct nu_wasm_vm *vm = nu_wasm_vm_create(spec, loop, trial, &error);
     bool ok = vm && nu_wasm_vm_root(vm, plugin, &error);
     nu_wasm_vm_destroy(&vm);
     if (!ok)
@@ -70,7 +71,8 @@ bool nu_wasm_plugin_take(struct nu_config_ctx *ctx, struct nu_loop *loop,
                          const Envoy__Extensions__Wasm__V3__VmConfig *proto,
                          struct nu_wasm_vm_spec *spec)
 {
-    if (spec == plugin->spec || !try_out(ctx, loop, plugin, spec, proto))
+    if (spec == plugin->spec ||
+        !try_out(ctx, loop, nu_wasm_plugins_trial(plugin->all), plugin, spec, proto))
         return false;
     nu_wasm_plugin_set_spec(plugin, spec);
     return true;
@@ -142,7 +144,8 @@ struct nu_wasm_plugin *nu_wasm_plugin_from_proto(struct nu_factory *factory, con
     if (!plugin || !plugin->spec)
         return NULL;
     bool has_code = nu_wasm_vm_spec_has_code(plugin->spec);
-    if (has_code && !try_out(factory->ctx, factory->loop, plugin, plugin->spec, proto->vm_config)) {
+    if (has_code && !try_out(factory->ctx, factory->loop, nu_wasm_plugins_trial(all), plugin,
+                             plugin->spec, proto->vm_config)) {
         nu_wasm_vm_spec_unref(&plugin->spec);
         return NULL;
     }

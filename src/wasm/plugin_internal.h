@@ -7,6 +7,7 @@
 
 struct Envoy__Extensions__Wasm__V3__VmConfig;
 struct nu_wasm_compiler;
+struct nu_wasm_trial;
 
 /* All plug-ins of the factory's configuration; made if they are not there. */
 struct nu_wasm_plugins *nu_wasm_plugins_get(struct nu_factory *factory);
@@ -15,6 +16,8 @@ void nu_wasm_plugins_add(struct nu_wasm_plugins *all, struct nu_factory *factory
                          struct nu_wasm_plugin *plugin);
 /* What one of them has whose key this is, or NULL. */
 struct nu_wasm_vm_spec *nu_wasm_plugins_find_spec(struct nu_wasm_plugins *all, struct nu_str key);
+/* With what the configuration's guests are tried out; the configuration's. */
+const struct nu_wasm_trial *nu_wasm_plugins_trial(const struct nu_wasm_plugins *all);
 /* What compiles other code for them (wasm/renewal.h). */
 struct nu_wasm_compiler *nu_wasm_plugins_compiler(struct nu_wasm_plugins *all);
 

@@ -271,12 +271,13 @@ static void count_gone(struct nu_wasm_vm *vm)
 }
 
 struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
-                                     struct nu_strbuf *error)
+                                     const struct nu_wasm_trial *trial, struct nu_strbuf *error)
 {
     struct nu_wasm_vm *vm = nu_calloc(1, sizeof(*vm));
     nu_list_init(&vm->link);
     vm->spec = nu_wasm_vm_spec_ref(spec);
     vm->loop = loop;
+    vm->trial = trial;
     vm->references = 1;
     vm->own.vm = vm;
     vm->own.root = &vm->own;
@@ -307,7 +308,7 @@ struct nu_wasm_vm *nu_wasm_vm_get(struct nu_wasm_vm_spec *spec, struct nu_loop *
         (*slot)->references++;
         return *slot;
     }
-    *slot = nu_wasm_vm_create(spec, loop, error);
+    *slot = nu_wasm_vm_create(spec, loop, NULL, error);
     if (*slot)
         nu_list_add_last(vms, &(*slot)->link);
     return *slot;

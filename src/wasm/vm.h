@@ -68,6 +68,18 @@ struct nu_wasm_vm_spec {
     struct nu_custom_scope *metrics; /* its guests'; NULL: there can be none */
 };
 
+/* What a VM knows of clusters that is no thread's, but tries a configuration out: their names. Its
+ * calls are accepted as a thread's would be, and nothing comes of them. */
+struct nu_wasm_trial {
+    bool (*has_cluster)(const void *owner, struct nu_str name); /* NULL: there are none */
+    const void *owner;
+};
+
+static inline bool nu_wasm_trial_has_cluster(const struct nu_wasm_trial *trial, struct nu_str name)
+{
+    return trial->has_cluster && trial->has_cluster(trial->owner, name);
+}
+
 struct nu_wasm_context {
     struct nu_list link; /* of the VM's contexts with ids like this one */
     uint32_t id;
@@ -104,6 +116,7 @@ struct nu_wasm_vm {
     struct nu_wasm_guest guest;
     struct nu_wasm_vm_spec *spec; /* a reference */
     struct nu_loop *loop;
+    const struct nu_wasm_trial *trial; /* borrowed; NULL: it is a thread's */
     uint32_t references;
     uint64_t died_us; /* when its end was noticed; 0: it lives */
     uint32_t last_id;
@@ -144,9 +157,10 @@ void nu_wasm_vm_spec_unref(struct nu_wasm_vm_spec **spec);
  */
 struct nu_wasm_vm *nu_wasm_vm_get(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
                                   struct nu_list *vms, struct nu_strbuf *error);
-/* A VM that is no thread's: to try a configuration out. */
+/* A VM that is no thread's, which outlives no turn: to try a configuration out, if `trial` is not
+ * NULL. */
 struct nu_wasm_vm *nu_wasm_vm_create(struct nu_wasm_vm_spec *spec, struct nu_loop *loop,
-                                     struct nu_strbuf *error);
+                                     const struct nu_wasm_trial *trial, struct nu_strbuf *error);
 /* Gives a reference back and clears the pointer; NULL inside is allowed. Never below a call. */
 void nu_wasm_vm_unref(struct nu_wasm_vm **vm);
 /* Frees it with its roots, and tells the guest nothing; nobody else may hold them. NULL inside is

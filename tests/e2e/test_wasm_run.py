@@ -271,6 +271,20 @@ def test_a_cluster_that_is_not_there_is_what_it_is(run):
     assert outcome.code == 0 and ":status=503" in outcome.client
 
 
+NEEDS = "vm_start\n  call upstream\n  need\nconfigure\n  grpc upstream\n  need\n"
+
+
+def test_a_filter_that_needs_a_cluster_to_start_has_it(run):
+    outcome = run(GUESTS / "starting.wasm", "-c", NEEDS)
+    assert outcome.code == 0 and outcome.log.count("call upstream: 0") == 2
+
+
+def test_a_filter_that_needs_a_cluster_does_not_start_without(run):
+    outcome = run(GUESTS / "starting.wasm", "-c", NEEDS.replace("upstream", "nowhere"))
+    assert outcome.code == 1 and "call nowhere: 2" in outcome.log
+    assert "proxy_on_vm_start returned false" in outcome.log
+
+
 def test_a_closed_output_is_not_mistaken_for_another_file(nuncio_binary):
     done = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&- 2>&- <&-', nuncio_binary, "wasm", "run", GATE,
                            "-H", "token: 2"], check=False, timeout=LIMIT)

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from test_wasm import behind, plugin, proxy, refusal, tools, wat  # pylint: disable=unused-import
+from test_wasm import (BUILD, behind, plugin, proxy, refusal,  # pylint: disable=unused-import
+                       tools, wat)
 
 # A module that runs a function named by BEGIN, and then lets every request pass.
 MODULE = """(module
@@ -93,3 +94,19 @@ def test_a_module_that_eats_memory_while_it_starts_is_refused(nuncio, tmp_path):
     body = "(loop $l (if (i32.eq (i32.const -1) (memory.grow (i32.const 256))) (then unreachable)) " \
            "(br $l))"
     assert "_initialize failed" in refusal(nuncio, code=module(tmp_path, body))
+
+
+# --- Calls (6.2) -----------------------------------------------------------------------------------
+
+
+def test_code_that_comes_later_may_need_a_cluster(proxy, tmp_path):
+    """It is tried out on the main thread, which has no clusters of its own."""
+    needs = r"vm_start\n  call origin\n  need\nconfigure\n  grpc origin\n  need\n"
+    code, replacement = tmp_path / "code.wasm", tmp_path / "new"
+    code.write_bytes((BUILD / "tests/guests/script.wasm").read_bytes())
+    running = proxy(plugin(needs, code=code))
+    replacement.write_bytes((BUILD / "tests/guests/starting.wasm").read_bytes())
+    replacement.rename(code)
+    at = running.stderr.wait("grpc origin: 0")
+    at = running.stderr.wait("its code has changed", at)
+    running.stderr.wait("grpc origin: 0", at)

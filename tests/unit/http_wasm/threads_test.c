@@ -119,7 +119,7 @@ static void *come_and_go(void *arg)
     const struct nu_wasm_plugin *plugin = w.entry.config;
     pthread_barrier_wait(&together);
     for (int i = 0; i < ROUNDS; i++) {
-        struct nu_wasm_vm *vm = nu_wasm_vm_create(plugin->spec, loop, &error);
+        struct nu_wasm_vm *vm = nu_wasm_vm_create(plugin->spec, loop, NULL, &error);
         assert_non_null(vm);
         nu_wasm_vm_destroy(&vm);
     }
