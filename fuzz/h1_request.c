@@ -60,6 +60,8 @@ static void run(struct h1_requests *requests, uint8_t options, struct nu_str byt
     requests->wire.options.allow_chunked_length = options & 4;
     requests->wire.options.max_headers = options & 8 ? 5 : 100;
     requests->wire.options.max_head_bytes = options & 16 ? 100 : 60 * 1024;
+    requests->wire.options.keep_names =
+        options & 64 ? NU_NAMES_AS_RECEIVED : NU_NAMES_AS_WRITER_LIKES;
     for (size_t at = 0; at < bytes.len && !requests->failed && requests->count < H1_REQUESTS_MAX;) {
         size_t piece = nu_min_size(at == 0 && first ? first : step, bytes.len - at);
         h1_wire_receive(&requests->wire, nu_str_make(bytes.ptr + at, piece), options & 32);

@@ -32,7 +32,8 @@ static inline void strict_eat(struct strict *s, const char *text)
 
 static inline bool strict_name_char(char c)
 {
-    return c && (strchr("!#$%&'*+-.^_`|~0123456789", c) || (c >= 'a' && c <= 'z'));
+    return c && (strchr("!#$%&'*+-.^_`|~0123456789", c) || (c >= 'a' && c <= 'z') ||
+                 (c >= 'A' && c <= 'Z'));
 }
 
 /* The text up to `stop`, all of whose bytes are visible or high, or `also`. */
@@ -49,13 +50,13 @@ static inline struct nu_str strict_text(struct strict *s, char stop, const char 
 
 static inline void strict_note(struct strict *s, struct nu_str name, struct nu_str value)
 {
-    if (nu_str_eq(name, NU_STR("host")))
+    if (nu_str_eq_nocase(name, NU_STR("host")))
         s->hosts++;
-    if (nu_str_eq(name, NU_STR("transfer-encoding"))) {
+    if (nu_str_eq_nocase(name, NU_STR("transfer-encoding"))) {
         nu_assert(!s->is_chunked && nu_str_eq(value, NU_STR("chunked")));
         s->is_chunked = true;
     }
-    if (nu_str_eq(name, NU_STR("content-length"))) {
+    if (nu_str_eq_nocase(name, NU_STR("content-length"))) {
         nu_assert(!s->has_length && value.len > 0);
         s->has_length = true;
         for (size_t i = 0; i < value.len; i++) {
@@ -80,9 +81,9 @@ static inline void strict_fields(struct strict *s, bool is_head)
         if (is_head)
             strict_note(s, name, value);
         else
-            nu_assert(!nu_str_eq(name, NU_STR("content-length")) &&
-                      !nu_str_eq(name, NU_STR("transfer-encoding")) &&
-                      !nu_str_eq(name, NU_STR("host")));
+            nu_assert(!nu_str_eq_nocase(name, NU_STR("content-length")) &&
+                      !nu_str_eq_nocase(name, NU_STR("transfer-encoding")) &&
+                      !nu_str_eq_nocase(name, NU_STR("host")));
     }
     strict_eat(s, "\r\n");
     nu_assert(!(s->has_length && s->is_chunked));
