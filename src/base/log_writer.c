@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log thread and its rings. A ring is a byte queue with one producer and one consumer: the
+ * The log thread and its queues. A queue is a byte queue with one producer and one consumer: the
  * producer alone moves `tail`, the log thread alone moves `head`, and both only grow, so that their
- * difference is what is queued. Rings are created by their producer on its first line. Counters
+ * difference is what is queued. Queues are created by their producer on its first line. Counters
  * have one writer each too, so that counting is a plain store.
+ *
+ * The bytes are in a chain of rings, of which the producer has the last and the log thread the
+ * first; nearly always that is one. A byte is at its number modulo the ring's size. The producer
+ * that finds its ring full notes where it ends and chains another one; the log thread frees a ring
+ * that is written up to its end. A line that is longer than a ring gets one of its own.
  */
 #include "base/log_writer.h"
 
@@ -24,17 +29,26 @@
 #include "base/thread.h"
 
 enum {
-    RING_SIZE = 1 << 18, /* a power of two; the longest line */
+    RING_SIZE = 1 << 18, /* a power of two */
     STREAM_CHUNK = 4096, /* what a pipe that polls writable takes without blocking */
 };
 
 struct ring {
+    _Atomic(struct ring *) next; /* set once, by the producer */
+    size_t end;                  /* with a next one: the number of the first byte in that */
+    size_t size;                 /* a power of two */
+    char data[];
+};
+
+struct queue {
     _Alignas(64) _Atomic size_t tail; /* bytes ever queued, producer */
-    size_t head_seen;                 /* producer's last look at head */
+    size_t head_seen;                 /* producer's last look at head, or where its ring begins */
+    struct ring *last;                /* producer; of RING_SIZE */
+    size_t last_start;                /* producer: number of the first byte in there */
     _Atomic uint64_t lines_written;   /* producer */
     _Atomic uint64_t lines_dropped;   /* producer */
     _Alignas(64) _Atomic size_t head; /* bytes ever written, log thread */
-    _Alignas(64) char data[RING_SIZE];
+    struct ring *first;               /* log thread; owns the chain */
 };
 
 struct nu_log_file {
@@ -44,8 +58,10 @@ struct nu_log_file {
     int fd;                       /* log thread's, once it runs */
     bool owns_fd;                 /* false for stdout and stderr */
     bool is_regular;
-    unsigned turn; /* log thread: the ring to go on with, which may be in the middle of a line */
-    _Atomic(struct ring *) rings[NU_THREAD_MAX]; /* owned, by thread number */
+    bool is_told_losing; /* main thread */
+    unsigned turn; /* log thread: the queue to go on with, which may be in the middle of a line */
+    _Atomic size_t extra_bytes;                    /* of rings beyond one for each queue */
+    _Atomic(struct queue *) queues[NU_THREAD_MAX]; /* owned, by thread number */
 };
 
 struct nu_log_writer {
@@ -59,6 +75,7 @@ struct nu_log_writer {
     _Atomic uint64_t rounds; /* passes that left nothing behind */
     bool running;
     pthread_t thread;
+    _Atomic size_t extra_bytes;        /* of all files */
     _Atomic uint64_t writes_completed; /* this and the others: log thread */
     _Atomic uint64_t writes_failed;
     _Atomic uint64_t reopen_failed;
@@ -182,60 +199,153 @@ struct nu_log_file *nu_log_writer_open(struct nu_log_writer *writer, const char 
     return file;
 }
 
-static struct ring *own_ring(struct nu_log_file *file)
+static struct ring *create_ring(size_t size)
+{
+    struct ring *ring = nu_alloc(sizeof(*ring) + size);
+    atomic_init(&ring->next, NULL);
+    ring->end = 0;
+    ring->size = size;
+    return ring;
+}
+
+static struct queue *create_queue(void)
+{
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, sizeof(struct queue)) != 0)
+        abort();
+    struct queue *queue = memory;
+    atomic_init(&queue->tail, 0);
+    atomic_init(&queue->head, 0);
+    atomic_init(&queue->lines_written, 0);
+    atomic_init(&queue->lines_dropped, 0);
+    queue->head_seen = 0;
+    queue->last_start = 0;
+    queue->first = queue->last = create_ring(RING_SIZE);
+    return queue;
+}
+
+static struct queue *own_queue(struct nu_log_file *file)
 {
     unsigned index = nu_thread_index();
-    struct ring *ring = atomic_load_explicit(&file->rings[index], memory_order_relaxed);
-    if (nu_unlikely(!ring)) {
-        void *memory = NULL;
-        if (posix_memalign(&memory, 64, sizeof(*ring)) != 0)
-            abort();
-        ring = memory;
-        atomic_init(&ring->tail, 0);
-        atomic_init(&ring->head, 0);
-        atomic_init(&ring->lines_written, 0);
-        atomic_init(&ring->lines_dropped, 0);
-        ring->head_seen = 0;
-        atomic_store_explicit(&file->rings[index], ring, memory_order_release);
+    struct queue *queue = atomic_load_explicit(&file->queues[index], memory_order_relaxed);
+    if (nu_unlikely(!queue)) {
+        queue = create_queue();
+        atomic_store_explicit(&file->queues[index], queue, memory_order_release);
     }
-    return ring;
+    return queue;
 }
 
 static void copy_in(struct ring *ring, size_t tail, struct nu_str line)
 {
-    size_t at = tail & (RING_SIZE - 1);
-    size_t first = nu_min_size(line.len, RING_SIZE - at);
+    size_t at = tail & (ring->size - 1);
+    size_t first = nu_min_size(line.len, ring->size - at);
     memcpy(ring->data + at, line.ptr, first);
     memcpy(ring->data, line.ptr + first, line.len - first);
 }
 
 /*
- * Whether at most `bound` bytes are queued up to `tail`; looks at the real head only where it
- * matters.
+ * Whether at most `bound` bytes of the last ring are in use up to `tail`; looks at the real head
+ * only where it matters, which may be still in a ring before it.
  */
-static bool is_within(struct ring *ring, size_t tail, size_t bound)
+static bool is_within(struct queue *queue, size_t tail, size_t bound)
 {
-    if (tail - ring->head_seen <= bound)
+    if (tail - queue->head_seen <= bound)
         return true;
-    ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
-    return tail - ring->head_seen <= bound;
+    size_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
+    queue->head_seen = head > queue->last_start ? head : queue->last_start;
+    return tail - queue->head_seen <= bound;
+}
+
+/* Adds to a sum unless that would go over `bound`. */
+static bool take_bytes(_Atomic size_t *sum, size_t bytes, size_t bound)
+{
+    size_t now = atomic_load_explicit(sum, memory_order_relaxed);
+    do {
+        if (bytes > bound || now > bound - bytes)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(sum, &now, now + bytes, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+static void give_bytes(struct nu_log_file *file, size_t bytes)
+{
+    atomic_fetch_sub_explicit(&file->extra_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&file->writer->extra_bytes, bytes, memory_order_relaxed);
+}
+
+static bool may_grow(struct nu_log_file *file, size_t bytes)
+{
+    if (!take_bytes(&file->extra_bytes, bytes, NU_LOG_FILE_BOUND))
+        return false;
+    if (take_bytes(&file->writer->extra_bytes, bytes, NU_LOG_WRITER_BOUND))
+        return true;
+    atomic_fetch_sub_explicit(&file->extra_bytes, bytes, memory_order_relaxed);
+    return false;
+}
+
+/* Chains a ring that begins at `tail`. */
+static void add_ring(struct queue *queue, size_t size, size_t tail)
+{
+    struct ring *ring = create_ring(size);
+    struct ring *before = queue->last;
+    queue->last = ring;
+    queue->last_start = queue->head_seen = tail;
+    before->end = tail;
+    atomic_store_explicit(&before->next, ring, memory_order_release);
+}
+
+static size_t ring_size_of(size_t line_bytes)
+{
+    size_t size = RING_SIZE;
+    while (size < line_bytes)
+        size *= 2;
+    return size;
+}
+
+/*
+ * Queues a line that the last ring has no room for. The ring of a long line gets its successor at
+ * once, so that it is sure to be given back.
+ */
+static bool write_to_more(struct nu_log_file *file, struct queue *queue, struct nu_str line)
+{
+    size_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed);
+    bool is_long = line.len > RING_SIZE;
+    if (line.len > NU_LOG_FILE_BOUND)
+        return false;
+    size_t size = ring_size_of(line.len);
+    if (!may_grow(file, size + (is_long ? RING_SIZE : 0)))
+        return false;
+    add_ring(queue, size, tail);
+    copy_in(queue->last, tail, line);
+    tail += line.len;
+    if (is_long)
+        add_ring(queue, RING_SIZE, tail);
+    atomic_store_explicit(&queue->tail, tail, memory_order_release);
+    return true;
+}
+
+static void write_slowly(struct nu_log_file *file, struct queue *queue, struct nu_str line)
+{
+    bool is_taken = write_to_more(file, queue, line);
+    count(is_taken ? &queue->lines_written : &queue->lines_dropped);
+    wake(file->writer);
 }
 
 void nu_log_file_write(struct nu_log_file *file, struct nu_str line)
 {
     if (line.len == 0)
         return;
-    struct ring *ring = own_ring(file);
-    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    if (!is_within(ring, tail + line.len, RING_SIZE)) {
-        count(&ring->lines_dropped);
-        wake(file->writer);
+    struct queue *queue = own_queue(file);
+    size_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed);
+    if (nu_unlikely(!is_within(queue, tail + line.len, RING_SIZE))) {
+        write_slowly(file, queue, line);
         return;
     }
-    copy_in(ring, tail, line);
-    atomic_store_explicit(&ring->tail, tail + line.len, memory_order_release);
-    count(&ring->lines_written);
-    if (!is_within(ring, tail + line.len, RING_SIZE / 2))
+    copy_in(queue->last, tail, line);
+    atomic_store_explicit(&queue->tail, tail + line.len, memory_order_release);
+    count(&queue->lines_written);
+    if (!is_within(queue, tail + line.len, RING_SIZE / 2))
         wake(file->writer);
 }
 
@@ -250,41 +360,75 @@ static bool is_writable(int fd)
     return poll(&p, 1, 0) == 1;
 }
 
-/* Writes what is queued in one ring; returns false when the file takes no more now. */
-static bool drain_ring(struct nu_log_file *file, struct ring *ring)
+/* Writes up to `n` bytes; returns how many are done with, 0 when the file takes no more now. */
+static size_t write_some(struct nu_log_file *file, const char *data, size_t n)
 {
-    size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    size_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-    while (head != tail) {
-        size_t at = head & (RING_SIZE - 1);
-        size_t n = nu_min_size(tail - head, RING_SIZE - at);
-        if (!file->is_regular) {
-            n = nu_min_size(n, STREAM_CHUNK);
-            if (!is_writable(file->fd))
-                return false;
-        }
-        ssize_t written = write(file->fd, ring->data + at, n);
-        if (written < 0 && (errno == EINTR || errno == EAGAIN))
+    if (!file->is_regular) {
+        n = nu_min_size(n, STREAM_CHUNK);
+        if (!is_writable(file->fd))
+            return 0;
+    }
+    ssize_t written = write(file->fd, data, n);
+    if (written < 0 && (errno == EINTR || errno == EAGAIN))
+        return 0;
+    if (written < 0) {
+        count(&file->writer->writes_failed);
+        return n; /* lost: keeping it would only lose the newer lines */
+    }
+    count(&file->writer->writes_completed);
+    return (size_t)written;
+}
+
+/* Writes the bytes from the queue's head up to `end`, which are in its first ring. */
+static bool drain_ring(struct nu_log_file *file, struct queue *queue, size_t end)
+{
+    const struct ring *ring = queue->first;
+    size_t head = atomic_load_explicit(&queue->head, memory_order_relaxed);
+    while (head != end) {
+        size_t at = head & (ring->size - 1);
+        size_t done = write_some(file, ring->data + at, nu_min_size(end - head, ring->size - at));
+        if (done == 0)
             return false;
-        if (written < 0) {
-            count(&file->writer->writes_failed);
-            written = (ssize_t)n; /* lost: keeping it would only lose the newer lines */
-        } else {
-            count(&file->writer->writes_completed);
-        }
-        head += (size_t)written;
-        atomic_store_explicit(&ring->head, head, memory_order_release);
+        head += done;
+        atomic_store_explicit(&queue->head, head, memory_order_release);
     }
     return true;
 }
 
-/* A ring that could not be emptied may have stopped inside a line: it goes first the next time. */
+static void free_first_ring(struct nu_log_file *file, struct queue *queue, struct ring *next)
+{
+    struct ring *first = queue->first;
+    queue->first = next;
+    give_bytes(file, first->size);
+    nu_free(first);
+}
+
+/*
+ * Writes what is queued in one queue; returns false when the file takes no more now. The tail is
+ * looked at before the rings, so that a ring which it has left has its `next`.
+ */
+static bool drain_queue(struct nu_log_file *file, struct queue *queue)
+{
+    size_t tail = atomic_load_explicit(&queue->tail, memory_order_acquire);
+    for (;;) {
+        struct ring *first = queue->first;
+        struct ring *next = atomic_load_explicit(&first->next, memory_order_acquire);
+        bool is_left = next && first->end <= tail;
+        if (!drain_ring(file, queue, is_left ? first->end : tail))
+            return false;
+        if (!is_left)
+            return true;
+        free_first_ring(file, queue, next);
+    }
+}
+
+/* A queue that could not be emptied may have stopped inside a line: it goes first the next time. */
 static bool drain_file(struct nu_log_file *file)
 {
     for (unsigned i = 0; i < NU_THREAD_MAX; i++) {
         unsigned index = (file->turn + i) % NU_THREAD_MAX;
-        struct ring *ring = atomic_load_explicit(&file->rings[index], memory_order_acquire);
-        if (ring && !drain_ring(file, ring)) {
+        struct queue *queue = atomic_load_explicit(&file->queues[index], memory_order_acquire);
+        if (queue && !drain_queue(file, queue)) {
             file->turn = index;
             return false;
         }
@@ -385,7 +529,7 @@ void nu_log_writer_sync(struct nu_log_writer *writer, unsigned timeout_ms)
         drain_all(writer);
         return;
     }
-    /* Two more passes: the one under way may already be behind our ring. */
+    /* Two more passes: the one under way may already be behind our queue. */
     uint64_t goal = atomic_load(&writer->rounds) + 2;
     enum { PAUSE_US = 200 };
     uint64_t tries = (uint64_t)timeout_ms * 1000 / PAUSE_US;
@@ -395,11 +539,24 @@ void nu_log_writer_sync(struct nu_log_writer *writer, unsigned timeout_ms)
     }
 }
 
+static void destroy_queue(struct queue *queue)
+{
+    if (!queue)
+        return;
+    struct ring *ring = queue->first;
+    while (ring) {
+        struct ring *next = atomic_load(&ring->next);
+        nu_free(ring);
+        ring = next;
+    }
+    free(queue);
+}
+
 static void destroy_file(struct nu_log_file *file)
 {
     close_file(file);
     for (unsigned i = 0; i < NU_THREAD_MAX; i++)
-        free(atomic_load(&file->rings[i]));
+        destroy_queue(atomic_load(&file->queues[i]));
     nu_free(file->path);
     nu_free(file);
 }
@@ -427,14 +584,17 @@ void nu_log_writer_destroy(struct nu_log_writer **writer_ptr)
     nu_free(writer);
 }
 
-static void add_lines(const struct nu_log_file *file, struct nu_log_counters *out)
+/* The head is read before the tail, which it never passes. */
+static void add_queues(const struct nu_log_file *file, struct nu_log_counters *out)
 {
     for (unsigned i = 0; i < NU_THREAD_MAX; i++) {
-        const struct ring *ring = atomic_load_explicit(&file->rings[i], memory_order_acquire);
-        if (!ring)
+        const struct queue *queue = atomic_load_explicit(&file->queues[i], memory_order_acquire);
+        if (!queue)
             continue;
-        out->lines_written += peek(&ring->lines_written);
-        out->lines_dropped += peek(&ring->lines_dropped);
+        size_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
+        out->bytes_waiting += atomic_load_explicit(&queue->tail, memory_order_relaxed) - head;
+        out->lines_written += peek(&queue->lines_written);
+        out->lines_dropped += peek(&queue->lines_dropped);
     }
 }
 
@@ -447,5 +607,19 @@ void nu_log_writer_counters(const struct nu_log_writer *writer, struct nu_log_co
         .flushed_by_timer = peek(&writer->flushed_by_timer),
     };
     for (struct nu_log_file *file = atomic_load(&writer->files); file; file = file->next)
-        add_lines(file, out);
+        add_queues(file, out);
+}
+
+const char *nu_log_writer_take_losing(struct nu_log_writer *writer)
+{
+    for (struct nu_log_file *file = atomic_load(&writer->files); file; file = file->next) {
+        struct nu_log_counters of_file = {0};
+        if (!file->is_told_losing)
+            add_queues(file, &of_file);
+        if (of_file.lines_dropped) {
+            file->is_told_losing = true;
+            return file->path;
+        }
+    }
+    return NULL;
 }

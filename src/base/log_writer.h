@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log thread: the only thread that writes logs. Others append whole lines to bounded rings, one
- * ring per file and thread, without a lock and without ever waiting; a line that does not fit is
- * dropped and counted. The thread empties the rings every flush interval, and earlier when one is
- * half full. A pipe whose reader is stuck delays only its own file.
+ * The log thread: the only thread that writes logs. Others append whole lines to queues, one queue
+ * per file and thread, without a lock and without ever waiting. A queue is a ring; when that is
+ * full, because the log thread has not had its turn yet, further rings are chained behind it, and
+ * given back when they are written. Only what is behind by more than NU_LOG_FILE_BOUND, because a
+ * disk or a reader does not keep up, is dropped and counted. The thread empties the queues every
+ * flush interval, and earlier when a ring is half full. A pipe whose reader is stuck delays only
+ * its own file.
  *
- *     worker 1 -> [ring]  \
- *     worker 2 -> [ring]  -> log thread -> write(2)
+ *     worker 1 -> [ring] -> [ring]  \
+ *     worker 2 -> [ring]            -> log thread -> write(2)
  *
  * Lines of one thread keep their order; lines of different threads may be interleaved in any order,
  * but no line is inside another.
@@ -19,10 +22,18 @@
 struct nu_log_writer;
 struct nu_log_file;
 
+enum {
+    /* Bytes of memory that a file may ask for, beyond a ring for each thread that writes to it. */
+    NU_LOG_FILE_BOUND = 16 << 20,
+    /* The same for all files together. */
+    NU_LOG_WRITER_BOUND = 128 << 20,
+};
+
 /* What happened to log files since the start. */
 struct nu_log_counters {
-    uint64_t lines_written;    /* taken into a ring */
+    uint64_t lines_written;    /* taken into a queue */
     uint64_t lines_dropped;    /* found no room there */
+    uint64_t bytes_waiting;    /* in queues now */
     uint64_t writes_completed; /* write(2) calls that succeeded */
     uint64_t writes_failed;
     uint64_t reopen_failed;
@@ -72,5 +83,10 @@ void nu_log_writer_sync(struct nu_log_writer *writer, unsigned timeout_ms);
 
 /* A snapshot of the counters. Any thread. */
 void nu_log_writer_counters(const struct nu_log_writer *writer, struct nu_log_counters *out);
+/*
+ * The path of a file that has dropped lines and that no call named before, or NULL: each file is
+ * named once. Borrowed: the writer's. Main thread.
+ */
+const char *nu_log_writer_take_losing(struct nu_log_writer *writer);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "admin/admin.h"
 #include "admin/memory.h"
+#include "base/log.h"
 #include "config/values.h"
 #include "runtime/runtime.h"
 #include "server/server_internal.h"
@@ -67,6 +68,17 @@ static void follow(struct nu_counter *counter, uint64_t *seen, uint64_t value)
     *seen = value;
 }
 
+/* Says of each file once that lines for it are lost. */
+static void tell_losing_files(struct nu_log_writer *writer)
+{
+    const char *path;
+    while ((path = nu_log_writer_take_losing(writer)))
+        nu_log(NU_LOG_FILE, NU_LOG_WARN,
+               "log file '%s' does not keep up: lines are lost, and counted in "
+               "filesystem.write_dropped",
+               path);
+}
+
 static void refresh_filesystem(struct nu_process_stats *stats)
 {
     struct nu_log_counters now;
@@ -74,10 +86,13 @@ static void refresh_filesystem(struct nu_process_stats *stats)
     struct nu_filesystem_stats *files = stats->filesystem;
     nu_log_writer_counters(stats->owner->log_writer, &now);
     follow(&files->write_buffered, &seen->lines_written, now.lines_written);
+    follow(&files->write_dropped, &seen->lines_dropped, now.lines_dropped);
     follow(&files->write_completed, &seen->writes_completed, now.writes_completed);
     follow(&files->write_failed, &seen->writes_failed, now.writes_failed);
     follow(&files->flushed_by_timer, &seen->flushed_by_timer, now.flushed_by_timer);
     follow(&files->reopen_failed, &seen->reopen_failed, now.reopen_failed);
+    nu_gauge_set(&files->write_total_buffered, (int64_t)now.bytes_waiting);
+    tell_losing_files(stats->owner->log_writer);
 }
 
 void nu_process_stats_refresh(struct nu_process_stats *stats)

@@ -125,6 +125,7 @@ extern const struct nu_stat_table nu_runtime_stats_table;
 /* filesystem. */
 #define NU_FILESYSTEM_STATS(X, S) \
     X(S, COUNTER, write_buffered, "Log lines put into a buffer.") \
+    X(S, COUNTER, write_dropped, "Log lines lost because their file did not keep up.") \
     X(S, COUNTER, write_completed, "Writes to log files.") \
     X(S, COUNTER, write_failed, "Writes that failed.") \
     X(S, COUNTER, flushed_by_timer, "Buffers written because their time was up.") \

@@ -95,6 +95,13 @@ def test_a_difference_on_purpose_may_leave_out_lines_that_are_there():
     assert changed["log"]["access"] == ["a", "c"] and len(complaints) == 1
 
 
+def test_a_difference_on_purpose_may_have_lines_besides_those_of_envoy():
+    seen = {"log": {"access": ["a", "b"]}}
+    also = [{"at": "log/access", "also": {"a": "a2", "x": "y", "b": "a"}}]
+    changed, complaints = apply_differences(seen, also)
+    assert changed["log"]["access"] == ["a", "a2", "b"] and len(complaints) == 2
+
+
 def test_header_order_is_a_difference_and_said_to_be_only_that():
     lines = compare({"received": ["a\r\n", "b\r\n"]}, {"received": ["b\r\n", "a\r\n"]})
     assert any("another order" in line for line in lines)

@@ -37,6 +37,17 @@ def _leave_out(lines, difference):
     return [f"{difference['at']}: Envoy has no line {line!r}" for line in unknown]
 
 
+def _put_in(lines, difference):
+    """Puts lines in that nuncio has of its own, each behind one of Envoy's."""
+    complaints = []
+    for before, own in difference["also"].items():
+        if own in lines or before not in lines:
+            complaints.append(f"{difference['at']}: Envoy has {own!r}, or no line {before!r}")
+        else:
+            lines.insert(lines.index(before) + 1, own)
+    return complaints
+
+
 def apply_differences(expected, differences):
     """The expectation with the differences on purpose put in; complains about stale ones."""
     expected, complaints = copy.deepcopy(expected), []
@@ -44,6 +55,9 @@ def apply_differences(expected, differences):
         holder, key = _walk(expected, difference["at"])
         if "without" in difference:
             complaints += _leave_out(holder[key], difference)
+            continue
+        if "also" in difference:
+            complaints += _put_in(holder[key], difference)
             continue
         known = holder[key] if isinstance(holder, list) else holder.get(key)
         if known == difference["is"]:

@@ -20,7 +20,12 @@
 #include "base/log_writer.h"
 #include "base/thread.h"
 
-enum { RING_BYTES = 1 << 18, PATIENCE_MS = 20000, LONG_INTERVAL_MS = 1000000 };
+enum {
+    RING_BYTES = 1 << 18,
+    MOST_RINGS = 1 + NU_LOG_FILE_BOUND / RING_BYTES, /* of one file and thread */
+    PATIENCE_MS = 20000,
+    LONG_INTERVAL_MS = 1000000,
+};
 
 static char folder[] = "/tmp/nuncio-log-XXXXXX";
 
@@ -216,38 +221,146 @@ TEST(the_path_of_standard_output_means_our_own)
 
 TEST(lines_over_the_bound_are_dropped_whole_and_counted)
 {
+    enum { LINE = 1000, PER_RING = RING_BYTES / LINE, KEPT = MOST_RINGS * PER_RING };
     char *path = path_of("full");
     struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
     struct nu_log_file *file = open_log(writer, path);
-    write_lines(file, 'x', 1000, 300);
-    assert_int_equal(counters_of(writer).lines_written, RING_BYTES / 1000);
-    assert_int_equal(counters_of(writer).lines_dropped, 300 - RING_BYTES / 1000);
+    write_lines(file, 'x', LINE, KEPT + 50);
+    assert_int_equal(counters_of(writer).lines_written, KEPT);
+    assert_int_equal(counters_of(writer).lines_dropped, 50);
+    assert_int_equal(counters_of(writer).bytes_waiting, KEPT * LINE);
     nu_log_file_write(file, NU_STR("short\n")); /* there is room for this one */
     nu_log_writer_sync(writer, PATIENCE_MS);
-    write_lines(file, 'y', 1000, 1);
+    assert_int_equal(counters_of(writer).bytes_waiting, 0);
+    write_lines(file, 'y', LINE, 1);
     nu_log_writer_sync(writer, PATIENCE_MS);
     struct nu_strbuf content = read_file(path);
-    assert_int_equal(content.len, RING_BYTES / 1000 * 1000 + 6 + 1000);
+    assert_int_equal(content.len, KEPT * LINE + 6 + LINE);
     assert_true(nu_str_ends_with(nu_strbuf_str(&content), NU_STR("yy\n")));
     nu_strbuf_finish(&content);
     nu_log_writer_destroy(&writer);
     remove_file(path);
 }
 
-TEST(a_line_as_long_as_the_ring_fits_and_no_longer_one)
+TEST(what_grew_is_given_back_when_it_is_written)
 {
-    char *path = path_of("long");
+    char *path = path_of("grown");
     struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
     struct nu_log_file *file = open_log(writer, path);
-    write_lines(file, 'x', RING_BYTES + 1, 1);
-    assert_int_equal(counters_of(writer).lines_dropped, 1);
-    write_lines(file, 'x', RING_BYTES, 1);
-    assert_int_equal(counters_of(writer).lines_written, 1);
+    for (int round = 0; round < 3; round++) { /* each takes all that may be taken */
+        write_lines(file, 'x', RING_BYTES, MOST_RINGS);
+        assert_int_equal(counters_of(writer).lines_dropped, round);
+        write_lines(file, 'y', RING_BYTES, 1);
+        assert_int_equal(counters_of(writer).lines_dropped, round + 1);
+        nu_log_writer_sync(writer, PATIENCE_MS);
+    }
     nu_log_writer_destroy(&writer);
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_size, RING_BYTES);
+    assert_int_equal(st.st_size, 3L * MOST_RINGS * RING_BYTES);
     remove_file(path);
+}
+
+TEST(the_bound_of_a_file_is_for_all_threads_and_each_has_a_ring_besides)
+{
+    char *path = path_of("shared");
+    struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
+    struct nu_log_file *file = open_log(writer, path);
+    nu_thread_enter(1, "test");
+    write_lines(file, 'a', RING_BYTES, MOST_RINGS);
+    nu_thread_enter(2, "test");
+    write_lines(file, 'b', RING_BYTES, 1);
+    assert_int_equal(counters_of(writer).lines_dropped, 0);
+    write_lines(file, 'b', RING_BYTES, 1);
+    assert_int_equal(counters_of(writer).lines_dropped, 1);
+    nu_thread_enter(0, "test");
+    nu_log_writer_destroy(&writer);
+    remove_file(path);
+}
+
+TEST(all_files_together_have_a_bound)
+{
+    enum { FULL = NU_LOG_WRITER_BOUND / NU_LOG_FILE_BOUND };
+    char *paths[FULL + 1];
+    struct nu_log_file *files[FULL + 1];
+    struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
+    for (int i = 0; i <= FULL; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "all-%d", i);
+        paths[i] = path_of(name);
+        files[i] = open_log(writer, paths[i]);
+    }
+    for (int i = 0; i < FULL; i++)
+        write_lines(files[i], 'x', RING_BYTES, MOST_RINGS);
+    write_lines(files[FULL], 'x', RING_BYTES, 1);
+    assert_int_equal(counters_of(writer).lines_dropped, 0);
+    write_lines(files[FULL], 'x', RING_BYTES, 1);
+    assert_int_equal(counters_of(writer).lines_dropped, 1);
+    nu_log_writer_sync(writer, PATIENCE_MS);
+    write_lines(files[FULL], 'x', RING_BYTES, MOST_RINGS);
+    assert_int_equal(counters_of(writer).lines_dropped, 1);
+    nu_log_writer_destroy(&writer);
+    for (int i = 0; i <= FULL; i++)
+        remove_file(paths[i]);
+}
+
+TEST(a_line_longer_than_a_ring_comes_out_whole_between_its_neighbours)
+{
+    enum { LONG = 3 * RING_BYTES + 77, ROUNDS = 20 }; /* rounds over what may be taken at once */
+    char *path = path_of("long");
+    struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
+    struct nu_log_file *file = open_log(writer, path);
+    struct nu_strbuf want = {0};
+    for (int i = 0; i < ROUNDS; i++) {
+        char letter = (char)('a' + i);
+        write_lines(file, letter, 10, 1);
+        write_lines(file, letter, LONG, 1);
+        write_lines(file, letter, RING_BYTES - 1, 1);
+        nu_log_writer_sync(writer, PATIENCE_MS);
+        static const size_t lens[] = {10, LONG, RING_BYTES - 1};
+        for (size_t k = 0; k < NU_ARRAY_LEN(lens); k++) {
+            memset(nu_strbuf_reserve(&want, lens[k]), letter, lens[k] - 1);
+            nu_strbuf_commit(&want, lens[k] - 1);
+            nu_strbuf_add_char(&want, '\n');
+        }
+    }
+    assert_int_equal(counters_of(writer).lines_dropped, 0);
+    nu_log_writer_destroy(&writer);
+    struct nu_strbuf content = read_file(path);
+    assert_true(nu_str_eq(nu_strbuf_str(&content), nu_strbuf_str(&want)));
+    nu_strbuf_finish(&content);
+    nu_strbuf_finish(&want);
+    remove_file(path);
+}
+
+TEST(a_line_longer_than_the_bound_is_dropped)
+{
+    char *path = path_of("longest");
+    struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
+    struct nu_log_file *file = open_log(writer, path);
+    write_lines(file, 'x', NU_LOG_FILE_BOUND + 1, 1);
+    assert_int_equal(counters_of(writer).lines_dropped, 1);
+    write_lines(file, 'x', NU_LOG_FILE_BOUND / 2, 1);
+    assert_int_equal(counters_of(writer).lines_written, 1);
+    nu_log_writer_destroy(&writer);
+    remove_file(path);
+}
+
+TEST(a_file_that_loses_lines_is_named_once)
+{
+    char *path = path_of("losing");
+    char *other = path_of("keeping");
+    struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
+    struct nu_log_file *file = open_log(writer, path);
+    nu_log_file_write(open_log(writer, other), NU_STR("kept\n"));
+    assert_null(nu_log_writer_take_losing(writer));
+    write_lines(file, 'x', NU_LOG_FILE_BOUND + 1, 1);
+    assert_string_equal(nu_log_writer_take_losing(writer), path);
+    write_lines(file, 'x', NU_LOG_FILE_BOUND + 1, 1);
+    assert_null(nu_log_writer_take_losing(writer));
+    nu_log_writer_destroy(&writer);
+    remove_file(path);
+    remove_file(other);
 }
 
 TEST(lines_that_wrap_around_the_ring_come_out_whole)
@@ -273,6 +386,32 @@ TEST(lines_that_wrap_around_the_ring_come_out_whole)
     nu_log_writer_destroy(&writer);
     struct nu_strbuf content = read_file(path);
     assert_true(want.len > 2 * RING_BYTES);
+    assert_true(nu_str_eq(nu_strbuf_str(&content), nu_strbuf_str(&want)));
+    nu_strbuf_finish(&content);
+    nu_strbuf_finish(&want);
+    remove_file(path);
+}
+
+/* Bursts of all lengths, some of several rings, and passes of the log thread between them. */
+TEST(lines_that_wrap_and_grow_in_turn_come_out_whole)
+{
+    char *path = path_of("grow-wrap");
+    struct nu_log_writer *writer = nu_log_writer_create(LONG_INTERVAL_MS);
+    struct nu_log_file *file = open_log(writer, path);
+    struct nu_strbuf want = {0};
+    char dots[1000];
+    memset(dots, '.', sizeof(dots));
+    for (unsigned i = 0, burst = 0; burst < 60; burst++) {
+        for (unsigned end = i + burst * 97 % 1900; i < end; i++) {
+            size_t before = want.len;
+            nu_strbuf_addf(&want, "%u %.*s\n", i, (int)(i * 31 % sizeof(dots)), dots);
+            nu_log_file_write(file, nu_str_skip(nu_strbuf_str(&want), before));
+        }
+        nu_log_writer_sync(writer, PATIENCE_MS);
+    }
+    assert_int_equal(counters_of(writer).lines_dropped, 0);
+    nu_log_writer_destroy(&writer);
+    struct nu_strbuf content = read_file(path);
     assert_true(nu_str_eq(nu_strbuf_str(&content), nu_strbuf_str(&want)));
     nu_strbuf_finish(&content);
     nu_strbuf_finish(&want);
@@ -622,7 +761,7 @@ TEST(reopening_a_pipe_that_nobody_reads_does_not_stop_the_thread)
     remove_file(other_path);
 }
 
-enum { THREADS = 4, LINES = 3000 };
+enum { THREADS = 4, LINES = 20000 }; /* several rings of each thread and file */
 
 struct producer {
     struct nu_log_file *files[2];
@@ -684,7 +823,8 @@ TEST(many_threads_write_many_files_during_reopens)
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     struct nu_log_counters counters = counters_of(writer);
-    assert_int_equal(counters.lines_written + counters.lines_dropped, THREADS * LINES);
+    assert_int_equal(counters.lines_written, THREADS * LINES);
+    assert_int_equal(counters.lines_dropped, 0);
     nu_log_writer_destroy(&writer);
     assert_int_equal(check_produced(paths[0]) + check_produced(paths[1]), counters.lines_written);
     remove_file(paths[0]);
