@@ -12,10 +12,11 @@ import time
 import pytest
 
 import h2
-from configs import PROXY
+from configs import PATIENT, PROXY
 from pki import Authority
 from process import eventually
 from test_h2_upstream import H2 as UPSTREAM_H2
+from test_h2_upstream import with_options
 from tls_common import serving
 
 FAR_TOO_MUCH = 256 << 20
@@ -82,7 +83,8 @@ def echo_h2(peer):
 @pytest.mark.parametrize("upstream", ["h1", "h2"])
 def test_bodies_of_any_size_pass_both_ways(nuncio, origin, upstream):
     script = quiet(echo_h1) if upstream == "h1" else h2.upstream(quiet(echo_h2))
-    proxy = nuncio(PROXY if upstream == "h1" else UPSTREAM_H2, origin=origin(script).port)
+    proxy = nuncio(PATIENT if upstream == "h1" else with_options(
+        "explicit_http_config: {http2_protocol_options: {}}", PATIENT), origin=origin(script).port)
     client = h2.client(proxy)
     for size in SIZES:
         body = content(size)[:size]
@@ -132,10 +134,10 @@ def test_100_mib_pass_both_ways(nuncio, origin, tmp_path, scheme):
         for _ in range(size // len(block)):
             peer.sock.sendall(block)
 
-    config = PROXY
+    config = PATIENT
     if scheme == "https":
         Authority(tmp_path).issue("server", "DNS:a.test")
-        config = serving(tmp_path, extra="alpn_protocols: [h2, http/1.1]")
+        config = serving(tmp_path, extra="alpn_protocols: [h2, http/1.1]", config=PATIENT)
     proxy = nuncio(config, "--concurrency", "1", origin=origin(script).port)
     sent, got = tmp_path / "sent", tmp_path / "got"
     sent.write_bytes(block * (size // len(block)))

