@@ -139,6 +139,7 @@ static bool configure(struct nu_wasm_context *root, struct nu_strbuf *error)
     const struct nu_wasm_plugin *plugin = root->plugin;
     union nu_wasm_value args[] = {{.i32 = (int32_t)root->id}, {.i32 = 0}};
     const char *refused = NULL;
+    nu_wasm_guest_set_starting(&vm->guest, true);
     vm->configured = plugin->configuration;
     vm->shows_configuration = true;
     nu_wasm_vm_call(root, NU_WASM_ON_CONTEXT_CREATE, args, 0);
@@ -151,6 +152,7 @@ static bool configure(struct nu_wasm_context *root, struct nu_strbuf *error)
     if (!refused && !nu_wasm_vm_call(root, NU_WASM_ON_CONFIGURE, args, 1))
         refused = "proxy_on_configure";
     vm->shows_configuration = false;
+    nu_wasm_guest_set_starting(&vm->guest, false);
     if (nu_wasm_vm_is_dead(vm))
         nu_strbuf_add(error, nu_strbuf_str(&vm->guest.failure));
     else if (refused)

@@ -13,7 +13,8 @@ enum {
 const struct nu_wasm_limits nu_wasm_default_limits = {
     .memory_bytes = (uint64_t)1024 * 1024 * 1024,
     .stack_bytes = 512 * 1024,
-    .call_cpu_ns = 1000 * 1000 * 1000,
+    .call_cpu_ns = (uint64_t)1000 * 1000 * 1000,
+    .start_cpu_ns = (uint64_t)60 * 1000 * 1000 * 1000,
     .table_entries = 1000 * 1000,
 };
 
@@ -84,8 +85,16 @@ bool nu_wasm_guest_init(struct nu_wasm_guest *guest, const struct nu_wasm_progra
         nu_strbuf_add_cstr(error, text);
         return false;
     }
+    guest->limits = &program->limits;
     nu_wasm_watch_start(&guest->watch, guest->engine, guest->instance, program->limits.call_cpu_ns);
     return true;
+}
+
+void nu_wasm_guest_set_starting(struct nu_wasm_guest *guest, bool is_starting)
+{
+    const struct nu_wasm_limits *limits = guest->limits;
+    guest->is_starting = is_starting;
+    nu_wasm_watch_limit(&guest->watch, is_starting ? limits->start_cpu_ns : limits->call_cpu_ns);
 }
 
 void nu_wasm_guest_finish(struct nu_wasm_guest *guest)
@@ -104,14 +113,24 @@ struct nu_wasm_function *nu_wasm_guest_find(struct nu_wasm_guest *guest, const c
     return guest->engine->find(guest->instance, name, type);
 }
 
+static void tell_time(struct nu_wasm_guest *guest, const char *name)
+{
+    const struct nu_wasm_limits *limits = guest->limits;
+    bool is_starting = guest->is_starting;
+    uint64_t limit_ns = is_starting ? limits->start_cpu_ns : limits->call_cpu_ns;
+    nu_strbuf_addf(&guest->failure,
+                   "%s took longer than %llu ms of CPU time (%s of nuncio.bootstrap.wasm_limits)",
+                   name, (unsigned long long)(limit_ns / 1000000),
+                   is_starting ? "start_cpu_time" : "callback_cpu_time");
+}
+
 static void die(struct nu_wasm_guest *guest, const char *name, bool is_terminated)
 {
     const struct nu_wasm_trap *trap = guest->engine->trap(guest->instance);
     struct nu_strbuf *failure = &guest->failure;
     guest->dead = true;
     if (is_terminated) {
-        nu_strbuf_addf(failure, "%s took longer than %llu ms of CPU time", name,
-                       (unsigned long long)(guest->watch.limit_ns / 1000000));
+        tell_time(guest, name);
         return;
     }
     nu_strbuf_addf(failure, "%s failed: %s", name, trap->message);

@@ -14,7 +14,8 @@
 struct nu_wasm_limits {
     uint64_t memory_bytes; /* of the guest's memory; up to 4 GiB */
     size_t stack_bytes;
-    uint64_t call_cpu_ns; /* of one call from outside, with all that it calls */
+    uint64_t call_cpu_ns;  /* of one call from outside, with all that it calls */
+    uint64_t start_cpu_ns; /* the same while the guest starts */
     uint32_t table_entries;
 };
 
@@ -47,11 +48,13 @@ void nu_wasm_program_finish(struct nu_wasm_program *program);
 
 struct nu_wasm_guest {
     const struct nu_wasm_engine *engine;
-    struct nu_wasm_instance *instance; /* owned */
+    struct nu_wasm_instance *instance;   /* owned */
+    const struct nu_wasm_limits *limits; /* the program's */
     struct nu_wasm_watch watch;
     unsigned depth;         /* of calls that run */
     unsigned calls_to_look; /* until its memory is looked at, if nobody does before */
     size_t memory_bytes;    /* what it was when it was looked at */
+    bool is_starting;       /* the limit of such calls holds */
     bool dead;
     /* Why it died: a first line, then the backtrace, a line each. Empty while it lives. */
     struct nu_strbuf failure;
@@ -68,6 +71,9 @@ void nu_wasm_guest_finish(struct nu_wasm_guest *guest);
 /* An exported function of this type, or NULL. Both texts outlive the guest. */
 struct nu_wasm_function *nu_wasm_guest_find(struct nu_wasm_guest *guest, const char *name,
                                             const char *type);
+/* Says which limit of CPU time holds from the next call on: that of a guest's start and of taking its
+ * configuration, or the usual one, as at first. Never under one of its calls. */
+void nu_wasm_guest_set_starting(struct nu_wasm_guest *guest, bool is_starting);
 /*
  * Calls a function. False if the guest is dead, before or after; `guest->failure` says why then.
  * `name` is for that text. May be called by host functions.

@@ -81,7 +81,7 @@ static int32_t write_pieces(struct nu_wasm_vm *vm, values args, int32_t written_
     struct nu_str text = nu_strbuf_str(&line);
     if (nu_str_ends_with(text, NU_STR("\n")))
         text.len--;
-    if (status == SUCCESS && text.len)
+    if (status == SUCCESS && line.len)
         nu_wasm_log(vm, args[0].i32 == STDOUT ? NU_LOG_INFO : NU_LOG_ERROR, text);
     if (status == SUCCESS && !nu_wasm_vm_put_u32(vm, written_at, (uint32_t)written))
         status = FAULT;

@@ -34,6 +34,9 @@ static void apply(const struct nu_factory *factory, const vm_proto *proto,
     limits->call_cpu_ns =
         1000 * nu_config_duration_us(factory->ctx, proto, "callback_cpu_time",
                                      proto->callback_cpu_time, limits->call_cpu_ns / 1000);
+    limits->start_cpu_ns =
+        1000 * nu_config_duration_us(factory->ctx, proto, "start_cpu_time", proto->start_cpu_time,
+                                     limits->start_cpu_ns / 1000);
 }
 
 struct nu_wasm_limits nu_wasm_limits_of(const struct nu_factory *factory, const char *vm_id)
@@ -42,11 +45,14 @@ struct nu_wasm_limits nu_wasm_limits_of(const struct nu_factory *factory, const 
     const limits_proto *proto = nu_map_get(factory->shared, shared_name);
     if (!proto)
         return limits;
+    limits.start_cpu_ns = 0; /* not said */
     apply(factory, proto->every_vm, &limits);
     for (size_t i = 0; i < proto->n_vms; i++) {
         if (strcmp(proto->vms[i]->key, vm_id) == 0)
             apply(factory, proto->vms[i]->value, &limits);
     }
+    if (limits.start_cpu_ns == 0)
+        limits.start_cpu_ns = nu_max_size(nu_wasm_default_limits.start_cpu_ns, limits.call_cpu_ns);
     return limits;
 }
 

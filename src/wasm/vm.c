@@ -227,13 +227,17 @@ static bool run(struct nu_wasm_vm *vm, const char *name, const char *type)
         nu_wasm_module_export(vm->spec->program.module, name, NU_WASM_FUNCTION);
     union nu_wasm_value args[2] = {{.i32 = 0}, {.i32 = 0}};
     union nu_wasm_value result;
-    if (strcmp(name, NU_WASM_START_EXPORT) != 0 && (!item || strcmp(item->type, type) != 0))
+    bool is_section = strcmp(name, NU_WASM_START_EXPORT) == 0;
+    if (!is_section && (!item || strcmp(item->type, type) != 0))
         return false;
     struct nu_wasm_function *function = nu_wasm_guest_find(&vm->guest, name, type);
     if (!function)
         return false;
     vm->starting = true;
-    bool ok = nu_wasm_guest_call(&vm->guest, function, name, args, &result);
+    nu_wasm_guest_set_starting(&vm->guest, true);
+    bool ok = nu_wasm_guest_call(&vm->guest, function, is_section ? "the start function" : name,
+                                 args, &result);
+    nu_wasm_guest_set_starting(&vm->guest, false);
     vm->starting = false;
     return ok;
 }

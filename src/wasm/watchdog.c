@@ -56,7 +56,8 @@ static void look_at(struct nu_wasm_watch *watch)
         watch->seen_at_ns = now;
         return;
     }
-    if (now < watch->seen_at_ns + watch->limit_ns)
+    /* Of this call, or it is over and the exchange fails. */
+    if (now < watch->seen_at_ns + atomic_load_explicit(&watch->limit_ns, memory_order_relaxed))
         return;
     uint64_t call = state & ~(uint64_t)STATE_MASK;
     if (!atomic_compare_exchange_strong(&watch->state, &state, call | ENDING))
@@ -72,8 +73,8 @@ static struct timespec next_look(void)
     struct nu_wasm_watch *watch;
     nu_list_for_each(watch, &dog.watches, struct nu_wasm_watch, link)
     {
-        if (watch->limit_ns / LOOKS_PER_LIMIT < pause)
-            pause = watch->limit_ns / LOOKS_PER_LIMIT;
+        if (watch->first_limit_ns / LOOKS_PER_LIMIT < pause)
+            pause = watch->first_limit_ns / LOOKS_PER_LIMIT;
     }
     uint64_t at = read_ns(CLOCK_REALTIME) + pause + 1000000;
     return (struct timespec){(time_t)(at / 1000000000u), (long)(at % 1000000000u)};
@@ -109,7 +110,8 @@ static void start_thread(void)
 void nu_wasm_watch_start(struct nu_wasm_watch *watch, const struct nu_wasm_engine *engine,
                          struct nu_wasm_instance *instance, uint64_t limit_ns)
 {
-    *watch = (struct nu_wasm_watch){.engine = engine, .instance = instance, .limit_ns = limit_ns};
+    *watch = (struct nu_wasm_watch){
+        .engine = engine, .instance = instance, .first_limit_ns = limit_ns, .limit_ns = limit_ns};
     int clock_error = pthread_getcpuclockid(pthread_self(), &watch->clock);
     nu_assert(clock_error == 0);
     pthread_mutex_lock(&dog.lock);
@@ -125,6 +127,11 @@ void nu_wasm_watch_stop(struct nu_wasm_watch *watch)
     pthread_mutex_lock(&dog.lock);
     nu_list_remove(&watch->link);
     pthread_mutex_unlock(&dog.lock);
+}
+
+void nu_wasm_watch_limit(struct nu_wasm_watch *watch, uint64_t limit_ns)
+{
+    atomic_store_explicit(&watch->limit_ns, limit_ns, memory_order_relaxed);
 }
 
 void nu_wasm_watch_enter(struct nu_wasm_watch *watch)

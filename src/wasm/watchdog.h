@@ -20,7 +20,8 @@
 struct nu_wasm_watch {
     const struct nu_wasm_engine *engine;
     struct nu_wasm_instance *instance;
-    uint64_t limit_ns;
+    uint64_t first_limit_ns;   /* how often calls are looked at goes by it */
+    _Atomic uint64_t limit_ns; /* the instance's thread's */
     /* The call's number, and in the two lowest bits what is the matter with it (watchdog.c). */
     _Atomic uint64_t state;
     uint64_t calls; /* the number of the last call, times 4; the instance's thread's */
@@ -34,6 +35,9 @@ struct nu_wasm_watch {
 /* Begins to watch the instance, which must be the calling thread's. */
 void nu_wasm_watch_start(struct nu_wasm_watch *watch, const struct nu_wasm_engine *engine,
                          struct nu_wasm_instance *instance, uint64_t limit_ns);
+/* Another limit, for calls from the next one on. How often calls are looked at goes by the first
+ * one: a shorter limit may end a call later. */
+void nu_wasm_watch_limit(struct nu_wasm_watch *watch, uint64_t limit_ns);
 /* Before the instance is destroyed; no call may run. */
 void nu_wasm_watch_stop(struct nu_wasm_watch *watch);
 

@@ -59,6 +59,12 @@ def test_what_is_no_text_is_escaped_as_the_log_says(nuncio, tools, origin, tmp_p
     running.stderr.wait("wasm log v: " + logged)
 
 
+def test_an_empty_line_is_one(proxy, tmp_path):
+    newline = "(i32.store (i32.const 0) (i32.const 52)) (i32.store (i32.const 4) (i32.const 1))"
+    running = proxy(plugin(code=module(tmp_path, newline + SAY % (1, 1)), vm_id="v"))
+    running.stderr.wait(re.compile(r"\[info\]\[wasm\] .*wasm log v: \n"))
+
+
 def test_a_descriptor_that_is_not_there(proxy, tmp_path):
     body = "(if (i32.ne (i32.const 8) (call $fd_write (i32.const 3) (i32.const 0) (i32.const 1) " \
            "(i32.const 16))) (then unreachable))"
@@ -83,11 +89,46 @@ def test_a_command_that_exits_is_told_to_be_one(nuncio, tmp_path):
 def test_a_trap_in_the_start_names_its_functions(nuncio, tmp_path):
     code = module(tmp_path, "unreachable")
     assert "_initialize failed: RuntimeError: unreachable" in refusal(nuncio, code=code)
+    code = module(tmp_path, "unreachable", export="", more="(start $begin)")
+    assert "the start function failed: RuntimeError: unreachable" in refusal(nuncio, code=code)
 
 
-def test_a_module_that_starts_without_end_is_refused(nuncio, tmp_path):
-    code = module(tmp_path, "(loop $l (br $l))")
-    assert "took longer than 1000 ms of CPU time" in refusal(nuncio, code=code)
+# A loop without end, or one that takes several times 0.05 s.
+SPIN = "(loop $l (br $l))"
+WORK = """(local $n i32) (loop $l (local.set $n (i32.add (local.get $n) (i32.const 1)))
+  (br_if $l (i32.ne (local.get $n) (i32.const 500000000))))"""
+ON_START = '(func (export "proxy_on_%s") (param i32 i32) (result i32) %s (i32.const 1))'
+
+
+def limits(**values):
+    every = ", ".join(f"{name}: {value}" for name, value in values.items())
+    return "bootstrap_extensions: [{name: limits, typed_config: {\"@type\": " \
+           "type.googleapis.com/nuncio.wasm.v1.Limits, every_vm: {%s}}}]\n" % every
+
+
+@pytest.mark.parametrize("name, form", [
+    ("_initialize", {"body": SPIN}), ("_start", {"body": SPIN, "export": '(export "_start")'}),
+    ("the start function", {"body": SPIN, "export": "", "more": "(start $begin)"}),
+    ("proxy_on_vm_start", {"body": "", "more": ON_START % ("vm_start", SPIN)}),
+    ("proxy_on_configure", {"body": "", "more": ON_START % ("configure", SPIN)}),
+])
+def test_a_module_that_starts_without_end_is_refused(nuncio, tmp_path, name, form):
+    process = nuncio(limits(start_cpu_time="0.3s") + behind(plugin(code=module(tmp_path, **form))),
+                     ready=None, expect_exit=1, origin=1)
+    process.wait_exit()
+    assert f"{name} took longer than 300 ms of CPU time (start_cpu_time of " \
+        "nuncio.bootstrap.wasm_limits)" in process.stderr.text
+
+
+def test_a_start_may_take_longer_than_a_callback(nuncio, origin, tmp_path):
+    more = ON_START % ("vm_start", WORK) + ON_START % ("configure", WORK) + \
+        f'(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) {SPIN} (i32.const 0))'
+    code = module(tmp_path, WORK, more=more)
+    running = nuncio(limits(callback_cpu_time="0.05s") + behind(plugin(code=code)),
+                     "--concurrency", "1", origin=origin().port)
+    assert running.get("main", "/").status == 503
+    running.stderr.wait("proxy_on_request_headers took longer than 50 ms of CPU time "
+                        "(callback_cpu_time of nuncio.bootstrap.wasm_limits)")
 
 
 def test_a_module_that_eats_memory_while_it_starts_is_refused(nuncio, tmp_path):
