@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the C tables of src/config/schema.h from protoc's descriptor set and the list of extensions.
+"""Writes the C tables of src/config/schema.h from protoc's descriptor set, the list of extensions and that
+of values that ask for nothing.
 
 protobuf-c's descriptors leave out options, reserved names and map entries; they are read here from
 the binary descriptor set, with a small decoder so that the build needs no Python package.
 
-usage: tables.py DESCRIPTOR_SET EXTENSIONS OUTPUT
+usage: tables.py DESCRIPTOR_SET EXTENSIONS DEFAULTS OUTPUT
 """
 import json
 import struct
@@ -180,27 +181,41 @@ def write_fields(out, name, fields):
     return array(out, f"{name}_fields", "struct nu_field_meta", rows if worth else [])
 
 
-def write_message(out, full_name, message):
-    """Writes what belongs to one message; returns its row of the table."""
-    name = symbol(full_name).replace("__descriptor", "")
-    fields = sorted(message.messages(2), key=lambda field: field.number(3))
+def read_table(path):
+    return [line.split("\t") for line in Path(path).read_text().splitlines()
+            if line and not line.startswith("#")]
+
+
+def write_reserved(out, full_name, message, defaults):
+    """Writes the fields that are not implemented; takes what it uses out of `defaults`."""
     numbers = [n for r in message.messages(9) for n in range(r.number(1), r.number(2))]
     names = message.texts(10)
     if len(numbers) != len(names):
         sys.exit(f"{full_name}: {len(numbers)} reserved numbers, but {len(names)} reserved names")
+    rows = []
+    for number, name in sorted(zip(numbers, names)):
+        value = defaults.pop((full_name.lstrip("."), name), None)
+        rows.append(f'{{{number}, "{name}", {json.dumps(value) if value else "NULL"}}}')
+    table_name = symbol(full_name).replace("__descriptor", "_reserved")
+    return array(out, table_name, "struct nu_reserved_field", rows), len(rows)
+
+
+def write_message(out, full_name, message, defaults):
+    """Writes what belongs to one message; returns its row of the table."""
+    name = symbol(full_name).replace("__descriptor", "")
+    fields = sorted(message.messages(2), key=lambda field: field.number(3))
     is_map_entry = message.message(7).number(7)
     if is_map_entry and fields[0].number(5) != TYPE_STRING:
         sys.exit(f"{full_name}: the loader only knows maps whose keys are strings")
     fields_name = write_fields(out, name, fields)
-    reserved = array(out, f"{name}_reserved", "struct nu_reserved_field",
-                     [f'{{{n}, "{text}"}}' for n, text in sorted(zip(numbers, names))])
+    reserved, reserved_count = write_reserved(out, full_name, message, defaults)
     oneofs = []
     for index, oneof in enumerate(message.messages(8)):
         members = [f.number(3) for f in fields if f.has(9) and f.number(9) == index]
         required = c_bool(oneof.message(2).number(VALIDATE))
         oneofs.append(f'{{"{oneof.text(1)}", {members[0]}, {required}}}')
     oneofs_name = array(out, f"{name}_oneofs", "struct nu_oneof_meta", oneofs)
-    return (f"{{&{symbol(full_name)}, {fields_name}, {reserved}, {len(names)}, {oneofs_name}, "
+    return (f"{{&{symbol(full_name)}, {fields_name}, {reserved}, {reserved_count}, {oneofs_name}, "
             f"{len(oneofs)}, {c_bool(is_map_entry)}}}")
 
 
@@ -245,17 +260,19 @@ def main():
     out += [f'#include "{f.text(1).replace(".proto", ".pb-c.h")}"' for f in files]
     items = sorted((item for f in files for item in walk(f.text(2), f.messages(4), f.messages(5))),
                    key=lambda item: item[0].encode())
-    messages = [write_message(out, name, item) for name, item, is_message in items if is_message]
+    defaults = {(message, field): value for message, field, value in read_table(sys.argv[3])}
+    messages = [write_message(out, name, item, defaults)
+                for name, item, is_message in items if is_message]
+    if defaults:
+        sys.exit(f"{sys.argv[3]}: implemented, or no such field: {sorted(defaults)}")
     enums = [write_enum(out, name, item) for name, item, is_message in items if not is_message]
-    lines = [line.split("\t") for line in Path(sys.argv[2]).read_text().splitlines()
-             if line and not line.startswith("#")]
     extensions = ["{" + ", ".join("NULL" if word == "-" else json.dumps(word) for word in line) + "}"
-                  for line in lines]
+                  for line in read_table(sys.argv[2])]
     out += table("nu_message_meta", "nu_schema_messages", "nu_schema_message_count", messages)
     out += table("nu_enum_meta", "nu_schema_enums", "nu_schema_enum_count",
                  [row for row in enums if row])
     out += table("nu_extension_info", "nu_schema_extensions", "nu_schema_extension_count", extensions)
-    Path(sys.argv[3]).write_text("\n".join(out) + "\n")
+    Path(sys.argv[4]).write_text("\n".join(out) + "\n")
 
 
 main()

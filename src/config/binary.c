@@ -196,13 +196,41 @@ static void complain(struct walk *w, struct nu_config_place *place, const char *
                    text);
 }
 
+/* Whether a field that is not implemented has the value that asks for nothing, in any form that a
+ * writer gives it: of a plain field, of a wrapper, of an empty text or message. */
+static bool asks_for_nothing(const struct nu_reserved_field *reserved,
+                             const ProtobufCMessageUnknownField *field)
+{
+    static const struct {
+        const char *value;
+        ProtobufCWireType type;
+        struct nu_str bytes;
+    } forms[] = {
+        {"false", PROTOBUF_C_WIRE_TYPE_VARINT, NU_STR_INIT("\0")},
+        {"false", PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, NU_STR_INIT("\0")},
+        {"false", PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, NU_STR_INIT("\2\x08\0")},
+        {"true", PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, NU_STR_INIT("\2\x08\1")},
+        {"\"\"", PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, NU_STR_INIT("\0")},
+        {"{}", PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, NU_STR_INIT("\0")},
+    };
+    struct nu_str bytes = nu_str_make((const char *)field->data, field->len);
+    for (size_t i = 0; reserved->nothing && i < NU_ARRAY_LEN(forms); i++)
+        if (strcmp(reserved->nothing, forms[i].value) == 0 && field->wire_type == forms[i].type &&
+            nu_str_eq(bytes, forms[i].bytes))
+            return true;
+    return false;
+}
+
 static void walk_unknown(struct walk *w, struct nu_config_place *place,
                          const ProtobufCMessageUnknownField *unknown)
 {
     const struct nu_message_meta *meta = nu_schema_meta(place->message->descriptor);
-    const char *reserved = nu_schema_reserved_name(meta, unknown->tag);
+    const struct nu_reserved_field *reserved = nu_schema_reserved(meta, unknown->tag);
     if (reserved) {
-        complain(w, place, reserved, NU_NO_INDEX, "known to Envoy, not implemented by nuncio");
+        if (asks_for_nothing(reserved, unknown))
+            return;
+        complain(w, place, reserved->name, NU_NO_INDEX,
+                 "known to Envoy, not implemented by nuncio");
         return;
     }
     char number[16];

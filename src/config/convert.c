@@ -196,15 +196,37 @@ static void refuse_unknown(struct nu_config_ctx *ctx, struct nu_config_place *pl
     nu_strbuf_finish(&text);
 }
 
-/* A field of Envoy's that is not implemented may only be unset. */
-static void refuse_reserved(struct nu_config_ctx *ctx, struct nu_config_place *place,
-                            const char *name, const struct nu_doc_node *member)
+/* Whether a field has the value that asks for nothing, or none. */
+static bool asks_for_nothing(const struct nu_reserved_field *reserved,
+                             const struct nu_doc_node *member)
 {
-    bool is_unset = member->kind == NU_DOC_NULL || (member->kind == NU_DOC_LIST && !member->first);
-    if (is_unset)
+    const char *nothing = reserved->nothing ? reserved->nothing : "";
+    switch ((enum nu_doc_kind)member->kind) {
+    case NU_DOC_NULL:
+        return true;
+    case NU_DOC_BOOL:
+        return strcmp(nothing, member->boolean ? "true" : "false") == 0;
+    case NU_DOC_STRING:
+        return member->text.len == 0 && strcmp(nothing, "\"\"") == 0;
+    case NU_DOC_LIST:
+        return !member->first;
+    case NU_DOC_MAP:
+        return !member->first && strcmp(nothing, "{}") == 0;
+    case NU_DOC_NUMBER:
+        return false;
+    }
+    return false;
+}
+
+/* A field of Envoy's that is not implemented may be there as long as it asks for nothing. */
+static void refuse_reserved(struct nu_config_ctx *ctx, struct nu_config_place *place,
+                            const struct nu_reserved_field *reserved,
+                            const struct nu_doc_node *member)
+{
+    if (asks_for_nothing(reserved, member))
         return;
     nu_place_fail(place, NULL);
-    nu_place_error(ctx, place, nu_doc_key_position(member), name, NU_NO_INDEX,
+    nu_place_error(ctx, place, nu_doc_key_position(member), reserved->name, NU_NO_INDEX,
                    "known to Envoy, not implemented by nuncio");
 }
 
@@ -217,11 +239,12 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
     return NULL;
 }
 
-static const char *find_reserved(const struct nu_message_meta *meta, struct nu_str name)
+static const struct nu_reserved_field *find_reserved(const struct nu_message_meta *meta,
+                                                     struct nu_str name)
 {
     for (size_t i = 0; i < meta->reserved_count; i++)
         if (nu_field_name_eq(name, meta->reserved[i].name))
-            return meta->reserved[i].name;
+            return &meta->reserved[i];
     return NULL;
 }
 
@@ -234,7 +257,7 @@ static void convert_member(struct nu_config_ctx *ctx, struct nu_config_place *pl
         convert_field(&t);
         return;
     }
-    const char *reserved = find_reserved(meta, member->key);
+    const struct nu_reserved_field *reserved = find_reserved(meta, member->key);
     if (reserved)
         refuse_reserved(ctx, place, reserved, member);
     else

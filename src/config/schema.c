@@ -51,11 +51,12 @@ bool nu_schema_enum_is_missing(const ProtobufCEnumDescriptor *descriptor, int va
     return false;
 }
 
-const char *nu_schema_reserved_name(const struct nu_message_meta *meta, uint32_t number)
+const struct nu_reserved_field *nu_schema_reserved(const struct nu_message_meta *meta,
+                                                   uint32_t number)
 {
     for (size_t i = 0; i < meta->reserved_count; i++)
         if (meta->reserved[i].number == number)
-            return meta->reserved[i].name;
+            return &meta->reserved[i];
     return NULL;
 }
 

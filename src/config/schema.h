@@ -68,6 +68,8 @@ struct nu_field_meta {
 struct nu_reserved_field {
     uint32_t number;
     const char *name;
+    const char
+        *nothing; /* the value, in JSON, that asks for nothing (proto/defaults.tsv), or NULL */
 };
 
 struct nu_oneof_meta {
@@ -118,7 +120,8 @@ size_t nu_type_size(ProtobufCType type);
 bool nu_schema_enum_is_missing(const ProtobufCEnumDescriptor *descriptor, int value);
 
 /* The field of a message by number among the ones not implemented, or NULL. */
-const char *nu_schema_reserved_name(const struct nu_message_meta *meta, uint32_t number);
+const struct nu_reserved_field *nu_schema_reserved(const struct nu_message_meta *meta,
+                                                   uint32_t number);
 
 /* The entry of a type (not empty), or NULL. */
 const struct nu_extension_info *nu_schema_extension_of_type(struct nu_str type);

@@ -172,6 +172,20 @@ TEST(fields_are_judged_by_number_as_in_text_by_name)
           NULL, "t: 7: no field of Cluster has this number");
 }
 
+/* enable_mptcp 30, use_original_dst 4 and bind_to_port 26 of Listener: false, false and true. */
+TEST(values_that_ask_for_nothing_are_let_pass_in_bytes_too)
+{
+    static const char LISTENER[] = "envoy.config.listener.v3.Listener";
+    check(LISTENER, NU_STR("\x0a\1a\xf0\1\0\x22\0\xd2\1\2\x08\1"), "{\"name\":\"a\"}", "");
+    check(LISTENER, NU_STR("\x22\2\x08\0"), "{}", "");
+    check(LISTENER, NU_STR("\xf0\1\1"), NULL,
+          "t: enable_mptcp: known to Envoy, not implemented by nuncio");
+    check(LISTENER, NU_STR("\x22\2\x08\1"), NULL,
+          "t: use_original_dst: known to Envoy, not implemented by nuncio");
+    check(LISTENER, NU_STR("\xd2\1\0"), NULL,
+          "t: bind_to_port: known to Envoy, not implemented by nuncio");
+}
+
 TEST(unknown_numbers_can_be_let_pass)
 {
     struct config_fixture f;

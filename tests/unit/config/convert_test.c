@@ -377,6 +377,32 @@ TEST(one_member_of_a_oneof)
     check_yaml_cases("envoy.config.route.v3.RouteMatch", cases);
 }
 
+TEST(fields_that_are_not_implemented_may_ask_for_nothing)
+{
+    static const struct config_case cases[] = {
+        {"{bind_to_port: true, use_original_dst: false, enableMptcp: no, deprecated_v1: {}}", "{}",
+         NULL},
+        {"{bind_to_port: ~, deprecated_v1: []}", "{}", NULL},
+        {"{bind_to_port: false, use_original_dst: true, deprecated_v1: {bind_to_port: true}}", NULL,
+         "t:1:2: bind_to_port: known to Envoy, not implemented by nuncio\n"
+         "t:1:23: use_original_dst: known to Envoy, not implemented by nuncio\n"
+         "t:1:47: deprecated_v1: known to Envoy, not implemented by nuncio"},
+        {"{internal_listener: {}, bind_to_port: '', use_original_dst: {}, enable_mptcp: 0}", NULL,
+         "t:1:2: internal_listener: known to Envoy, not implemented by nuncio\n"
+         "t:1:25: bind_to_port: known to Envoy, not implemented by nuncio\n"
+         "t:1:43: use_original_dst: known to Envoy, not implemented by nuncio\n"
+         "t:1:65: enable_mptcp: known to Envoy, not implemented by nuncio"},
+    };
+    static const struct config_case bootstrap[] = {
+        {"{header_prefix: '', tracing: {}}", "{}", NULL},
+        {"{header_prefix: x, tracing: {http: {}}}", NULL,
+         "t:1:2: header_prefix: known to Envoy, not implemented by nuncio\n"
+         "t:1:20: tracing: known to Envoy, not implemented by nuncio"},
+    };
+    check_yaml_cases("envoy.config.listener.v3.Listener", cases);
+    check_yaml_cases("envoy.config.bootstrap.v3.Bootstrap", bootstrap);
+}
+
 TEST(structs_keep_any_value)
 {
     static const struct config_case yaml[] = {

@@ -35,11 +35,11 @@ TEST(reserved_numbers_are_paired_with_their_names)
 {
     const struct nu_message_meta *meta =
         nu_schema_meta(&envoy__config__cluster__v3__cluster__descriptor);
-    assert_string_equal(nu_schema_reserved_name(meta, 40), "filters");
-    assert_string_equal(nu_schema_reserved_name(meta, 42), "lrs_server");
-    assert_string_equal(nu_schema_reserved_name(meta, 59), "transport_socket_matcher");
-    assert_null(nu_schema_reserved_name(meta, 1));
-    assert_null(nu_schema_reserved_name(meta, 7));
+    assert_string_equal(nu_schema_reserved(meta, 40)->name, "filters");
+    assert_string_equal(nu_schema_reserved(meta, 42)->name, "lrs_server");
+    assert_string_equal(nu_schema_reserved(meta, 59)->name, "transport_socket_matcher");
+    assert_null(nu_schema_reserved(meta, 1));
+    assert_null(nu_schema_reserved(meta, 7));
 }
 
 static const struct nu_field_meta *field_of(const ProtobufCMessageDescriptor *descriptor,
