@@ -180,7 +180,8 @@ NUNCIO_API void nu_filter_continue_encoding(struct nu_filter *self);
 
 /* --- Bodies ----------------------------------------------------------------------------------- */
 
-/* What is kept because this filter stopped, or NULL. It may be changed in place. */
+/* What is kept because this filter stopped, or NULL. It may be changed in place. Of a message that
+ * goes no further it is there until the filter is closed. */
 NUNCIO_API struct nu_buf *nu_filter_decoding_buffer(struct nu_filter *self);
 NUNCIO_API struct nu_buf *nu_filter_encoding_buffer(struct nu_filter *self);
 /*

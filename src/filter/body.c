@@ -53,6 +53,18 @@ struct nu_buf *nu_filter_encoding_buffer(struct nu_filter *self)
     return kept_data(self, NU_ENCODE);
 }
 
+bool nu_chain_measure_kept(struct nu_filter *self, enum nu_direction dir)
+{
+    struct nu_filter_chain *chain = self->chain;
+    if (is_over(chain, dir))
+        return true;
+    nu_chain_check_limit(chain, dir, false);
+    if (is_over(chain, dir))
+        return false;
+    nu_chain_settle_limit(chain, dir);
+    return true;
+}
+
 /* Outside of the filter's callbacks: behind what it keeps. */
 static void add_later(struct nu_filter *self, enum nu_direction dir, struct nu_buf *data)
 {

@@ -351,10 +351,8 @@ void nu_chain_abort(struct nu_filter_chain *chain)
     /* First both, so that nobody who is told of a release can pass anything on. */
     chain->half[NU_DECODE].aborted = true;
     chain->half[NU_ENCODE].aborted = true;
-    if (nu_unlikely(keeps_something(&chain->half[NU_DECODE])))
-        nu_chain_abort_half(chain, NU_DECODE);
-    if (nu_unlikely(keeps_something(&chain->half[NU_ENCODE])))
-        nu_chain_abort_half(chain, NU_ENCODE);
+    nu_chain_abort_half(chain, NU_DECODE);
+    nu_chain_abort_half(chain, NU_ENCODE);
     while (nu_unlikely(chain->request_holds))
         nu_chain_release_request(chain);
 }
@@ -403,4 +401,6 @@ void nu_chain_close(struct nu_filter_chain *chain)
     }
     give_up_timers(chain);
     give_up_calls(chain);
+    nu_chain_drop_kept(chain, NU_DECODE);
+    nu_chain_drop_kept(chain, NU_ENCODE);
 }

@@ -209,6 +209,11 @@ void nu_chain_refresh_route_configs(struct nu_filter_chain *chain);
  * filters that take them together: most go by `route_config` alone. */
 size_t nu_chain_route_configs(struct nu_filter *filter, const void *out[NU_ROUTE_LEVELS]);
 
+/* A filter has changed what it keeps (nu_filter_decoding_buffer), outside of its data callbacks: it
+ * is compared with the limit once more. False if that has failed the message, and perhaps ended the
+ * stream. */
+NU_MUST_USE bool nu_chain_measure_kept(struct nu_filter *self, enum nu_direction dir);
+
 /* Holds back, or lets go, the client's bytes; calls nest. */
 void nu_chain_hold_request(struct nu_filter_chain *chain);
 void nu_chain_release_request(struct nu_filter_chain *chain);

@@ -73,12 +73,6 @@ static inline bool is_over(const struct nu_filter_chain *chain, enum nu_directio
     return chain->half[dir].aborted;
 }
 
-/* Filters keep some of the message, or its sender is held back. */
-static inline bool keeps_something(const struct nu_chain_half *half)
-{
-    return half->kept_count || half->over_limit;
-}
-
 /* Sends a part on, from the filter at `i` to the end of the chain or the first that stops it. Where
  * data is not taken it is left in `data`. */
 void nu_chain_pass_headers(struct nu_filter_chain *chain, enum nu_direction dir, int i, bool end);
@@ -96,8 +90,13 @@ void nu_chain_keep(struct nu_filter_chain *chain, enum nu_direction dir, struct 
 void nu_chain_check_limit(struct nu_filter_chain *chain, enum nu_direction dir, bool watermark);
 /* Lets the sender go when little enough is kept. */
 void nu_chain_settle_limit(struct nu_filter_chain *chain, enum nu_direction dir);
-/* Nothing passes any more; what is kept is dropped and the sender let go. */
+/* Nothing passes any more and the sender is let go. What is kept stays for its filter to read. */
 void nu_chain_abort_half(struct nu_filter_chain *chain, enum nu_direction dir);
+void nu_chain_drop_kept(struct nu_filter_chain *chain, enum nu_direction dir);
+
+/* A local reply; or, where a response is on its way to the client already, the stream's end, of which
+ * the log tells the same details. */
+void nu_chain_answer(struct nu_filter_chain *chain, const struct nu_reply *reply);
 
 /* The filter timer whose link stands in chain->timers. */
 struct nu_filter_timer *nu_filter_timer_of_link(struct nu_list *link);

@@ -117,10 +117,6 @@ static size_t kept_bytes(const struct nu_filter_chain *chain, const struct nu_ch
 static void fail_over_limit(struct nu_filter_chain *chain, enum nu_direction dir)
 {
     chain->ops->on_too_large(chain, dir);
-    if (nu_chain_response_sent(chain)) {
-        chain->ops->reset(chain);
-        return;
-    }
     bool request = dir == NU_DECODE;
     struct nu_reply reply = {
         .status = request ? 413 : 500,
@@ -129,7 +125,7 @@ static void fail_over_limit(struct nu_filter_chain *chain, enum nu_direction dir
             request ? NU_STR("request_payload_too_large") : NU_STR("response_payload_too_large"),
         .grpc_status = -1,
     };
-    chain->ops->reply(chain, &reply);
+    nu_chain_answer(chain, &reply);
 }
 
 void nu_chain_check_limit(struct nu_filter_chain *chain, enum nu_direction dir, bool watermark)
@@ -171,14 +167,17 @@ void nu_chain_abort_half(struct nu_filter_chain *chain, enum nu_direction dir)
 {
     struct nu_chain_half *half = &chain->half[dir];
     half->aborted = true;
-    if (nu_likely(!keeps_something(half)))
-        return;
-    for (uint8_t i = 0; half->kept_count && i < chain->config->count; i++) {
+    if (nu_unlikely(half->over_limit))
+        release_sender(chain, dir);
+}
+
+void nu_chain_drop_kept(struct nu_filter_chain *chain, enum nu_direction dir)
+{
+    struct nu_chain_half *half = &chain->half[dir];
+    for (uint8_t i = 0; nu_unlikely(half->kept_count) && i < chain->config->count; i++) {
         struct nu_chain_kept kept = take_kept(half, chain->filters[i]);
         nu_buf_clear(&kept.data);
     }
-    if (half->over_limit)
-        release_sender(chain, dir);
 }
 
 /* --- Passing parts on ------------------------------------------------------------------------- */

@@ -5,6 +5,16 @@
 #include "event/timer.h"
 #include "filter/chain_internal.h"
 
+void nu_chain_answer(struct nu_filter_chain *chain, const struct nu_reply *reply)
+{
+    if (nu_chain_response_sent(chain)) {
+        chain->info->response_code_details = reply->details;
+        chain->ops->reset(chain);
+    } else {
+        chain->ops->reply(chain, reply);
+    }
+}
+
 void nu_filter_reply(struct nu_filter *self, uint32_t status, struct nu_str body,
                      struct nu_str details)
 {
@@ -27,13 +37,8 @@ static bool can_end(const struct nu_filter *self)
 
 void nu_filter_reply_with(struct nu_filter *self, const struct nu_reply *reply)
 {
-    struct nu_filter_chain *chain = self->chain;
-    if (!can_end(self))
-        return;
-    if (nu_chain_response_sent(chain))
-        chain->ops->reset(chain);
-    else
-        chain->ops->reply(chain, reply);
+    if (can_end(self))
+        nu_chain_answer(self->chain, reply);
 }
 
 void nu_filter_reset(struct nu_filter *self)

@@ -209,6 +209,10 @@ void nu_connection_release_read(struct nu_connection *conn);
  * as idle, so that a request that has arrived is not lost. May end the connection. */
 void nu_connection_read_now(struct nu_connection *conn);
 
+/* The owner has used up, or shortened, what it had left in `in` outside of on_data: reading goes on if
+ * it had stopped for that. */
+void nu_connection_read_on(struct nu_connection *conn);
+
 /* Calls on_data again at the end of the turn, for bytes that the owner left in `in`. */
 void nu_connection_redeliver(struct nu_connection *conn);
 /* The same, but in the next turn, when others were served and `out` was written. */

@@ -287,6 +287,16 @@ void nu_connection_redeliver_later(struct nu_connection *conn)
     nu_loop_at_turn_end(conn->loop, &conn->flush_task);
 }
 
+void nu_connection_read_on(struct nu_connection *conn)
+{
+    if (!may_read(conn) || conn->read_eof)
+        return;
+    if (!nu_io_is_read_enabled(&conn->io))
+        nu_io_enable_read(&conn->io);
+    if (conn->transport_in)
+        nu_connection_redeliver_later(conn);
+}
+
 void nu_connection_release_read(struct nu_connection *conn)
 {
     nu_assert(conn->read_holds > 0);

@@ -151,8 +151,11 @@ void nu_network_chain_data(struct nu_server_conn *conn)
 
 void nu_network_filter_continue(struct nu_network_filter *self)
 {
-    if (!is_last(self) && nu_connection_is_open(&self->conn->conn))
-        run(next_filter(self));
+    struct nu_connection *conn = &self->conn->conn;
+    if (is_last(self) || !nu_connection_is_open(conn))
+        return;
+    run(next_filter(self));
+    nu_connection_read_on(conn);
 }
 
 /* --- What goes out ---------------------------------------------------------------------------- */
@@ -225,6 +228,26 @@ void nu_network_chain_write(struct nu_server_conn *conn)
         return;
     nu_buf_move(&passed, &base->out, waiting);
     show_fresh(conn, output, &passed, base->write_ended || output->holds_end);
+}
+
+struct nu_buf *nu_network_filter_input(struct nu_network_filter *self)
+{
+    return &self->conn->conn.in;
+}
+
+struct nu_buf *nu_network_filter_output(struct nu_network_filter *self)
+{
+    return self->conn->extras ? &self->conn->extras->output.held : NULL;
+}
+
+void nu_network_filter_measure(struct nu_network_filter *self)
+{
+    struct nu_server_conn *conn = self->conn;
+    if (!nu_connection_is_open(&conn->conn))
+        return;
+    if (conn->extras)
+        tell_fullness(conn, &conn->extras->output);
+    nu_connection_read_on(&conn->conn);
 }
 
 /* --- The end ---------------------------------------------------------------------------------- */

@@ -86,4 +86,12 @@ struct nu_network_filter_entry {
  * connection may be closed when this returns. */
 void nu_network_filter_continue(struct nu_network_filter *self);
 
+/* The bytes that a filter has stopped, for as long as it does: those that came, and those on their way
+ * out, or NULL if there never were any. They may be changed in place, not from the callbacks that are
+ * about them; then nu_network_filter_measure must follow, at the turn's end. */
+struct nu_buf *nu_network_filter_input(struct nu_network_filter *self);
+struct nu_buf *nu_network_filter_output(struct nu_network_filter *self);
+/* Holds back or lets go the sides that send, by how much is kept now. */
+void nu_network_filter_measure(struct nu_network_filter *self);
+
 #endif

@@ -22,11 +22,12 @@ static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t number, struct vi
     switch ((enum nu_wasm_buffer)number) {
     case NU_WASM_REQUEST_BODY:
     case NU_WASM_RESPONSE_BODY:
-        view->body = view->open_body = stream ? stream->bodies[number] : NULL;
+        view->body = view->open_body = stream ? nu_wasm_http_body(stream, number) : NULL;
         return NU_WASM_OK;
     case NU_WASM_DOWNSTREAM_DATA:
     case NU_WASM_UPSTREAM_DATA:
-        view->body = view->open_body = tcp ? tcp->data[number - NU_WASM_DOWNSTREAM_DATA] : NULL;
+        view->body = view->open_body =
+            tcp ? nu_wasm_tcp_data(tcp, number - NU_WASM_DOWNSTREAM_DATA) : NULL;
         return NU_WASM_OK;
     case NU_WASM_CALL_DATA:
         view->bytes = vm->call_data;
@@ -92,6 +93,21 @@ static bool may_have(const struct nu_buf *body, size_t drained, size_t added)
     return added <= drained || kept + added <= NU_WASM_BODY_BYTES_MAX;
 }
 
+/* What is kept is measured when the guest has returned. */
+static void note_edit(struct nu_wasm_vm *vm, int32_t number)
+{
+    struct nu_wasm_http_stream *stream = nu_wasm_vm_stream(vm);
+    struct nu_wasm_tcp_stream *tcp = nu_wasm_vm_tcp_stream(vm);
+    if (number <= NU_WASM_RESPONSE_BODY && !stream->bodies[number]) {
+        stream->edited[number] = true;
+        nu_wasm_http_stream_wake(stream);
+    }
+    if (number >= NU_WASM_DOWNSTREAM_DATA && !tcp->data[number - NU_WASM_DOWNSTREAM_DATA]) {
+        tcp->edited = true;
+        nu_loop_at_turn_end(vm->loop, &tcp->later);
+    }
+}
+
 /* At the start: in place of the first `length` bytes; behind the end: appended. */
 static enum nu_wasm_status set_bytes(struct nu_wasm_vm *vm, const union nu_wasm_value *args)
 {
@@ -116,6 +132,7 @@ static enum nu_wasm_status set_bytes(struct nu_wasm_vm *vm, const union nu_wasm_
     } else {
         return NU_WASM_BAD_ARGUMENT;
     }
+    note_edit(vm, args[0].i32);
     return NU_WASM_OK;
 }
 

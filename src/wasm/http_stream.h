@@ -20,7 +20,9 @@ struct nu_wasm_http_stream {
     struct nu_wasm_context context;
     /* What the guest may read and change now, by enum nu_wasm_map; NULL: not there. */
     struct nu_headers *maps[NU_WASM_RESPONSE_TRAILERS + 1];
-    struct nu_buf *bodies[2]; /* by direction; NULL: not there */
+    struct nu_buf *bodies[2]; /* by direction: what the callback that runs is about, or NULL */
+    bool keeps[2];            /* the guest buffers it: between callbacks it is the chain's */
+    bool edited[2];           /* what the chain keeps was changed, and may be too long now */
     bool is_calling;          /* one of the filter's callbacks is on the stack */
     bool in_log;              /* maps are those of the stream's end, and only to be read */
     bool may_add_trailers[2]; /* the message ends with the present data callback */
@@ -51,6 +53,17 @@ NU_MUST_USE bool nu_wasm_http_stream_take(struct nu_wasm_http_stream *stream, si
 static inline struct nu_wasm_http_stream *nu_wasm_vm_stream(const struct nu_wasm_vm *vm)
 {
     return vm->effective->stream;
+}
+
+/* The body as the guest may read and change it now: the callback's, or what it buffers until the
+ * stream is closed. NULL: it is not there. Look it up for each use: the chain may pass it on. */
+static inline struct nu_buf *nu_wasm_http_body(const struct nu_wasm_http_stream *stream,
+                                               enum nu_direction dir)
+{
+    if (stream->bodies[dir] || !stream->keeps[dir])
+        return stream->bodies[dir];
+    return dir == NU_DECODE ? nu_filter_decoding_buffer(stream->filter)
+                            : nu_filter_encoding_buffer(stream->filter);
 }
 
 /* The map as the guest may read it now; NULL: it is not there. */

@@ -18,7 +18,9 @@ enum nu_wasm_side {
 struct nu_wasm_tcp_stream {
     struct nu_network_filter *filter; /* borrowed: it embeds this */
     struct nu_wasm_context context;
-    struct nu_buf *data[NU_WASM_SIDE_COUNT]; /* that the guest may read and change; NULL: none */
+    struct nu_buf *data[NU_WASM_SIDE_COUNT]; /* what the callback that runs is about, or NULL */
+    bool keeps[NU_WASM_SIDE_COUNT];          /* the guest stopped it: the connection has it */
+    bool edited;                             /* what the connection has was changed */
     bool is_calling;                         /* one of the filter's callbacks is on the stack */
     uint32_t bytes_taken;                    /* of the connection's memory, by the guest */
     /* Asked for by the guest: */
@@ -33,6 +35,16 @@ static inline void nu_wasm_tcp_stream_wake(struct nu_wasm_tcp_stream *stream)
 {
     if (!stream->is_calling)
         nu_loop_at_turn_end(stream->context.vm->loop, &stream->later);
+}
+
+/* The bytes that the guest may read and change now: the callback's, or what it keeps. NULL: none. */
+static inline struct nu_buf *nu_wasm_tcp_data(const struct nu_wasm_tcp_stream *stream,
+                                              enum nu_wasm_side side)
+{
+    if (stream->data[side] || !stream->keeps[side])
+        return stream->data[side];
+    return side == NU_WASM_DOWNSTREAM ? nu_network_filter_input(stream->filter)
+                                      : nu_network_filter_output(stream->filter);
 }
 
 /* A connection's context below a root, which it holds; its id is told to the guest. */

@@ -67,6 +67,16 @@ static bool fail(struct wasm_filter *self)
     return true;
 }
 
+/* Whether a message that the guest buffers, and has changed, is too long now, which ends it. */
+static bool outgrows(struct wasm_filter *self, enum nu_direction dir)
+{
+    struct nu_wasm_http_stream *stream = &self->stream;
+    if (nu_likely(!stream->edited[dir]))
+        return false;
+    stream->edited[dir] = false;
+    return !nu_chain_measure_kept(&self->base, dir);
+}
+
 /* Whether the request is at its end, or will be answered by another one's hand. */
 static bool settle(struct wasm_filter *self)
 {
@@ -88,7 +98,7 @@ static bool settle(struct wasm_filter *self)
     if (stream->route_changed)
         nu_filter_clear_route_cache(&self->base);
     stream->route_changed = false;
-    return false;
+    return outgrows(self, NU_DECODE) || outgrows(self, NU_ENCODE);
 }
 
 /* Outside of the filter's callbacks. */
@@ -136,6 +146,7 @@ static enum verdict ask(struct wasm_filter *self, enum nu_direction dir,
     stream->is_calling = true;
     *status = nu_wasm_vm_call(&stream->context, callback, args, 0);
     stream->is_calling = false;
+    stream->bodies[dir] = NULL;
     bool goes_on = stream->goes_on[dir];
     stream->goes_on[dir] = false;
     if (settle(self))
@@ -207,34 +218,53 @@ static enum nu_headers_status on_headers(struct wasm_filter *self, enum nu_direc
     return headers_status(self, verdict, status);
 }
 
-/* A body that the guest stopped before is shown whole. */
-static enum nu_data_status on_data(struct wasm_filter *self, enum nu_direction dir,
-                                   struct nu_buf *data, struct nu_buf *kept, bool end)
+static bool is_too_long(struct wasm_filter *self, enum nu_direction dir, const struct nu_buf *data)
 {
-    int32_t status = 0;
-    if (kept)
-        nu_buf_prepend_all(data, kept);
+    uint32_t limit = dir == NU_DECODE ? nu_filter_decoder_buffer_limit(&self->base)
+                                      : nu_filter_encoder_buffer_limit(&self->base);
+    return limit && nu_buf_length(data) > limit;
+}
+
+static enum verdict ask_about_data(struct wasm_filter *self, enum nu_direction dir,
+                                   struct nu_buf *data, bool end, int32_t *status)
+{
+    self->stream.keeps[dir] = false;
     self->stream.bodies[dir] = data;
     self->stream.may_add_trailers[dir] = end;
     enum verdict verdict =
         ask(self, dir, dir == NU_DECODE ? NU_WASM_ON_REQUEST_BODY : NU_WASM_ON_RESPONSE_BODY,
-            (uint32_t)nu_buf_length(data), end, &status);
+            (uint32_t)nu_buf_length(data), end, status);
     self->stream.may_add_trailers[dir] = false;
-    self->stream.bodies[dir] = NULL;
+    self->stream.keeps[dir] = verdict == PAUSE && *status == 1;
+    return verdict;
+}
+
+/* A body that the guest buffers is shown whole. As in Envoy, what comes is in the chain's buffer by
+ * then: too much is refused unseen, or when the guest has made it so, and nothing is dropped. */
+static enum nu_data_status on_data(struct wasm_filter *self, enum nu_direction dir,
+                                   struct nu_buf *data, struct nu_buf *kept, bool end)
+{
+    int32_t status = 0;
+    bool was_kept = self->stream.keeps[dir];
+    if (was_kept && kept)
+        nu_buf_prepend_all(data, kept);
+    if (was_kept && is_too_long(self, dir, data))
+        return NU_DATA_STOP_AND_BUFFER;
+    enum verdict verdict = ask_about_data(self, dir, data, end, &status);
+    if (was_kept && verdict != AT_END && (status == 3 || is_too_long(self, dir, data)))
+        return NU_DATA_STOP_AND_BUFFER;
     return data_status(verdict, status);
 }
 
 static enum nu_trailers_status on_trailers(struct wasm_filter *self, enum nu_direction dir,
-                                           struct nu_headers *trailers, struct nu_buf *kept)
+                                           struct nu_headers *trailers)
 {
     enum nu_wasm_map map = dir == NU_DECODE ? NU_WASM_REQUEST_TRAILERS : NU_WASM_RESPONSE_TRAILERS;
     int32_t status = 0;
     self->stream.maps[map] = trailers;
-    self->stream.bodies[dir] = kept;
     enum verdict verdict = ask(
         self, dir, dir == NU_DECODE ? NU_WASM_ON_REQUEST_TRAILERS : NU_WASM_ON_RESPONSE_TRAILERS,
         (uint32_t)nu_headers_count(trailers), false, &status);
-    self->stream.bodies[dir] = NULL;
     if (verdict != PAUSE)
         self->stream.maps[map] = NULL;
     return verdict == GO_ON ? NU_TRAILERS_CONTINUE : NU_TRAILERS_STOP;
@@ -281,7 +311,7 @@ static enum nu_trailers_status decode_trailers(struct nu_filter *base, struct nu
     struct wasm_filter *self = self_of(base);
     if (is_absent(self))
         return NU_TRAILERS_CONTINUE;
-    return on_trailers(self, NU_DECODE, trailers, nu_filter_decoding_buffer(base));
+    return on_trailers(self, NU_DECODE, trailers);
 }
 
 static enum nu_trailers_status encode_trailers(struct nu_filter *base, struct nu_headers *trailers)
@@ -289,7 +319,7 @@ static enum nu_trailers_status encode_trailers(struct nu_filter *base, struct nu
     struct wasm_filter *self = self_of(base);
     if (is_absent(self))
         return NU_TRAILERS_CONTINUE;
-    return on_trailers(self, NU_ENCODE, trailers, nu_filter_encoding_buffer(base));
+    return on_trailers(self, NU_ENCODE, trailers);
 }
 
 /* A request that never got here has a context for its log alone, as in Envoy. */

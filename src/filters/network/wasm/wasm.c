@@ -60,9 +60,15 @@ static void later(struct nu_turn_task *task)
     bool is_dead = nu_wasm_vm_is_dead(self->vm);
     if (is_dead && !self->is_paused)
         return; /* at its next bytes */
-    if (settle(self) || !self->stream.goes_on)
+    if (settle(self))
+        return;
+    if (self->stream.edited)
+        nu_network_filter_measure(&self->base);
+    self->stream.edited = false;
+    if (!self->stream.goes_on)
         return;
     self->stream.goes_on = self->is_paused = false;
+    self->stream.keeps[NU_WASM_DOWNSTREAM] = false;
     nu_network_filter_continue(&self->base);
 }
 
@@ -128,6 +134,7 @@ static enum nu_network_status on_data(struct nu_network_filter *base, struct nu_
     self->stream.data[NU_WASM_DOWNSTREAM] = data;
     enum nu_network_status status = ask_to_go_on(self, NU_WASM_ON_DOWNSTREAM_DATA, args);
     self->stream.data[NU_WASM_DOWNSTREAM] = NULL;
+    self->stream.keeps[NU_WASM_DOWNSTREAM] = self->is_paused;
     return status;
 }
 
@@ -154,6 +161,7 @@ static enum nu_network_status on_write(struct nu_network_filter *base, struct nu
     self->stream.data[NU_WASM_UPSTREAM] = data;
     enum nu_network_status status = ask(self, NU_WASM_ON_UPSTREAM_DATA, args);
     self->stream.data[NU_WASM_UPSTREAM] = NULL;
+    self->stream.keeps[NU_WASM_UPSTREAM] = status == NU_NETWORK_STOP;
     if (end && base->conn->conn.state != NU_CONNECTION_CLOSED)
         tell_upstream_end(self);
     if (self->stream.goes_on || goes_on) {
