@@ -14,7 +14,7 @@ import time
 from peers import connect, hold_port
 
 CHECKOUT = str(pathlib.Path(__file__).resolve().parents[2])
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 DEFAULTS = {"--concurrency": "2", "--file-flush-interval-msec": "10"}
 READY = "starting main dispatch loop"
 REPORT = re.compile(r"(Sanitizer|runtime error):|assertion failed|Assertion .* failed")

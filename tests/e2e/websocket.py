@@ -7,7 +7,7 @@ import struct
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 
 
 class Ended(Exception):
