@@ -360,10 +360,10 @@ static void read_response(struct nu_h1_client *client)
         nu_h1_message_feed(msg, in);
     client->conn->needs_more = nu_h1_message_needs_more(msg);
     note_received(client, before);
-    if (msg->phase == NU_H1_FAILED)
-        fail_exchange(client, NU_RESET_PROTOCOL_ERROR);
-    else
+    if (msg->phase != NU_H1_FAILED)
         pass_parsed(client, msg);
+    else if (nu_h1_message_pass_before_failure(&client->message, client->decoder))
+        fail_exchange(client, NU_RESET_PROTOCOL_ERROR);
 }
 
 /* Nothing of the response came, or all of the HTTP in it. */

@@ -57,8 +57,8 @@ struct nu_h1_message {
     uint64_t content_length;    /* 0 without one */
     uint64_t body_left;         /* of it, while a plain message's body is read */
     bool is_request;
-    bool has_name_rules; /* names are to be kept, or looked at for underscores */
-    bool is_refused;     /* once FAILED: by a rule, and nothing in it was unreadable */
+    bool reads_lines_alone; /* names are kept, or looked at for underscores, or all is dropped */
+    bool is_refused;        /* once FAILED: by a rule, and nothing in it was unreadable */
     /* Where the head has a Transfer-Encoding: */
     bool ends_chunked;     /* the last one is "chunked" */
     bool has_wrong_coding; /* one is not, or there are several */
@@ -156,6 +156,17 @@ static inline void nu_h1_message_pass_body(struct nu_h1_message *const *owned,
         msg->end_passed = true;
         decoder->ops->on_trailers(decoder, msg->trailers);
     }
+}
+
+/* Passes on the body of a message that failed in its trailers: as in Envoy it is whole by then, and
+ * not lost with them, however it came. Returns whether the message is still the owner's. */
+static inline bool nu_h1_message_pass_before_failure(struct nu_h1_message *const *owned,
+                                                     struct nu_stream_decoder *decoder)
+{
+    const struct nu_h1_message *msg = *owned;
+    if (msg->trailers && msg->body.len)
+        nu_h1_message_pass_body(owned, decoder);
+    return *owned == msg;
 }
 
 /* Whether llhttp looks at a field of this name. */

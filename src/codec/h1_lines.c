@@ -82,7 +82,7 @@ void nu_h1_take_lines(struct nu_h1_message *msg, const char *end, const char *re
     const char *const first = line;
     const char *const last = readable_end - FIRST_LOOKS;
     uint32_t room = msg->options->max_headers - msg->header_count;
-    if (nu_unlikely(msg->has_name_rules || msg->header_count > msg->options->max_headers))
+    if (nu_unlikely(msg->reads_lines_alone || msg->header_count > msg->options->max_headers))
         return;
     room = nu_min_u32(room, nu_headers_room(headers));
     uint32_t left = room;

@@ -136,7 +136,8 @@ struct nu_h1_message *nu_h1_message_create(struct nu_stream_decoder *decoder,
     msg->content_length = 0;
     msg->headers->name_style = (uint8_t)options->keep_names;
     msg->is_request = is_request;
-    msg->has_name_rules = options->keep_names || options->underscore_action != NU_UNDERSCORE_ALLOW;
+    msg->reads_lines_alone =
+        options->keep_names || options->underscore_action != NU_UNDERSCORE_ALLOW;
     msg->joined = is_request ? &nu_joined_request_headers : &nu_joined_response_headers;
     nu_headers_reserve_first(msg->headers, is_request ? NU_PLACE_COUNT : 1);
     return msg;
@@ -392,6 +393,13 @@ static bool apply_rules(struct nu_h1_message *msg, enum nu_header_id id)
     return !nu_h1_bears_on_framing(id) || look_at_framing(msg, id);
 }
 
+/* Trailers that nobody asked for are read and thrown away, as by Envoy: however many there are, which
+ * only their size bounds, and whatever names they have. */
+static bool drops_fields(const struct nu_h1_message *msg)
+{
+    return msg->phase == NU_H1_TRAILERS && !msg->options->enable_trailers;
+}
+
 /* Takes over the field line that was read; false when the message failed. */
 static NU_NOINLINE bool take_field(struct nu_h1_message *msg)
 {
@@ -399,6 +407,8 @@ static NU_NOINLINE bool take_field(struct nu_h1_message *msg)
     struct nu_str name = msg->field.name;
     struct nu_str value = msg->field.value;
     msg->field_bytes += (uint32_t)(name.len + value.len) + FIELD_EXTRA;
+    if (nu_unlikely(drops_fields(msg)))
+        return true;
     if (nu_unlikely(++msg->header_count > msg->options->max_headers)) {
         nu_h1_message_fail(msg, 431, DETAILS_TOO_MANY_HEADERS);
         return false;
@@ -545,6 +555,7 @@ static NU_NOINLINE void begin_trailers(struct nu_h1_message *msg)
     msg->trailers->name_style = (uint8_t)msg->options->keep_names;
     msg->target = msg->trailers;
     msg->spellings = NULL;
+    msg->reads_lines_alone |= !msg->options->enable_trailers;
     nu_h1_second_begin_trailers(msg);
 }
 

@@ -297,7 +297,8 @@ static bool read_request(struct nu_h1_server *server)
     server->conn->needs_more = nu_h1_message_needs_more(msg);
     count_bytes(server, before);
     if (msg->phase == NU_H1_FAILED) {
-        fail_request(server);
+        if (nu_h1_message_pass_before_failure(&server->message, server->decoder))
+            fail_request(server);
         return false;
     }
     if (msg->phase >= NU_H1_BODY && !msg->head_passed) {
