@@ -84,8 +84,8 @@ static const char *cause_of(const struct nu_wasm_item *item)
     if (nu_str_starts_with(item->module, NU_STR("wasi:")))
         return "of WASI preview 2: build a core module for preview 1 (wasm32-wasip1)";
     if (item->kind != NU_WASM_FUNCTION)
-        return "a guest has memory and tables of its own; do not link with --import-memory or "
-               "--import-table";
+        return "a host makes memory and tables for a guest, and nothing else: do not link as a "
+               "shared library";
     if (nu_str_starts_with(item->name, NU_STR("proxy_")))
         return "no version of proxy-wasm up to 0.2.1 has it: built for a fork or a later draft?";
     if (nu_str_eq(item->module, NU_STR("env")))
@@ -141,6 +141,8 @@ static void find_imports(const struct nu_wasm_module *module, struct nu_arena *a
 {
     for (size_t i = 0; i < module->import_count; i++) {
         const struct nu_wasm_item *item = &module->imports[i];
+        if (item->kind == NU_WASM_MEMORY || item->kind == NU_WASM_TABLE)
+            continue; /* the engine makes it */
         imports[i] =
             item->kind == NU_WASM_FUNCTION ? nu_wasm_host_function(item->module, item->name) : NULL;
         if (!imports[i])
@@ -163,30 +165,45 @@ bool nu_wasm_abi_is_command(const struct nu_wasm_module *module)
     return has_function(module, "_start") && !has_function(module, "_initialize");
 }
 
+static bool is_marker(const struct nu_wasm_item *item, enum nu_wasm_abi *abi)
+{
+    for (size_t i = 0; i < NU_WASM_ABI_COUNT; i++) {
+        if (!nu_str_eq(item->name, nu_str_from(markers[i])))
+            continue;
+        *abi = (enum nu_wasm_abi)i;
+        return true;
+    }
+    return false;
+}
+
 /* Why a module has no marker of a version that there is. */
 static void tell_no_abi(const struct nu_wasm_module *module, struct nu_strbuf *error)
 {
     nu_strbuf_add_cstr(error, "\n  missing export: proxy_abi_version_0_2_1, _0_2_0 or _0_1_0, by "
                               "which a module says that it is a proxy-wasm filter");
+    enum nu_wasm_abi abi;
     for (size_t i = 0; i < module->export_count; i++) {
         struct nu_str name = module->exports[i].name;
         if (!nu_str_starts_with(name, NU_STR("proxy_abi_version_")))
             continue;
-        nu_strbuf_addf(error, " (it has %.*s: built for another version)", NU_STR_ARG(name));
+        if (is_marker(&module->exports[i], &abi))
+            nu_strbuf_addf(error, " (its %.*s is a %s, not a function)", NU_STR_ARG(name),
+                           nu_wasm_kind_name(module->exports[i].kind));
+        else
+            nu_strbuf_addf(error, " (it has %.*s: built for another version)", NU_STR_ARG(name));
         return;
     }
     if (nu_wasm_abi_is_command(module))
         nu_strbuf_add_cstr(error, " (" NU_WASM_IS_COMMAND ")");
 }
 
+/* Of several the first one, as in Envoy. */
 static bool find_abi(const struct nu_wasm_module *module, enum nu_wasm_abi *abi,
                      struct nu_strbuf *error)
 {
-    for (size_t i = 0; i < NU_WASM_ABI_COUNT; i++) {
-        if (!has_function(module, markers[i]))
-            continue;
-        *abi = (enum nu_wasm_abi)i;
-        return true;
+    for (size_t i = 0; i < module->export_count; i++) {
+        if (module->exports[i].kind == NU_WASM_FUNCTION && is_marker(&module->exports[i], abi))
+            return true;
     }
     tell_no_abi(module, error);
     return false;
@@ -220,6 +237,8 @@ static void check_exports(const struct nu_wasm_module *module, struct nu_strbuf 
                            "\n  missing export: malloc or proxy_on_memory_allocate, with "
                            "which the host asks for memory of the guest (a linker drops what "
                            "is not exported by name)");
+    if (module->is_memory_imported)
+        return;
     for (size_t i = 0; i < module->export_count; i++) {
         if (module->exports[i].kind == NU_WASM_MEMORY)
             return;

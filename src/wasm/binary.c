@@ -97,7 +97,7 @@ struct nu_wasm_extent nu_wasm_read_extent(struct nu_wasm_reader *reader)
 uint8_t nu_wasm_read_table_type(struct nu_wasm_reader *reader)
 {
     uint8_t type = nu_wasm_read_byte(reader);
-    if (!reader->failure && type != 0x70 && type != 0x6f)
+    if (!reader->failure && type != NU_WASM_FUNCREF && type != NU_WASM_EXTERNREF)
         nu_wasm_reader_fail(reader, "it has a table of a kind that nuncio does not run");
     return type;
 }
@@ -191,6 +191,14 @@ static const char *add_function(struct reading *r)
     return r->functions[module->function_count++] = r->types[number];
 }
 
+static void add_memory(struct reading *r, struct nu_wasm_extent extent)
+{
+    if (r->module->has_memory)
+        nu_wasm_reader_fail(&r->reader, "it has several memories, which nuncio does not run");
+    r->module->has_memory = true;
+    r->module->memory = extent;
+}
+
 static void read_import(struct reading *r, struct nu_wasm_item *item)
 {
     struct nu_wasm_reader *reader = &r->reader;
@@ -207,11 +215,14 @@ static void read_import(struct reading *r, struct nu_wasm_item *item)
         item->type = add_function(r);
         break;
     case NU_WASM_TABLE:
-        nu_wasm_read_table_type(reader);
-        nu_wasm_read_extent(reader);
+        item->has_references = nu_wasm_read_table_type(reader) == NU_WASM_EXTERNREF;
+        item->extent = nu_wasm_read_extent(reader);
+        r->module->table_count++;
         break;
     case NU_WASM_MEMORY:
-        nu_wasm_read_extent(reader);
+        item->extent = nu_wasm_read_extent(reader);
+        r->module->is_memory_imported = true;
+        add_memory(r, item->extent);
         break;
     case NU_WASM_GLOBAL:
         nu_wasm_read_bytes(reader, 2);
@@ -247,18 +258,15 @@ static void read_tables(struct reading *r)
     for (uint32_t i = 0; i < count && !r->reader.failure; i++) {
         nu_wasm_read_table_type(&r->reader);
         nu_wasm_read_extent(&r->reader);
+        r->module->table_count++;
     }
 }
 
 static void read_memories(struct reading *r)
 {
     uint32_t count = nu_wasm_read_count(&r->reader, 2);
-    if (count > 1)
-        nu_wasm_reader_fail(&r->reader, "it has several memories, which nuncio does not run");
-    if (count != 1)
-        return;
-    r->module->has_memory = true;
-    r->module->memory = nu_wasm_read_extent(&r->reader);
+    for (uint32_t i = 0; i < count && !r->reader.failure; i++)
+        add_memory(r, nu_wasm_read_extent(&r->reader));
 }
 
 static void read_export(struct reading *r, struct nu_wasm_item *item)

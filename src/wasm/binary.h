@@ -10,6 +10,8 @@
 
 #include "base/arena.h"
 
+struct nu_wasm_storage;
+
 enum nu_wasm_kind {
     NU_WASM_FUNCTION,
     NU_WASM_TABLE,
@@ -17,6 +19,12 @@ enum nu_wasm_kind {
     NU_WASM_GLOBAL,
     NU_WASM_TAG,
     NU_WASM_KIND_COUNT,
+};
+
+/* Bounds of a memory (in pages of 64 KiB) or of a table (in entries). */
+struct nu_wasm_extent {
+    uint32_t min;
+    uint32_t max; /* UINT32_MAX if none is given */
 };
 
 /* An import or an export. Views into the module's bytes. */
@@ -27,12 +35,8 @@ struct nu_wasm_item {
     /* Of a function, as in wasm/engine.h; other letters: v: v128, r: funcref, x: externref. NULL
      * for anything else. */
     const char *type;
-};
-
-/* Bounds of a memory (in pages of 64 KiB) or of a table (in entries). */
-struct nu_wasm_extent {
-    uint32_t min;
-    uint32_t max; /* UINT32_MAX if none is given */
+    struct nu_wasm_extent extent; /* of an imported memory or table */
+    bool has_references;          /* of an imported table: externref, not funcref */
 };
 
 struct nu_wasm_section {
@@ -49,8 +53,10 @@ struct nu_wasm_module {
     size_t export_count;
     struct nu_wasm_section *sections; /* in their order */
     size_t section_count;
-    bool has_memory;              /* one of its own, imported ones do not count */
+    bool has_memory;              /* its own or an imported one; there is no second */
+    bool is_memory_imported;      /* the host makes it */
     struct nu_wasm_extent memory; /* of that */
+    uint32_t table_count;         /* imported ones too */
     uint32_t function_count;      /* imported ones too */
     bool has_start;
     uint32_t start; /* index of the function that instantiation runs */
@@ -75,6 +81,14 @@ void nu_wasm_type_format(const char *type, struct nu_strbuf *out);
 
 /* The name under which a prepared module exports what was its start function. */
 #define NU_WASM_START_EXPORT "nuncio.start"
+
+/*
+ * What an engine makes for each instance because the module imports it, within the limits of
+ * nu_wasm_module_prepare; in `arena`. NULL with a text in `error` if the module asks for more from the start.
+ */
+NU_MUST_USE const struct nu_wasm_storage *
+nu_wasm_module_storage(const struct nu_wasm_module *module, uint32_t max_pages, uint32_t max_table,
+                       struct nu_arena *arena, size_t *count, struct nu_strbuf *error);
 
 /*
  * Writes the module for an engine: its memory cannot grow beyond `max_pages`, its tables not beyond

@@ -18,6 +18,12 @@ enum {
     NU_WASM_SECTION_START = 8,
 };
 
+/* Types of tables' entries. */
+enum {
+    NU_WASM_FUNCREF = 0x70,
+    NU_WASM_EXTERNREF = 0x6f,
+};
+
 /* A place in the bytes. After the first failure every read gives 0 and the text stays. */
 struct nu_wasm_reader {
     const uint8_t *at;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A module written again with its memory and tables bounded, and its start function exported. No
- * function moves, so that what the name section says stays true.
+ * function moves, so that what the name section says stays true. What it imports is bounded where
+ * it is made: it matches the import as it is written, for it is never larger.
  */
 #include "base/varint.h"
 #include "wasm/binary_internal.h"
+#include "wasm/engine.h"
 
 enum { PAGE_BYTES = 64 * 1024 };
 
@@ -15,6 +17,30 @@ static void put_extent(struct nu_strbuf *out, struct nu_wasm_extent extent, uint
     nu_varint_add(out, extent.max < limit ? extent.max : limit);
 }
 
+static bool has_pages(struct nu_wasm_extent extent, uint32_t max_pages, struct nu_strbuf *error)
+{
+    if (extent.min <= max_pages)
+        return true;
+    nu_strbuf_addf(error, "it needs %llu bytes of memory from the start; the limit is %llu",
+                   (unsigned long long)extent.min * PAGE_BYTES,
+                   (unsigned long long)max_pages * PAGE_BYTES);
+    return false;
+}
+
+static bool has_entries(struct nu_wasm_extent extent, uint32_t max_table, struct nu_strbuf *error)
+{
+    if (extent.min <= max_table)
+        return true;
+    nu_strbuf_addf(error, "it needs a table of %u entries; the limit is %u", extent.min, max_table);
+    return false;
+}
+
+/* The tables share the limit: an engine has them in memory of its own, which has an end as well. */
+static uint32_t share_of_table(const struct nu_wasm_module *module, uint32_t max_table)
+{
+    return module->table_count ? max_table / module->table_count : max_table;
+}
+
 static bool put_memory(struct nu_wasm_reader *reader, uint32_t max_pages, struct nu_strbuf *body,
                        struct nu_strbuf *error)
 {
@@ -22,32 +48,22 @@ static bool put_memory(struct nu_wasm_reader *reader, uint32_t max_pages, struct
     if (reader->at == reader->end)
         return true;
     struct nu_wasm_extent extent = nu_wasm_read_extent(reader);
-    if (extent.min > max_pages) {
-        nu_strbuf_addf(error, "it needs %llu bytes of memory from the start; the limit is %llu",
-                       (unsigned long long)extent.min * PAGE_BYTES,
-                       (unsigned long long)max_pages * PAGE_BYTES);
+    if (!has_pages(extent, max_pages, error))
         return false;
-    }
     put_extent(body, extent, max_pages);
     return true;
 }
 
-/* The tables share the limit: an engine has them in memory of its own, which has an end as well. */
 static bool put_tables(struct nu_wasm_reader *reader, uint32_t max_table, struct nu_strbuf *body,
                        struct nu_strbuf *error)
 {
     uint32_t count = nu_wasm_read_count(reader, 3);
     nu_varint_add(body, count);
-    if (count)
-        max_table /= count;
     for (uint32_t i = 0; i < count; i++) {
         nu_strbuf_add_char(body, (char)nu_wasm_read_table_type(reader));
         struct nu_wasm_extent extent = nu_wasm_read_extent(reader);
-        if (extent.min > max_table) {
-            nu_strbuf_addf(error, "it needs a table of %u entries; the limit is %u", extent.min,
-                           max_table);
+        if (!has_entries(extent, max_table, error))
             return false;
-        }
         put_extent(body, extent, max_table);
     }
     return true;
@@ -100,7 +116,7 @@ static bool put_body(const struct nu_wasm_module *module, const struct nu_wasm_s
 bool nu_wasm_module_prepare(const struct nu_wasm_module *module, uint32_t max_pages,
                             uint32_t max_table, struct nu_strbuf *out, struct nu_strbuf *error)
 {
-    struct limits limits = {max_pages, max_table};
+    struct limits limits = {max_pages, share_of_table(module, max_table)};
     struct nu_strbuf body = {0};
     bool ok = true;
     nu_strbuf_add(out, nu_str_first(module->bytes, 8));
@@ -116,4 +132,40 @@ bool nu_wasm_module_prepare(const struct nu_wasm_module *module, uint32_t max_pa
     }
     nu_strbuf_finish(&body);
     return ok;
+}
+
+/* --- What is imported ------------------------------------------------------------------------- */
+
+static void describe(struct nu_wasm_storage *storage, const struct nu_wasm_item *item,
+                     uint32_t limit, struct nu_arena *arena)
+{
+    storage->module = nu_arena_dup(arena, item->module).ptr;
+    storage->name = nu_arena_dup(arena, item->name).ptr;
+    storage->kind = item->kind == NU_WASM_MEMORY ? NU_WASM_STORES_BYTES
+                    : item->has_references       ? NU_WASM_STORES_REFERENCES
+                                                 : NU_WASM_STORES_FUNCTIONS;
+    storage->min = item->extent.min;
+    storage->max = item->extent.max < limit ? item->extent.max : limit;
+}
+
+const struct nu_wasm_storage *nu_wasm_module_storage(const struct nu_wasm_module *module,
+                                                     uint32_t max_pages, uint32_t max_table,
+                                                     struct nu_arena *arena, size_t *count,
+                                                     struct nu_strbuf *error)
+{
+    size_t room = (size_t)module->table_count + module->is_memory_imported;
+    struct nu_wasm_storage *all = nu_arena_calloc(arena, (room + 1) * sizeof(*all));
+    *count = 0;
+    max_table = share_of_table(module, max_table);
+    for (size_t i = 0; i < module->import_count; i++) {
+        const struct nu_wasm_item *item = &module->imports[i];
+        bool is_memory = item->kind == NU_WASM_MEMORY;
+        if (!is_memory && item->kind != NU_WASM_TABLE)
+            continue;
+        if (is_memory ? !has_pages(item->extent, max_pages, error)
+                      : !has_entries(item->extent, max_table, error))
+            return NULL;
+        describe(&all[(*count)++], item, is_memory ? max_pages : max_table, arena);
+    }
+    return all;
 }

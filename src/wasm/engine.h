@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes with any struct or meaning in this file: the module must be of the same build. */
-#define NU_WASM_ENGINE_ABI 2u
+#define NU_WASM_ENGINE_ABI 3u
 /* The symbol of the module that holds its struct nu_wasm_engine. */
 #define NU_WASM_ENGINE_SYMBOL "nuncio_wasm_engine"
 
@@ -66,6 +66,19 @@ struct nu_wasm_import {
     const char *(*call)(void *host, const union nu_wasm_value *args, union nu_wasm_value *result);
 };
 
+/* A memory or a table that the code imports and the engine makes for each instance, constant. */
+struct nu_wasm_storage {
+    const char *module;
+    const char *name;
+    enum {
+        NU_WASM_STORES_BYTES,     /* a memory, in pages of 64 KiB */
+        NU_WASM_STORES_FUNCTIONS, /* a table */
+        NU_WASM_STORES_REFERENCES /* a table of externref */
+    } kind;
+    uint32_t min;
+    uint32_t max;
+};
+
 enum nu_wasm_outcome {
     NU_WASM_DONE,
     NU_WASM_TRAPPED,    /* nu_wasm_trap says why */
@@ -80,12 +93,15 @@ struct nu_wasm_trap {
 };
 
 struct nu_wasm_instance_params {
-    const struct nu_wasm_import *const *imports; /* all that the code imports; they outlive it */
+    /* All functions that the code imports, with NULL in between; they outlive it. */
+    const struct nu_wasm_import *const *imports;
     size_t import_count;
+    const struct nu_wasm_storage *storage; /* the rest that it imports: one memory at most */
+    size_t storage_count;
     void *host; /* what host functions are given */
     /* Called for an import that has no code, and sets its result. Needed if there is such a one. */
     void (*refuse)(void *host, const struct nu_wasm_import *import, union nu_wasm_value *result);
-    const char *memory; /* name of the exported memory */
+    const char *memory; /* name of the exported memory; an imported one goes before it */
     size_t stack_bytes; /* how deep calls may go; cut to what the thread has */
 };
 

@@ -50,10 +50,15 @@ bool nu_wasm_program_init(struct nu_wasm_program *program, const struct nu_wasm_
         .import_count = module->import_count,
         .limits = *limits,
     };
-    if (!program->memory_name) {
+    if (!program->memory_name && !module->is_memory_imported) {
         nu_strbuf_add_cstr(error, "it exports no memory");
         return false;
     }
+    program->storage =
+        nu_wasm_module_storage(module, (uint32_t)(limits->memory_bytes / PAGE_BYTES),
+                               limits->table_entries, arena, &program->storage_count, error);
+    if (!program->storage)
+        return false;
     program->code = compile(program, error);
     return program->code != NULL;
 }
@@ -74,6 +79,8 @@ bool nu_wasm_guest_init(struct nu_wasm_guest *guest, const struct nu_wasm_progra
     struct nu_wasm_instance_params params = {
         .imports = program->imports,
         .import_count = program->import_count,
+        .storage = program->storage,
+        .storage_count = program->storage_count,
         .host = host,
         .refuse = nu_wasm_restriction_refuse,
         .memory = program->memory_name,

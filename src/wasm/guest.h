@@ -27,10 +27,12 @@ struct nu_wasm_program {
     const struct nu_wasm_engine *engine;
     const struct nu_wasm_module *module; /* borrowed */
     struct nu_wasm_code *code;           /* owned */
-    const char *memory_name;
+    const char *memory_name;             /* NULL: it exports none, but imports one */
     /* What it imports, in its order; in the arena. */
     const struct nu_wasm_import *const *imports;
     size_t import_count;
+    const struct nu_wasm_storage *storage; /* in the arena */
+    size_t storage_count;
     struct nu_wasm_limits limits;
 };
 

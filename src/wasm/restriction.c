@@ -46,8 +46,8 @@ nu_wasm_restriction_apply(const struct nu_wasm_restriction *restriction,
     const struct nu_wasm_import **out =
         nu_arena_alloc(arena, (count + 1) * sizeof(struct nu_wasm_import *));
     for (size_t i = 0; i < count; i++) {
-        bool is_allowed =
-            is_exempt(imports[i]) || nu_wasm_restriction_allows(restriction, imports[i]->name);
+        bool is_allowed = !imports[i] || is_exempt(imports[i]) ||
+                          nu_wasm_restriction_allows(restriction, imports[i]->name);
         out[i] = is_allowed ? imports[i] : without_code(imports[i], arena);
     }
     return out;

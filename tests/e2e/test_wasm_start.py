@@ -151,3 +151,70 @@ def test_code_that_comes_later_may_need_a_cluster(proxy, tmp_path):
     at = running.stderr.wait("grpc origin: 0")
     at = running.stderr.wait("its code has changed", at)
     running.stderr.wait("grpc origin: 0", at)
+
+
+# --- What a module imports -------------------------------------------------------------------------
+
+IMPORTING = """(module
+  (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  %(imports)s
+  (func (export "proxy_abi_version_0_2_0"))
+  (func (export "malloc") (param i32) (result i32) i32.const 8)
+  (func (export "_initialize") (local $n i32) %(body)s))"""
+OWN = '(memory (export "memory") 1)'
+GROW = "(if (i32.ne (i32.const %d) (memory.grow (i32.const %d))) (then unreachable))"
+GROW_TABLE = "(if (i32.ne (i32.const %d) (table.grow $t (ref.null %s) (i32.const %d))) (then unreachable))"
+
+
+def importing(folder, imports, body="", *options):
+    return wat(folder, IMPORTING % {"imports": imports, "body": body}, "--no-check", *options)
+
+
+def small(code):
+    return "bootstrap_extensions: [{name: limits, typed_config: {\"@type\": " \
+        "type.googleapis.com/nuncio.wasm.v1.Limits, every_vm: {memory_bytes: 196608}}}]\n" \
+        + behind(plugin(code=code))
+
+
+@pytest.mark.parametrize("imports, body", [
+    ('(import "env" "memory" (memory 1))', GROW % (1, 2) + GROW % (-1, 1)),
+    ('(import "env" "memory" (memory 1 65536))', GROW % (1, 2) + GROW % (-1, 1)),
+    ('(import "env" "memory" (memory 1 2))', GROW % (1, 1) + GROW % (-1, 1)),
+    ('(import "__proto__" "__proto__" (memory 1))', ""),
+    ('(import "constructor" "prototype" (memory 1)) (import "constructor" "" (table 1 funcref))', ""),
+    ('(import "env" "t" (table 1 funcref)) (import "env" "t" (table 1 funcref))' + OWN, ""),
+    ('(import "env" "t" (table $t 1 2 externref))' + OWN,
+     GROW_TABLE % (1, "extern", 1) + GROW_TABLE % (-1, "extern", 1)),
+    ('(import "env" "t" (table $t 0 funcref))' + OWN,
+     GROW_TABLE % (-1, "func", 1000001)),
+])
+def test_memory_and_tables_are_made_within_the_limits(nuncio, origin, tmp_path, imports, body):
+    running = nuncio(small(importing(tmp_path, imports, body)), "--concurrency", "1",
+                     origin=origin().port)
+    assert running.get("main", "/").status == 200
+
+
+@pytest.mark.parametrize("imports, why", [
+    ('(import "env" "memory" (memory 4))', "it needs 262144 bytes of memory from the start; the limit "
+     "is 196608"),
+    ('(import "env" "memory" (memory 65536))', "it needs 4294967296 bytes of memory from the start"),
+    ('(import "env" "memory" (memory 2 1))', "maximum"),
+    ('(import "env" "memory" (memory 1)) (memory 1)', "it has several memories"),
+    ('(import "env" "memory" (memory 1)) (import "env" "more" (memory 1))', "it has several memories"),
+    ('(import "env" "memory" (memory 1 2 shared))', "it has a shared or 64-bit memory"),
+    ('(import "env" "memory" (memory i64 1))', "it has a shared or 64-bit memory"),
+    ('(import "env" "t" (table 1000001 funcref))' + OWN, "it needs a table of 1000001 entries; the limit "
+     "is 1000000"),
+    ('(import "env" "t" (table 500001 funcref)) (table 1 funcref)' + OWN, "the limit is 500000"),
+    ('(import "env" "t" (table 2 1 funcref))' + OWN, "maximum"),
+    ('(import "env" "proxy_log" (memory 1))', "proxy_log"),
+    ('(import "env" "t" (table 1 funcref)) (import "env" "t" (table 1 externref))' + OWN, "table"),
+    ('(import "env" "g" (global i32))' + OWN, "missing import: env.g, a global (a host makes memory and "
+     "tables for a guest, and nothing else"),
+])
+def test_memory_and_tables_that_cannot_be_are_refused(nuncio, tmp_path, imports, why):
+    code = importing(tmp_path, imports, "", "--enable-threads", "--enable-memory64",
+                     "--enable-multi-memory")
+    process = nuncio(small(code), ready=None, expect_exit=1, origin=1)
+    process.wait_exit()
+    assert why in process.stderr.text

@@ -249,29 +249,87 @@ void on_refused(const v8::FunctionCallbackInfo<v8::Value> &info)
     give_result(info, std::strchr(binding->import->type, '=')[1], result);
 }
 
-// The object of objects that WebAssembly.Instance takes host functions from.
-v8::Local<v8::Object> make_imports(nu_wasm_instance *self, v8::Local<v8::Context> context,
-                                   const nu_wasm_instance_params *params)
+// An object that has nothing but what is put into it, whatever the names are that a guest made up.
+v8::Local<v8::Object> new_dictionary(v8::Isolate *isolate)
 {
-    v8::Isolate *isolate = self->isolate;
-    v8::Local<v8::Object> imports = v8::Object::New(isolate);
+    return v8::Object::New(isolate, v8::Null(isolate), nullptr, nullptr, 0);
+}
+
+// What WebAssembly.Instance takes imports from: objects in an object.
+void put_import(v8::Local<v8::Context> context, v8::Local<v8::Object> imports, const char *module,
+                const char *name, v8::Local<v8::Value> value)
+{
+    v8::Isolate *isolate = context->GetIsolate();
+    v8::Local<v8::String> module_name = make_string(isolate, module);
+    v8::Local<v8::Value> names;
+    if (!imports->Get(context, module_name).ToLocal(&names) || !names->IsObject()) {
+        names = new_dictionary(isolate);
+        imports->Set(context, module_name, names).Check();
+    }
+    names.As<v8::Object>()->Set(context, make_string(isolate, name), value).Check();
+}
+
+void put_functions(nu_wasm_instance *self, v8::Local<v8::Context> context,
+                   v8::Local<v8::Object> imports, const nu_wasm_instance_params *params)
+{
     for (size_t i = 0; i < params->import_count; i++) {
         const nu_wasm_import *import = params->imports[i];
+        if (!import)
+            continue;
         self->bindings.push_back({self, import});
-        v8::Local<v8::String> module_name = make_string(isolate, import->module);
-        v8::Local<v8::Value> module;
-        if (!imports->Get(context, module_name).ToLocal(&module) || !module->IsObject()) {
-            module = v8::Object::New(isolate);
-            imports->Set(context, module_name, module).Check();
-        }
         v8::Local<v8::Function> function =
             v8::Function::New(context, import->call ? on_import : on_refused,
-                              v8::External::New(isolate, &self->bindings.back()), 0,
+                              v8::External::New(self->isolate, &self->bindings.back()), 0,
                               v8::ConstructorBehavior::kThrow)
                 .ToLocalChecked();
-        module.As<v8::Object>()->Set(context, make_string(isolate, import->name), function).Check();
+        put_import(context, imports, import->module, import->name, function);
     }
-    return imports;
+}
+
+// A constructor of the object WebAssembly.
+v8::MaybeLocal<v8::Object> construct(v8::Local<v8::Context> context, const char *name, int count,
+                                     v8::Local<v8::Value> *args)
+{
+    v8::Isolate *isolate = context->GetIsolate();
+    v8::Local<v8::Value> wasm, constructor;
+    if (!context->Global()->Get(context, make_string(isolate, "WebAssembly")).ToLocal(&wasm) ||
+        !wasm.As<v8::Object>()->Get(context, make_string(isolate, name)).ToLocal(&constructor))
+        return {};
+    return constructor.As<v8::Function>()->NewInstance(context, count, args);
+}
+
+v8::MaybeLocal<v8::Object> make_storage(v8::Local<v8::Context> context,
+                                        const nu_wasm_storage &storage)
+{
+    v8::Isolate *isolate = context->GetIsolate();
+    v8::Local<v8::Object> wanted = new_dictionary(isolate);
+    auto put = [&](const char *name, v8::Local<v8::Value> value) {
+        wanted->Set(context, make_string(isolate, name), value).Check();
+    };
+    put("initial", v8::Integer::NewFromUnsigned(isolate, storage.min));
+    put("maximum", v8::Integer::NewFromUnsigned(isolate, storage.max));
+    bool is_memory = storage.kind == nu_wasm_storage::NU_WASM_STORES_BYTES;
+    bool is_external = storage.kind == nu_wasm_storage::NU_WASM_STORES_REFERENCES;
+    if (!is_memory)
+        put("element", make_string(isolate, is_external ? "externref" : "anyfunc"));
+    v8::Local<v8::Value> args[] = {wanted};
+    return construct(context, is_memory ? "Memory" : "Table", 1, args);
+}
+
+// Makes the memory and the tables that the code imports. False with an exception pending.
+bool put_storage(nu_wasm_instance *self, v8::Local<v8::Context> context,
+                 v8::Local<v8::Object> imports, const nu_wasm_instance_params *params)
+{
+    for (size_t i = 0; i < params->storage_count; i++) {
+        const nu_wasm_storage &storage = params->storage[i];
+        v8::Local<v8::Object> made;
+        if (!make_storage(context, storage).ToLocal(&made))
+            return false;
+        if (made->IsWasmMemoryObject())
+            self->memory.Reset(self->isolate, made.As<v8::WasmMemoryObject>());
+        put_import(context, imports, storage.module, storage.name, made);
+    }
+    return true;
 }
 
 // --- Code ----------------------------------------------------------------------------------------
@@ -339,35 +397,40 @@ void limit_stack(v8::Isolate *isolate, size_t wanted)
     isolate->SetStackLimit(limit);
 }
 
-// False with an exception pending.
-bool construct(nu_wasm_instance *self, v8::Local<v8::Context> context,
-               const nu_wasm_instance_params *params)
+// The exported memory. False with an exception pending.
+bool take_memory(nu_wasm_instance *self, v8::Local<v8::Context> context, const char *name)
 {
     v8::Isolate *isolate = self->isolate;
-    v8::Local<v8::WasmModuleObject> module;
-    v8::Local<v8::Value> wasm, constructor, exports, memory;
-    v8::Local<v8::Object> instance;
-    if (!v8::WasmModuleObject::FromCompiledModule(isolate, self->code->module).ToLocal(&module))
-        return false;
-    if (!context->Global()->Get(context, make_string(isolate, "WebAssembly")).ToLocal(&wasm) ||
-        !wasm.As<v8::Object>()
-             ->Get(context, make_string(isolate, "Instance"))
-             .ToLocal(&constructor))
-        return false;
-    v8::Local<v8::Value> args[] = {module, make_imports(self, context, params)};
-    if (!constructor.As<v8::Function>()->NewInstance(context, 2, args).ToLocal(&instance) ||
-        !instance->Get(context, make_string(isolate, "exports")).ToLocal(&exports) ||
-        !exports.As<v8::Object>()
-             ->Get(context, make_string(isolate, params->memory))
-             .ToLocal(&memory))
+    v8::Local<v8::Value> memory;
+    if (!self->exports.Get(isolate)->Get(context, make_string(isolate, name)).ToLocal(&memory))
         return false;
     if (!memory->IsWasmMemoryObject()) {
         isolate->ThrowException(make_string(isolate, "there is no such memory"));
         return false;
     }
-    self->exports.Reset(isolate, exports.As<v8::Object>());
     self->memory.Reset(isolate, memory.As<v8::WasmMemoryObject>());
     return true;
+}
+
+// False with an exception pending.
+bool link(nu_wasm_instance *self, v8::Local<v8::Context> context,
+          const nu_wasm_instance_params *params)
+{
+    v8::Isolate *isolate = self->isolate;
+    v8::Local<v8::WasmModuleObject> module;
+    v8::Local<v8::Value> exports;
+    v8::Local<v8::Object> instance;
+    v8::Local<v8::Object> imports = new_dictionary(isolate);
+    put_functions(self, context, imports, params);
+    if (!put_storage(self, context, imports, params) ||
+        !v8::WasmModuleObject::FromCompiledModule(isolate, self->code->module).ToLocal(&module))
+        return false;
+    v8::Local<v8::Value> args[] = {module, imports};
+    if (!construct(context, "Instance", 2, args).ToLocal(&instance) ||
+        !instance->Get(context, make_string(isolate, "exports")).ToLocal(&exports))
+        return false;
+    self->exports.Reset(isolate, exports.As<v8::Object>());
+    return !self->memory.IsEmpty() || take_memory(self, context, params->memory);
 }
 
 bool set_up(nu_wasm_instance *self, const nu_wasm_instance_params *params, char *error,
@@ -380,7 +443,7 @@ bool set_up(nu_wasm_instance *self, const nu_wasm_instance_params *params, char 
     v8::Context::Scope context_scope(context);
     v8::TryCatch attempt(isolate);
     self->context.Reset(isolate, context);
-    if (construct(self, context, params))
+    if (link(self, context, params))
         return true;
     put_error(error, error_size,
               self->ended_by_us ? self->message : text_of(isolate, attempt.Exception()));

@@ -3,6 +3,7 @@
 #include "harness/test.h"
 
 #include "wasm/binary.h"
+#include "wasm/engine.h"
 
 #define HEAD "\0asm\1\0\0\0"
 /* Types 0: () -> (), 1: (i32, i64) -> i32. */
@@ -15,6 +16,8 @@
 #define START "\x08\1\1"
 #define CODE "\x0a\4\1\2\0\x0b"
 #define CUSTOM "\0\5\3abcX"
+/* env.m, a memory of 2 to 9 pages; env.t, a table of 5; x.e, one of up to 3 references. */
+#define STORAGE "\2\x1e\3\3env\1m\2\1\2\x09\3env\1t\1\x70\0\5\1x\1e\1\x6f\1\0\3"
 
 static struct nu_arena *arena;
 static struct nu_strbuf error;
@@ -127,6 +130,14 @@ TEST(broken_modules_are_refused_with_a_reason)
         CASE(HEAD "\5\3\1\3\2", "it has a shared or 64-bit memory or table, which nuncio does not "
                                 "run"),
         CASE(HEAD "\5\5\2\0\2\0\2", "it has several memories, which nuncio does not run"),
+        CASE(HEAD STORAGE MEMORY, "it has several memories, which nuncio does not run"),
+        CASE(HEAD "\2\x0b\1\3env\1m\2\3\1\2", "it has a shared or 64-bit memory or table, which "
+                                              "nuncio does not run"),
+        CASE(HEAD "\2\x0a\1\3env\1m\2\4\1", "it has a shared or 64-bit memory or table, which "
+                                            "nuncio does not run"),
+        CASE(HEAD "\2\x0b\1\3env\1t\1\x6e\0\1",
+             "it has a table of a kind that nuncio does not run"),
+        CASE(HEAD "\2\x0a\1\3env\1m\2\1\1", "it is cut off"),
         CASE(HEAD "\4\4\1\x40\0\5", "it has a table of a kind that nuncio does not run"),
         CASE(HEAD "\7\5\1\1f\0\0", "it exports a function that it does not have"),
         CASE(HEAD TYPES FUNCTIONS "\x08\1\1", "its start function does not exist"),
@@ -176,6 +187,35 @@ TEST(tables_share_their_limit)
     assert_false(nu_wasm_module_prepare(module, 2, 9, &out, &error));
     assert_str(nu_strbuf_str(&error), "it needs a table of 5 entries; the limit is 4");
     nu_strbuf_finish(&out);
+}
+
+TEST(what_is_imported_is_made_within_the_limits)
+{
+    size_t count;
+    struct nu_wasm_module *module = PARSE(HEAD STORAGE);
+    assert_non_null(module);
+    assert_true(module->has_memory && module->is_memory_imported);
+    assert_null(nu_wasm_module_memory_name(module, arena));
+    const struct nu_wasm_storage *all =
+        nu_wasm_module_storage(module, 4, 20, arena, &count, &error);
+    assert_non_null(all);
+    assert_int_equal(count, 3);
+    assert_string_equal(all[0].module, "env");
+    assert_string_equal(all[0].name, "m");
+    assert_int_equal(all[0].kind, NU_WASM_STORES_BYTES);
+    assert_int_equal(all[0].min, 2);
+    assert_int_equal(all[0].max, 4);
+    assert_int_equal(all[1].kind, NU_WASM_STORES_FUNCTIONS);
+    assert_int_equal(all[1].max, 10);
+    assert_string_equal(all[2].module, "x");
+    assert_int_equal(all[2].kind, NU_WASM_STORES_REFERENCES);
+    assert_int_equal(all[2].max, 3);
+    assert_null(nu_wasm_module_storage(module, 1, 20, arena, &count, &error));
+    assert_str(nu_strbuf_str(&error),
+               "it needs 131072 bytes of memory from the start; the limit is 65536");
+    nu_strbuf_clear(&error);
+    assert_null(nu_wasm_module_storage(module, 4, 8, arena, &count, &error));
+    assert_str(nu_strbuf_str(&error), "it needs a table of 5 entries; the limit is 4");
 }
 
 int main(void)
