@@ -5,11 +5,13 @@
  * for the positions of its parts, and packed into it, so that the Any is complete without a
  * context.
  *
- * A TypedStruct is replaced by the message that it stands for.
+ * A TypedStruct is replaced by the message that it stands for, or by its value alone where that is
+ * somebody else's who knows the type.
  */
 #include "config/convert_internal.h"
 
 #include "google/protobuf/any.pb-c.h"
+#include "google/protobuf/struct.pb-c.h"
 
 /* The part behind the last '/', when there is a host before it and no NUL; else an empty view. */
 static struct nu_str name_in_url(struct nu_str url)
@@ -81,11 +83,44 @@ bool nu_is_typed_struct(struct nu_str name)
            nu_str_eq(name, NU_STR("udpa.type.v1.TypedStruct"));
 }
 
+/* Where guests of wasm have what they are given, of types of their own. */
+static bool is_for_guests(const struct nu_config_place *place)
+{
+    const struct nu_config_place *parent = place->parent;
+    if (!parent || !place->field || strcmp(place->field->name, "configuration") != 0)
+        return false;
+    const char *owner = parent->message->descriptor->name;
+    return strcmp(owner, "envoy.extensions.wasm.v3.PluginConfig") == 0 ||
+           strcmp(owner, "envoy.extensions.wasm.v3.VmConfig") == 0;
+}
+
+/* A TypedStruct of a type that is not known here, as the Struct that it has. */
+static bool convert_value_alone(struct nu_config_ctx *ctx, struct nu_config_place *place,
+                                const struct nu_doc_node *value)
+{
+    Google__Protobuf__Any *any = nu_unconst(place->message);
+    ProtobufCMessage *content =
+        nu_message_create(ctx->arena, &google__protobuf__struct__descriptor);
+    struct nu_target t = {ctx, place, NULL, NULL, NU_NO_INDEX, value};
+    size_t errors = ctx->errors.count;
+    any->type_url = nu_unconst("type.googleapis.com/google.protobuf.Struct");
+    place->content = content;
+    if (!nu_convert_into(&t, content) || ctx->errors.count != errors)
+        return false;
+    pack(ctx, any, content);
+    return true;
+}
+
 bool nu_convert_typed_struct(struct nu_config_ctx *ctx, struct nu_config_place *place,
                              const struct nu_doc_node *url, const struct nu_doc_node *value)
 {
     static const struct nu_doc_node nothing = {.kind = NU_DOC_MAP};
     struct nu_target t = {ctx, place, NULL, NULL, NU_NO_INDEX, url ? url : place->node};
+    bool is_text = url && url->kind == NU_DOC_STRING;
+    if (is_for_guests(place) && (!url || is_text) &&
+        !(is_text && nu_config_find_type(nu_config_type_name(url->text))))
+        return convert_value_alone(ctx, place,
+                                   value && value->kind != NU_DOC_NULL ? value : &nothing);
     if (!url || url->kind != NU_DOC_STRING || !url->text.len)
         return nu_target_fail(&t, "a TypedStruct needs its type in \"type_url\"");
     struct nu_str name = nu_config_type_name(url->text);

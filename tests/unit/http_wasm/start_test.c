@@ -142,6 +142,9 @@ TEST(configurations_are_told_as_bytes)
         {TYPED_STRUCT("udpa.type.v1", "google.protobuf.StringValue") "{value: ab}}", "ab"},
         {TYPED_STRUCT("xds.type.v3", "google.protobuf.BytesValue") "{value: YWL/}}", "ab\xff"},
         {TYPED_STRUCT("xds.type.v3", "google.protobuf.Duration") "{value: 3s}}", "\x08\x03"},
+        {TYPED_STRUCT("xds.type.v3", "guest.v1.Own") "{a: [1, x]}}", "{\"a\":[1,\"x\"]}"},
+        {TYPED_STRUCT("udpa.type.v1", "guest.v1.Own") "}", "{}"},
+        {"{\"@type\": type.googleapis.com/xds.type.v3.TypedStruct, value: {a: 1}}", "{\"a\":1}"},
     };
     for (size_t i = 0; i < NU_ARRAY_LEN(cases); i++) {
         struct wasm_filter w;
