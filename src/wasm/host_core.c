@@ -193,6 +193,8 @@ static void copy_headers(struct nu_filter *filter, struct nu_wasm_pairs *walk,
         nu_filter_alloc(filter, (walk->left + 1) * sizeof(struct nu_reply_header));
     reply->headers = headers;
     while (nu_wasm_pairs_next(walk, &pair)) {
+        if (pair.name.len && pair.name.ptr[0] == ':') /* the status is an argument */
+            continue;
         headers[reply->header_count].name = nu_filter_copy(filter, pair.name);
         headers[reply->header_count++].value = nu_filter_copy(filter, pair.value);
     }
