@@ -72,12 +72,27 @@ void nu_router_answer_failed(struct nu_router *router, uint32_t status, struct n
     nu_filter_reply_with(&router->base, &answer);
 }
 
+/* As Envoy's codecs, which ask for a path but in a plain CONNECT, where there is a host instead. */
+static struct nu_str find_missing(const struct nu_headers *headers)
+{
+    bool has_path = nu_headers_has_id(headers, NU_HEADER_PATH);
+    bool has_protocol = nu_headers_has_id(headers, NU_HEADER_PROTOCOL);
+    struct nu_str method = nu_headers_get_id(headers, NU_HEADER_METHOD);
+    if (!method.ptr)
+        return NU_STR(":method");
+    if (!nu_str_eq(method, NU_STR("CONNECT")))
+        return has_path ? NU_STR("") : NU_STR(":path");
+    if (!nu_headers_has_id(headers, NU_HEADER_AUTHORITY))
+        return NU_STR(":authority");
+    if (has_path == has_protocol)
+        return NU_STR("");
+    return has_path ? NU_STR(":protocol") : NU_STR(":path");
+}
+
 bool nu_router_answer_incomplete(struct nu_router *router, const struct nu_headers *headers)
 {
-    struct nu_str name = NU_STR(":path");
-    if (!nu_headers_has_id(headers, NU_HEADER_METHOD))
-        name = NU_STR(":method");
-    else if (nu_router_info(router)->tunnel == NU_TUNNEL_CONNECT)
+    struct nu_str name = find_missing(headers);
+    if (name.len == 0)
         return false;
     struct nu_arena *arena = router->base.chain->arena;
     nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_DOWNSTREAM_PROTOCOL_ERROR);

@@ -44,21 +44,10 @@ static void answer_failure(struct nu_router *router, const struct nu_exchange_fa
                             words.is_overloaded);
 }
 
-/* There is no way to answer any more. */
-static void break_off(struct nu_router *router, const struct nu_exchange_failure *failure)
-{
-    if (failure->breaks_grpc)
-        nu_counter_inc(&router->stats->rq_reset_after_downstream_response_started);
-    nu_router_info(router)->response_code_details = details_of(router, failure);
-    nu_filter_reset(&router->base);
-}
-
 static void on_timeout(struct nu_router *router, const struct nu_exchange_failure *failure)
 {
     nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_UPSTREAM_REQUEST_TIMEOUT);
-    if (failure->response_started)
-        break_off(router, failure);
-    else if (router->limits.alt_response)
+    if (router->limits.alt_response)
         nu_router_answer_failed(router, 204, nu_str_make(NULL, 0), details_of(router, failure),
                                 false);
     else
@@ -69,10 +58,6 @@ static void on_timeout(struct nu_router *router, const struct nu_exchange_failur
 static void on_max_duration(struct nu_router *router, const struct nu_exchange_failure *failure)
 {
     nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_UPSTREAM_MAX_STREAM_DURATION);
-    if (failure->response_started) {
-        break_off(router, failure);
-        return;
-    }
     struct nu_failure_answer words = nu_failure_answer_of(failure, router->base.chain->arena);
     bool complete = router->base.chain->half[NU_DECODE].ended;
     nu_router_answer_failed(router, complete ? words.status : 408, words.body,
@@ -101,9 +86,13 @@ static void answer_not_upgraded(struct nu_router *router)
     nu_filter_reply_with(&router->base, &answer);
 }
 
+/* Where the upstream's response has begun, the client may have nothing of it yet, as filters hold it:
+ * then it is answered all the same. Else the reply becomes the stream's reset (nu_filter_reply). */
 void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_failure *failure)
 {
     struct nu_router *router = nu_router_of_exchange(exchange);
+    if (failure->response_started && failure->breaks_grpc)
+        nu_counter_inc(&router->stats->rq_reset_after_downstream_response_started);
     switch (failure->kind) {
     case NU_EXCHANGE_NO_HOST:
         nu_stream_info_set_flag(nu_router_info(router), NU_FLAG_NO_HEALTHY_UPSTREAM);
@@ -125,10 +114,7 @@ void nu_router_on_failed(struct nu_exchange *exchange, const struct nu_exchange_
         return;
     case NU_EXCHANGE_RESET:
         nu_stream_info_set_flag(nu_router_info(router), flag_of_reset(failure->reason));
-        if (failure->response_started)
-            break_off(router, failure);
-        else
-            answer_failure(router, failure);
+        answer_failure(router, failure);
         return;
     }
 }

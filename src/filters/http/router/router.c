@@ -339,8 +339,9 @@ static void route_request(struct nu_router *router, const struct nu_route_match 
         nu_router_answer_refused(router, refusal);
         return;
     }
-    bool is_whole =
-        nu_headers_has_id(headers, NU_HEADER_METHOD) && nu_headers_has_id(headers, NU_HEADER_PATH);
+    struct nu_str method = nu_headers_get_id(headers, NU_HEADER_METHOD);
+    bool is_whole = method.ptr && !nu_str_eq(method, NU_STR("CONNECT")) &&
+                    nu_headers_has_id(headers, NU_HEADER_PATH);
     if (nu_unlikely(!is_whole) && nu_router_answer_incomplete(router, headers))
         return;
     forward(router, match, headers, end);
@@ -355,6 +356,21 @@ static void forget_cluster(struct nu_router *router)
     info->cluster_metadata = NULL;
 }
 
+static NU_NOINLINE void answer_without_cluster(struct nu_router *router,
+                                               const struct nu_route_match *match)
+{
+    if (router->cluster)
+        forget_cluster(router);
+    if (match->needs_tls || (match->route && match->route->action == NU_ROUTE_REDIRECT))
+        nu_router_answer_redirect(router);
+    else if (!match->route)
+        nu_router_answer_no_route(router);
+    else if (match->route->action == NU_ROUTE_DIRECT_RESPONSE)
+        nu_router_answer_direct(router);
+    else
+        nu_router_answer_no_cluster(router);
+}
+
 /* --- The filter ------------------------------------------------------------------------------- */
 
 static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_headers *headers,
@@ -363,27 +379,11 @@ static enum nu_headers_status decode_headers(struct nu_filter *self, struct nu_h
     struct nu_router *router = router_of(self);
     const struct nu_route_match *match = nu_router_match(router);
     nu_counter_inc(&router->stats->rq_total);
-    if (nu_unlikely(router->cluster && !match->route))
-        forget_cluster(router);
-    if (nu_unlikely(match->needs_tls))
-        nu_router_answer_redirect(router);
-    else if (nu_unlikely(!match->route))
-        nu_router_answer_no_route(router);
+    bool forwards = match->route && match->route->action == NU_ROUTE_CLUSTER && !match->needs_tls;
+    if (nu_likely(forwards))
+        route_request(router, match, headers, end);
     else
-        switch (match->route->action) {
-        case NU_ROUTE_CLUSTER:
-            route_request(router, match, headers, end);
-            break;
-        case NU_ROUTE_REDIRECT:
-            nu_router_answer_redirect(router);
-            break;
-        case NU_ROUTE_DIRECT_RESPONSE:
-            nu_router_answer_direct(router);
-            break;
-        case NU_ROUTE_NON_FORWARDING:
-            nu_router_answer_no_cluster(router);
-            break;
-        }
+        answer_without_cluster(router, match);
     return NU_HEADERS_STOP;
 }
 

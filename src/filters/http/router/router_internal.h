@@ -89,7 +89,8 @@ void nu_router_answer_refused(struct nu_router *router, const struct nu_router_r
 /* The upstream failed, which says how often it was tried, where that is asked for. */
 void nu_router_answer_failed(struct nu_router *router, uint32_t status, struct nu_str body,
                              struct nu_str details, bool is_overloaded);
-/* If a filter took away the method, or the path of what is no CONNECT. Returns whether. */
+/* If a filter took away what a request must have, or made a CONNECT of one that has a path. Returns
+ * whether. */
 bool nu_router_answer_incomplete(struct nu_router *router, const struct nu_headers *headers);
 void nu_router_answer_no_route(struct nu_router *router);
 void nu_router_answer_redirect(struct nu_router *router);
