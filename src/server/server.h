@@ -21,7 +21,7 @@ struct nu_server *nu_server_create(const struct nu_options *options);
 int nu_server_run(struct nu_server *server);
 /* False if a thread goes on that cannot be ended, such as one that compiles: nothing that it might use
  * is freed, and when the caller has told what there is to tell it ends the process by _exit. What was
- * logged until now has been written. */
+ * logged until now has been written, as far as half a second allows. */
 bool nu_server_destroy(struct nu_server **server);
 
 #endif

@@ -633,6 +633,17 @@ static bool was_kept_waiting(const struct drain *drain, size_t expected)
     return drain->content.len < expected && drain->longest_us > LONG_US;
 }
 
+/* A reader that is kept waiting each time is not the machine's fault. */
+static bool is_over_in_time(bool (*try)(void))
+{
+    enum { TRIES = 10 };
+    for (int i = 0; i < TRIES; i++) {
+        if (try())
+            return true;
+    }
+    return false;
+}
+
 /* How many lines are not one letter repeated. */
 static unsigned count_torn_lines(struct nu_str content, size_t len)
 {
@@ -682,8 +693,7 @@ static bool fill_and_drain(void)
  */
 TEST(a_full_pipe_does_not_tear_a_line)
 {
-    while (!fill_and_drain())
-        ;
+    assert_true(is_over_in_time(fill_and_drain));
 }
 
 static bool destroy_with_slow_pipe(void)
@@ -705,8 +715,7 @@ static bool destroy_with_slow_pipe(void)
 
 TEST(destroy_waits_a_moment_for_a_slow_pipe)
 {
-    while (!destroy_with_slow_pipe())
-        ;
+    assert_true(is_over_in_time(destroy_with_slow_pipe));
 }
 
 TEST(a_pipe_whose_reader_is_gone_loses_lines_and_nothing_else)

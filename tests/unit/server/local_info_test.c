@@ -41,8 +41,9 @@ TEST(machine_without_a_network_has_the_address_of_its_loopback)
         _exit(look_alone());
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) != NO_LEAVE)
-        assert_int_equal(WEXITSTATUS(status), 0);
+    if (WEXITSTATUS(status) == NO_LEAVE)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 TEST(address_is_of_the_kind_that_was_asked_for)
