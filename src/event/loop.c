@@ -7,14 +7,19 @@
  */
 #include "event/loop.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/log.h"
 #include "event/io.h"
 #include "event/timer.h"
 
@@ -124,14 +129,47 @@ static void on_wait_is_over(int fd, short what, void *arg)
     (void)arg;
 }
 
+static _Thread_local char last_words[256]; /* of libevent, when it gives up */
+
+/* A loop that cannot be made, which is for want of descriptors, is the end of the process. */
+static _Noreturn void give_up(const char *reason)
+{
+    fprintf(stderr, "nuncio: cannot make an event loop: %s\n", reason);
+    _exit(EXIT_FAILURE);
+}
+
+static void on_library_log(int severity, const char *message)
+{
+    if (severity == EVENT_LOG_ERR)
+        snprintf(last_words, sizeof(last_words), "%s", message);
+    else if (severity == EVENT_LOG_WARN)
+        nu_log(NU_LOG_MAIN, NU_LOG_WARN, "libevent: %s", message);
+}
+
+static void on_library_end(int code)
+{
+    (void)code;
+    give_up(last_words);
+}
+
+/* Else libevent writes to stderr, past the log, and ends the process by itself. */
+static void take_library_messages(void)
+{
+    event_set_log_callback(on_library_log);
+    event_set_fatal_callback(on_library_end);
+}
+
 static struct event_base *create_base(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, take_library_messages);
     struct event_config *config = event_config_new();
     nu_assert(config);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     struct event_base *base = event_base_new_with_config(config);
+    if (!base)
+        give_up(strerror(errno));
     event_config_free(config);
-    nu_assert(base);
     return base;
 }
 
@@ -155,7 +193,8 @@ struct nu_loop *nu_loop_create(void)
     p->wake_ms = NU_TIMER_NEVER;
     event_assign(&p->wait_is_over, loop->base, -1, 0, on_wait_is_over, NULL);
     p->mailbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    nu_assert(p->mailbox_fd >= 0);
+    if (p->mailbox_fd < 0)
+        give_up(strerror(errno));
     nu_io_init(&p->mailbox, loop, p->mailbox_fd, on_mailbox, loop);
     nu_io_enable_read(&p->mailbox);
     p->stop_task.fn = on_stop;

@@ -14,18 +14,36 @@ static bool set_int(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
-bool nu_socket_apply_options(int fd, const struct nu_socket_option *options, size_t count,
-                             enum nu_socket_option_when when)
+/* The first option of a moment that the system refuses, or NULL. */
+static const struct nu_socket_option *find_refused(int fd, const struct nu_socket_option *options,
+                                                   size_t count, enum nu_socket_option_when when)
 {
     for (size_t i = 0; i < count; i++) {
         const struct nu_socket_option *option = &options[i];
-        if (option->when != when)
-            continue;
-        if (setsockopt(fd, option->level, option->name, option->value.ptr,
-                       (socklen_t)option->value.len) != 0)
-            return false;
+        if (option->when == when && setsockopt(fd, option->level, option->name, option->value.ptr,
+                                               (socklen_t)option->value.len) != 0)
+            return option;
     }
-    return true;
+    return NULL;
+}
+
+bool nu_socket_apply_options(int fd, const struct nu_socket_option *options, size_t count,
+                             enum nu_socket_option_when when)
+{
+    return !find_refused(fd, options, count, when);
+}
+
+/* What could not be done to a listen socket. */
+struct failure {
+    const char *step;
+    const struct nu_socket_option *option; /* the configured one that was refused, else NULL */
+};
+
+static bool apply_options(int fd, const struct nu_listen_params *params,
+                          enum nu_socket_option_when when, struct failure *failure)
+{
+    failure->option = find_refused(fd, params->options, params->option_count, when);
+    return !failure->option;
 }
 
 static int family_of(const struct nu_address *address)
@@ -69,32 +87,33 @@ static void remove_stale_unix_socket(const struct nu_address *address, const str
     close(probe);
 }
 
-static bool bind_socket(int fd, const struct nu_listen_params *params, const char **step)
+static bool bind_socket(int fd, const struct nu_listen_params *params, struct failure *failure)
 {
     struct sockaddr_storage sa;
     socklen_t len;
-    *step = "use the address";
+    failure->step = "use the address";
     if (nu_address_to_sockaddr(&params->address, &sa, &len) != NU_OK) {
         errno = ENAMETOOLONG;
         return false;
     }
     bool is_unix = params->address.family == NU_ADDRESS_UNIX;
-    *step = "set a socket option on";
+    failure->step = "set a socket option on";
     if ((!is_unix && !set_ip_options(fd, params)) ||
-        !nu_socket_apply_options(fd, params->options, params->option_count, NU_SOCKET_PREBIND))
+        !apply_options(fd, params, NU_SOCKET_PREBIND, failure))
         return false;
     if (is_unix)
         remove_stale_unix_socket(&params->address, (struct sockaddr *)&sa, len);
-    *step = "bind";
+    failure->step = "bind";
     if (bind(fd, (struct sockaddr *)&sa, len) != 0)
         return false;
-    *step = "set the mode of";
+    failure->step = "set the mode of";
     bool has_file = is_unix && params->address.path[0] != '@';
     if (has_file && params->unix_mode && chmod(params->address.path, params->unix_mode) != 0)
         return false;
-    *step = "set a socket option on";
-    if (!nu_socket_apply_options(fd, params->options, params->option_count, NU_SOCKET_BOUND))
+    failure->step = "set a socket option on";
+    if (!apply_options(fd, params, NU_SOCKET_BOUND, failure))
         return false;
+    failure->step = "set tcp_fast_open_queue_length on";
     if (params->fast_open_queue && !set_int(fd, IPPROTO_TCP, TCP_FASTOPEN, params->fast_open_queue))
         return false;
     return true;
@@ -112,24 +131,35 @@ static const char *explain(int number, const struct nu_address *address, const c
     return "";
 }
 
-static void add_error(struct nu_strbuf *error, const char *step,
+static void name_option(struct nu_strbuf *error, const struct nu_socket_option *option)
+{
+    if (!option)
+        return;
+    nu_strbuf_addf(error, " (socket_options: level %d, name %d", option->level, option->name);
+    if (option->description && *option->description)
+        nu_strbuf_addf(error, ", \"%s\"", option->description);
+    nu_strbuf_add_char(error, ')');
+}
+
+static void add_error(struct nu_strbuf *error, const struct failure *failure,
                       const struct nu_listen_params *params)
 {
     int number = errno;
     char text[NU_ADDRESS_TEXT_MAX + 1];
     size_t len = nu_address_format(&params->address, text);
     text[len] = '\0';
-    nu_strbuf_addf(error, "cannot %s '%s': %s%s", step, text, strerror(number),
+    nu_strbuf_addf(error, "cannot %s '%s': %s%s", failure->step, text, strerror(number),
                    explain(number, &params->address, text));
+    name_option(error, failure->option);
 }
 
 int nu_socket_bind(const struct nu_listen_params *params, struct nu_strbuf *error)
 {
-    const char *step = "open a socket for";
+    struct failure failure = {.step = "open a socket for"};
     int fd = socket(family_of(&params->address), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind_socket(fd, params, &step))
+    if (fd >= 0 && bind_socket(fd, params, &failure))
         return fd;
-    add_error(error, step, params);
+    add_error(error, &failure, params);
     if (fd >= 0)
         close(fd);
     return -1;
@@ -155,14 +185,14 @@ bool nu_socket_is_in_use(const struct nu_address *address)
 bool nu_socket_listen(int fd, const struct nu_listen_params *params, struct nu_strbuf *error)
 {
     if (listen(fd, params->backlog ? params->backlog : SOMAXCONN) != 0) {
-        add_error(error, "listen on", params);
+        add_error(error, &(struct failure){.step = "listen on"}, params);
         return false;
     }
-    if (!nu_socket_apply_options(fd, params->options, params->option_count, NU_SOCKET_LISTENING)) {
-        add_error(error, "set a socket option on", params);
-        return false;
-    }
-    return true;
+    struct failure failure = {.step = "set a socket option on"};
+    if (apply_options(fd, params, NU_SOCKET_LISTENING, &failure))
+        return true;
+    add_error(error, &failure, params);
+    return false;
 }
 
 void nu_socket_refuse_new(int fd)

@@ -142,8 +142,10 @@ static bool set_either(const struct nu_option *option, void *field, const char *
 /* The component that was meant, or all that there are. */
 static void print_components(struct nu_str name)
 {
-    enum { NEAR = 2 };
-    struct nu_nearest nearest = {.name = name, .distance = NEAR + 1};
+    /* Of a short name two letters are most of it. */
+    enum { NEAR = 2, LETTERS_EACH = 3 };
+    unsigned near = (unsigned)nu_min_size(NEAR, name.len / LETTERS_EACH);
+    struct nu_nearest nearest = {.name = name, .distance = near + 1};
     for (int i = 0; i < NU_LOG_COMPONENT_COUNT; i++)
         nu_nearest_consider(&nearest, nu_log_component_name((enum nu_log_component)i));
     fprintf(stderr, "nuncio: no component is called '%.*s'", NU_STR_ARG(name));

@@ -49,8 +49,10 @@ const struct nu_option nu_option_table[] = {
            "Where filter plug-ins named without a folder are looked for."),
 
     HEADING("Workers, start and end"),
-    OPTION("concurrency", NUMBER, concurrency, "N",
-           "Worker threads; 0 means 1. Default: one for each core that the process may use."),
+    OPTION(
+        "concurrency", NUMBER, concurrency, "N",
+        "Worker threads, at most 256; 0 means 1. Default: one for each core that the process may "
+        "use."),
     OPTION("sigterm-drain-ms", NUMBER, sigterm_drain_ms, "MS",
            "How long SIGTERM lets running requests finish; 0 ends at once, as Envoy does. A second "
            "SIGTERM, or SIGINT, always ends at once. Default: 8000."),

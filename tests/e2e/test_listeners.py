@@ -2,6 +2,7 @@
 """Listeners: kinds of addresses, how many sockets, the options that are set on them."""
 import ctypes
 import os
+import re
 import resource
 import signal
 import socket
@@ -227,11 +228,25 @@ def test_an_additional_address_has_options_of_its_own(nuncio, origin):
 
 
 def test_an_option_that_fails_ends_the_start(nuncio, origin):
-    config = with_address(ADDRESS + "\n    socket_options: [{level: 6, name: 9999, int_value: 1}]")
+    """And is named; what can be known of it is its numbers and how the configuration describes it."""
+    config = with_address(ADDRESS + """
+    socket_options:
+    - {level: 6, name: 1, int_value: 1}
+    - {level: 6, name: 9999, int_value: 1, description: "no such", state: @state@}""")
+    for state in ("STATE_PREBIND", "STATE_BOUND", "STATE_LISTENING"):
+        proxy = nuncio(config, origin=origin().port, state=state, ready=None, expect_exit=1)
+        assert proxy.wait_exit() == 1
+        port = proxy.port("main")
+        assert f"cannot set a socket option on '127.0.0.1:{port}': Protocol not available " \
+            '(socket_options: level 6, name 9999, "no such")' in proxy.stderr.text
+
+
+def test_a_length_of_the_fast_open_queue_that_fails_is_named(nuncio, origin):
+    config = with_address(ADDRESS + "\n    tcp_fast_open_queue_length: 4294967295")
     proxy = nuncio(config, origin=origin().port, ready=None, expect_exit=1)
     assert proxy.wait_exit() == 1
     port = proxy.port("main")
-    assert f"cannot set a socket option on '127.0.0.1:{port}': Protocol not available" \
+    assert f"cannot set tcp_fast_open_queue_length on '127.0.0.1:{port}': Invalid argument" \
         in proxy.stderr.text
 
 
@@ -243,6 +258,15 @@ def test_the_limit_of_open_files_is_raised(nuncio, origin):
     proxy = nuncio(PROXY, origin=origin().port, popen=limit_files(100, 5000))
     assert resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE) == (5000, 5000)
     assert "files may be open at once" not in proxy.stderr.text
+
+
+@pytest.mark.parametrize("files", [7, 15, 19])
+def test_a_start_without_enough_files_ends_with_a_word_of_ours(nuncio, origin, files):
+    proxy = nuncio(PROXY, "--concurrency", "2", origin=origin().port, ready=None, expect_exit=1,
+                   popen=limit_files(files, files))
+    assert proxy.wait_exit() == 1
+    assert re.search(r"^nuncio: cannot .*: Too many open files$", proxy.stderr.text, re.M)
+    assert "[err]" not in proxy.stderr.text
 
 
 def test_a_low_limit_of_open_files_is_said_and_survived(nuncio, origin):

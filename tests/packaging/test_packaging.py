@@ -76,6 +76,15 @@ def test_the_unit_starts_the_installed_program(tmp_path):
     assert "/usr/bin/nuncio" not in unit
 
 
+def test_the_unit_checks_the_configuration_with_the_options_of_the_service(tmp_path):
+    """Else a start may fail whose check went well, or the other way round."""
+    install(tmp_path, "/usr")
+    unit = (tmp_path / "usr/lib/systemd/system/nuncio.service").read_text().splitlines()
+    check, = (line.partition("=")[2] for line in unit if line.startswith("ExecStartPre="))
+    start, = (line.partition("=")[2] for line in unit if line.startswith("ExecStart="))
+    assert check.replace(" --mode validate", "") == start and "$NUNCIO_OPTIONS" in start
+
+
 def test_the_headers_compile_where_they_are_installed(tmp_path):
     install(tmp_path, "/usr")
     (tmp_path / "plugin.c").write_text("#include <nuncio/filter.h>\n#include <nuncio/plugin.h>\n")
