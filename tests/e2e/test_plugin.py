@@ -92,6 +92,15 @@ def test_the_sample_configuration_gates_its_routes(nuncio, plugins):
     assert proxy.get("main", "/admin", {"x-token": "admin-secret"}).text == "hello, admin\n"
 
 
+def test_the_readme_shows_the_place_of_a_mistake(nuncio_binary, plugins, tmp_path):
+    wanted = re.search(r"token_gate\.yaml:(\d+:\d+): ", (SAMPLE / "README.md").read_text()).group(1)
+    text = (SAMPLE / "token_gate.yaml").read_text().replace("token: secret", "token: [secret]", 1)
+    (tmp_path / "token_gate.yaml").write_text(text)
+    done = subprocess.run([nuncio_binary, "--mode", "validate", "-c", "token_gate.yaml", "--plugin-dir",
+                           plugins], cwd=tmp_path, capture_output=True, text=True)
+    assert f"token_gate.yaml:{wanted}: " in done.stdout + done.stderr
+
+
 def test_the_sample_is_about_fifteen_lines(plugins):
     """The contract's own standard: the filter without comments and configuration."""
     text = (SAMPLE / "token_gate.c").read_text()
