@@ -147,6 +147,8 @@ bool nu_exchange_start(struct nu_exchange *exchange, struct nu_headers *headers,
         return exchange->first.host != NULL;
     if (nu_unlikely(exchange->params.tunnel != NU_TUNNEL_NONE))
         nu_exchange_begin_tunnel(exchange);
+    else if (nu_unlikely(nu_headers_has_id(headers, NU_HEADER_UPGRADE)))
+        nu_headers_remove_id(headers, NU_HEADER_UPGRADE); /* else the body were a tunnel's bytes */
     if (ended) {
         exchange->flags |= NU_EXCHANGE_BODILESS;
         nu_exchange_end_request(exchange);

@@ -58,7 +58,8 @@ bool nu_chain_measure_kept(struct nu_filter *self, enum nu_direction dir)
     struct nu_filter_chain *chain = self->chain;
     if (is_over(chain, dir))
         return true;
-    nu_chain_check_limit(chain, dir, false);
+    /* Where a filter holds the sender, more than the limit may be kept. */
+    nu_chain_check_limit(chain, dir, chain->half[dir].over_limit);
     if (is_over(chain, dir))
         return false;
     nu_chain_settle_limit(chain, dir);

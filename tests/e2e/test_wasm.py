@@ -275,6 +275,33 @@ def test_what_a_guest_says_before_it_traps_is_there_with_the_backtrace(proxy, tm
         at = running.stderr.wait(line, at)
 
 
+CHUNKED = b"transfer-encoding: chunked\r\n\r\n1f\r\nGET /evil HTTP/1.1\r\nhost: a\r\n\r\n\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("steps, status", [
+    (r"set 0 :method CONNECT\n  remove 0 :path", 503),
+    (r"set 0 :method CONNECT\n  set 0 :protocol websocket", 503),
+    (r"set 0 connection upgrade\n  set 0 upgrade foo", 200),
+])
+def test_a_guest_makes_no_tunnel_of_a_request(nuncio, origin, steps, status):
+    """Envoy does: the body goes out as a tunnel's bytes, which are a request of their own where the
+    server grants none."""
+    upstream = origin()
+    script = plugin(r"request_headers\n  " + steps, BUILD / "tests/guests/script.wasm")
+    running = nuncio(behind(script).replace("routes:\n", """routes:
+              - {match: {connect_matcher: {}}, route: {cluster: origin}}
+""", 1), "--concurrency", "1", origin=upstream.port)
+    client = running.connect()
+    client.send(b"POST / HTTP/1.1\r\nhost: a\r\n" + CHUNKED)
+    client.wait_message(is_response=True)
+    assert client.received.startswith(b"HTTP/1.1 %d " % status)
+    if status == 200:
+        assert b"upgrade: foo" not in upstream.received[0]
+        assert upstream.received[0].endswith(b"\r\n\r\n" + CHUNKED.partition(b"\r\n\r\n")[2])
+    else:
+        assert upstream.received == []
+
+
 def test_a_trap_in_the_response_is_503(proxy):
     assert proxy().get("main", "/response-trap").status == 503
 

@@ -72,8 +72,10 @@ void nu_router_answer_failed(struct nu_router *router, uint32_t status, struct n
     nu_filter_reply_with(&router->base, &answer);
 }
 
-/* As Envoy's codecs, which ask for a path but in a plain CONNECT, where there is a host instead. */
-static struct nu_str find_missing(const struct nu_headers *headers)
+/* As Envoy's codecs, which ask for a path but in a plain CONNECT, where there is a host instead. What
+ * filters have made a CONNECT does not become one: its body would be the bytes of a tunnel that
+ * nobody has granted. */
+static struct nu_str find_missing(const struct nu_headers *headers, enum nu_tunnel tunnel)
 {
     bool has_path = nu_headers_has_id(headers, NU_HEADER_PATH);
     bool has_protocol = nu_headers_has_id(headers, NU_HEADER_PROTOCOL);
@@ -84,14 +86,14 @@ static struct nu_str find_missing(const struct nu_headers *headers)
         return has_path ? NU_STR("") : NU_STR(":path");
     if (!nu_headers_has_id(headers, NU_HEADER_AUTHORITY))
         return NU_STR(":authority");
-    if (has_path == has_protocol)
+    if (has_path == has_protocol && tunnel != NU_TUNNEL_NONE)
         return NU_STR("");
     return has_path ? NU_STR(":protocol") : NU_STR(":path");
 }
 
 bool nu_router_answer_incomplete(struct nu_router *router, const struct nu_headers *headers)
 {
-    struct nu_str name = find_missing(headers);
+    struct nu_str name = find_missing(headers, nu_router_info(router)->tunnel);
     if (name.len == 0)
         return false;
     struct nu_arena *arena = router->base.chain->arena;
