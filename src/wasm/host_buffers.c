@@ -22,12 +22,14 @@ static enum nu_wasm_status find(struct nu_wasm_vm *vm, int32_t number, struct vi
     switch ((enum nu_wasm_buffer)number) {
     case NU_WASM_REQUEST_BODY:
     case NU_WASM_RESPONSE_BODY:
-        view->body = view->open_body = stream ? nu_wasm_http_body(stream, number) : NULL;
+        view->body = view->open_body =
+            stream ? nu_wasm_http_body(stream, (enum nu_direction)number) : NULL;
         return NU_WASM_OK;
     case NU_WASM_DOWNSTREAM_DATA:
     case NU_WASM_UPSTREAM_DATA:
         view->body = view->open_body =
-            tcp ? nu_wasm_tcp_data(tcp, number - NU_WASM_DOWNSTREAM_DATA) : NULL;
+            tcp ? nu_wasm_tcp_data(tcp, (enum nu_wasm_side)(number - NU_WASM_DOWNSTREAM_DATA))
+                : NULL;
         return NU_WASM_OK;
     case NU_WASM_CALL_DATA:
         view->bytes = vm->call_data;
