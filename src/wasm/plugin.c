@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -23,6 +24,7 @@ struct nu_wasm_handle {
     struct nu_loop *loop;
     struct nu_wasm_context *root; /* a reference; NULL: there is none now */
     uint64_t made_us;             /* when it was made last, or that failed */
+    uint64_t start_us;            /* how long that took of the thread */
     uint64_t retry_us;            /* not before */
     bool has_code;                /* or it has not come yet: `changed` will tell */
     struct nu_task changed;       /* from the main thread: there is other code */
@@ -52,13 +54,22 @@ bool nu_wasm_plugin_is_same(const struct nu_wasm_plugin *a, const struct nu_wasm
 
 /* --- A thread's root -------------------------------------------------------------------------- */
 
+/* Nobody is served while a guest starts: one that takes long may do so a tenth of the time. */
+static uint64_t least_pause_us(const struct nu_wasm_handle *handle)
+{
+    enum { LONG_US = 1000 * 1000, OTHERS_SHARE = 10 };
+    return handle->start_us < LONG_US ? 0 : handle->start_us * OTHERS_SHARE;
+}
+
 /* When the next VM may be made: as Envoy draws it, anew each time that it is asked for. */
 static uint64_t next_try_us(const struct nu_wasm_handle *handle, uint64_t failed_us)
 {
     uint64_t backoff_us = handle->plugin->backoff_us;
-    if (!backoff_us)
-        return failed_us + rebuild_after_us;
-    return handle->made_us + backoff_us + nu_random_below(backoff_us / 2 + 1);
+    uint64_t next_us = backoff_us
+                           ? handle->made_us + backoff_us + nu_random_below(backoff_us / 2 + 1)
+                           : failed_us + rebuild_after_us;
+    uint64_t least_us = failed_us + least_pause_us(handle);
+    return next_us < least_us ? least_us : next_us;
 }
 
 static struct nu_wasm_vm_spec *take_spec(struct nu_wasm_plugin *plugin)
@@ -82,12 +93,14 @@ static struct nu_wasm_context *make_root(struct nu_wasm_handle *handle)
         nu_wasm_vm_spec_unref(&spec);
         return NULL;
     }
+    uint64_t begin_us = nu_clock_monotonic_us();
     struct nu_wasm_vm *vm =
         nu_wasm_vm_get(spec, handle->loop, &plugin->all->vms[nu_thread_index()], &error);
     nu_wasm_vm_spec_unref(&spec);
     handle->made_us = nu_loop_now_us(handle->loop);
     if (vm)
         root = nu_wasm_vm_root(vm, plugin, &error);
+    handle->start_us = nu_clock_monotonic_us() - begin_us;
     nu_wasm_vm_unref(&vm);
     if (!root) {
         handle->retry_us = next_try_us(handle, handle->made_us);

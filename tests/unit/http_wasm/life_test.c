@@ -62,6 +62,8 @@ static const struct fake_export exports[] = {
 };
 static const struct fake_guest guest = {.name = "life", .exports = exports};
 
+enum { SECOND_US = 1000 * 1000 };
+
 static struct wasm_filter w;
 static const struct driver_header head[] = {{":method", "POST"}, {":path", "/"}, {NULL, NULL}};
 static const struct driver_message request = {.headers = head, .body = "abc"};
@@ -388,6 +390,36 @@ TEST(a_trap_in_the_request_is_503_and_the_guest_is_not_called_again)
         assert_str(w.driver.info.response_code_details, "wasm_fail_stream");
         wasm_filter_close(&w);
         assert_seen(callbacks[i]);
+    }
+}
+
+static void be_slow(struct fake_instance *in, uint32_t id)
+{
+    (void)in, (void)id;
+    nu_clock_fake_advance(5 * SECOND_US);
+}
+
+static struct nu_wasm_context *root_after(uint64_t seconds)
+{
+    nu_clock_fake_advance(seconds * SECOND_US);
+    nu_loop_run_once(w.driver.loop);
+    return nu_wasm_plugin_root(w.entry.config);
+}
+
+TEST(a_guest_whose_start_took_long_starts_anew_after_ten_times_that)
+{
+    static const char *const plugins[] = {
+        "", "failure_policy: FAIL_RELOAD, reload_config: {backoff: {base_interval: 1s}}"};
+    for (size_t i = 0; i < NU_ARRAY_LEN(plugins); i++) {
+        reset();
+        acts[NU_WASM_ON_CONFIGURE] = be_slow;
+        wasm_filter_open(&w, &guest, plugins[i]);
+        traps[NU_WASM_ON_REQUEST_HEADERS] = true;
+        assert_non_null(root_after(0));
+        driver_request(&w.driver, &request);
+        assert_null(root_after(49));
+        assert_non_null(root_after(2));
+        wasm_filter_close(&w);
     }
 }
 
