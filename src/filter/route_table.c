@@ -71,8 +71,14 @@ static const void *filter_config(void *context, struct nu_arena *arena, const ch
     struct nu_factory factory = *build->factory;
     factory.arena = arena;
     const ProtobufCMessage *message = nu_config_any(factory.ctx, config);
-    if (!message)
-        return NULL; /* reported where it was read, or empty */
+    if (!message) {
+        if (!is_optional)
+            nu_config_error(factory.ctx, config, NULL,
+                            "the configuration of the filter %s is empty: \"@type\" says which "
+                            "message it is",
+                            name);
+        return NULL;
+    }
     const struct nu_filter_factory *filter = nu_filter_factory_find_route(
         factory.extensions->http_filters, nu_str_from(message->descriptor->name));
     if (filter) {
