@@ -112,6 +112,18 @@ static struct nu_log_counters counters_of(const struct nu_log_writer *writer)
     return counters;
 }
 
+/* Ends the writer; the file, which is removed, then has all of `want`, which is freed. */
+static void end_with(struct nu_log_writer **writer, char *path, struct nu_strbuf *want)
+{
+    assert_int_equal(counters_of(*writer).lines_dropped, 0);
+    nu_log_writer_destroy(writer);
+    struct nu_strbuf content = read_file(path);
+    assert_true(nu_str_eq(nu_strbuf_str(&content), nu_strbuf_str(want)));
+    nu_strbuf_finish(&content);
+    nu_strbuf_finish(want);
+    remove_file(path);
+}
+
 TEST(a_writer_that_makes_no_files_takes_lines_and_leaves_nothing)
 {
     char *path = path_of("tried.log");
@@ -324,13 +336,7 @@ TEST(a_line_longer_than_a_ring_comes_out_whole_between_its_neighbours)
             nu_strbuf_add_char(&want, '\n');
         }
     }
-    assert_int_equal(counters_of(writer).lines_dropped, 0);
-    nu_log_writer_destroy(&writer);
-    struct nu_strbuf content = read_file(path);
-    assert_true(nu_str_eq(nu_strbuf_str(&content), nu_strbuf_str(&want)));
-    nu_strbuf_finish(&content);
-    nu_strbuf_finish(&want);
-    remove_file(path);
+    end_with(&writer, path, &want);
 }
 
 TEST(a_line_longer_than_the_bound_is_dropped)
@@ -382,14 +388,8 @@ TEST(lines_that_wrap_around_the_ring_come_out_whole)
         if (i % 700 == 0)
             nu_log_writer_sync(writer, PATIENCE_MS);
     }
-    assert_int_equal(counters_of(writer).lines_dropped, 0);
-    nu_log_writer_destroy(&writer);
-    struct nu_strbuf content = read_file(path);
     assert_true(want.len > 2 * RING_BYTES);
-    assert_true(nu_str_eq(nu_strbuf_str(&content), nu_strbuf_str(&want)));
-    nu_strbuf_finish(&content);
-    nu_strbuf_finish(&want);
-    remove_file(path);
+    end_with(&writer, path, &want);
 }
 
 /* Bursts of all lengths, some of several rings, and passes of the log thread between them. */
@@ -409,13 +409,7 @@ TEST(lines_that_wrap_and_grow_in_turn_come_out_whole)
         }
         nu_log_writer_sync(writer, PATIENCE_MS);
     }
-    assert_int_equal(counters_of(writer).lines_dropped, 0);
-    nu_log_writer_destroy(&writer);
-    struct nu_strbuf content = read_file(path);
-    assert_true(nu_str_eq(nu_strbuf_str(&content), nu_strbuf_str(&want)));
-    nu_strbuf_finish(&content);
-    nu_strbuf_finish(&want);
-    remove_file(path);
+    end_with(&writer, path, &want);
 }
 
 TEST(destroy_writes_what_is_queued)
